@@ -1,0 +1,1 @@
+"""The toolchain: from a folder of code to an image and a request to a gateway."""

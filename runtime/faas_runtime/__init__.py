@@ -1,0 +1,1 @@
+"""The runtime: a gateway that answers the OpenFaaS REST API, and the providers that run functions."""

@@ -1,0 +1,153 @@
+"""Wire types of the OpenFaaS REST API, shared by the gateway, the providers and the command line.
+
+Field order is the order on the wire. Optional fields are left out when empty
+(``omit_defaults``), as current OpenFaaS clients and gateways do. The names come
+from the public REST contract; the rename to camelCase happens here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+DEFAULT_NAMESPACE = "openfaas-fn"
+"""Namespace of a function when neither the caller nor the stack file names one."""
+
+ZERO_TIME = "0001-01-01T00:00:00Z"
+"""`createdAt` of a function whose provider does not know when it was made."""
+
+SECRETS_PATH = "/var/openfaas/secrets"
+"""Folder in which a function finds its secrets, one file each."""
+
+
+class _Wire(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, kw_only=True):
+    """A frozen struct with camelCase keys that leaves empty fields out."""
+
+
+class FunctionResources(_Wire):
+    """CPU and memory as Kubernetes quantities (`128Mi`, `100m`), exactly as the user wrote them."""
+
+    memory: str = ""
+    cpu: str = ""
+
+
+class FunctionDeployment(_Wire):
+    """Body of POST and PUT `/system/functions`: everything a provider must know to run a function."""
+
+    service: str
+    image: str
+    namespace: str = ""
+    env_process: str = ""
+    env_vars: dict[str, str] = {}
+    constraints: list[str] = []
+    secrets: list[str] = []
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    limits: FunctionResources | None = None
+    requests: FunctionResources | None = None
+    read_only_root_filesystem: bool = False
+
+
+class FunctionUsage(_Wire):
+    """What a function uses now: CPU in thousandths of a core, memory in bytes, over all replicas."""
+
+    cpu: float = 0.0
+    total_memory_bytes: float = 0.0
+
+
+class FunctionStatus(_Wire):
+    """A deployed function as GET `/system/functions` and `/system/function/NAME` show it."""
+
+    name: str
+    image: str
+    namespace: str = ""
+    env_process: str = ""
+    env_vars: dict[str, str] = {}
+    constraints: list[str] = []
+    secrets: list[str] = []
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    limits: FunctionResources | None = None
+    requests: FunctionResources | None = None
+    read_only_root_filesystem: bool = False
+    invocation_count: float = 0.0
+    replicas: int = 0
+    available_replicas: int = 0
+    # No default that equals the zero time: the key is always present on the wire.
+    created_at: str
+    usage: FunctionUsage | None = None
+
+
+class DeleteFunctionRequest(_Wire):
+    """Body of DELETE `/system/functions`."""
+
+    function_name: str
+    namespace: str = ""
+
+
+class ScaleRequest(_Wire):
+    """Body of POST `/system/scale-function/NAME`."""
+
+    service_name: str = ""
+    replicas: int
+    namespace: str = ""
+
+
+class Secret(_Wire):
+    """A secret on its way in (with a value) or in a list (name and namespace only).
+
+    `raw_value` is base64 and wins over `value` when it is not empty.
+    """
+
+    name: str
+    namespace: str = ""
+    value: str = ""
+    raw_value: str = ""
+
+
+class FunctionNamespace(_Wire):
+    """A namespace and its marks."""
+
+    name: str
+    annotations: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+
+
+class VersionInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Release and commit of a part; `commit_message` may be empty."""
+
+    commit_message: str = ""
+    sha: str = ""
+    release: str = ""
+
+
+class ProviderInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Who runs the functions: answered by a provider's own `/system/info`."""
+
+    provider: str
+    version: VersionInfo
+    orchestration: str
+
+
+class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of the gateway's GET `/system/info`. Clients dereference every field: none may be null."""
+
+    provider: ProviderInfo
+    version: VersionInfo
+    arch: str = ""
+
+
+class LogMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a function's log; all five keys are always on the wire."""
+
+    name: str
+    namespace: str
+    instance: str
+    timestamp: str
+    text: str
+
+
+def encode(value: Any) -> bytes:
+    """The JSON bytes of a wire value, without spaces."""
+    return msgspec.json.encode(value)

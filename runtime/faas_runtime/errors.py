@@ -1,0 +1,40 @@
+"""What can go wrong while running functions. The control API turns this tree into status codes in one table.
+
+    RuntimeFault
+    ├── Invalid            the request itself is wrong               400
+    ├── NotFound           no such function, secret or namespace     404
+    ├── AlreadyExists      it is there already                       409
+    ├── Unsupported        this engine cannot do that                501
+    ├── StartFailed        the function did not come up              400, with its last log lines
+    └── Unavailable        the platform below does not answer        503
+"""
+
+from __future__ import annotations
+
+
+class RuntimeFault(Exception):
+    """Base of every expected failure. `str(fault)` is one sentence a user may read."""
+
+
+class Invalid(RuntimeFault):
+    """A field of the request cannot be accepted; the message names the field."""
+
+
+class NotFound(RuntimeFault):
+    """The function, secret or namespace does not exist; the message names it."""
+
+
+class AlreadyExists(RuntimeFault):
+    """The function, secret or namespace is there already; the message names it."""
+
+
+class Unsupported(RuntimeFault):
+    """This engine cannot do what was asked; the message says which one can."""
+
+
+class StartFailed(RuntimeFault):
+    """A function's process ended before it was ready; the message holds its last lines of output."""
+
+
+class Unavailable(RuntimeFault):
+    """The platform below (an engine, a cluster) does not answer."""
