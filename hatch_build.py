@@ -27,10 +27,11 @@ def host_platform() -> str:
 
 
 def wanted_platforms() -> list[str]:
-    """Platforms to compile for; FAAS_WATCHDOG_PLATFORMS (comma list) narrows them for a quick local build."""
+    """Platforms to compile for; FAAS_WATCHDOG_PLATFORMS (comma list, `host` is this one) narrows a local build."""
     chosen = os.environ.get("FAAS_WATCHDOG_PLATFORMS")
     if chosen:
-        return [name.strip() for name in chosen.split(",") if name.strip()]
+        names = (name.strip() for name in chosen.split(","))
+        return [host_platform() if name == "host" else name for name in names if name]
     return list(dict.fromkeys([*IMAGE_PLATFORMS, host_platform()]))
 
 
@@ -53,12 +54,13 @@ class WatchdogHook(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         root = Path(self.root)
-        # An editable install reads the binaries from the source tree.
         output = root / "runtime" / "faas_runtime" / "bin"
         output.mkdir(parents=True, exist_ok=True)
         for target in wanted_platforms():
             binary = self.compile(root, target, output)
-            build_data["force_include"][str(binary)] = f"faas_runtime/bin/{binary.name}"
+            # An editable install finds the binaries in the source tree.
+            if version != "editable":
+                build_data["force_include"][str(binary)] = f"faas_runtime/bin/{binary.name}"
 
     def compile(self, root: Path, target: str, output: Path) -> Path:
         system, arch = target.split("/")

