@@ -14,6 +14,8 @@ from faas_runtime.providers.base import FunctionKey
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the duration histogram in seconds, without `+Inf`."""
 
+_BOUNDS = (*(f"{bound:g}" for bound in BUCKETS), "+Inf")
+
 
 class CodeSeries:
     """Finished calls of one function that ended with one status code."""
@@ -90,7 +92,9 @@ class InvocationMetrics:
         lines = [*_render_counts(meters), *_render_started(meters), *_render_durations(meters)]
         lines.append("# HELP gateway_service_count Replicas desired of each function")
         lines.append("# TYPE gateway_service_count gauge")
-        lines.extend(f'gateway_service_count{{function_name="{key}"}} {count}' for key, count in sorted(replicas))
+        lines.extend(
+            f'gateway_service_count{{function_name="{key}"}} {count}' for key, count in sorted(replicas)
+        )
         return "\n".join(lines) + "\n"
 
 
@@ -119,7 +123,7 @@ def _render_durations(meters: list[FunctionMeter]) -> Iterator[str]:
         for code, series in sorted(meter.codes.items()):
             labels = f'code="{code}",function_name="{meter.key}"'
             total = 0
-            for bound, count in zip((*BUCKETS, "+Inf"), series.buckets, strict=True):
+            for bound, count in zip(_BOUNDS, series.buckets, strict=True):
                 total += count
                 yield f'{name}_bucket{{{labels},le="{bound}"}} {total}'
             yield f"{name}_sum{{{labels}}} {series.seconds!r}"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
+from faas_runtime.gateway.door.connection import ClientConnection
+from faas_runtime.gateway.door.context import DoorContext
+from faas_runtime.gateway.door.readiness import Wake
 from faas_runtime.gateway.door.settings import DoorSettings
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
-from faas_runtime.providers.base import Endpoint, FunctionKey
-
-Wake = Callable[[FunctionKey], Awaitable[None]]
-"""Asks for a first replica of a function that is scaled to zero; returns when that is accepted."""
+from faas_runtime.providers.base import Endpoint, RoutingChange
 
 
 class FrontDoor:
@@ -37,19 +38,91 @@ class FrontDoor:
         self._settings = settings
         self._metrics = metrics
         self._wake = wake
+        self._context: DoorContext | None = None
         self._servers: list[asyncio.Server] = []
+        self._tls = False
+        routes.subscribe(self._changed)
 
     async def start(self, sockets: Sequence[socket.socket] = (), tls: ssl.SSLContext | None = None) -> None:
         """Listen, and return once connections are accepted. Raises OSError (port in use).
 
         `sockets` that already listen are used instead of the settings' address.
         """
-        raise NotImplementedError
+        loop = asyncio.get_running_loop()
+        context = DoorContext(loop, self._routes, self._control, self._settings, self._metrics, self._wake)
+        self._context = context
+        self._tls = tls is not None
 
-    async def stop(self, grace: float) -> None:
-        """Accept nothing more, let running calls finish for `grace` seconds, cut off what is left."""
-        raise NotImplementedError
+        def accepted() -> ClientConnection:
+            return ClientConnection(context)
+
+        settings = self._settings
+        try:
+            for sock in sockets:
+                secure = tls if sock.family != socket.AF_UNIX else None
+                self._servers.append(
+                    await loop.create_server(accepted, sock=sock, ssl=secure, backlog=settings.backlog)
+                )
+            if not sockets and settings.host:
+                self._servers.append(
+                    await loop.create_server(
+                        accepted, settings.host, settings.port, ssl=tls, backlog=settings.backlog
+                    )
+                )
+            if not sockets and settings.unix_path is not None:
+                self._servers.append(
+                    await loop.create_unix_server(accepted, str(settings.unix_path), backlog=settings.backlog)
+                )
+        except OSError:
+            await self.stop(0)
+            raise
 
     def addresses(self) -> list[str]:
         """Where it listens: `http://127.0.0.1:8080`, `https://...`, `unix:/run/faas.sock`."""
-        return []
+        found = []
+        for server in self._servers:
+            for sock in server.sockets:
+                name = sock.getsockname()
+                if isinstance(name, tuple):
+                    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+                    found.append(f"{'https' if self._tls else 'http'}://{host}:{name[1]}")
+                else:
+                    found.append(f"unix:{name}")
+        return found
+
+    async def stop(self, grace: float) -> None:
+        """Accept nothing more, let running calls finish for `grace` seconds, cut off what is left."""
+        context, self._context = self._context, None
+        self._stop_accepting()
+        if context is None:
+            return
+        self._ask_to_finish(context)
+        await self._wait_until_finished(context, grace)
+        self._cut_off(context)
+        context.close()
+
+    def _stop_accepting(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        if self._settings.unix_path is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._settings.unix_path.unlink()
+
+    def _ask_to_finish(self, context: DoorContext) -> None:
+        context.draining = True
+        for connection in list(context.connections):
+            connection.drain()
+
+    async def _wait_until_finished(self, context: DoorContext, grace: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await context.all_closed()
+
+    def _cut_off(self, context: DoorContext) -> None:
+        for connection in list(context.connections):
+            connection.transport.abort()
+
+    def _changed(self, change: RoutingChange) -> None:
+        if self._context is not None:
+            self._context.router.apply(change)

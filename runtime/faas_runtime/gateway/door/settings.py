@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from faas_runtime import __version__
 from faas_runtime.api import DEFAULT_NAMESPACE
 
 
@@ -27,8 +26,8 @@ class DoorSettings:
 
     default_namespace: str = DEFAULT_NAMESPACE
     """Namespace of a function that is called without one."""
-    served_by: str = f"faas/{__version__}"
-    """Value of `X-Served-By` on every answer of a function."""
+    served_by: str = "faas"
+    """Name and version of this gateway, the value of `X-Served-By` on every answer of a function."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     """Networks whose `X-Forwarded-*` headers are kept; everybody else's are replaced."""
 

@@ -1,0 +1,506 @@
+"""One request, from its head to the end of its response.
+
+    WAITING ──▶ SENT ──▶ RESPONDING ──▶ OVER
+       │          │           └──▶ TUNNEL ──▶ OVER
+       └──────────┴── answered here, or the client has gone ──▶ OVER
+
+A cycle is WAITING while no replica has been found, SENT once its head has gone out,
+RESPONDING once a response's head has come. Each state is entered in one place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from faas_runtime.gateway.door import answers
+from faas_runtime.gateway.door.fields import Malformed
+from faas_runtime.gateway.door.flow import NO_REPLICA_YET, PEER_FULL
+from faas_runtime.gateway.door.framing import ChunkedDecoder, chunks, last_chunk
+from faas_runtime.gateway.door.readiness import NotReady
+from faas_runtime.gateway.door.upstream import BodyKind, UpstreamConnection
+
+if TYPE_CHECKING:
+    from faas_runtime.gateway.door.connection import ClientConnection
+    from faas_runtime.gateway.door.pool import Backend, EndpointPool
+    from faas_runtime.gateway.door.request_head import RequestHead
+    from faas_runtime.gateway.door.response_head import ResponseHead
+
+_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
+
+
+class Stage(Enum):
+    """Where a cycle is; see the module's drawing."""
+
+    WAITING = auto()
+    SENT = auto()
+    RESPONDING = auto()
+    TUNNEL = auto()
+    OVER = auto()
+
+
+class RequestCycle:
+    """Carries one request to a replica and its response back."""
+
+    __slots__ = (
+        "_began",
+        "_call_id",
+        "_chunk_out",
+        "_decoder",
+        "_outgoing",
+        "_path",
+        "_remaining",
+        "_retries",
+        "_start_line",
+        "_task",
+        "_unsent",
+        "_whole",
+        "backend",
+        "connection",
+        "context",
+        "head",
+        "keep",
+        "request_complete",
+        "stage",
+        "status",
+        "upstream",
+    )
+
+    def __init__(
+        self, connection: ClientConnection, head: RequestHead, backend: Backend, path: bytes
+    ) -> None:
+        # The request.
+        self.connection = connection
+        self.context = connection.context
+        self.head = head
+        self.backend = backend
+        self._path = path
+        self._decoder = ChunkedDecoder() if head.chunked else None
+        self._remaining = max(head.length, 0)
+        self._unsent = b""
+        self._whole: bytes | None = None
+        self.request_complete = not head.has_body
+        # The way to a replica.
+        self.stage = Stage.WAITING
+        self.upstream: UpstreamConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._retries = 0
+        # The response.
+        self.keep = head.keep_alive
+        self.status = 0
+        self._chunk_out = False
+        self._outgoing = b""
+        self._call_id = b""
+        self._start_line = b""
+        self._began = 0.0
+
+    def start(self, body: bytes) -> bytes:
+        """Take up the request with what has come of its body; returns the bytes behind its end."""
+        meter = self.backend.meter
+        if meter is not None:
+            meter.begin()
+        self._began = time.monotonic()
+        leftover = b""
+        if not self.request_complete:
+            leftover = self.feed(body) if body else b""
+            if not self.request_complete:
+                self.context.timeouts.read.arm(self)
+        else:
+            leftover = body
+        if self.stage is Stage.OVER:
+            return leftover
+        pool = self.backend.choose()
+        upstream = None if pool is None else pool.take()
+        if upstream is not None:
+            self._send(upstream)
+        else:
+            self._task = self.context.loop.create_task(self._find_replica())
+        return leftover
+
+    # The request's body.
+
+    def feed(self, data: bytes) -> bytes:
+        """Pass on bytes of the body; returns those behind its end."""
+        leftover = b""
+        try:
+            if self._decoder is not None:
+                out = chunks(self._decoder.feed(data))
+                if self._decoder.done:
+                    out += last_chunk(self._decoder.trailers)
+                    leftover = self._decoder.leftover
+                    self._request_over()
+            else:
+                remaining = self._remaining - len(data)
+                out = data
+                if remaining <= 0:
+                    if remaining:
+                        out, leftover = data[: self._remaining], data[self._remaining :]
+                    remaining = 0
+                    self._request_over()
+                self._remaining = remaining
+        except Malformed as bad:
+            self._refuse(bad.status, bad.reason)
+            return b""
+        if not self.request_complete:
+            self.context.timeouts.read.arm(self)
+        if self.upstream is not None:
+            self.upstream.transport.write(out)
+        else:
+            self._unsent += out
+            if len(self._unsent) > self.context.settings.buffer_bytes:
+                self.connection.gate.hold(NO_REPLICA_YET)
+        return leftover
+
+    def _request_over(self) -> None:
+        self.request_complete = True
+        self.context.timeouts.read.disarm(self)
+
+    def read_expired(self) -> None:
+        """The client has been silent for `read_timeout` in the middle of its body."""
+        if self.connection.gate.held:
+            # It is us who do not read.
+            self.context.timeouts.read.arm(self)
+            return
+        seconds = self.context.settings.read_timeout
+        self._refuse(408, f"the request's body stopped coming for {seconds:g} s")
+
+    # The way to a replica.
+
+    async def _find_replica(self) -> None:
+        """Wait for a replica if there is none, connect to one, try another if it refuses."""
+        tried: list[EndpointPool] = []
+        try:
+            while True:
+                pool = self.backend.choose(tried)
+                if pool is None and tried:
+                    await self._wait_for_others(tried)
+                    continue
+                if pool is None:
+                    await self.context.readiness.wait(self.backend)
+                    self._began = time.monotonic()
+                    continue
+                try:
+                    upstream = pool.take() or await pool.connect()
+                except (OSError, TimeoutError):
+                    pool.set_aside()
+                    tried.append(pool)
+                    continue
+                break
+        except NotReady as not_ready:
+            self._task = None
+            self._fail(503, str(not_ready), (b"Retry-After: 1",))
+            return
+        except TimeoutError:
+            self._task = None
+            self._fail(502, f"no replica of {self.backend.name} accepts connections")
+            return
+        self._task = None
+        self._send(upstream)
+
+    async def _wait_for_others(self, tried: list[EndpointPool]) -> None:
+        """Every replica has refused: give the provider a moment to bring others. Raises TimeoutError."""
+        key = self.backend.key
+        if key is None or self._retries >= 2:
+            raise TimeoutError
+        self._retries += 1
+        async with asyncio.timeout(self.context.settings.connect_timeout):
+            await self.context.routes.changed(key)
+        tried.clear()
+
+    def _send(self, upstream: UpstreamConnection) -> None:
+        self.stage = Stage.SENT
+        self.upstream = upstream
+        self.context.timeouts.calls(self.backend.timeout).arm(self)
+        body, self._unsent = self._unsent, b""
+        # Only a request that is here as a whole can be sent again.
+        self._whole = body if self.request_complete else None
+        upstream.begin(self, self._request_head(upstream.pool) + body)
+        self.connection.gate.release(NO_REPLICA_YET)
+
+    def _request_head(self, pool: EndpointPool) -> bytes:
+        head = self.head
+        parts = [b"%b %b%b HTTP/1.1" % (head.method, self._path, head.query)]
+        parts += head.lines
+        host = head.host or b""
+        if self.backend.keep_host:
+            parts.append(b"Host: " + host)
+        else:
+            parts.append(b"Host: " + pool.host)
+        if head.length >= 0:
+            parts.append(b"Content-Length: %d" % head.length)
+        elif head.chunked:
+            parts.append(b"Transfer-Encoding: chunked")
+        if head.expects_continue and not self.request_complete:
+            parts.append(b"Expect: 100-continue")
+        if head.upgrade:
+            parts.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
+        parts.append(self._forwarded(head, host))
+        parts.append(b"traceparent: " + (head.traceparent or self.context.ids.traceparent()))
+        if self.marks_calls:
+            self._mark_call(parts)
+        parts.append(b"\r\n")
+        return b"\r\n".join(parts)
+
+    def _forwarded(self, head: RequestHead, host: bytes) -> bytes:
+        ours = self.connection.forwarded
+        if head.forwarded is None or not self.connection.trusted:
+            return b"%b\r\nX-Forwarded-Host: %b" % (ours, host)
+        lines = head.forwarded
+        names = {line.partition(b":")[0].lower() for line in lines}
+        if b"x-forwarded-for" not in names:
+            lines.append(ours.partition(b"\r\n")[0])
+        if b"x-forwarded-proto" not in names:
+            lines.append(ours.partition(b"\r\n")[2])
+        if b"x-forwarded-host" not in names:
+            lines.append(b"X-Forwarded-Host: " + host)
+        return b"\r\n".join(lines)
+
+    @property
+    def marks_calls(self) -> bool:
+        """Whether this is a function call, direct or queued, which gets an id and a start time."""
+        return self.backend.meter is not None or self.head.path.startswith(b"/async-function/")
+
+    def _mark_call(self, parts: list[bytes]) -> None:
+        if not self._start_line:
+            self._start_line = b"X-Start-Time: %d" % time.time_ns()
+            if not self.head.call_id:
+                self._call_id = b"X-Call-Id: " + self.context.ids.call_id()
+        if self._call_id:
+            parts.append(self._call_id)
+        parts.append(self._start_line)
+
+    # What the replica says.
+
+    def informational(self, head: ResponseHead) -> None:
+        """Pass on an interim response to a client that can understand one."""
+        if self.head.http11 and self.stage is Stage.SENT:
+            parts = [head.status_line, *head.lines, b"\r\n"]
+            self.connection.write(b"\r\n".join(parts))
+
+    def respond(self, head: ResponseHead, kind: BodyKind) -> None:
+        """A final response's head has come; it goes out together with the body's first bytes."""
+        self.stage = Stage.RESPONDING
+        self.status = head.status
+        parts = [head.status_line, *head.lines]
+        if kind is BodyKind.TUNNEL:
+            self._enter_tunnel(head, parts)
+        else:
+            self._frame(head, kind, parts)
+        if self.marks_calls:
+            if self._call_id and not head.call_id:
+                parts.append(self._call_id)
+            if not head.start_time:
+                parts.append(self._start_line)
+            parts.append(self.context.served_by)
+        if self.context.draining:
+            self.keep = False
+        if kind is not BodyKind.TUNNEL:
+            if not self.keep:
+                parts.append(b"Connection: close")
+            elif not self.head.http11:
+                parts.append(b"Connection: keep-alive")
+        parts.append(b"\r\n")
+        self._outgoing = b"\r\n".join(parts)
+
+    def _frame(self, head: ResponseHead, kind: BodyKind, parts: list[bytes]) -> None:
+        if kind is BodyKind.LENGTH or (kind is BodyKind.NONE and head.length >= 0 and head.status != 204):
+            parts.append(b"Content-Length: %d" % head.length)
+        elif kind is BodyKind.CHUNKED or kind is BodyKind.UNTIL_CLOSE:
+            if self.head.http11:
+                parts.append(b"Transfer-Encoding: chunked")
+                self._chunk_out = True
+            else:
+                self.keep = False
+
+    def relay(self, data: bytes) -> None:
+        """Pass on bytes of the response's body."""
+        if self.stage is Stage.OVER:
+            return
+        if self._chunk_out:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        elif self.stage is Stage.TUNNEL:
+            self.context.timeouts.tunnel.arm(self)
+        if self._outgoing:
+            data = self._outgoing + data
+            self._outgoing = b""
+        self.connection.write(data)
+
+    def flush(self) -> None:
+        """Nothing more has come for now: send what was held back."""
+        if self._outgoing and self.stage is not Stage.OVER:
+            outgoing, self._outgoing = self._outgoing, b""
+            self.connection.write(outgoing)
+
+    def response_end(self, trailers: list[bytes]) -> None:
+        """The response came to its proper end."""
+        if self.stage is Stage.OVER:
+            return
+        if self._chunk_out:
+            self._outgoing += last_chunk(trailers)
+        if self._outgoing:
+            self.connection.write(self._outgoing)
+            self._outgoing = b""
+        if not self.request_complete and self.upstream is not None:
+            # It answered before it had read everything: the rest has nowhere to go.
+            self.upstream.spoil()
+        self._over(self.status)
+
+    def upstream_lost(self) -> None:
+        """The connection to the replica broke before the response ended."""
+        upstream = self.upstream
+        if self.stage is Stage.OVER or upstream is None:
+            return
+        if upstream.reused and not upstream.answered and self._may_send_again():
+            self._send_again()
+            return
+        self.upstream_failed("closed the connection")
+
+    def upstream_failed(self, what: str) -> None:
+        """The replica did something from which the call cannot recover."""
+        if self.stage is Stage.OVER:
+            return
+        when = "in the middle of its answer" if self.stage is Stage.RESPONDING else "before it answered"
+        self._fail(502, f"a replica of {self.backend.name} {what} {when}")
+
+    def call_expired(self) -> None:
+        """The call has taken as long as it may."""
+        seconds = self.backend.timeout
+        self._fail(
+            504,
+            f"{self.backend.name} gave no answer within {seconds:g} s: the gateway gave up"
+            + (" (raise `timeout` in the stack file)" if self.backend.meter is not None else ""),
+        )
+
+    def _may_send_again(self) -> bool:
+        return self._whole is not None and self._retries < 2 and self.head.method in _IDEMPOTENT
+
+    def _send_again(self) -> None:
+        """An idle connection was closed just as we used it: nothing has happened yet."""
+        self._retries += 1
+        self._leave_upstream()
+        self._unsent = self._whole or b""
+        self.stage = Stage.WAITING
+        self._task = self.context.loop.create_task(self._find_replica())
+
+    # Upgraded connections.
+
+    def _enter_tunnel(self, head: ResponseHead, parts: list[bytes]) -> None:
+        self.stage = Stage.TUNNEL
+        self.keep = False
+        self._leave_call_queue()
+        self.context.timeouts.tunnel.arm(self)
+        parts.append(b"Connection: Upgrade\r\nUpgrade: " + (head.upgrade or self.head.upgrade))
+
+    def tunnel(self, data: bytes) -> None:
+        """Bytes from the client on an upgraded connection."""
+        if self.upstream is not None:
+            self.context.timeouts.tunnel.arm(self)
+            self.upstream.transport.write(data)
+
+    def tunnel_half_closed_by_client(self) -> None:
+        """The client will send no more; the replica may."""
+        if self.upstream is not None and self.upstream.transport.can_write_eof():
+            self.upstream.transport.write_eof()
+
+    def tunnel_half_closed_by_upstream(self) -> None:
+        """The replica will send no more; the client may."""
+        self.flush()
+        if not self.connection.write_eof():
+            self.tunnel_over()
+
+    def tunnel_over(self) -> None:
+        """One side has closed: so will the other, once it has got everything."""
+        if self.stage is not Stage.OVER:
+            self.flush()
+            self._over(self.status)
+
+    def tunnel_expired(self) -> None:
+        """Nothing has moved in either direction for `tunnel_idle_timeout`."""
+        self.tunnel_over()
+
+    # Back-pressure.
+
+    def upstream_paused(self) -> None:
+        """The replica cannot take more of the request for now."""
+        self.connection.gate.hold(PEER_FULL)
+
+    def upstream_resumed(self) -> None:
+        """The replica can take more of the request."""
+        self.connection.gate.release(PEER_FULL)
+
+    def client_paused(self) -> None:
+        """The client cannot take more of the response for now."""
+        if self.upstream is not None:
+            self.upstream.gate.hold(PEER_FULL)
+
+    def client_resumed(self) -> None:
+        """The client can take more of the response."""
+        if self.upstream is not None:
+            self.upstream.gate.release(PEER_FULL)
+
+    # Endings.
+
+    def client_gone(self) -> None:
+        """The client has disconnected: so do we from the replica."""
+        if self.stage is not Stage.OVER:
+            self._cut_upstream()
+            self._over(answers.CLIENT_GONE if self.stage is not Stage.TUNNEL else self.status)
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """The client's own fault."""
+        self.keep = False
+        self._fail(status, reason, ())
+
+    def _fail(self, status: int, text: str, lines: tuple[bytes, ...] = ()) -> None:
+        """Give up: with an answer if none has begun, else by breaking the client's connection."""
+        self._cut_upstream()
+        if self.stage in (Stage.RESPONDING, Stage.TUNNEL):
+            self.connection.break_off()
+            self._over(status)
+            return
+        if not self.request_complete or self.context.draining:
+            self.keep = False
+        if self.marks_calls:
+            if status >= 500:
+                lines += answers.INTERNAL
+            lines += tuple(line for line in (self._call_id, self._start_line) if line)
+            lines += (self.context.served_by,)
+        self.connection.write(
+            answers.answer(
+                status, text, lines=lines, close=not self.keep, head_only=self.head.method == b"HEAD"
+            )
+        )
+        self._over(status)
+
+    def _cut_upstream(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        if self.upstream is not None:
+            self.upstream.spoil()
+
+    def _leave_call_queue(self) -> None:
+        self.context.timeouts.calls(self.backend.timeout).disarm(self)
+
+    def _leave_upstream(self) -> None:
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            self._leave_call_queue()
+            upstream.release()
+
+    def _over(self, status: int) -> None:
+        """Everything is done: free the replica, count the call, let the client go on."""
+        tunnelled = self.stage is Stage.TUNNEL
+        self.stage = Stage.OVER
+        self.status = status
+        self._leave_upstream()
+        if tunnelled:
+            self.context.timeouts.tunnel.disarm(self)
+        if not self.request_complete:
+            self.context.timeouts.read.disarm(self)
+        meter = self.backend.meter
+        if meter is not None:
+            meter.end(status, time.monotonic() - self._began)
+        self.connection.cycle_over(self)

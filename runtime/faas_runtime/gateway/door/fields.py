@@ -1,0 +1,97 @@
+"""Header fields: which bytes they may hold, and which of them a proxy treats specially.
+
+A head is checked as a whole by one compiled pattern; only a head that fails is looked
+at line by line, to say what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from enum import IntEnum
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+FIELD_BLOCK = re.compile(rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*")
+"""Zero or more well-formed field lines: no obsolete folding, no space before the colon, no bare CR or LF."""
+
+_TOKEN_ONLY = re.compile(TOKEN)
+_BARE_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+
+
+class Malformed(Exception):
+    """A head or a body breaks the rules of HTTP/1.1; `status` is what a client is answered."""
+
+    def __init__(self, reason: str, status: int = 400) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+class Field(IntEnum):
+    """What a proxy does with a header; every other header is passed on as it is."""
+
+    HOST = 1
+    CONTENT_LENGTH = 2
+    TRANSFER_ENCODING = 3
+    CONNECTION = 4
+    EXPECT = 5
+    UPGRADE = 6
+    CALL_ID = 7
+    START_TIME = 8
+    FORWARDED = 9
+    TRACEPARENT = 10
+    SERVED_BY = 11
+    DROP = 12
+
+
+def with_underscores(fields: dict[bytes, Field]) -> dict[bytes, Field]:
+    """Add, as dropped, every spelling that an environment variable cannot tell from a special header.
+
+    `X_Forwarded_For` and `X-Forwarded-For` are the same variable in a function's
+    environment, so the first would forge the second.
+    """
+    spelled = dict(fields)
+    for name in fields:
+        parts = name.split(b"-")
+        for joints in itertools.product(b"-_", repeat=len(parts) - 1):
+            variant = parts[0]
+            for joint, part in zip(joints, parts[1:], strict=True):
+                variant += bytes((joint,)) + part
+            spelled.setdefault(variant, Field.DROP)
+    return spelled
+
+
+def check_no_bare_line_end(data: bytes | bytearray) -> None:
+    """Refuse a CR or LF that stands alone; a CR at the very end may still get its LF."""
+    found = _BARE_LINE_END.search(data)
+    if found and not (found.start() == len(data) - 1 and data.endswith(b"\r")):
+        raise Malformed("a line ends with a bare CR or LF")
+
+
+def explain(block: bytes) -> Malformed:
+    """Why a block of field lines was not accepted by `FIELD_BLOCK`."""
+    if _BARE_LINE_END.search(block):
+        return Malformed("a line ends with a bare CR or LF")
+    for line in block.split(b"\r\n"):
+        name, colon, _ = line.partition(b":")
+        if line[:1] in (b" ", b"\t"):
+            return Malformed("obsolete line folding in the headers")
+        if not colon:
+            return Malformed("a header line without a colon")
+        if name[-1:] in (b" ", b"\t"):
+            return Malformed("white space between a header's name and its colon")
+        if not _TOKEN_ONLY.fullmatch(name):
+            return Malformed("a header name with forbidden characters")
+    return Malformed("a header value with forbidden characters")
+
+
+def content_length(value: bytes) -> int:
+    """The number in a Content-Length, which is digits and nothing else."""
+    if not value.isdigit() or len(value) > 18:
+        raise Malformed("bad Content-Length")
+    return int(value)
+
+
+def tokens(value: bytes) -> list[bytes]:
+    """The lower-case members of a comma-separated list, without empty ones."""
+    return [part for part in (item.strip(b" \t") for item in value.lower().split(b",")) if part]
