@@ -1,0 +1,168 @@
+"""Takes calls that are due, makes them, and decides what becomes of each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from faas_runtime.gateway.queue.model import Answer, Claim, Clock, SystemClock
+from faas_runtime.gateway.queue.policy import BUSY, RetryPolicy
+from faas_runtime.gateway.queue.sqlite import SqliteQueue
+from faas_runtime.providers.base import FunctionKey
+
+log = logging.getLogger("faas.queue")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the dispatcher must know of a function: how many calls at once, and how to retry."""
+
+    concurrency: int
+    policy: RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherSettings:
+    """Limits of one gateway's dispatcher; times in seconds."""
+
+    workers: int = 32
+    """Calls under way at once over all functions."""
+    lease: float = 60.0
+    idle: float = 5.0
+    """How long it may sleep at most without being told of new work."""
+    keep: float = 24 * 3600.0
+    """How long an ended call and its answer can be read."""
+    drain: float = 10.0
+    """How long running calls may finish when the gateway stops."""
+
+
+class Dispatcher:
+    """One loop that claims calls, one task for each call under way.
+
+    `call` makes the call and never raises; `target` says what is known of a function, None when it
+    is gone; `deliver` hands an answer to the caller's callback address.
+    """
+
+    def __init__(
+        self,
+        queue: SqliteQueue,
+        call: Callable[[Claim], Awaitable[Answer]],
+        target: Callable[[FunctionKey], Target | None],
+        deliver: Callable[[Claim, Answer], Coroutine[Any, Any, None]],
+        settings: DispatcherSettings | None = None,
+        clock: Clock | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._queue, self._call, self._target, self._deliver = queue, call, target, deliver
+        self._settings = settings or DispatcherSettings()
+        self._clock = clock or SystemClock()
+        self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._running: dict[Claim, asyncio.Task[None]] = {}
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.state = "starting"
+
+    async def start(self) -> None:
+        """Take back what an earlier run left half done, then begin."""
+        recovered = await self._queue.abandon()
+        if recovered:
+            log.info("queued %d calls again that an earlier gateway had not finished", recovered)
+        self._tasks = [asyncio.create_task(self._forever(loop)) for loop in (self._round, self._renew, self._sweep)]
+
+    async def stop(self) -> None:
+        """Claim nothing more, let running calls finish for a while, give the others back."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = [*self._running.values(), *self._deliveries]
+        if pending:
+            _, late = await asyncio.wait(pending, timeout=self._settings.drain)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        # Their attempts are given back by the next start, which finds them marked running.
+
+    def notify(self) -> None:
+        """There may be something to do: a call came, a function changed."""
+        self._wake.set()
+
+    async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await step()
+                self.state = "ok"
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                # The loop must outlive a full disk; /healthz shows the state meanwhile.
+                self.state = f"the queue does not work: {error}"
+                log.error("%s", self.state)
+                await asyncio.sleep(1.0)
+
+    async def _round(self) -> None:
+        self._wake.clear()
+        waiting = await self._queue.waiting()
+        now = self._clock.now()
+        for key, due in waiting.items():
+            if due <= now:
+                await self._claim(key)
+        later = [due - now for due in waiting.values() if due > now]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), min([self._settings.idle, *later]))
+
+    async def _claim(self, key: FunctionKey) -> None:
+        target = self._target(key)
+        concurrency = target.concurrency if target else self._settings.workers
+        busy = sum(1 for claim in self._running if claim.call.key == key)
+        free = min(concurrency - busy, self._settings.workers - len(self._running))
+        if free <= 0:
+            return
+        for claim in await self._queue.claim(key, free, self._settings.lease):
+            self._running[claim] = asyncio.create_task(self._attempt(claim, target))
+
+    async def _attempt(self, claim: Claim, target: Target | None) -> None:
+        try:
+            if target is None:
+                await self._finish(claim, Answer(404, reason="the function was deleted"), None)
+            else:
+                await self._finish(claim, await self._call(claim), target.policy)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("call %s could not be ended; its lease will run out", claim.call.call_id)
+        finally:
+            del self._running[claim]
+            self.notify()
+
+    async def _finish(self, claim: Claim, answer: Answer, policy: RetryPolicy | None) -> None:
+        now = self._clock.now()
+        if policy and answer.status == BUSY and BUSY in policy.codes:
+            pause = policy.wait(1, answer, self._chance)
+            await self._queue.retry(claim, now + pause, answer, spend=False)
+            return
+        failed = policy is None or policy.should_retry(answer)
+        if policy and failed and claim.attempts < policy.attempts:
+            await self._queue.retry(claim, now + policy.wait(claim.attempts, answer, self._chance), answer)
+            return
+        ours = await (self._queue.bury if failed else self._queue.complete)(claim, answer)
+        if ours and claim.call.callback:
+            task = asyncio.create_task(self._deliver(claim, answer))
+            self._deliveries.add(task)
+            task.add_done_callback(self._deliveries.discard)
+
+    async def _renew(self) -> None:
+        await asyncio.sleep(self._settings.lease / 3)
+        if self._running:
+            await self._queue.renew(list(self._running), self._settings.lease)
+        if await self._queue.recover():
+            self.notify()
+
+    async def _sweep(self) -> None:
+        await self._queue.purge(before=self._clock.now() - self._settings.keep)
+        await asyncio.sleep(min(60.0, self._settings.keep))

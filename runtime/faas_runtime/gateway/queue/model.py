@@ -1,0 +1,102 @@
+"""The life of an asynchronous call.
+
+    queued ──claim──▶ running ──▶ done        the function answered
+      ▲                  │──────▶ dead        out of attempts, or its function is gone
+      └────── retry ─────┘
+    queued ──▶ cancelled                      asked for before it ran
+
+A claim is a lease: it is renewed while the call runs, and a call whose lease ran out (its
+gateway died) is queued again. `fence` counts the claims; only the holder of the latest may
+end the call, so that a worker thought dead cannot overwrite the result of its successor.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from faas_runtime.providers.base import FunctionKey
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class State(enum.StrEnum):
+    """Where a call is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """A call as it is accepted. `not_before` is in seconds since the epoch; 0 means at once."""
+
+    call_id: str
+    key: FunctionKey
+    path: str
+    query: str
+    headers: Headers
+    body: bytes
+    callback: str = ""
+    not_before: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A call this worker holds until its lease ends."""
+
+    seq: int
+    fence: int
+    attempts: int
+    """How often it has been tried, this claim included."""
+    created: float
+    call: NewCall
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the function said; `status` 0 when the call itself failed and `reason` says how."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything known about a call, for those who ask what became of it. Times are epoch seconds, 0 unknown."""
+
+    seq: int
+    call_id: str
+    key: FunctionKey
+    state: State
+    attempts: int
+    created: float
+    not_before: float
+    finished: float
+    status: int
+    reason: str
+    callback: str
+    headers: Headers = ()
+    body: bytes = b""
+
+
+class Clock(Protocol):
+    """Tells the time; tests hand in one that they turn themselves."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        return time.time()

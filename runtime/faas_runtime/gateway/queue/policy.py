@@ -1,0 +1,83 @@
+"""When a failed call is tried again, and when it is given up.
+
+The annotations and defaults are those of the OpenFaaS retry contract:
+`com.openfaas.retry.attempts`, `.codes`, `.min_wait`, `.max_wait`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from faas_runtime.gateway.queue.model import Answer
+
+_PREFIX = "com.openfaas.retry."
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DEFAULT_CODES = frozenset({408, 429, 500, 502, 503, 504})
+BUSY = 429
+"""The function is at its limit: not now, rather than failed."""
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a Go duration (`1m30s`) or of a bare number of seconds. Raises ValueError."""
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"`{text}` is not a duration such as 10s or 1m30s")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often, on what and how long after. Waits are in seconds."""
+
+    attempts: int = 10
+    codes: frozenset[int] = _DEFAULT_CODES
+    min_wait: float = 10.0
+    max_wait: float = 120.0
+
+    @classmethod
+    def of(cls, annotations: Mapping[str, str] | None) -> RetryPolicy:
+        """The policy a function's annotations ask for. Raises ValueError naming the annotation that is wrong."""
+        given = {key[len(_PREFIX) :]: text for key, text in (annotations or {}).items() if key.startswith(_PREFIX)}
+        default = cls()
+        try:
+            codes = frozenset(int(code) for code in given["codes"].split(",")) if "codes" in given else default.codes
+            return cls(
+                attempts=max(1, int(given.get("attempts", default.attempts))),
+                codes=codes,
+                min_wait=parse_duration(given["min_wait"]) if "min_wait" in given else default.min_wait,
+                max_wait=parse_duration(given["max_wait"]) if "max_wait" in given else default.max_wait,
+            )
+        except ValueError as error:
+            raise ValueError(f"annotation `{_PREFIX}*`: {error}") from error
+
+    def should_retry(self, answer: Answer) -> bool:
+        """Whether this answer is worth another attempt: a listed code, or a failure of the platform itself."""
+        from_platform = any(name.lower() == "x-openfaas-internal" for name, _ in answer.headers)
+        return answer.status == 0 or answer.status in self.codes or (from_platform and answer.status >= 500)
+
+    def wait(self, attempts: int, answer: Answer, chance: random.Random) -> float:
+        """Seconds until the next attempt: `Retry-After` when given, else exponential with full jitter.
+
+        The jitter lies between half and all of the exponential step, so that calls that failed
+        together do not come back together, and none comes back at once.
+        """
+        asked = _retry_after(answer)
+        if asked is not None:
+            return min(asked, self.max_wait)
+        step = min(self.max_wait, self.min_wait * 2.0 ** min(attempts - 1, 30))
+        return step * chance.uniform(0.5, 1.0)
+
+
+def _retry_after(answer: Answer) -> float | None:
+    if answer.status not in (BUSY, 503):
+        return None
+    for name, text in answer.headers:
+        if name.lower() == "retry-after" and text.strip().isdigit():
+            return float(text)
+    return None

@@ -1,0 +1,283 @@
+"""The embedded queue: calls in one SQLite file of the state directory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from faas_runtime.gateway.queue.database import Database
+from faas_runtime.gateway.queue.model import (
+    Answer,
+    Claim,
+    Clock,
+    Headers,
+    NewCall,
+    Record,
+    State,
+    SystemClock,
+)
+from faas_runtime.providers.base import FunctionKey
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS calls (
+    seq INTEGER PRIMARY KEY,
+    call_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    fence INTEGER NOT NULL DEFAULT 0,
+    lease_until REAL NOT NULL DEFAULT 0,
+    not_before REAL NOT NULL,
+    created REAL NOT NULL,
+    finished REAL NOT NULL DEFAULT 0,
+    status INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '',
+    callback TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS calls_waiting ON calls (state, name, namespace, not_before, seq);
+CREATE INDEX IF NOT EXISTS calls_by_id ON calls (call_id);
+CREATE TABLE IF NOT EXISTS requests (seq INTEGER PRIMARY KEY, path TEXT, query TEXT, headers BLOB, body BLOB);
+CREATE TABLE IF NOT EXISTS answers (seq INTEGER PRIMARY KEY, headers BLOB, body BLOB);
+"""
+_RECORD = "seq, call_id, name, namespace, state, attempts, created, not_before, finished, status, reason, callback"
+_ENDED = (State.DONE, State.DEAD, State.CANCELLED)
+
+
+class SqliteQueue:
+    """Calls of one gateway. Every method returns once its effect is on disk."""
+
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        self._database = Database(path, _SCHEMA)
+        self._clock = clock or SystemClock()
+
+    async def open(self) -> None:
+        """Open the file, making it when it is missing."""
+        await self._database.open()
+
+    async def close(self) -> None:
+        """Finish what was asked for and close the file."""
+        await self._database.close()
+
+    async def put(self, call: NewCall) -> int:
+        """Accept a call; return its number once it can no longer be lost."""
+        now = self._clock.now()
+        headers = msgspec.json.encode(call.headers)
+
+        def insert(db: sqlite3.Connection) -> int:
+            cursor = db.execute(
+                "INSERT INTO calls (call_id, name, namespace, state, not_before, created, callback) "
+                "VALUES (?,?,?,?,?,?,?)",
+                (call.call_id, *call.key, State.QUEUED, call.not_before or now, now, call.callback),
+            )
+            seq = cursor.lastrowid
+            assert seq is not None
+            db.execute("INSERT INTO requests VALUES (?,?,?,?,?)", (seq, call.path, call.query, headers, call.body))
+            return seq
+
+        return await self._database.run(insert)
+
+    async def claim(self, key: FunctionKey, limit: int, lease: float) -> list[Claim]:
+        """Take up to `limit` calls of a function that are due, oldest first, for `lease` seconds."""
+        now = self._clock.now()
+
+        def take(db: sqlite3.Connection) -> list[Claim]:
+            rows = db.execute(
+                "UPDATE calls SET state = ?, attempts = attempts + 1, fence = fence + 1, lease_until = ? WHERE seq IN "
+                "(SELECT seq FROM calls WHERE state = ? AND name = ? AND namespace = ? AND not_before <= ? "
+                "ORDER BY not_before, seq LIMIT ?) "
+                "RETURNING seq, fence, attempts, created, call_id, callback, not_before",
+                (State.RUNNING, now + lease, State.QUEUED, *key, now, limit),
+            ).fetchall()
+            return [_claim(db, key, row) for row in sorted(rows)]
+
+        return await self._database.run(take)
+
+    async def renew(self, claims: Iterable[Claim], lease: float) -> None:
+        """Hold these calls for `lease` seconds from now; those already lost stay lost."""
+        until = self._clock.now() + lease
+        rows = [(until, claim.seq, claim.fence) for claim in claims]
+
+        def extend(db: sqlite3.Connection) -> None:
+            db.executemany("UPDATE calls SET lease_until = ? WHERE seq = ? AND fence = ? AND state = 'running'", rows)
+
+        await self._database.run(extend)
+
+    async def complete(self, claim: Claim, answer: Answer) -> bool:
+        """Keep the function's answer. False when the claim is no longer ours."""
+        return await self._end(claim, State.DONE, answer)
+
+    async def bury(self, claim: Claim, answer: Answer) -> bool:
+        """Give the call up and keep why. False when the claim is no longer ours."""
+        return await self._end(claim, State.DEAD, answer)
+
+    async def _end(self, claim: Claim, state: State, answer: Answer) -> bool:
+        now = self._clock.now()
+        headers = msgspec.json.encode(answer.headers)
+
+        def end(db: sqlite3.Connection) -> bool:
+            done = db.execute(
+                "UPDATE calls SET state = ?, finished = ?, status = ?, reason = ? "
+                "WHERE seq = ? AND fence = ? AND state = 'running'",
+                (state, now, answer.status, answer.reason, claim.seq, claim.fence),
+            )
+            if done.rowcount:
+                db.execute("INSERT OR REPLACE INTO answers VALUES (?,?,?)", (claim.seq, headers, answer.body))
+            if done.rowcount and state is State.DONE:
+                # The body is kept only for calls that may be replayed.
+                db.execute("UPDATE requests SET body = NULL WHERE seq = ?", (claim.seq,))
+            return bool(done.rowcount)
+
+        return await self._database.run(end)
+
+    async def retry(self, claim: Claim, not_before: float, answer: Answer, *, spend: bool = True) -> bool:
+        """Queue the call again for `not_before`; `spend` False gives the attempt back. False when not ours."""
+
+        def again(db: sqlite3.Connection) -> bool:
+            done = db.execute(
+                "UPDATE calls SET state = 'queued', not_before = ?, attempts = attempts - ?, status = ?, reason = ? "
+                "WHERE seq = ? AND fence = ? AND state = 'running'",
+                (not_before, 0 if spend else 1, answer.status, answer.reason, claim.seq, claim.fence),
+            )
+            return bool(done.rowcount)
+
+        return await self._database.run(again)
+
+    async def recover(self) -> int:
+        """Queue again what is marked running but whose lease ran out; return how many."""
+        now = self._clock.now()
+
+        def release(db: sqlite3.Connection) -> int:
+            sql = "UPDATE calls SET state = 'queued' WHERE state = 'running' AND lease_until < ?"
+            return db.execute(sql, (now,)).rowcount
+
+        return await self._database.run(release)
+
+    async def abandon(self) -> int:
+        """Queue again everything marked running: for the one owner of the file, when it starts."""
+        return await self._database.run(
+            lambda db: db.execute("UPDATE calls SET state = 'queued' WHERE state = 'running'").rowcount
+        )
+
+    async def waiting(self) -> dict[FunctionKey, float]:
+        """Functions with queued calls, and when the first of each is due (epoch seconds)."""
+
+        def due(db: sqlite3.Connection) -> dict[FunctionKey, float]:
+            sql = "SELECT name, namespace, MIN(not_before) FROM calls WHERE state = 'queued' GROUP BY name, namespace"
+            return {FunctionKey(name, namespace): when for name, namespace, when in db.execute(sql)}
+
+        return await self._database.run(due)
+
+    async def counts(self) -> dict[FunctionKey, dict[State, int]]:
+        """How many calls of each function are in each state."""
+
+        def count(db: sqlite3.Connection) -> dict[FunctionKey, dict[State, int]]:
+            result: dict[FunctionKey, dict[State, int]] = {}
+            sql = "SELECT name, namespace, state, COUNT(*) FROM calls GROUP BY state, name, namespace"
+            for name, namespace, state, number in db.execute(sql):
+                result.setdefault(FunctionKey(name, namespace), {})[State(state)] = number
+            return result
+
+        return await self._database.run(count)
+
+    async def find(self, call_id: str) -> Record | None:
+        """The newest call of that id, with the function's answer when there is one."""
+
+        def look(db: sqlite3.Connection) -> Record | None:
+            sql = f"SELECT {_RECORD} FROM calls WHERE call_id = ? ORDER BY seq DESC LIMIT 1"  # noqa: S608
+            row = db.execute(sql, (call_id,)).fetchone()
+            if row is None:
+                return None
+            answer = db.execute("SELECT headers, body FROM answers WHERE seq = ?", (row[0],)).fetchone()
+            return _record(row, *(answer or (b"[]", b"")))
+
+        return await self._database.run(look)
+
+    async def list(self, state: State | None = None, limit: int = 100, after: int = 0) -> Sequence[Record]:
+        """Calls in a state (all without one), by number, beginning behind `after`; without their bodies."""
+
+        def read(db: sqlite3.Connection) -> Sequence[Record]:
+            sql = f"SELECT {_RECORD} FROM calls WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?"  # noqa: S608
+            return [_record(row) for row in db.execute(sql, (after, state, state, limit))]
+
+        return await self._database.run(read)
+
+    async def cancel(self, call_id: str) -> bool:
+        """Take a call that has not begun out of the queue. False when there is none."""
+        now = self._clock.now()
+        sql = "UPDATE calls SET state = 'cancelled', finished = ? WHERE call_id = ? AND state = 'queued'"
+        return await self._database.run(lambda db: bool(db.execute(sql, (now, call_id)).rowcount))
+
+    async def replay(self, call_ids: Sequence[str] = ()) -> int:
+        """Queue dead calls again with all their attempts (every one without ids); return how many."""
+        now = self._clock.now()
+        sql = "UPDATE calls SET state = 'queued', attempts = 0, not_before = ?, finished = 0 WHERE state = 'dead'"
+
+        def revive(db: sqlite3.Connection) -> int:
+            if not call_ids:
+                return db.execute(sql, (now,)).rowcount
+            return sum(db.execute(f"{sql} AND call_id = ?", (now, call_id)).rowcount for call_id in call_ids)
+
+        return await self._database.run(revive)
+
+    async def purge(self, states: Sequence[State] = _ENDED, before: float | None = None) -> int:
+        """Forget calls that ended in one of `states` before a moment (any time without one)."""
+        limit = self._clock.now() + 1 if before is None else before
+
+        def forget(db: sqlite3.Connection) -> int:
+            seqs: list[tuple[int]] = []
+            for state in states:
+                seqs += db.execute("SELECT seq FROM calls WHERE state = ? AND finished < ?", (state, limit)).fetchall()
+            for table in ("calls", "requests", "answers"):
+                db.executemany(f"DELETE FROM {table} WHERE seq = ?", seqs)  # noqa: S608
+            return len(seqs)
+
+        return await self._database.run(forget)
+
+
+def _claim(db: sqlite3.Connection, key: FunctionKey, row: tuple[int, int, int, float, str, str, float]) -> Claim:
+    seq, fence, attempts, created, call_id, callback, not_before = row
+    path, query, headers, body = db.execute(
+        "SELECT path, query, headers, body FROM requests WHERE seq = ?", (seq,)
+    ).fetchone()
+    call = NewCall(call_id, key, path, query, _headers(headers), body or b"", callback, not_before)
+    return Claim(seq, fence, attempts, created, call)
+
+
+def _headers(raw: bytes) -> Headers:
+    return msgspec.json.decode(raw, type=Headers)
+
+
+def _record(row: tuple[object, ...], headers: bytes = b"[]", body: bytes = b"") -> Record:
+    (
+        seq,
+        call_id,
+        name,
+        namespace,
+        state,
+        attempts,
+        created,
+        not_before,
+        finished,
+        status,
+        reason,
+        callback,
+    ) = row
+    return Record(
+        seq=int(str(seq)),
+        call_id=str(call_id),
+        key=FunctionKey(str(name), str(namespace)),
+        state=State(str(state)),
+        attempts=int(str(attempts)),
+        created=float(str(created)),
+        not_before=float(str(not_before)),
+        finished=float(str(finished)),
+        status=int(str(status)),
+        reason=str(reason),
+        callback=str(callback),
+        headers=_headers(headers),
+        body=body or b"",
+    )

@@ -1,0 +1,44 @@
+"""Which addresses the gateway may call on a stranger's behalf."""
+
+import pytest
+from faas_runtime.gateway.queue.callbacks import CallbackRefused, Callbacks, check_url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "nonsense", "/relative", "ftp://example.net/", "http://", "http://user:pw@example.net/", "http://h:99999/"],
+)
+def test_what_is_not_a_plain_web_address_is_refused(url):
+    """Only absolute http and https URLs without credentials are callbacks."""
+    with pytest.raises(CallbackRefused):
+        check_url(url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.8.8.8",
+        "::1",
+        "169.254.169.254",
+        "10.1.2.3",
+        "192.168.0.1",
+        "0.0.0.0",
+        "::ffff:127.0.0.1",
+        "fe80::1",
+    ],
+)
+def test_addresses_inside_are_refused(host):
+    """Loopback, link-local, private and mapped addresses are out of reach, however they are written."""
+    with pytest.raises(CallbackRefused, match="not a public address"):
+        Callbacks().address_of(host, 80)
+
+
+def test_a_public_address_is_called_as_it_is():
+    """What was checked is what is connected to."""
+    assert Callbacks().address_of("93.184.216.34", 80) == "93.184.216.34"
+
+
+def test_an_operator_may_allow_a_host():
+    """`--callback-host` opens one name, not all."""
+    assert Callbacks(frozenset({"127.0.0.1"})).address_of("127.0.0.1", 80) == "127.0.0.1"

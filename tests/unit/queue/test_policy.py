@@ -1,0 +1,74 @@
+"""When a failed asynchronous call is tried again."""
+
+import random
+
+import pytest
+from faas_runtime.gateway.queue.model import Answer
+from faas_runtime.gateway.queue.policy import RetryPolicy, parse_duration
+
+FIXED = random.Random(1)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10", 10), ("10s", 10), ("1m30s", 90), ("500ms", 0.5), ("1.5s", 1.5), ("2h", 7200)]
+)
+def test_durations_are_seconds(text, seconds):
+    """Bare numbers are seconds, anything else is a Go duration."""
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "abc", "10 s", "-5s", "1d", "5sx"])
+def test_a_wrong_duration_is_refused(text):
+    """A typo is an error, not a default."""
+    with pytest.raises(ValueError, match="not a duration"):
+        parse_duration(text)
+
+
+def test_annotations_override_the_defaults():
+    """Every annotation of the retry contract counts."""
+    policy = RetryPolicy.of(
+        {
+            "com.openfaas.retry.attempts": "3",
+            "com.openfaas.retry.codes": "500,418",
+            "com.openfaas.retry.min_wait": "1s",
+            "com.openfaas.retry.max_wait": "4s",
+            "topic": "other",
+        }
+    )
+    assert policy == RetryPolicy(3, frozenset({500, 418}), 1.0, 4.0)
+
+
+def test_a_wrong_annotation_names_itself():
+    """The error says which annotation cannot be read."""
+    with pytest.raises(ValueError, match=r"com\.openfaas\.retry"):
+        RetryPolicy.of({"com.openfaas.retry.attempts": "many"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "again"),
+    [
+        (Answer(200), False),
+        (Answer(404), False),
+        (Answer(500), True),
+        (Answer(0), True),
+        (Answer(501), False),
+        (Answer(501, (("X-OpenFaaS-Internal", "faas"),)), True),
+    ],
+)
+def test_codes_and_platform_failures_are_tried_again(answer, again):
+    """A function's own refusal is final; a failure of the platform never is."""
+    assert RetryPolicy().should_retry(answer) is again
+
+
+def test_waits_grow_up_to_the_limit():
+    """The step doubles with each attempt and stays between half and all of it."""
+    policy = RetryPolicy(min_wait=1, max_wait=8)
+    for attempts, step in [(1, 1), (2, 2), (3, 4), (4, 8), (9, 8)]:
+        assert step / 2 <= policy.wait(attempts, Answer(500), FIXED) <= step
+
+
+def test_retry_after_is_honoured_within_the_limit():
+    """A busy function may say when to come back."""
+    policy = RetryPolicy(max_wait=30)
+    assert policy.wait(1, Answer(503, (("Retry-After", "7"),)), FIXED) == 7
+    assert policy.wait(1, Answer(429, (("retry-after", "700"),)), FIXED) == 30
