@@ -2,4 +2,297 @@
 
 One layout for all images of a user. `index.json` names each manifest by the annotation
 `org.opencontainers.image.ref.name`; blobs are content-addressed under `blobs/sha256/`.
+Several processes may use it at once: blobs appear by atomic rename, the index changes
+under a lock. Format: OCI image specification 1.1, image-layout.md.
 """
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from faas_runtime.unpacking import unpack_layer
+
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+REF_NAME = "org.opencontainers.image.ref.name"
+
+Json = dict[str, Any]
+
+
+class ImageNotFound(LookupError):
+    """The store holds no image of that name or digest; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """Points at a blob: its media type, `sha256:...` digest and size in bytes."""
+
+    media_type: str
+    digest: str
+    size: int
+
+    def as_json(self) -> Json:
+        """The descriptor as manifests and indexes spell it."""
+        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What running an image takes: its configuration, and the digest of its manifest."""
+
+    digest: str
+    env: Mapping[str, str]
+    working_dir: str
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+    labels: Mapping[str, str]
+    architecture: str
+    annotations: Mapping[str, str]
+
+
+class BlobWriter:
+    """A blob being written: hashes what passes through. Use as `with store.new_blob(type) as blob`."""
+
+    def __init__(self, stream: BinaryIO, media_type: str) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._media_type = media_type
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Append bytes; returns how many, as a file does."""
+        self._hash.update(data)
+        self._size += len(data)
+        self._stream.write(data)
+        return len(data)
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """Digest and size of what has been written so far."""
+        return Descriptor(self._media_type, f"sha256:{self._hash.hexdigest()}", self._size)
+
+
+def full_reference(ref: str) -> str:
+    """The reference with its tag: `gohash` means `gohash:latest`. A digest needs no tag."""
+    last = ref.rsplit("/", 1)[-1]
+    return ref if ":" in last or "@" in last else f"{ref}:latest"
+
+
+def canonical_json(value: object) -> bytes:
+    """JSON bytes that depend on nothing but the value: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class ImageStore:
+    """The images in one folder. It is created when the first image is written."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._blobs = root / "blobs" / "sha256"
+
+    def blob_path(self, digest: str) -> Path:
+        """Where a blob is, whether or not it exists. Raises ImageNotFound for anything but a sha256 digest."""
+        algorithm, _, encoded = digest.partition(":")
+        if algorithm != "sha256" or len(encoded) != 64 or not set(encoded) <= set("0123456789abcdef"):
+            raise ImageNotFound(f"`{digest}` is not a sha256 digest")
+        return self._blobs / encoded
+
+    def has(self, digest: str) -> bool:
+        """Whether the blob is in the store."""
+        return self.blob_path(digest).exists()
+
+    @contextlib.contextmanager
+    def new_blob(self, media_type: str) -> Iterator[BlobWriter]:
+        """Write a blob of unknown digest; it appears under its digest when the block ends, never half."""
+        self._prepare()
+        handle, name = tempfile.mkstemp(prefix=".new-", dir=self._blobs)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                writer = BlobWriter(stream, media_type)
+                yield writer
+            Path(name).chmod(0o644)
+            Path(name).rename(self.blob_path(writer.descriptor.digest))
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def put_blob(self, media_type: str, data: bytes) -> Descriptor:
+        """Store bytes as a blob."""
+        descriptor = Descriptor(media_type, f"sha256:{hashlib.sha256(data).hexdigest()}", len(data))
+        if not self.has(descriptor.digest):
+            with self.new_blob(media_type) as blob:
+                blob.write(data)
+        return descriptor
+
+    def put_image(
+        self, ref: str, config: Json, layers: Sequence[Descriptor], annotations: Mapping[str, str] | None = None
+    ) -> str:
+        """Name an image whose layers are in the store; returns the digest of its manifest.
+
+        An image that had the name before loses it, and stays reachable by its digest until `prune`.
+        """
+        manifest: Json = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "config": self.put_blob(CONFIG_TYPE, canonical_json(config)).as_json(),
+            "layers": [layer.as_json() for layer in layers],
+        }
+        if annotations:
+            manifest["annotations"] = dict(annotations)
+        descriptor = self.put_blob(MANIFEST_TYPE, canonical_json(manifest))
+        platform = {"architecture": config["architecture"], "os": config["os"]}
+        entry = {**descriptor.as_json(), "platform": platform, "annotations": {REF_NAME: full_reference(ref)}}
+        with self._locked():
+            index = self._index()
+            others = [old for old in index["manifests"] if _name(old) != full_reference(ref)]
+            if entry not in index["manifests"] or len(others) + 1 != len(index["manifests"]):
+                self._write_index({**index, "manifests": [*others, entry]})
+        return descriptor.digest
+
+    def resolve(self, ref: str) -> ImageInfo:
+        """The image of that name, or `name@sha256:...`. Raises ImageNotFound."""
+        if "@" in ref:
+            return self.resolve_digest(ref.rpartition("@")[2])
+        return self.resolve_digest(self.digest_of(ref))
+
+    def digest_of(self, ref: str) -> str:
+        """Digest of the manifest that has this name. Raises ImageNotFound."""
+        wanted = full_reference(ref)
+        for entry in self._index()["manifests"]:
+            if _name(entry) == wanted:
+                return cast(str, entry["digest"])
+        raise ImageNotFound(f"there is no image `{wanted}` in the local store")
+
+    def resolve_digest(self, digest: str) -> ImageInfo:
+        """The image whose manifest has this digest. Raises ImageNotFound."""
+        manifest = self.manifest(digest)
+        config = self._json(manifest["config"]["digest"])
+        run = config.get("config") or {}
+        pairs = (entry.partition("=") for entry in run.get("Env") or [])
+        return ImageInfo(
+            digest=digest,
+            env={name: value for name, _, value in pairs},
+            working_dir=run.get("WorkingDir") or "/",
+            entrypoint=tuple(run.get("Entrypoint") or ()),
+            cmd=tuple(run.get("Cmd") or ()),
+            labels=run.get("Labels") or {},
+            architecture=config.get("architecture") or "",
+            annotations=manifest.get("annotations") or {},
+        )
+
+    def manifest(self, digest: str) -> Json:
+        """An image's manifest. Raises ImageNotFound."""
+        return self._json(digest)
+
+    def references(self) -> dict[str, str]:
+        """Every name in the store and the digest it stands for."""
+        return {_name(entry): entry["digest"] for entry in self._index()["manifests"] if _name(entry)}
+
+    def remove(self, ref: str) -> None:
+        """Forget a name. Raises ImageNotFound."""
+        self.digest_of(ref)
+        with self._locked():
+            index = self._index()
+            kept = [entry for entry in index["manifests"] if _name(entry) != full_reference(ref)]
+            self._write_index({**index, "manifests": kept})
+
+    def unpack(self, digest: str, into: Path) -> Path:
+        """The root file system of an image as a folder below `into`, made once for each digest.
+
+        Files keep their modes and belong to the calling user; devices are left out.
+        Raises ImageNotFound; ValueError when a layer tries to leave its folder.
+        """
+        target = into / digest.partition(":")[2]
+        if target.exists():
+            return target
+        layers = self.manifest(digest)["layers"]
+        into.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".new-", dir=into))
+        try:
+            for layer in layers:
+                unpack_layer(self.blob_path(layer["digest"]), work)
+            work.chmod(0o755)
+            with contextlib.suppress(OSError):  # another process was faster: its folder is the same
+                work.rename(target)
+        finally:
+            if work.exists():
+                shutil.rmtree(work, ignore_errors=True)
+        return target
+
+    def prune(self, keep: Sequence[str] = (), older_than: float = 3600.0) -> int:
+        """Delete blobs no name leads to; returns the bytes freed.
+
+        `keep` are digests of manifests in use. Blobs younger than `older_than` seconds stay:
+        a build that runs at this moment may be about to name them.
+        """
+        if not self._blobs.exists():
+            return 0
+        with self._locked():
+            alive: set[str] = set()
+            for digest in {*self.references().values(), *keep}:
+                with contextlib.suppress(ImageNotFound):
+                    manifest = self.manifest(digest)
+                    alive |= {digest, manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])}
+            return sum(
+                _unlink_older(path, older_than) for path in self._blobs.iterdir() if f"sha256:{path.name}" not in alive
+            )
+
+    def _prepare(self) -> None:
+        if not (self.root / "oci-layout").exists():
+            self._blobs.mkdir(parents=True, exist_ok=True)
+            _write_atomically(self.root / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._prepare()
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _index(self) -> Json:
+        try:
+            return cast(Json, json.loads((self.root / "index.json").read_bytes()))
+        except FileNotFoundError:
+            return {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": []}
+
+    def _write_index(self, index: Json) -> None:
+        _write_atomically(self.root / "index.json", canonical_json(index))
+
+    def _json(self, digest: str) -> Json:
+        try:
+            return cast(Json, json.loads(self.blob_path(digest).read_bytes()))
+        except FileNotFoundError:
+            raise ImageNotFound(f"there is no image `{digest}` in the local store") from None
+
+
+def _name(entry: Json) -> str:
+    return cast(str, (entry.get("annotations") or {}).get(REF_NAME, ""))
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+    Path(name).chmod(0o644)
+    Path(name).rename(path)
+
+
+def _unlink_older(path: Path, seconds: float) -> int:
+    status = path.stat()
+    if time.time() - status.st_mtime < seconds:
+        return 0
+    path.unlink()
+    return status.st_size

@@ -9,7 +9,7 @@ resources, constraints).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -103,7 +103,7 @@ class Provider(Protocol):
     async def health(self) -> dict[str, str]:
         """State of every background loop by name: `ok`, or one sentence saying what is wrong."""
 
-    async def list(self, namespace: str) -> list[FunctionStatus]:
+    async def list(self, namespace: str) -> Sequence[FunctionStatus]:
         """All functions of a namespace, sorted by name."""
 
     async def get(self, key: FunctionKey) -> FunctionStatus:
@@ -135,7 +135,7 @@ class Provider(Protocol):
     def watch(self) -> AsyncIterator[RoutingChange]:
         """Yield every change of routing, beginning with the present state of every function."""
 
-    async def list_secrets(self, namespace: str) -> list[Secret]:
+    async def list_secrets(self, namespace: str) -> Sequence[Secret]:
         """Names of the secrets of a namespace; never their values."""
 
     async def create_secret(self, secret: Secret) -> None:
@@ -147,7 +147,7 @@ class Provider(Protocol):
     async def delete_secret(self, name: str, namespace: str) -> None:
         """Forget a secret. Raises NotFound."""
 
-    async def list_namespaces(self) -> list[str]:
+    async def list_namespaces(self) -> Sequence[str]:
         """Names of all namespaces, the default one first."""
 
     async def get_namespace(self, name: str) -> FunctionNamespace:
