@@ -25,14 +25,14 @@ class _Wire(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, kw_
     """A frozen struct with camelCase keys that leaves empty fields out."""
 
 
-class FunctionResources(_Wire, kw_only=True):
+class FunctionResources(_Wire, frozen=True, kw_only=True):
     """CPU and memory as Kubernetes quantities (`128Mi`, `100m`), exactly as the user wrote them."""
 
     memory: str = ""
     cpu: str = ""
 
 
-class FunctionDeployment(_Wire, kw_only=True):
+class FunctionDeployment(_Wire, frozen=True, kw_only=True):
     """Body of POST and PUT `/system/functions`: everything a provider must know to run a function."""
 
     service: str
@@ -49,14 +49,14 @@ class FunctionDeployment(_Wire, kw_only=True):
     read_only_root_filesystem: bool = False
 
 
-class FunctionUsage(_Wire, kw_only=True):
+class FunctionUsage(_Wire, frozen=True, kw_only=True):
     """What a function uses now: CPU in thousandths of a core, memory in bytes, over all replicas."""
 
     cpu: float = 0.0
     total_memory_bytes: float = 0.0
 
 
-class FunctionStatus(_Wire, kw_only=True):
+class FunctionStatus(_Wire, frozen=True, kw_only=True):
     """A deployed function as GET `/system/functions` and `/system/function/NAME` show it."""
 
     name: str
@@ -79,14 +79,14 @@ class FunctionStatus(_Wire, kw_only=True):
     usage: FunctionUsage | None = None
 
 
-class DeleteFunctionRequest(_Wire, kw_only=True):
+class DeleteFunctionRequest(_Wire, frozen=True, kw_only=True):
     """Body of DELETE `/system/functions`."""
 
     function_name: str
     namespace: str = ""
 
 
-class ScaleRequest(_Wire, kw_only=True):
+class ScaleRequest(_Wire, frozen=True, kw_only=True):
     """Body of POST `/system/scale-function/NAME`."""
 
     service_name: str = ""
@@ -94,7 +94,7 @@ class ScaleRequest(_Wire, kw_only=True):
     namespace: str = ""
 
 
-class Secret(_Wire, kw_only=True):
+class Secret(_Wire, frozen=True, kw_only=True):
     """A secret on its way in (with a value) or in a list (name and namespace only).
 
     `raw_value` is base64 and wins over `value` when it is not empty.
@@ -106,7 +106,7 @@ class Secret(_Wire, kw_only=True):
     raw_value: str = ""
 
 
-class FunctionNamespace(_Wire, kw_only=True):
+class FunctionNamespace(_Wire, frozen=True, kw_only=True):
     """A namespace and its marks."""
 
     name: str
