@@ -1,0 +1,139 @@
+"""`faas new`: a handler and its entry in a stack file.
+
+Everything is made in a folder aside and moved into place at the end, so a failure leaves
+no debris; nothing that exists is written over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from faas_cli.errors import FaasError, UsageError
+from faas_cli.templates.model import Template
+
+COOKIECUTTER = "cookiecutter.json"
+IGNORED = ("template", "build", ".secrets")
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Scaffold:
+    """What is to be made: the folder `handler` with a new function in it, and `stack_file` with `stack_text`."""
+
+    name: str
+    template: Template
+    handler: Path
+    stack_file: Path
+    stack_text: str
+    append: bool = False
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError unless `name` is a function's name: a DNS label, as every engine needs it."""
+    if not _NAME.fullmatch(name):
+        suggestion = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        raise UsageError(
+            f"`{name}` cannot be a function's name: use lower-case letters, digits and `-`, no `-` at the ends",
+            hint=f"for example `{suggestion}`" if suggestion else "",
+        )
+    if len(name) > 63:
+        raise UsageError(f"`{name}` is too long for a function's name: {len(name)} characters, 63 are allowed")
+
+
+def create(scaffold: Scaffold) -> None:
+    """Make the handler's folder, write the stack file, keep `.gitignore`.
+
+    Raises UsageError when something is there already, FaasError when the disk refuses.
+    In both cases nothing has changed.
+    """
+    _check_free(scaffold)
+    undo: list[Callable[[], object]] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix=".faas-new-", dir=scaffold.handler.parent) as aside:
+            made = render(scaffold.template, scaffold.name, Path(aside))
+            made.rename(scaffold.handler)
+            undo.append(lambda: shutil.rmtree(scaffold.handler, ignore_errors=True))
+            _write_stack(scaffold, undo)
+        keep_ignored(scaffold.stack_file.parent)
+    except OSError as err:
+        _undo(undo)
+        raise FaasError(f"cannot create `{scaffold.name}`: {err.strerror}: {err.filename}") from None
+    except BaseException:
+        _undo(undo)
+        raise
+
+
+def render(template: Template, name: str, into: Path) -> Path:
+    """Make the sample handler of a template for a function called `name`; returns its folder, below `into`.
+
+    A template with a `cookiecutter.json` is rendered by cookiecutter; of another one, the
+    handler folder is copied as it is.
+    """
+    if not (template.folder / COOKIECUTTER).is_file():
+        target = into / "function"
+        source = template.folder / template.handler_folder
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            target.mkdir()
+        return target
+    from cookiecutter.generate import generate_files
+
+    context = json.loads((template.folder / COOKIECUTTER).read_text(encoding="utf-8"))
+    context |= {"name": name, "folder": "function"}
+    generate_files(
+        repo_dir=str(template.folder), context={"cookiecutter": context}, output_dir=str(into), accept_hooks=False
+    )
+    return into / "function"
+
+
+def keep_ignored(folder: Path) -> None:
+    """See to it that `.gitignore` names what faas makes and git should not keep."""
+    path = folder / ".gitignore"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    present = {line.strip().strip("/") for line in text.splitlines()}
+    missing = [name for name in IGNORED if name not in present]
+    if not missing:
+        return
+    if text and not text.endswith("\n"):
+        text += "\n"
+    path.write_text(text + "".join(f"{name}\n" for name in missing), encoding="utf-8")
+
+
+def _check_free(scaffold: Scaffold) -> None:
+    if scaffold.handler.exists() or scaffold.handler.is_symlink():
+        raise UsageError(
+            f"folder `{scaffold.handler}` is there already; nothing was changed",
+            hint="choose another name, or another folder with `--handler`",
+        )
+    if not scaffold.handler.parent.is_dir():
+        raise UsageError(f"there is no folder `{scaffold.handler.parent}` to make `{scaffold.handler.name}` in")
+    if not scaffold.append and scaffold.stack_file.exists():
+        raise UsageError(
+            f"stack file `{scaffold.stack_file}` is there already; nothing was changed",
+            hint=f"add the function to it with `--append {scaffold.stack_file}`",
+        )
+
+
+def _write_stack(scaffold: Scaffold, undo: list[Callable[[], object]]) -> None:
+    path = scaffold.stack_file
+    before = path.read_bytes() if scaffold.append else None
+    work = path.with_name(f".{path.name}.new")
+    undo.append(lambda: work.unlink(missing_ok=True))
+    work.write_text(scaffold.stack_text, encoding="utf-8")
+    work.replace(path)
+    undo.append(lambda: path.unlink() if before is None else path.write_bytes(before))
+
+
+def _undo(steps: list[Callable[[], object]]) -> None:
+    for step in reversed(steps):
+        with contextlib.suppress(OSError):
+            step()

@@ -1,0 +1,78 @@
+"""Finding a template by name: the project's `./template` first, then those that come with faas."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+import msgspec
+
+from faas_cli.errors import FaasError, StackError
+from faas_cli.templates.model import Template
+
+PROJECT_FOLDER = "template"
+MANIFEST = "template.yml"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
+# 2018 and today's store name the same languages in several ways.
+_SYNONYMS = {"golang": "go", "python3": "python", "javascript": "node", "nodejs": "node", "js": "node", "py": "python"}
+
+
+class TemplateNotFound(FaasError):
+    """No template of that name is in the project or among the built-in ones."""
+
+
+def builtin_folder() -> Path:
+    """Where the templates that come with faas are, in a wheel or in a source tree."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "_builtin"
+    return packaged if packaged.is_dir() else package.parent / "templates"
+
+
+def available(folder: Path = Path()) -> dict[str, Path]:
+    """Every template by name; one of the project hides a built-in one."""
+    found: dict[str, Path] = {}
+    for parent in (builtin_folder(), folder / PROJECT_FOLDER):
+        if parent.is_dir():
+            found |= {path.name: path for path in sorted(parent.iterdir()) if (path / MANIFEST).is_file()}
+    return dict(sorted(found.items()))
+
+
+def find_template(lang: str, folder: Path = Path()) -> Template:
+    """The template called `lang`, looked for from `folder` (the project).
+
+    Raises TemplateNotFound with the nearest names; StackError when its `template.yml` is wrong.
+    """
+    if _NAME.fullmatch(lang):
+        for name in (lang, lang.lower()):
+            for parent in (folder / PROJECT_FOLDER, builtin_folder()):
+                if (parent / name / MANIFEST).is_file():
+                    return read_template(parent / name)
+    names = list(available(folder))
+    near = [_SYNONYMS[lang]] if lang in _SYNONYMS else difflib.get_close_matches(lang, names, n=3, cutoff=0.5)
+    near = [name for name in near if name in names]
+    hint = f"did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else ""
+    raise TemplateNotFound(
+        f"there is no template called `{lang}`",
+        hint=f"{hint}here are: {', '.join(names)}; `faas template store list` shows more",
+    )
+
+
+def read_template(folder: Path) -> Template:
+    """Read a template's `template.yml`. Raises StackError naming the file, and the line or the key."""
+    import yaml
+
+    path = folder / MANIFEST
+    try:
+        content = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506
+        template = msgspec.convert(content, Template, strict=False)
+    except yaml.MarkedYAMLError as err:
+        line = err.problem_mark.line + 1 if err.problem_mark else 0
+        raise StackError(str(err.problem), file=str(path), line=line) from None
+    except yaml.YAMLError as err:
+        raise StackError(str(err), file=str(path)) from None
+    except msgspec.ValidationError as err:
+        raise StackError(str(err), file=str(path), hint="docs/templates.md lists the keys") from None
+    template.name, template.folder = folder.name, folder
+    return template
