@@ -153,14 +153,23 @@ class ImageStore:
         if annotations:
             manifest["annotations"] = dict(annotations)
         descriptor = self.put_blob(MANIFEST_TYPE, canonical_json(manifest))
+        self._point(ref, descriptor, config)
+        return descriptor.digest
+
+    def tag(self, digest: str, ref: str) -> None:
+        """Give an image in the store another name. Raises ImageNotFound."""
+        config = self._json(self.manifest(digest)["config"]["digest"])
+        size = self.blob_path(digest).stat().st_size
+        self._point(ref, Descriptor(MANIFEST_TYPE, digest, size), config)
+
+    def _point(self, ref: str, manifest: Descriptor, config: Json) -> None:
+        name = full_reference(ref)
         platform = {"architecture": config["architecture"], "os": config["os"]}
-        entry = {**descriptor.as_json(), "platform": platform, "annotations": {REF_NAME: full_reference(ref)}}
+        entry = {**manifest.as_json(), "platform": platform, "annotations": {REF_NAME: name}}
         with self._locked():
             index = self._index()
-            others = [old for old in index["manifests"] if _name(old) != full_reference(ref)]
-            if entry not in index["manifests"] or len(others) + 1 != len(index["manifests"]):
-                self._write_index({**index, "manifests": [*others, entry]})
-        return descriptor.digest
+            others = [old for old in index["manifests"] if _name(old) != name]
+            self._write_index({**index, "manifests": [*others, entry]})
 
     def resolve(self, ref: str) -> ImageInfo:
         """The image of that name, or `name@sha256:...`. Raises ImageNotFound."""

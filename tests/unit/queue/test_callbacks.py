@@ -1,6 +1,7 @@
 """Which addresses the gateway may call on a stranger's behalf."""
 
 import pytest
+
 from faas_runtime.gateway.queue.callbacks import CallbackRefused, Callbacks, check_url
 
 

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from faas_runtime.gateway.queue.model import Answer
 from faas_runtime.gateway.queue.policy import RetryPolicy, parse_duration
 

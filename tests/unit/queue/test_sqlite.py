@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from faas_runtime.gateway.queue.model import Answer, NewCall, State
 from faas_runtime.gateway.queue.sqlite import SqliteQueue
 from faas_runtime.providers.base import FunctionKey

@@ -1,0 +1,184 @@
+"""Assembling `build/NAME/`: the template with the function's handler laid over it, as faas-cli lays it out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faas_cli.errors import BuildError
+from faas_cli.templates.find import PROJECT_FOLDER
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+    from faas_cli.stack.model import Function
+    from faas_cli.templates.model import Template
+
+BUILD_FOLDER = "build"
+
+# Never part of a function: what tools make again wherever the function is built.
+_NEVER = frozenset({".git", "node_modules", "__pycache__", ".venv", ".pytest_cache", ".mypy_cache"})
+_TEMPLATE_ONLY = frozenset({"cookiecutter.json", "hooks"})
+
+
+def assemble(function: Function, template: Template | None, project: Path, extra: Iterable[str] = ()) -> Path:
+    """Make the build context of a function anew; returns its folder, `build/NAME` below `project`.
+
+    `template` is None for `lang: dockerfile`, whose handler folder is the context itself.
+    `extra` are paths inside the project that are copied beside the handler. Links are
+    followed as long as they stay inside the project. Raises BuildError naming the path.
+    """
+    handler = project / function.handler
+    _check_handler(function, handler)
+    context = project / BUILD_FOLDER / function.name
+    _clear(context)
+    copier = _Copier(project, function.name)
+    overlay = context
+    if template is not None:
+        copier.copy_template(template.folder, context)
+        overlay = context / template.handler_folder
+    overlay.mkdir(parents=True, exist_ok=True)
+    copier.copy(handler, overlay, _ignore_rules(handler))
+    for path in extra:
+        _copy_extra(copier, project, path, overlay, function.name)
+    return context
+
+
+def fingerprint(folder: Path) -> str:
+    """A digest of a folder's content: every path, whether it is executable, and its bytes."""
+    total = hashlib.sha256()
+    for path in files_below(folder):
+        executable = path.stat().st_mode & stat.S_IXUSR != 0
+        total.update(f"{path.relative_to(folder).as_posix()}\0{executable:d}\0".encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, in an order that depends on the names alone."""
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            yield Path(parent, name)
+
+
+class _Copier:
+    """Copies trees into one function's context."""
+
+    def __init__(self, project: Path, function: str) -> None:
+        self._function = function
+        self._project = project.resolve()
+        # Our own output is left out by identity: a user's folder may well be called `build`.
+        self._own = {self._project / BUILD_FOLDER, self._project / PROJECT_FOLDER}
+
+    def copy_template(self, source: Path, target: Path) -> None:
+        target.mkdir(parents=True)
+        for entry in sorted(source.iterdir()):
+            if entry.name in _TEMPLATE_ONLY or entry.name.startswith("{{") or entry.name in _NEVER:
+                continue
+            if entry.is_dir():
+                shutil.copytree(entry, target / entry.name, ignore=shutil.ignore_patterns(*_NEVER, "{{*"))
+            else:
+                shutil.copy(entry, target / entry.name)
+
+    def copy(self, source: Path, target: Path, rules: GitIgnoreSpec | None = None) -> None:
+        self._tree(source, target, source, rules, ())
+
+    def copy_file(self, source: Path, target: Path) -> None:
+        self._check_inside(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+    def _tree(
+        self, source: Path, target: Path, top: Path, rules: GitIgnoreSpec | None, above: tuple[Path, ...]
+    ) -> None:
+        real = source.resolve()
+        if real in above:
+            raise BuildError(f"`{self._function}`: the link `{source}` leads back to a folder that holds it")
+        target.mkdir(parents=True, exist_ok=True)
+        for entry in sorted(source.iterdir()):
+            if entry.name in _NEVER or entry.resolve() in self._own or _matches(rules, entry, top):
+                continue
+            self._check_inside(entry)
+            if entry.is_dir():
+                self._tree(entry, target / entry.name, top, rules, (*above, real))
+                shutil.copymode(entry, target / entry.name)
+            elif entry.is_file():
+                _replace(entry, target / entry.name)
+
+    def _check_inside(self, path: Path) -> None:
+        if not path.is_symlink():
+            return
+        if not path.exists():
+            raise BuildError(f"`{self._function}`: the link `{path}` leads to `{path.readlink()}`, which is not there")
+        if not path.resolve().is_relative_to(self._project):
+            raise BuildError(
+                f"`{self._function}`: the link `{path}` leads out of the project, to `{path.resolve()}`",
+                hint="copy what it points to into the project, or build from a folder that holds both",
+            )
+
+
+def _replace(source: Path, target: Path) -> None:
+    # The template may have a folder where the handler has a file.
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    shutil.copy(source, target)
+
+
+def _matches(rules: GitIgnoreSpec | None, entry: Path, top: Path) -> bool:
+    if rules is None:
+        return False
+    name = entry.relative_to(top).as_posix()
+    return rules.match_file(f"{name}/" if entry.is_dir() else name)
+
+
+def _ignore_rules(handler: Path) -> GitIgnoreSpec | None:
+    path = handler / ".dockerignore"
+    if not path.is_file():
+        return None
+    import pathspec
+
+    return pathspec.GitIgnoreSpec.from_lines(path.read_text(encoding="utf-8").splitlines())
+
+
+def _check_handler(function: Function, handler: Path) -> None:
+    if not function.handler:
+        raise BuildError(
+            f"`{function.name}` has no `handler` in the stack file", hint=f"add `handler: ./{function.name}`"
+        )
+    if not handler.exists():
+        raise BuildError(
+            f"`{function.name}`: its handler folder `{function.handler}` is not there",
+            hint="the path is relative to the folder you run faas in",
+        )
+    if not handler.is_dir():
+        raise BuildError(
+            f"`{function.name}`: its handler `{function.handler}` is a file; name the folder that holds it"
+        )
+
+
+def _clear(context: Path) -> None:
+    if context.is_symlink():
+        context.unlink()
+    elif context.exists():
+        shutil.rmtree(context)
+
+
+def _copy_extra(copier: _Copier, project: Path, path: str, overlay: Path, function: str) -> None:
+    source = (project / path).resolve()
+    if source == project.resolve() or not source.is_relative_to(project.resolve()):
+        raise BuildError(
+            f"`{function}`: the extra path `{path}` must be inside the project, below `{project.resolve()}`"
+        )
+    if not source.exists():
+        raise BuildError(f"`{function}`: the extra path `{path}` is not there")
+    target = overlay / source.relative_to(project.resolve())
+    if source.is_dir():
+        copier.copy(source, target)
+    else:
+        copier.copy_file(source, target)

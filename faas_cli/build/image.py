@@ -1,0 +1,76 @@
+"""What is in a function's image and how it starts, whichever builder makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from faas_cli.build.layers import Entry, collect
+from faas_cli.build.model import BuildJob
+from faas_cli.templates.model import Recipe
+
+HOME = "home/app"
+"""The function's own folder in its image."""
+USER = "1000"
+WATCHDOG = "/usr/bin/fwatchdog"
+BASE_NAME = "org.opencontainers.image.base.name"
+"""Annotation that names the image these layers lie on; it is added when the image is pushed."""
+
+_HEALTHCHECK = {"Test": ["CMD", WATCHDOG, "--run-healthcheck"], "Interval": 3_000_000_000}
+
+
+def system_entries(recipe: Recipe, watchdog: Path) -> list[Entry]:
+    """The files every image needs beside the function: the watchdog; an account and certificates where there is no base."""
+    entries = [Entry("usr/bin/fwatchdog", 0o755, source=watchdog), Entry(HOME, 0o755)]
+    if recipe.images.runtime != "scratch":
+        return entries
+    return [
+        *entries,
+        Entry("etc/passwd", 0o644, content=f"app:x:{USER}:{USER}::/{HOME}:/sbin/nologin\n".encode()),
+        Entry("etc/group", 0o644, content=f"app:x:{USER}:\n".encode()),
+        Entry("etc/ssl/certs/ca-certificates.crt", 0o644, source=_certificates()),
+        # The watchdog's lock file; anyone may write here, as on every Unix.
+        Entry("tmp", 0o1777),
+    ]
+
+
+def app_entries(recipe: Recipe, context: Path) -> list[Entry]:
+    """The function itself: what the recipe keeps of its context, less what the dependency layer already has."""
+    made = recipe.dependencies.outputs if recipe.dependencies else []
+    return collect(context, recipe.runtime.include, HOME, [*recipe.runtime.exclude, *made])
+
+
+def image_config(job: BuildJob, recipe: Recipe, architecture: str, diff_ids: Sequence[str]) -> dict[str, Any]:
+    """The image's configuration as the OCI image specification 1.1, config.md, has it."""
+    template = job.template
+    assert template is not None
+    environment = {"fprocess": template.fprocess, **recipe.runtime.env}
+    labels = {"org.opencontainers.image.title": job.function.name, **recipe.runtime.labels, **job.options.labels}
+    return {
+        "architecture": architecture,
+        "os": "linux",
+        "created": "1970-01-01T00:00:00Z",
+        "config": {
+            "User": USER,
+            "WorkingDir": f"/{HOME}",
+            "Env": [f"{key}={value}" for key, value in sorted(environment.items())],
+            "Cmd": [WATCHDOG],
+            "ExposedPorts": {"8080/tcp": {}},
+            "Labels": labels,
+            "Healthcheck": _HEALTHCHECK,
+        },
+        "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
+        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "faas build"} for _ in diff_ids],
+    }
+
+
+def image_annotations(recipe: Recipe) -> dict[str, str]:
+    """Annotations of the manifest: the base that is to be put below, when there is one."""
+    return {} if recipe.images.runtime == "scratch" else {BASE_NAME: recipe.images.runtime}
+
+
+def _certificates() -> Path:
+    import certifi
+
+    return Path(certifi.where())

@@ -1,0 +1,124 @@
+"""Building the functions of a stack: what to build, with which builder, several at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from faas_cli.build.context import assemble
+from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult
+from faas_cli.build.tags import image_reference
+from faas_cli.errors import BuildError, FaasError, UsageError
+from faas_cli.stack.model import Function, Stack
+from faas_cli.templates.find import find_template
+from faas_cli.templates.model import Template
+
+DOCKERFILE = "dockerfile"
+"""The language whose handler folder is a build context of its own."""
+
+
+def build_functions(
+    stack: Stack,
+    functions: Sequence[Function],
+    options: BuildOptions,
+    report: BuildReporter,
+    builder: Builder,
+    project: Path = Path(),
+) -> list[BuildResult]:
+    """Build functions of a stack, up to `options.parallel` at a time.
+
+    One result for each function, in the order given; one that fails does not stop the others.
+    Raises UsageError for impossible options; everything else is in the results.
+    """
+    if options.parallel < 1:
+        raise UsageError(f"`--parallel {options.parallel}` is not possible; 1 is the least")
+    waiting: SimpleQueue[int] = SimpleQueue()
+    for number in range(len(functions)):
+        waiting.put(number)
+    results: dict[int, BuildResult] = {}
+    stopping = threading.Event()
+
+    def work(worker: int) -> None:
+        while not stopping.is_set():
+            try:
+                number = waiting.get_nowait()
+            except Empty:
+                return
+            function = functions[number]
+            report.started(worker, function.name)
+            results[number] = _build_one(stack, function, options, report, builder, project)
+            report.finished(worker, results[number])
+
+    with ThreadPoolExecutor(min(options.parallel, max(1, len(functions)))) as pool:
+        workers = [pool.submit(work, number) for number in range(min(options.parallel, len(functions)))]
+        try:
+            for worker in workers:
+                worker.result()
+        except BaseException:
+            stopping.set()
+            raise
+    return [results[number] for number in range(len(functions))]
+
+
+def _build_one(
+    stack: Stack, function: Function, options: BuildOptions, report: BuildReporter, builder: Builder, project: Path
+) -> BuildResult:
+    begun = time.monotonic()
+    image = function.image
+    try:
+        if function.skip_build:
+            return BuildResult(function.name, image, 0.0, skipped=True)
+        job = prepare(stack, function, options, project)
+        image = job.image
+        outcome = None if options.shrinkwrap else builder.build(job, report)
+        return BuildResult(function.name, image, time.monotonic() - begun, outcome)
+    except FaasError as err:
+        return BuildResult(function.name, image, time.monotonic() - begun, error=err)
+    except OSError as err:
+        error = BuildError(f"`{function.name}` cannot be built: {err.strerror}: `{err.filename}`")
+        return BuildResult(function.name, image, time.monotonic() - begun, error=error)
+
+
+def prepare(stack: Stack, function: Function, options: BuildOptions, project: Path) -> BuildJob:
+    """Find the function's template, name its image and assemble its context. Raises FaasError."""
+    template = template_of(function, project)
+    image = image_reference(function, options.tag, project)
+    arguments = build_arguments(function, template, options)
+    extra = [*stack.configuration.copy, *options.copy_extra]
+    context = assemble(function, template, project, extra)
+    return BuildJob(
+        function=function, template=template, context=context, image=image, options=options, build_args=arguments
+    )
+
+
+def template_of(function: Function, project: Path) -> Template | None:
+    """The template a function is built from; None for `lang: dockerfile`. Raises FaasError."""
+    if not function.lang:
+        raise BuildError(
+            f"`{function.name}` has no `lang` in the stack file",
+            hint="add `lang: NAME`, or `skip_build: true` for an image that is made elsewhere",
+        )
+    if function.lang.lower() == DOCKERFILE:
+        return None
+    return find_template(function.lang, project)
+
+
+def build_arguments(function: Function, template: Template | None, options: BuildOptions) -> dict[str, str]:
+    """Arguments of the stack file and the command line; the latter win.
+
+    Packages of every build option asked for are joined into `ADDITIONAL_PACKAGE`, sorted.
+    Raises BuildError for a build option the template does not have.
+    """
+    arguments = {**function.build_args, **options.build_args}
+    packages = set(arguments.pop("ADDITIONAL_PACKAGE", "").split())
+    known = {option.name: option.packages for option in template.build_options} if template else {}
+    for name in dict.fromkeys([*function.build_options, *options.build_options]):
+        if name not in known:
+            offered = f"it has: {', '.join(sorted(known))}" if known else "it has none"
+            raise BuildError(f"`{function.name}`: its template has no build option `{name}`", hint=offered)
+        packages.update(known[name])
+    return {**arguments, "ADDITIONAL_PACKAGE": " ".join(sorted(packages))} if packages else arguments

@@ -1,0 +1,111 @@
+"""What a person sees of a build: faas-cli's lines in a pipe, the same with a line of live progress on a terminal."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from faas_cli.build.model import BuildOptions, BuildResult
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from faas_cli.console import Console
+    from faas_cli.stack.model import Function
+
+
+class ConsoleReporter:
+    """Prints a build's progress; safe to use from several threads. Use as a context manager."""
+
+    def __init__(self, console: Console, functions: Sequence[Function], options: BuildOptions) -> None:
+        self._console = console
+        self._functions = {function.name: function for function in functions}
+        self._options = options
+        # With several builds at a time, a tool's line must say whose it is.
+        self._prefixed = options.parallel > 1 and len(functions) > 1
+        self._lock = threading.Lock()
+        self._status: Status | None = None
+        self._doing: dict[str, str] = {}
+        self._begun = time.monotonic()
+
+    def __enter__(self) -> ConsoleReporter:
+        if self._console.is_live() and not self._options.quiet:
+            from rich.console import Console as RichConsole
+
+            self._status = RichConsole(stderr=True).status("")
+            self._status.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def started(self, worker: int, function: str) -> None:
+        """A worker took up a function."""
+        if self._functions[function].skip_build:
+            return
+        with self._lock:
+            self._console.progress(f"[{worker}] > Building {function}.")
+            lang, image = self._functions[function].lang, self._functions[function].image
+            if not self._options.shrinkwrap:
+                self._console.progress(f"Building: {image} with {lang} template. Please wait..")
+            self._show(function, "preparing")
+
+    def step(self, function: str, text: str) -> None:
+        """A named step of a function's build began."""
+        with self._lock:
+            self._show(function, text)
+            if self._status is None and not self._options.quiet:
+                self._console.info(f"{function}: {text}")
+
+    def line(self, function: str, text: str) -> None:
+        """A tool printed a line; on a terminal it is kept for the case of failure."""
+        if self._options.quiet or self._status is not None:
+            return
+        with self._lock:
+            self._console.info(f"{function} | {text}" if self._prefixed else text)
+
+    def note(self, function: str, text: str) -> None:
+        """Something the user should know about this build."""
+        with self._lock:
+            self._console.info(f"{function}: {text}")
+
+    def finished(self, worker: int, result: BuildResult) -> None:
+        """A worker is done with a function."""
+        with self._lock:
+            self._doing.pop(result.function, None)
+            self._refresh()
+            if result.skipped:
+                self._console.progress(f"Skipping build of: {result.function}.")
+                return
+            if result.error is None:
+                self._console.progress(self._success(result))
+            self._console.progress(f"[{worker}] < Building {result.function} done in {result.seconds:.2f}s.")
+
+    def summary(self, results: Sequence[BuildResult]) -> None:
+        """The end: how long it took and, once more and together, what failed."""
+        self._console.progress("")
+        self._console.progress(f"Total build time: {time.monotonic() - self._begun:.2f}s")
+        failed = [result for result in results if result.error is not None]
+        for result in failed:
+            assert result.error is not None
+            self._console.error(result.error.message, result.error.hint, result.error.detail)
+        if len(results) > 1 and failed:
+            names = ", ".join(result.function for result in failed)
+            self._console.error(f"{len(failed)} of {len(results)} functions could not be built: {names}")
+
+    def _success(self, result: BuildResult) -> str:
+        if result.outcome is None:
+            return f"{result.function} shrink-wrapped to build/{result.function}"
+        how = "unchanged" if result.outcome.cached else "built"
+        return f"Image: {result.image} {how}."
+
+    def _show(self, function: str, text: str) -> None:
+        self._doing[function] = text
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self._status is not None:
+            self._status.update("  ".join(f"{name}: {text}" for name, text in self._doing.items()))

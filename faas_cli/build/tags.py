@@ -1,0 +1,81 @@
+"""The full name of a function's image: what the stack file says, with the tag the user asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faas_cli.errors import FaasError, UsageError
+
+if TYPE_CHECKING:
+    from faas_cli.stack.model import Function
+
+FORMS = ("latest", "sha", "branch", "describe", "digest")
+
+_INVALID = re.compile(r"[^A-Za-z0-9_.-]+")
+# A lower-case path, perhaps below a registry's host and port; then a tag.
+_REFERENCE = re.compile(
+    r"(?:[a-zA-Z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+    r"(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
+
+
+def image_reference(function: Function, form: str, project: Path = Path()) -> str:
+    """The image's name and tag. `form` is one of `FORMS`.
+
+    Raises UsageError for another form, FaasError when the function names no image, when the
+    name is not valid, or when `form` needs git and git does not answer.
+    """
+    image = function.image.strip()
+    if not image:
+        raise FaasError(
+            f"`{function.name}` has no `image` in the stack file", hint=f"add `image: {function.name}:latest`"
+        )
+    if not _REFERENCE.fullmatch(image):
+        raise FaasError(
+            f"`{function.name}`: `{image}` is not a valid image name",
+            hint="use lower-case letters, digits and `.`, `_`, `-`, `/`, then perhaps `:` and a tag",
+        )
+    if ":" not in image.rpartition("/")[2]:
+        image += ":latest"
+    form = form.lower() or "latest"
+    if form in ("latest", "default"):
+        return image
+    if form == "digest":
+        return f"{image.rpartition(':')[0]}:{handler_digest(project / function.handler)}"
+    return f"{image}-{_git_tag(form, project)}"
+
+
+def handler_digest(handler: Path) -> str:
+    """The `digest` form's tag: MD5 over the MD5s of the handler's files in order of their paths, as faas-cli counts."""
+    files = sorted(path for path in handler.rglob("*") if path.is_file() and not path.is_symlink())
+    sums = "".join(hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in files)
+    return hashlib.md5(sums.encode(), usedforsecurity=False).hexdigest()
+
+
+def _git_tag(form: str, project: Path) -> str:
+    if form == "sha":
+        return _git(project, "rev-parse", "--short", "HEAD")
+    if form == "branch":
+        branch = _INVALID.sub("-", _git(project, "rev-parse", "--abbrev-ref", "HEAD"))
+        return f"{branch}-{_git(project, 'rev-parse', '--short', 'HEAD')}"
+    if form == "describe":
+        return _INVALID.sub("-", _git(project, "describe", "--tags", "--always"))
+    raise UsageError(f"`--tag {form}` is not known", hint=f"it can be {', '.join(FORMS)}")
+
+
+def _git(project: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise FaasError("the tag is to come from git, and git is not installed", hint="use `--tag latest`") from None
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise FaasError(
+            f"the tag is to come from git, and git says: {reason}",
+            hint="commit something first, or use `--tag latest`",
+        )
+    return done.stdout.strip()

