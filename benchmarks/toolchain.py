@@ -68,7 +68,9 @@ def rebuilds(work: Path, env: dict[str, str], runs: int) -> bool:
     unchanged = [seconds(lambda: run(*build, cwd=work, env=env)) for _ in range(runs)]
     helps = [seconds(lambda: run(FAAS, "--help", cwd=work, env=env)) for _ in range(runs)]
     own = sorted(unchanged)[runs // 2] - sorted(helps)[runs // 2]
-    print(f"no-change rebuild: {own * 1000:.0f} ms beyond start-up  target <= 300 ms: {'met' if own <= 0.3 else 'MISSED'}")
+    print(
+        f"no-change rebuild: {own * 1000:.0f} ms beyond start-up  target <= 300 ms: {'met' if own <= 0.3 else 'MISSED'}"
+    )
 
     plain = work / "plain"
     shutil.copytree(work / "build" / "gohash", plain)

@@ -11,7 +11,15 @@ import os
 import sys
 from typing import TextIO
 
-_STYLES = {"error": "31;1", "warning": "33", "success": "32", "progress": "33", "banner": "34", "hint": "36", "dim": "2"}
+_STYLES = {
+    "error": "31;1",
+    "warning": "33",
+    "success": "32",
+    "progress": "33",
+    "banner": "34",
+    "hint": "36",
+    "dim": "2",
+}
 
 
 class Console:

@@ -37,7 +37,9 @@ class UsageError(FaasError):
 class StackError(FaasError):
     """A stack file cannot be read. `file`, `line` and `key` say where (line counts from 1, 0 unknown)."""
 
-    def __init__(self, message: str, *, file: str = "", line: int = 0, column: int = 0, key: str = "", hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, file: str = "", line: int = 0, column: int = 0, key: str = "", hint: str = ""
+    ) -> None:
         place = file
         if line:
             place += f":{line}"

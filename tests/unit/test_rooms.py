@@ -8,7 +8,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 # The kernel the toolchain may share with the runtime; everything else of the runtime is private to it.
-SHARED = {"faas_runtime", "faas_runtime.api", "faas_runtime.watchdog", "faas_runtime.paths", "faas_runtime.imagestore", "faas_runtime.toolpaths"}
+SHARED = {
+    "faas_runtime",
+    "faas_runtime.api",
+    "faas_runtime.watchdog",
+    "faas_runtime.paths",
+    "faas_runtime.imagestore",
+    "faas_runtime.toolpaths",
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -1,0 +1,82 @@
+"""Writing stack files: a new one, or one more function in a file whose comments and order stay as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from faas_cli.stack.model import Function, Resources
+from faas_cli.stack.nodes import parse
+
+if TYPE_CHECKING:
+    from yaml import MappingNode
+
+
+def new_stack_text(gateway: str, function: Function) -> str:
+    """The text of a stack file with one function, laid out as faas-cli lays it out."""
+    head = f"version: 1.0\nprovider:\n  name: openfaas\n  gateway: {gateway}\nfunctions:\n"
+    return head + function_text(function, "  ") + "\n"
+
+
+def function_text(function: Function, indent: str) -> str:
+    """One entry of the `functions` map, its name indented by `indent`."""
+    lines = [
+        f"{function.name}:",
+        f"  lang: {function.lang}",
+        f"  handler: {function.handler}",
+        f"  image: {function.image}",
+    ]
+    for key, resources in (("requests", function.requests), ("limits", function.limits)):
+        lines += _resources(key, resources)
+    return "".join(f"{indent}{line}\n" for line in lines)
+
+
+def append_function(text: str, function: Function, file: str) -> str:
+    """The file's text with one more function at the end of its `functions` map.
+
+    Raises StackError when a function has that name already, or when the map cannot be added to.
+    """
+    root = parse(text, file)
+    functions = root.fields().get("functions")
+    if functions is None:
+        return _with_newline(text) + "functions:\n" + function_text(function, "  ")
+    if functions.is_null:
+        return _insert(text, functions.node.end_mark.line + 1 if functions.node else 0, function_text(function, "  "))
+    names = functions.fields()
+    if function.name in names:
+        names[function.name].fail("is there already; nothing was changed", hint="choose another name")
+    node = functions.node
+    assert node is not None
+    if getattr(node, "flow_style", False):
+        functions.fail("is written in braces, and cannot be added to", hint="write one key a line, then try again")
+    first = node.value[0][0].start_mark
+    return _insert(text, _last_line(node) + 1, function_text(function, " " * first.column))
+
+
+def _last_line(node: MappingNode) -> int:
+    """Number of the last line (from 0) that holds something of a block map; comments after it are not its own."""
+    last = node
+    while last.id in ("mapping", "sequence") and last.value and not getattr(last, "flow_style", False):
+        last = last.value[-1][1] if last.id == "mapping" else last.value[-1]
+    mark = last.end_mark
+    # A plain scalar ends in its line; a block scalar at the beginning of the line after.
+    return mark.line - 1 if mark.column == 0 and mark.line > last.start_mark.line else mark.line
+
+
+def _insert(text: str, line: int, addition: str) -> str:
+    lines = _with_newline(text).splitlines(keepends=True)
+    return "".join(lines[:line]) + addition + "".join(lines[line:])
+
+
+def _with_newline(text: str) -> str:
+    return text if not text or text.endswith("\n") else text + "\n"
+
+
+def _resources(key: str, resources: Resources | None) -> list[str]:
+    if resources is None or not (resources.cpu or resources.memory):
+        return []
+    lines = [f"  {key}:"]
+    if resources.cpu:
+        lines.append(f"    cpu: {resources.cpu}")
+    if resources.memory:
+        lines.append(f"    memory: {resources.memory}")
+    return lines

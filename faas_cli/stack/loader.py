@@ -1,0 +1,154 @@
+"""Reading a stack file: from a path or a URL, variables expanded, every value checked at its place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from faas_cli.errors import StackError
+from faas_cli.stack.envsubst import SubstitutionError, substitute
+from faas_cli.stack.model import Configuration, Function, Provider, Resources, Stack, TemplateSource
+from faas_cli.stack.nodes import Value, parse
+
+PROVIDERS = ("openfaas", "faas")
+"""Accepted values of `provider.name`; `faas` is the one of 2018."""
+
+_REMOTE_TIMEOUT = 120.0
+
+
+def load(source: str | Path, *, envsubst: bool = True) -> Stack:
+    """Read the stack file at a path or an http(s) URL.
+
+    Raises StackError saying what is wrong in which file, line and key.
+    """
+    name = str(source)
+    remote = "://" in name
+    text = _fetch(name) if remote else _read(Path(source))
+    if envsubst:
+        text = expand(text, name)
+    stack = parse_stack(text, name)
+    stack.path = None if remote else Path(source)
+    return stack
+
+
+def expand(text: str, file: str) -> str:
+    """Expand the environment's variables. Raises StackError at the line of a wrong expression."""
+    try:
+        return substitute(text, os.environ)
+    except SubstitutionError as err:
+        line = text.count("\n", 0, err.position) + 1
+        raise StackError(str(err), file=file, line=line, hint="write `$$` for a plain dollar sign") from None
+
+
+def parse_stack(text: str, file: str) -> Stack:
+    """The stack a text describes; `file` names it in errors. Raises StackError."""
+    root = parse(text, file)
+    fields = root.fields()
+    if not fields:
+        root.fail("the stack file is empty", hint="`faas new --lang go NAME` writes one")
+    version = fields.get("version")
+    if version is not None and version.text() != "1.0":
+        version.fail(f"must be `1.0`, and is `{version.text()}`")
+    functions = fields.get("functions")
+    return Stack(
+        version=version.text() if version else "",
+        provider=_provider(root, fields.get("provider")),
+        functions={name: _function(name, value) for name, value in functions.fields().items()} if functions else {},
+        configuration=_configuration(fields.get("configuration")),
+    )
+
+
+def environment_of(path: Path) -> dict[str, str]:
+    """The `environment` map of an environment file. Raises StackError."""
+    fields = parse(_read(path), str(path)).fields()
+    return fields["environment"].texts() if "environment" in fields else {}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise StackError(
+            "there is no such file", file=str(path), hint="`faas new --lang go NAME` writes a stack file"
+        ) from None
+    except UnicodeDecodeError:
+        raise StackError("is not a text file", file=str(path)) from None
+    except OSError as err:
+        raise StackError(f"cannot be read: {err.strerror}", file=str(path)) from None
+
+
+def _fetch(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise StackError("only http and https addresses can be read", file=url)
+    import urllib3
+
+    try:
+        answer = urllib3.request("GET", url, timeout=_REMOTE_TIMEOUT, retries=False)
+    except urllib3.exceptions.HTTPError as err:
+        raise StackError(f"cannot be fetched: {err}", file=url) from None
+    if answer.status != 200:
+        raise StackError(f"cannot be fetched: the server answered {answer.status}", file=url)
+    return answer.data.decode("utf-8", "replace")
+
+
+def _provider(root: Value, value: Value | None) -> Provider:
+    if value is None or value.is_null:
+        root.fail("`provider` is missing", hint="begin with `provider:`, and below it `  name: openfaas`")
+    fields = value.fields()
+    name = fields["name"].text() if "name" in fields else ""
+    if name not in PROVIDERS:
+        fields.get("name", value).fail(f"must be `openfaas`, and is `{name}`")
+    return Provider(name=name, gateway=fields["gateway"].text() if "gateway" in fields else "")
+
+
+def _function(name: str, value: Value) -> Function:
+    fields = value.fields()
+    nothing = Value(None, value.file, value.key)
+
+    def at(key: str) -> Value:
+        return fields.get(key, nothing)
+
+    return Function(
+        name=name,
+        lang=at("lang").text(),
+        handler=at("handler").text(),
+        image=at("image").text(),
+        fprocess=at("fprocess").text(),
+        environment=at("environment").texts(),
+        environment_file=at("environment_file").text_list(),
+        secrets=at("secrets").text_list(),
+        skip_build=at("skip_build").boolean(),
+        constraints=at("constraints").text_list() if "constraints" in fields else None,
+        labels=at("labels").texts() if "labels" in fields else None,
+        annotations=at("annotations").texts() if "annotations" in fields else None,
+        limits=_resources(fields.get("limits")),
+        requests=_resources(fields.get("requests")),
+        readonly_root_filesystem=at("readonly_root_filesystem").boolean(),
+        namespace=at("namespace").text(),
+        build_options=at("build_options").text_list(),
+        build_args=at("build_args").texts(),
+        build_secrets=at("build_secrets").texts(),
+        platforms=at("platforms").text(),
+        timeout=at("timeout").text(),
+        expose=at("expose").text(),
+        concurrency=at("concurrency").integer(),
+    )
+
+
+def _resources(value: Value | None) -> Resources | None:
+    if value is None or value.is_null:
+        return None
+    fields = value.texts()
+    return Resources(memory=fields.get("memory", ""), cpu=fields.get("cpu", ""))
+
+
+def _configuration(value: Value | None) -> Configuration:
+    fields = value.fields() if value is not None else {}
+    templates = []
+    for item in fields["templates"].items() if "templates" in fields else ():
+        entry = item.texts()
+        if not entry.get("name"):
+            item.fail("needs a `name`")
+        templates.append(TemplateSource(name=entry["name"], source=entry.get("source", "")))
+    copy = fields["copy"].text_list() if "copy" in fields else []
+    return Configuration(templates=templates, copy=copy)

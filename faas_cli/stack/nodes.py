@@ -1,0 +1,138 @@
+"""YAML as text with places: every scalar stays as it was written, every value knows its line.
+
+A YAML 1.1 loader would turn the label `1.50` into a number and `yes` into a boolean; a
+stack file's maps hold strings, so nothing is converted here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from faas_cli.errors import StackError
+
+if TYPE_CHECKING:
+    from yaml import Mark
+
+Node = Any
+"""A node of PyYAML's; its type stubs leave out `id`, which tells scalar, sequence and mapping."""
+
+_TRUE = frozenset({"y", "yes", "true", "on"})
+_FALSE = frozenset({"n", "no", "false", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A node of a file, with the path of keys that leads to it (`functions.hello.labels`)."""
+
+    node: Node
+    file: str
+    key: str
+
+    def fail(self, problem: str, hint: str = "") -> NoReturn:
+        """Raise StackError at this value's place."""
+        mark = self.node.start_mark if self.node is not None else None
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+        text = f"`{self.key}` {problem}" if self.key else problem
+        raise StackError(text, file=self.file, line=line, column=column, key=self.key, hint=hint)
+
+    @property
+    def is_null(self) -> bool:
+        """Whether nothing is there, or `~`, or `null`."""
+        return self.node is None or self.node.tag == "tag:yaml.org,2002:null"
+
+    def text(self) -> str:
+        """A scalar as it was written; nothing is an empty text."""
+        if self.is_null:
+            return ""
+        if self.node is None or self.node.id != "scalar":
+            self.fail(f"must be a text, and is a {_kind(self.node)}")
+        return str(self.node.value)
+
+    def boolean(self) -> bool:
+        """A truth value in any of YAML 1.1's words."""
+        word = self.text().lower()
+        if word in _TRUE:
+            return True
+        if word and word not in _FALSE:
+            self.fail(f"must be `true` or `false`, and is `{self.text()}`")
+        return False
+
+    def integer(self) -> int:
+        """A whole number; nothing is 0."""
+        try:
+            return int(self.text() or "0")
+        except ValueError:
+            self.fail(f"must be a whole number, and is `{self.text()}`")
+
+    def items(self) -> list[Value]:
+        """The values of a list; nothing is an empty one."""
+        if self.is_null:
+            return []
+        if self.node is None or self.node.id != "sequence":
+            self.fail(f"must be a list, and is a {_kind(self.node)}", hint="begin each line below it with `- `")
+        return [Value(child, self.file, f"{self.key}[{number}]") for number, child in enumerate(self.node.value)]
+
+    def fields(self) -> dict[str, Value]:
+        """The values of a map, `<<` merged in; nothing is an empty one. A key may be there once."""
+        if self.is_null:
+            return {}
+        if self.node is None or self.node.id != "mapping":
+            self.fail(f"must be a map of keys and values, and is a {_kind(self.node)}")
+        own: dict[str, Value] = {}
+        merged: dict[str, Value] = {}
+        lines: dict[str, int] = {}
+        for key_node, child in self.node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                for name, value in self._merged(child).items():
+                    merged.setdefault(name, value)
+                continue
+            name = Value(key_node, self.file, self.key).text()
+            if name in own:
+                place = f"{self.key}.{name}" if self.key else name
+                Value(key_node, self.file, place).fail(
+                    f"is there twice: in line {lines[name]} and in line {key_node.start_mark.line + 1}"
+                )
+            lines[name] = key_node.start_mark.line + 1
+            own[name] = Value(child, self.file, f"{self.key}.{name}" if self.key else name)
+        return {**merged, **own}
+
+    def texts(self) -> dict[str, str]:
+        """A map of texts."""
+        return {name: value.text() for name, value in self.fields().items()}
+
+    def text_list(self) -> list[str]:
+        """A list of texts."""
+        return [value.text() for value in self.items()]
+
+    def _merged(self, node: Node) -> dict[str, Value]:
+        nodes = node.value if node.id == "sequence" else [node]
+        found: dict[str, Value] = {}
+        for each in nodes:
+            for name, value in Value(each, self.file, self.key).fields().items():
+                found.setdefault(name, value)
+        return found
+
+
+def parse(text: str, file: str) -> Value:
+    """The root of a YAML document. Raises StackError with the parser's reason and place."""
+    import yaml
+
+    try:
+        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.MarkedYAMLError as err:
+        line, column = _place(err.problem_mark or err.context_mark)
+        context = f"{err.context}: " if err.context else ""
+        hint = "indent with spaces" if "\\t" in str(err.problem) else ""
+        raise StackError(f"not YAML: {context}{err.problem}", file=file, line=line, column=column, hint=hint) from None
+    except yaml.YAMLError as err:
+        raise StackError(f"not YAML: {str(err).splitlines()[0]}", file=file) from None
+    return Value(node, file, "")
+
+
+def _place(mark: Mark | None) -> tuple[int, int]:
+    return (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+
+
+def _kind(node: Node) -> str:
+    return {"mapping": "map", "sequence": "list", "scalar": "text"}.get(node.id if node else "", "value")

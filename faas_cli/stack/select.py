@@ -1,0 +1,87 @@
+"""Which stack file, and which of its functions, a command is about."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from faas_cli.errors import StackError, UsageError
+from faas_cli.stack.loader import load, parse_stack
+from faas_cli.stack.model import Function, Stack
+
+STANDARD = ("stack.yaml", "stack.yml")
+
+
+def find_stack_file(folder: Path = Path()) -> Path | None:
+    """The stack file of a folder: `stack.yaml`, else `stack.yml`, else the only one there is.
+
+    None when there is none. Raises StackError when there are several and none has a standard name.
+    """
+    for name in STANDARD:
+        if (folder / name).is_file():
+            return folder / name
+    candidates = [path for path in sorted(folder.iterdir()) if _looks_like_stack(path)]
+    if len(candidates) > 1:
+        names = ", ".join(f"`{path.name}`" for path in candidates)
+        raise StackError(f"several stack files are here: {names}", hint="choose one with `-f FILE`")
+    return candidates[0] if candidates else None
+
+
+def open_stack(chosen: str, *, envsubst: bool = True, folder: Path = Path()) -> Stack:
+    """The stack a command works on: the file the user named, else the folder's own.
+
+    Raises StackError when there is none, or when it cannot be read.
+    """
+    source: str | Path | None = chosen or find_stack_file(folder)
+    if source is None:
+        raise StackError(
+            "there is no stack file in this folder",
+            hint="name one with `-f FILE`, or make a function with `faas new --lang go NAME`",
+        )
+    return load(source, envsubst=envsubst)
+
+
+def select(stack: Stack, pattern: str = "", regex: str = "") -> list[Function]:
+    """The stack's functions whose names match, in the order of the file.
+
+    `pattern` knows only `*`; `regex` matches anywhere in a name. Raises UsageError when both are
+    given or `regex` is not one, StackError when nothing is left.
+    """
+    if pattern and regex:
+        raise UsageError("`--filter` and `--regex` cannot be used together")
+    functions = list(stack.functions.values())
+    file = str(stack.path or "")
+    if not functions:
+        raise StackError("the stack file has no functions", file=file)
+    wanted = _matcher(pattern, regex)
+    found = [function for function in functions if wanted.search(function.name)]
+    if not found:
+        names = ", ".join(stack.functions)
+        raise StackError(f"no function matches `{pattern or regex}`", file=file, hint=f"the functions are: {names}")
+    return found
+
+
+def _matcher(pattern: str, regex: str) -> re.Pattern[str]:
+    if pattern:
+        return re.compile(r"\A" + ".*".join(re.escape(part) for part in pattern.split("*")) + r"\Z", re.DOTALL)
+    try:
+        return re.compile(regex)
+    except re.error as err:
+        raise UsageError(f"`--regex {regex}` is not a regular expression: {err}") from None
+
+
+def _looks_like_stack(path: Path) -> bool:
+    if path.suffix not in (".yml", ".yaml") or path.name.startswith(".") or not path.is_file():
+        return False
+    try:
+        text = path.read_text(encoding="utf-8")
+        # Read the words before the grammar: most YAML files of a project are something else.
+        if "functions:" not in text or "provider:" not in text:
+            return False
+        parse_stack(text, str(path))
+    except StackError:
+        # A stack file with a mistake is still the one that is meant; its reader will say what is wrong.
+        return True
+    except (OSError, UnicodeDecodeError):
+        return False
+    return True
