@@ -11,6 +11,16 @@ import os
 import sys
 from typing import TextIO
 
+# figlet's standard rendering of the name, as faas-cli shows it.
+LOGO = r"""
+  ___                   _____           ____
+ / _ \ _ __   ___ _ __ |  ___|_ _  __ _/ ___|
+| | | | '_ \ / _ \ '_ \| |_ / _` |/ _` \___ \
+| |_| | |_) |  __/ | | |  _| (_| | (_| |___) |
+ \___/| .__/ \___|_| |_|_|  \__,_|\__,_|____/
+      |_|
+""".strip("\n")
+
 _STYLES = {
     "error": "31;1",
     "warning": "33",

@@ -1,0 +1,138 @@
+"""The root command. Commands are found by name and imported only when they are called.
+
+Start-up is a feature: this module imports click and little else, so the one-line help of
+every command is written here and not read from its module.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from faas_cli.console import Console
+from faas_cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSED, FaasError
+
+COMMANDS = {
+    "build": "Build the functions of a stack into images",
+    "deploy": "Deploy functions to a gateway",
+    "describe": "Show everything about one function",
+    "gateway": "Start and stop the gateway of this machine",
+    "invoke": "Call a function with what comes in on standard input",
+    "list": "List the functions of a gateway",
+    "login": "Save the credentials of a gateway",
+    "logout": "Forget the credentials of a gateway",
+    "logs": "Show what a function prints",
+    "new": "Make a new function from a template",
+    "remove": "Remove functions from a gateway",
+    "up": "Build and deploy in one step",
+    "version": "Show the versions of this tool and the gateway",
+}
+ALIASES = {"delete": "remove", "rm": "remove", "ls": "list"}
+
+
+class RootGroup(click.Group):
+    """Finds commands by name in `faas_cli.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a command; None when there is no such command."""
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        module = import_module(f"faas_cli.commands.{name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest names when there is no such command."""
+        name = args[0]
+        if name == "help":
+            return self._help_command(ctx, args)
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, [*COMMANDS, *ALIASES], n=3, cutoff=0.6)
+            meant = f"did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else "`faas --help` lists them"
+            raise click.UsageError(f"there is no command `{name}`; {meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def _help_command(self, ctx: click.Context, args: list[str]) -> tuple[str, click.Command, list[str]]:
+        command = self.get_command(ctx, args[1]) if len(args) > 1 else self
+        return args[0], command or self, ["--help"]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=RootGroup, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+def root() -> None:
+    """Write functions, build them into images, run them anywhere.
+
+    \b
+    faas gateway start           run functions on this machine
+    faas new --lang go hello     make a function
+    faas up                      build and deploy it
+    faas invoke hello            call it
+    """
+
+
+def main() -> None:
+    """Entry point of `faas` and `faas-cli`. Never shows a traceback for what a user can cause."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit code."""
+    console = Console()
+    try:
+        result: Any = root.main(arguments, prog_name="faas", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except FaasError as err:
+        console.error(err.message, err.hint, err.detail)
+        return err.exit_code
+    except click.exceptions.NoArgsIsHelpError as err:
+        console.data(err.format_message())
+        return 0
+    except click.UsageError as err:
+        console.error(
+            _lower(err.format_message()), f"`{err.ctx.command_path} --help` shows the flags" if err.ctx else ""
+        )
+        return EXIT_MISUSED
+    except click.Abort:
+        return _interrupted()
+    except click.ClickException as err:
+        console.error(_lower(err.format_message()))
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:
+        # The reader has gone (`faas list | head`); nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except Exception as err:
+        if os.environ.get("FAAS_DEBUG") == "1":
+            raise
+        console.error(f"this should not have happened: {type(err).__name__}: {err}", "FAAS_DEBUG=1 shows where")
+        return EXIT_FAILED
+
+
+def _interrupted() -> int:
+    sys.stderr.write("\n")
+    return EXIT_INTERRUPTED
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]

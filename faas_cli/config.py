@@ -1,0 +1,146 @@
+"""Credentials of gateways, in the file faas-cli keeps them in, so that either tool finds the other's."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faas_cli.errors import FaasError
+
+DEFAULT_GATEWAY = "http://127.0.0.1:8080"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What to send to a gateway: user and password, or a bearer token."""
+
+    user: str = ""
+    password: str = ""
+    token: str = ""
+
+    def authorization(self) -> str:
+        """The value of the `Authorization` header."""
+        if self.token:
+            return f"Bearer {self.token}"
+        return f"Basic {base64.b64encode(f'{self.user}:{self.password}'.encode()).decode()}"
+
+
+def normalised(gateway: str) -> str:
+    """A gateway's address in the form it is kept under: scheme and host in lower case, no slash at the end.
+
+    Raises FaasError when it is not an http(s) address.
+    """
+    from urllib.parse import urlsplit
+
+    text = gateway.strip().rstrip("/")
+    if "://" not in text:
+        text = f"http://{text}"
+    try:
+        url = urlsplit(text)
+        valid = url.scheme in ("http", "https") and url.hostname and (url.port is None or url.port)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise FaasError(f"`{gateway}` is not a gateway's address", hint=f"write it like `{DEFAULT_GATEWAY}`")
+    return f"{url.scheme.lower()}://{url.netloc.lower()}{url.path}"
+
+
+def gateway_of(typed: str | None, in_stack: str = "") -> str:
+    """Which gateway a command speaks to: the flag, else the stack file, else `OPENFAAS_URL`, else the default."""
+    return normalised(typed or in_stack or os.environ.get("OPENFAAS_URL") or DEFAULT_GATEWAY)
+
+
+def config_path() -> Path:
+    """The credentials file: in `$OPENFAAS_CONFIG`, in CI `./.openfaas`, else `~/.openfaas`."""
+    chosen = os.environ.get("OPENFAAS_CONFIG")
+    if chosen:
+        return Path(chosen).expanduser() / "config.yml"
+    if os.environ.get("CI") in ("true", "1"):
+        return Path(".openfaas") / "config.yml"
+    return Path.home() / ".openfaas" / "config.yml"
+
+
+def load_credentials(gateway: str) -> Credentials | None:
+    """What is saved for a gateway, None when nothing is. Raises FaasError when the file cannot be read."""
+    for entry in _entries():
+        if entry.get("gateway") == normalised(gateway):
+            return _credentials(entry)
+    return None
+
+
+def save_credentials(gateway: str, user: str, password: str) -> None:
+    """Keep user and password of a gateway, in place of what was kept before. Raises FaasError."""
+    entry = {"gateway": normalised(gateway), "auth": "basic"}
+    entry["token"] = base64.b64encode(f"{user}:{password}".encode()).decode()
+    entries = _entries()
+    for number, old in enumerate(entries):
+        if old.get("gateway") == entry["gateway"]:
+            entries[number] = entry
+            break
+    else:
+        entries.append(entry)
+    _write(entries)
+
+
+def remove_credentials(gateway: str) -> bool:
+    """Forget what is kept for a gateway; False when there was nothing. Raises FaasError."""
+    entries = _entries()
+    kept = [entry for entry in entries if entry.get("gateway") != normalised(gateway)]
+    if len(kept) == len(entries):
+        return False
+    _write(kept)
+    return True
+
+
+def _credentials(entry: dict[str, Any]) -> Credentials:
+    token = str(entry.get("token") or "")
+    if entry.get("auth") == "oauth2":
+        return Credentials(token=token)
+    try:
+        user, _, password = base64.b64decode(token, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise FaasError(
+            f"the credentials of {entry.get('gateway')} in `{config_path()}` cannot be decoded",
+            hint="save them again with `faas login`",
+        ) from None
+    return Credentials(user=user, password=password)
+
+
+def _entries() -> list[dict[str, Any]]:
+    import yaml
+
+    path = config_path()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        entries = content.get("auths") or []
+        if not all(isinstance(entry, dict) for entry in entries):
+            raise ValueError
+    except FileNotFoundError:
+        return []
+    except OSError as err:
+        raise FaasError(f"`{path}` cannot be read: {err.strerror}") from None
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
+        raise FaasError(
+            f"`{path}` is not a credentials file", hint="repair or delete it, then log in again"
+        ) from None
+    return list(entries)
+
+
+def _write(entries: list[dict[str, Any]]) -> None:
+    import yaml
+
+    path = config_path()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkstemp makes the file readable by its owner alone.
+        handle, name = tempfile.mkstemp(prefix=".config-", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            yaml.safe_dump({"auths": entries}, stream, sort_keys=False)
+        Path(name).replace(path)
+    except OSError as err:
+        raise FaasError(f"the credentials cannot be saved in `{path}`: {err.strerror}") from None

@@ -1,0 +1,158 @@
+"""The flag syntax of faas-cli on top of click: `--flag=false`, `-n=value`, durations, maps, 2018's `-yaml`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+
+
+def duration_seconds(text: str) -> float:
+    """Seconds in a duration as Go writes it: `300ms`, `1m30s`, `2h`. Raises ValueError."""
+    sign = -1.0 if text.startswith("-") else 1.0
+    rest, total = text.lstrip("+-"), 0.0
+    if rest == "0":
+        return 0.0
+    if not rest:
+        raise ValueError(text)
+    while rest:
+        part = _PART.match(rest)
+        if part is None:
+            raise ValueError(text)
+        total += float(part[1]) * _UNITS[part[2]]
+        rest = rest[part.end() :]
+    return sign * total
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]
+    """A length of time in Go's notation; the value is in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds, or click's failure naming the flag."""
+        if isinstance(value, (int, float)):
+            return float(value)
+        try:
+            return duration_seconds(value)
+        except ValueError:
+            self.fail(f"`{value}` is not a duration; write for example `30s`, `1m30s` or `2h`", param, ctx)
+
+
+class Integer(click.ParamType):  # type: ignore[type-arg]
+    """A whole number as Go reads it: decimal, `0x`, `0o` or leading `0`, `0b`, `_` between digits."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number, or click's failure naming the flag."""
+        if isinstance(value, int):
+            return value
+        text = str(value)
+        try:
+            octal = re.fullmatch(r"[+-]?0[0-7_]+", text)
+            return int(text, 8 if octal else 0)
+        except ValueError:
+            self.fail(f"`{value}` is not a whole number", param, ctx)
+
+
+class Pair(click.ParamType):  # type: ignore[type-arg]
+    """`KEY=VALUE`; the value is a tuple of the two, and may itself hold `=`."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Key and value, or click's failure naming the flag."""
+        if isinstance(value, tuple):
+            return value
+        key, separator, content = str(value).partition("=")
+        if not separator or not key or not content:
+            self.fail(f"`{value}` must be of the form KEY=VALUE", param, ctx)
+        return key, content
+
+
+class FaasCommand(click.Command):
+    """A command that reads flags as faas-cli does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put every accepted form into the one click knows, then let click parse."""
+        return super().parse_args(ctx, list(self._normalised(ctx, args)))
+
+    def _normalised(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options = {
+            name: option
+            for option in self.get_params(ctx)
+            if isinstance(option, click.Option)
+            for name in (*option.opts, *option.secondary_opts)
+        }
+        result: list[str] = []
+        for number, argument in enumerate(args):
+            if argument == "--":
+                return result + args[number:]
+            result += _one(argument, options)
+        return result
+
+
+def _one(argument: str, options: dict[str, click.Option]) -> list[str]:
+    name, equals, value = argument.partition("=")
+    if re.fullmatch(r"-[a-z][a-z-]+", name) and f"-{name}" in options:
+        sys.stderr.write(f"note: `{name}` is the old form of `-{name}`\n")
+        name = f"-{name}"
+        argument = name + equals + value
+    option = options.get(name)
+    if option is None or not equals:
+        return [argument]
+    if not option.is_flag:
+        return [argument] if name.startswith("--") else [name, value]
+    if value in _TRUE:
+        return [name]
+    if value in _FALSE:
+        return option.secondary_opts[:1]
+    raise click.UsageError(f"`{argument}`: `{name}` is either `true` or `false`")
+
+
+def switch(*names: str, default: bool = False, help: str = "") -> Callable[[Decorated], Decorated]:
+    """A boolean flag; one that is on unless told otherwise can also be given as `--no-NAME`."""
+    if not default:
+        return click.option(*names, is_flag=True, default=False, help=help)
+    long = next(name for name in names if name.startswith("--"))
+    others = [name for name in names if name != long]
+    return click.option(f"{long}/--no-{long[2:]}", *others, is_flag=True, default=True, show_default=True, help=help)
+
+
+def stack_options(command: Decorated) -> Decorated:
+    """`-f`, `--filter`, `--regex` and `--envsubst`: which stack file, which of its functions."""
+    for option in (
+        switch("--envsubst", default=True, help="Expand ${VARIABLES} in the stack file."),
+        click.option("--regex", default="", help="Only functions whose name matches this regular expression."),
+        click.option("--filter", "pattern", default="", help="Only functions whose name matches; `*` is any text."),
+        click.option("-f", "--yaml", "stack_file", default="", help="Stack file, or its http(s) address."),
+    ):
+        command = option(command)
+    return command
+
+
+def gateway_options(command: Decorated) -> Decorated:
+    """`--gateway`, `--tls-no-verify` and `--token`: which gateway, and how to speak with it."""
+    for option in (
+        click.option("-k", "--token", default="", help="Bearer token to use instead of saved credentials."),
+        switch("--tls-no-verify", help="Do not check the gateway's certificate."),
+        click.option("-g", "--gateway", default=None, help="Address of the gateway."),
+    ):
+        command = option(command)
+    return command
+
+
+def namespace_option(command: Decorated) -> Decorated:
+    """`--namespace`: where the function lives."""
+    return click.option("-n", "--namespace", default="", help="Namespace of the function.")(command)
