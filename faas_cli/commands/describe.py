@@ -1,0 +1,100 @@
+"""`faas describe`: everything about one function."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from faas_cli.commands.invoke import stack_nearby
+from faas_cli.console import Console
+from faas_cli.flags import FaasCommand, gateway_options, namespace_option, stack_options, switch
+from faas_runtime.api import FunctionResources, FunctionStatus, encode
+
+
+@click.command(cls=FaasCommand)
+@click.argument("name")
+@stack_options
+@gateway_options
+@namespace_option
+@switch("-v", "--verbose", help="Show what is empty, too.")
+@switch("-j", "--json", help="JSON.")
+def command(
+    name: str, stack_file: str, pattern: str, regex: str, envsubst: bool,
+    gateway: str | None, tls_no_verify: bool, token: str, namespace: str, verbose: bool, json: bool,
+) -> None:  # fmt: skip
+    """Show everything a gateway knows about the function NAME."""
+    from faas_cli.gateway_client import connect
+
+    console = Console()
+    stack = stack_nearby(stack_file, envsubst=envsubst)
+    client = connect(gateway, stack, token=token, tls_no_verify=tls_no_verify)
+    function = client.get(name, namespace, usage=True)
+    suffix = f"{name}.{namespace}" if namespace else name
+    url = f"{client.gateway}/function/{suffix}"
+    async_url = f"{client.gateway}/async-function/{suffix}"
+    if json:
+        console.data(_json(function, url, async_url))
+    else:
+        for line in describe(function, url, async_url, verbose=verbose):
+            console.data(line)
+
+
+def describe(function: FunctionStatus, url: str, async_url: str, *, verbose: bool) -> list[str]:
+    """The lines of the description; empty sections only when `verbose`."""
+    pairs = [
+        ("Name", function.name),
+        ("Status", _status(function)),
+        ("Replicas", str(function.replicas)),
+        ("Available Replicas", str(function.available_replicas)),
+        ("Invocations", f"{function.invocation_count:.0f}"),
+        ("Image", function.image),
+        ("Function Process", function.env_process or "<default>"),
+        ("URL", url),
+        ("Async URL", async_url),
+    ]
+    lines = [f"{label + ':':<20}{value}" for label, value in pairs]
+    lines += _section("Labels", _pairs(function.labels), verbose)
+    lines += _section("Annotations", _pairs(function.annotations), verbose)
+    lines += _section("Constraints", [f" - {each}" for each in function.constraints], verbose)
+    lines += _section("Environment", _pairs(function.env_vars), verbose)
+    lines += _section("Secrets", [f" - {each}" for each in function.secrets], verbose)
+    lines += _section("Requests", _resources(function.requests), verbose)
+    lines += _section("Limits", _resources(function.limits), verbose)
+    usage = function.usage
+    if usage is not None:
+        megabytes = usage.total_memory_bytes / (1024 * 1024)
+        lines += _section("Usage", [f"  RAM:  {megabytes:.2f} MB", f"  CPU:  {usage.cpu:.0f} Mi"], verbose)
+    return lines
+
+
+def _status(function: FunctionStatus) -> str:
+    return "Ready" if function.available_replicas > 0 else "Not Ready"
+
+
+def _pairs(values: dict[str, str] | None) -> list[str]:
+    return [f" {key}: {value}" for key, value in sorted((values or {}).items())]
+
+
+def _resources(resources: FunctionResources | None) -> list[str]:
+    if resources is None:
+        return []
+    lines = [f" CPU: {resources.cpu}"] if resources.cpu else []
+    return [*lines, f" Memory: {resources.memory}"] if resources.memory else lines
+
+
+def _section(label: str, lines: list[str], verbose: bool) -> list[str]:
+    if lines:
+        return [f"{label}:", *lines]
+    return [f"{label + ':':<20}<none>"] if verbose else []
+
+
+def _json(function: FunctionStatus, url: str, async_url: str) -> str:
+    fields = json.loads(encode(function))
+    fields |= {
+        "Status": _status(function),
+        "InvocationCount": int(function.invocation_count),
+        "URL": url,
+        "AsyncURL": async_url,
+    }
+    return json.dumps(fields, indent=2)

@@ -1,0 +1,45 @@
+"""`faas up`: build and deploy in one step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from faas_cli.commands.build import build_all, build_flags, options_of
+from faas_cli.commands.deploy import deploy_all, deploy_flags, flags_of, warn_plain_http
+from faas_cli.console import Console
+from faas_cli.errors import EXIT_FAILED
+from faas_cli.flags import FaasCommand, gateway_options, namespace_option, stack_options, switch
+from faas_cli.stack.select import open_stack, select
+
+
+@click.command(cls=FaasCommand)
+@stack_options
+@gateway_options
+@namespace_option
+@build_flags
+@deploy_flags
+@switch("--quiet", help="Hide what the tools print.")
+@switch("--skip-deploy", help="Only build.")
+def command(
+    stack_file: str, pattern: str, regex: str, envsubst: bool,
+    gateway: str | None, tls_no_verify: bool, token: str, namespace: str,
+    quiet: bool, skip_deploy: bool, **flags: Any,
+) -> int:  # fmt: skip
+    """Build the functions of a stack and deploy them."""
+    console = Console(quiet=quiet)
+    stack = open_stack(stack_file, envsubst=envsubst)
+    functions = select(stack, pattern, regex)
+    wanted = flags_of(flags, tag=flags["tag"], namespace=namespace)
+    results = build_all(stack, functions, options_of(flags, quiet=quiet), console)
+    if any(result.error is not None for result in results):
+        return EXIT_FAILED
+    if skip_deploy or flags["shrinkwrap"]:
+        return 0
+    from faas_cli.gateway_client import connect
+
+    client = connect(gateway, stack, token=token, tls_no_verify=tls_no_verify, timeout=flags["timeout"])
+    warn_plain_http(client.gateway, console)
+    done = deploy_all(client, functions, wanted, console, update=flags["update"], replace=flags["replace"])
+    return 0 if done else EXIT_FAILED

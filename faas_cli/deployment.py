@@ -1,0 +1,102 @@
+"""From a function of a stack, and the flags beside it, to what a gateway is told to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faas_cli.build.tags import image_reference
+from faas_cli.errors import FaasError, UsageError
+from faas_cli.flags import duration_seconds
+from faas_cli.stack.loader import environment_of
+from faas_cli.stack.model import Function, Resources
+from faas_runtime.api import FunctionDeployment, FunctionResources
+
+# Our own keys of the stack file travel as annotations, which every gateway keeps.
+ANNOTATION_PREFIX = "com.faas."
+
+
+@dataclass(frozen=True, slots=True)
+class DeployFlags:
+    """What the command line adds to the stack file."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    constraints: Sequence[str] = ()
+    secrets: Sequence[str] = ()
+    readonly: bool = False
+    namespace: str = ""
+    tag: str = "latest"
+    read_template: bool = True
+
+
+def deployment_of(function: Function, flags: DeployFlags, project: Path = Path()) -> FunctionDeployment:
+    """The deployment of one function; a typed flag wins over the stack file, key by key.
+
+    Raises FaasError: an environment file that cannot be read, a tag git cannot make, a duration that is none.
+    """
+    constraints = function.constraints if function.constraints is not None else list(flags.constraints)
+    return FunctionDeployment(
+        service=function.name,
+        image=image_reference(function, flags.tag, project),
+        namespace=flags.namespace or function.namespace,
+        env_process=_process(function, flags, project),
+        env_vars=_environment(function, flags, project),
+        constraints=constraints,
+        secrets=list(dict.fromkeys([*flags.secrets, *function.secrets])),
+        labels={**(function.labels or {}), **flags.labels},
+        annotations={**_own_keys(function), **(function.annotations or {}), **flags.annotations},
+        limits=_resources(function.limits),
+        requests=_resources(function.requests),
+        read_only_root_filesystem=function.readonly_root_filesystem or flags.readonly,
+    )
+
+
+def _environment(function: Function, flags: DeployFlags, project: Path) -> dict[str, str]:
+    environment = dict(function.environment)
+    for name in function.environment_file:
+        environment |= environment_of(project / name)
+    return environment | dict(flags.environment)
+
+
+def _process(function: Function, flags: DeployFlags, project: Path) -> str:
+    """What the stack file says, else the template; an image built by us knows its process itself."""
+    if function.fprocess or not flags.read_template or not function.lang or function.lang.lower() == "dockerfile":
+        return function.fprocess
+    from faas_cli.templates.find import TemplateNotFound, find_template
+
+    try:
+        template = find_template(function.lang, project)
+    except TemplateNotFound:
+        if function.skip_build:
+            return ""
+        raise
+    return template.fprocess
+
+
+def _own_keys(function: Function) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if function.timeout:
+        try:
+            duration_seconds(function.timeout)
+        except ValueError:
+            raise FaasError(
+                f"`{function.name}`: `timeout: {function.timeout}` is not a duration",
+                hint="write for example `30s` or `1m30s`",
+            ) from None
+        found[ANNOTATION_PREFIX + "timeout"] = function.timeout
+    if function.expose:
+        if function.expose not in ("public", "internal"):
+            raise UsageError(f"`{function.name}`: `expose: {function.expose}` must be `public` or `internal`")
+        found[ANNOTATION_PREFIX + "expose"] = function.expose
+    if function.concurrency:
+        found[ANNOTATION_PREFIX + "concurrency"] = str(function.concurrency)
+    return found
+
+
+def _resources(resources: Resources | None) -> FunctionResources | None:
+    if resources is None or not (resources.memory or resources.cpu):
+        return None
+    return FunctionResources(memory=resources.memory, cpu=resources.cpu)

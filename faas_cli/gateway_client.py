@@ -1,0 +1,228 @@
+"""The REST client: every word the toolchain says to a gateway, typed by the wire types."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+import urllib3
+
+from faas_cli.config import Credentials, gateway_of, load_credentials
+from faas_cli.errors import GatewayError
+from faas_runtime import __version__
+from faas_runtime.api import (
+    DeleteFunctionRequest,
+    FunctionDeployment,
+    FunctionStatus,
+    GatewayInfo,
+    LogMessage,
+    ScaleRequest,
+    encode,
+)
+
+if TYPE_CHECKING:
+    from faas_cli.stack.model import Stack
+
+Wire = TypeVar("Wire")
+
+REST_TIMEOUT = 60.0
+"""Seconds a management call may take."""
+CONNECT_TIMEOUT = 5.0
+"""Seconds a gateway may take to accept a connection."""
+_CHUNK = 64 * 1024
+
+
+class GatewayClient:
+    """Speaks with one gateway. Every method raises GatewayError, with a hint, when it cannot do its work."""
+
+    def __init__(
+        self, gateway: str, credentials: Credentials | None, *, verify: bool = True, timeout: float = REST_TIMEOUT
+    ) -> None:
+        self.gateway = gateway
+        self._credentials = credentials
+        self._timeout = timeout
+        options: dict[str, Any] = {"maxsize": 4, "retries": False}
+        if not verify:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            options["cert_reqs"] = "CERT_NONE"
+        self._pool = _pool(gateway, options)
+
+    def functions(self, namespace: str = "") -> list[FunctionStatus]:
+        """All functions of a namespace."""
+        answer = self._call("GET", "/system/functions", query={"namespace": namespace})
+        return self._decode(answer, list[FunctionStatus])
+
+    def get(self, name: str, namespace: str = "", *, usage: bool = False) -> FunctionStatus:
+        """One function; `usage` asks what it uses now."""
+        query = {"namespace": namespace, "usage": "1" if usage else ""}
+        answer = self._call("GET", f"/system/function/{quote(name)}", query=query, subject=f"function `{name}`")
+        return self._decode(answer, FunctionStatus)
+
+    def create(self, deployment: FunctionDeployment) -> int:
+        """Deploy a new function; returns the HTTP status."""
+        return self._deploy("POST", deployment)
+
+    def update(self, deployment: FunctionDeployment) -> int:
+        """Replace a function's deployment; returns the HTTP status, 404 when there is no such function."""
+        return self._deploy("PUT", deployment, allowed=(404,))
+
+    def delete(self, name: str, namespace: str = "") -> None:
+        """Remove a function."""
+        body = encode(DeleteFunctionRequest(function_name=name, namespace=namespace))
+        self._call("DELETE", "/system/functions", body=body, subject=f"function `{name}`")
+
+    def scale(self, name: str, replicas: int, namespace: str = "") -> None:
+        """Ask for a number of replicas."""
+        body = encode(ScaleRequest(service_name=name, replicas=replicas, namespace=namespace))
+        query = {"namespace": namespace}
+        self._call(
+            "POST", f"/system/scale-function/{quote(name)}", query=query, body=body, subject=f"function `{name}`"
+        )
+
+    def info(self) -> GatewayInfo:
+        """Who the gateway and its provider are."""
+        return self._decode(self._call("GET", "/system/info"), GatewayInfo)
+
+    def logs(self, name: str, query: Mapping[str, str]) -> Iterator[LogMessage]:
+        """Log lines as they come; ends when the gateway ends the stream."""
+        answer = self._send("GET", "/system/logs", {"name": name, **query}, stream=True, timeout=None)
+        if answer.status != 200:
+            self._refuse(answer, f"function `{name}`")
+        decoder = msgspec.json.Decoder(LogMessage)
+        pending = b""
+        try:
+            for chunk in answer.stream(_CHUNK):
+                *lines, pending = (pending + chunk).split(b"\n")
+                yield from (decoder.decode(line) for line in lines if line.strip())
+        except (urllib3.exceptions.HTTPError, msgspec.DecodeError):
+            return
+        if pending.strip():
+            yield decoder.decode(pending)
+
+    def invoke(
+        self, path: str, *, method: str, body: Any, headers: Mapping[str, str], query: Sequence[tuple[str, str]]
+    ) -> urllib3.BaseHTTPResponse:
+        """Call a function; credentials are never sent to it. The answer's body is not read yet."""
+        headers = {"User-Agent": f"{_agent()} (faas; {platform.system().lower()}; {platform.machine()})", **headers}
+        return self._send(method, path, query, body=body, headers=headers, stream=True, timeout=None, credentials=False)
+
+    def _deploy(self, method: str, deployment: FunctionDeployment, allowed: tuple[int, ...] = ()) -> int:
+        subject = f"function `{deployment.service}`"
+        return self._call(method, "/system/functions", body=encode(deployment), subject=subject, allowed=allowed).status
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        subject: str = "",
+        allowed: tuple[int, ...] = (),
+    ) -> urllib3.BaseHTTPResponse:
+        """A management call; any status but 2xx and the allowed ones is an error about `subject`."""
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        pairs = {key: value for key, value in (query or {}).items() if value}
+        answer = self._send(method, path, pairs, body=body, headers=headers, timeout=self._timeout)
+        if not 200 <= answer.status < 300 and answer.status not in allowed:
+            self._refuse(answer, subject)
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | Sequence[tuple[str, str]],
+        *,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+        timeout: float | None = REST_TIMEOUT,
+        credentials: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        sent = {"User-Agent": _agent(), **(headers or {})}
+        if credentials and self._credentials is not None:
+            sent["Authorization"] = self._credentials.authorization()
+        target = urlsplit(self.gateway).path + path + (f"?{urlencode(query)}" if query else "")
+        try:
+            return self._pool.urlopen(
+                method,
+                target,
+                body=body,
+                headers=sent,
+                preload_content=not stream,
+                redirect=False,
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout),
+            )
+        except urllib3.exceptions.HTTPError as err:
+            self._unreachable(err, timeout)
+
+    def _unreachable(self, err: urllib3.exceptions.HTTPError, timeout: float | None) -> NoReturn:
+        if isinstance(err, urllib3.exceptions.SSLError):
+            hint = "`--tls-no-verify` accepts a certificate that nobody vouches for"
+            raise GatewayError(f"the certificate of {self.gateway} was not accepted: {err}", hint=hint) from None
+        if isinstance(err, urllib3.exceptions.ReadTimeoutError):
+            raise GatewayError(f"the gateway at {self.gateway} did not answer within {timeout:g} s") from None
+        local = urlsplit(self.gateway).hostname in ("127.0.0.1", "localhost", "::1")
+        elsewhere = "check the address: `--gateway`, the stack file, OPENFAAS_URL"
+        hint = "start one with `faas gateway start`" if local else elsewhere
+        raise GatewayError(f"no gateway answers at {self.gateway}: {_reason(err)}", hint=hint) from None
+
+    def _refuse(self, answer: urllib3.BaseHTTPResponse, subject: str) -> NoReturn:
+        text = answer.data.decode("utf-8", "replace").strip()
+        if answer.status == 401:
+            what = "did not accept the user and password" if self._credentials else "asks for a user and a password"
+            hint = f"faas login --gateway {self.gateway} --username admin --password-stdin"
+            raise GatewayError(f"the gateway at {self.gateway} {what}", hint=hint, status=401)
+        if answer.status == 404 and subject:
+            hint = "`faas list` shows what is there" if subject.startswith("function") else ""
+            raise GatewayError(f"there is no {subject} at {self.gateway}", hint=hint, status=404)
+        what = f"{subject}: " if subject else ""
+        # The gateway's own sentence is the reason; a bare status only when it says nothing.
+        raise GatewayError(f"{what}{text or 'no reason given'} (status {answer.status})", status=answer.status)
+
+    def _decode(self, answer: urllib3.BaseHTTPResponse, kind: type[Wire]) -> Wire:
+        try:
+            return msgspec.json.decode(answer.data or b"[]", type=kind)
+        except msgspec.DecodeError as err:
+            raise GatewayError(f"{self.gateway} does not answer like a gateway: {err}", status=answer.status) from None
+
+
+def connect(
+    typed: str | None,
+    stack: Stack | None,
+    *,
+    token: str = "",
+    tls_no_verify: bool = False,
+    timeout: float = REST_TIMEOUT,
+) -> GatewayClient:
+    """A client for the gateway a command is about, with the token typed or the credentials saved for it."""
+    gateway = gateway_of(typed, stack.provider.gateway if stack is not None else "")
+    credentials = Credentials(token=token) if token else load_credentials(gateway)
+    return GatewayClient(gateway, credentials, verify=not tls_no_verify, timeout=timeout)
+
+
+def _pool(gateway: str, options: dict[str, Any]) -> urllib3.HTTPConnectionPool:
+    url = urlsplit(gateway)
+    assert url.hostname is not None
+    if url.scheme == "https":
+        return urllib3.HTTPSConnectionPool(url.hostname, url.port or 443, **options)
+    options.pop("cert_reqs", None)
+    return urllib3.HTTPConnectionPool(url.hostname, url.port or 80, **options)
+
+
+def _agent() -> str:
+    return f"faas-cli/{__version__}"
+
+
+def _reason(err: BaseException) -> str:
+    """The operating system's word for it, from the innermost cause."""
+    cause: BaseException | None = err
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+        cause = cause.__cause__ or cause.__context__
+    return "the connection failed"
