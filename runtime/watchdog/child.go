@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// stopGrace is how long the process may take to end after SIGTERM, when every call has been answered.
+const stopGrace = 10 * time.Second
+
+// child is the long-lived process of mode http.
+type child struct {
+	config *config
+	logger *logger
+	env    []string
+
+	mutex    sync.Mutex
+	process  *process
+	stopping bool
+	running  atomic.Bool
+	up       atomic.Bool   // it has accepted a connection
+	ended    chan struct{} // closed when the present process has ended
+}
+
+func newChild(c *config, l *logger, env []string) *child {
+	return &child{config: c, logger: l, env: env}
+}
+
+// start starts the process; when it ends by itself its exit code is sent to ended.
+func (c *child) start(ended chan<- int) error {
+	stdout, childOut, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	stderr, childErr, err := os.Pipe()
+	if err != nil {
+		closeEach(stdout, childOut)
+		return err
+	}
+	// It never gets anything to read, and must not take the end of its input for a reason to leave.
+	stdin, input, err := os.Pipe()
+	if err != nil {
+		closeEach(stdout, childOut, stderr, childErr)
+		return err
+	}
+	started, err := startProcess(c.config.command, c.env, stdin, childOut, childErr)
+	closeEach(stdin, childOut, childErr)
+	if err != nil {
+		closeEach(stdout, stderr, input)
+		return err
+	}
+	c.mutex.Lock()
+	c.process, c.ended = started, make(chan struct{})
+	gone := c.ended
+	c.mutex.Unlock()
+	c.running.Store(true)
+	go c.logger.copyLines("stdout", stdout, c.config.logBufferSize, c.config.prefixLogs)
+	go c.logger.copyLines("stderr", stderr, c.config.logBufferSize, c.config.prefixLogs)
+	go c.watchPort(gone)
+	go c.watchEnd(started, input, gone, ended)
+	return nil
+}
+
+func (c *child) watchEnd(started *process, input *os.File, gone chan struct{}, ended chan<- int) {
+	err := started.wait()
+	input.Close()
+	c.running.Store(false)
+	c.up.Store(false)
+	close(gone)
+	c.mutex.Lock()
+	stopping := c.stopping
+	c.mutex.Unlock()
+	if stopping {
+		return
+	}
+	started.kill()
+	if !c.config.restart {
+		ended <- exitCode(err)
+		return
+	}
+	c.logger.printf("the function's process has ended with code %d; starting it again", exitCode(err))
+	time.Sleep(time.Second)
+	if err := c.start(ended); err != nil {
+		c.logger.printf("the function's process cannot be started: %v", err)
+		ended <- exitFailed
+	}
+}
+
+// watchPort finds out when the process begins to listen.
+func (c *child) watchPort(gone <-chan struct{}) {
+	for {
+		connection, err := net.DialTimeout("tcp", hostPort(c.config), time.Second)
+		if err == nil {
+			connection.Close()
+			c.up.Store(true)
+			return
+		}
+		select {
+		case <-gone:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// waitUntilListening returns once the process takes connections, or with an error when ctx or the process ends.
+func (c *child) waitUntilListening(ctx context.Context) error {
+	for !c.up.Load() {
+		if !c.running.Load() && !c.config.restart {
+			return errNotReady
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (c *child) alive() bool     { return c.running.Load() }
+func (c *child) listening() bool { return c.up.Load() }
+
+// stop asks the process to end, and makes it end when it does not.
+func (c *child) stop() {
+	c.mutex.Lock()
+	c.stopping = true
+	process, ended := c.process, c.ended
+	c.mutex.Unlock()
+	if process == nil || !c.running.Load() {
+		return
+	}
+	process.signal(syscall.SIGTERM)
+	select {
+	case <-ended:
+	case <-time.After(stopGrace):
+		c.logger.printf("the function's process did not end within %s of SIGTERM; killing it", stopGrace)
+	}
+	process.kill()
+	<-ended
+}
+
+func hostPort(c *config) string {
+	if c.upstream.Port() != "" {
+		return c.upstream.Host
+	}
+	if c.upstream.Scheme == "https" {
+		return net.JoinHostPort(c.upstream.Hostname(), "443")
+	}
+	return net.JoinHostPort(c.upstream.Hostname(), "80")
+}

@@ -1,0 +1,415 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// holdBack is how much output waits for the exit code, which decides the status. More is
+// streamed: an answer of any size takes no more memory than this.
+const holdBack = 64 * 1024
+
+// forkHandler answers each request by running the command once: modes fork, streaming and serializing.
+type forkHandler struct {
+	config *config
+	logger *logger
+	env    []string
+}
+
+// call is one request being answered by one process.
+type call struct {
+	handler *forkHandler
+	writer  http.ResponseWriter
+	request *http.Request
+	begun   time.Time
+
+	process *process
+	input   *os.File // our end of the child's standard input, nil when it has none
+	output  *os.File // our end of the child's standard output
+	bodyErr error    // why the request's body could not be read
+
+	mutex    sync.Mutex
+	killed   string // why the child was killed: one of the reasons below
+	held     bytes.Buffer
+	streamed bool  // the header and the first bytes are on their way
+	written  int64 // bytes of the answer
+}
+
+const (
+	reasonTimeout = "timeout"
+	reasonGone    = "client gone"
+	reasonBody    = "body unreadable"
+)
+
+var buffers = sync.Pool{New: func() any { buffer := make([]byte, 32*1024); return &buffer }}
+
+func (h *forkHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.config.mode == modeFork && !classicMethod(r.Method) {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	c := &call{handler: h, writer: w, request: r, begun: time.Now()}
+	c.run()
+}
+
+func classicMethod(method string) bool {
+	switch method {
+	case "GET", "POST", "PUT", "PATCH", "DELETE":
+		return true
+	}
+	return false
+}
+
+func (c *call) run() {
+	if c.handler.config.writeDebug {
+		c.handler.logger.printf("Query: %s Path: %s", c.request.URL.RawQuery, c.request.URL.Path)
+	}
+	document, err := c.document()
+	if err != nil {
+		c.fail(http.StatusBadRequest, err.Error()+"\n", nil)
+		return
+	}
+	if err := c.start(document != nil); err != nil {
+		c.fail(http.StatusInternalServerError, err.Error()+"\n", nil)
+		return
+	}
+	if c.input != nil && document == nil {
+		// The answer may begin before the request has ended.
+		_ = http.NewResponseController(c.writer).EnableFullDuplex()
+	}
+	stop := c.watch()
+	c.feed(document)
+	copyErr := c.collect()
+	waitErr := c.process.wait()
+	stop()
+	c.finish(waitErr, copyErr)
+}
+
+// document is what the child reads instead of the raw body, or nil.
+func (c *call) document() ([]byte, error) {
+	if !c.handler.config.marshalRequest {
+		return nil, nil
+	}
+	return marshalRequest(c.request)
+}
+
+// start makes the pipes and starts the child.
+func (c *call) start(document bool) error {
+	var files []*os.File
+	closeAll := func() {
+		for _, file := range files {
+			file.Close()
+		}
+	}
+	pipe := func() (*os.File, *os.File, error) {
+		reader, writer, err := os.Pipe()
+		if err == nil {
+			files = append(files, reader, writer)
+		}
+		return reader, writer, err
+	}
+	var childIn, childOut, childErr *os.File
+	var err error
+	if document || c.request.ContentLength != 0 {
+		if childIn, c.input, err = pipe(); err != nil {
+			return err
+		}
+	}
+	if c.output, childOut, err = pipe(); err != nil {
+		closeAll()
+		return err
+	}
+	var stderr *os.File
+	if c.combines() {
+		childErr = childOut
+	} else if stderr, childErr, err = pipe(); err != nil {
+		closeAll()
+		return err
+	}
+	env := c.handler.env
+	if c.handler.config.cgiHeaders || c.handler.config.mode != modeFork {
+		env = requestEnvironment(env, c.request)
+	}
+	if c.process, err = startProcess(c.handler.config.command, env, childIn, childOut, childErr); err != nil {
+		closeAll()
+		return err
+	}
+	closeEach(childIn, childOut)
+	if stderr != nil {
+		childErr.Close()
+		c.logStderr(stderr)
+	}
+	return nil
+}
+
+func (c *call) combines() bool {
+	return c.handler.config.mode == modeFork && c.handler.config.combineOutput
+}
+
+func closeEach(files ...*os.File) {
+	for _, file := range files {
+		if file != nil {
+			file.Close()
+		}
+	}
+}
+
+func (c *call) logStderr(stderr *os.File) {
+	go func() {
+		defer stderr.Close()
+		c.handler.logger.copyLines("stderr", stderr, c.handler.config.logBufferSize, c.handler.config.prefixLogs)
+	}()
+}
+
+// feed writes the body to the child while it is read. A child that does not care to read is no failure.
+func (c *call) feed(document []byte) {
+	if c.input == nil {
+		return
+	}
+	go func() {
+		defer c.input.Close()
+		if document != nil {
+			_, _ = c.input.Write(document)
+			return
+		}
+		buffer := buffers.Get().(*[]byte)
+		defer buffers.Put(buffer)
+		source := bodyReader{c.request.Body, &c.bodyErr}
+		if _, err := io.CopyBuffer(writerOnly{c.input}, source, *buffer); err != nil && c.bodyErr != nil {
+			c.kill(reasonBody)
+		}
+	}()
+}
+
+// bodyReader keeps apart the two ways a copy can fail: this one is the client's.
+type bodyReader struct {
+	body io.Reader
+	err  *error
+}
+
+func (r bodyReader) Read(p []byte) (int, error) {
+	n, err := r.body.Read(p)
+	if err != nil && err != io.EOF {
+		*r.err = err
+	}
+	return n, err
+}
+
+// writerOnly hides a file's ReadFrom, which would bring a buffer of its own.
+type writerOnly struct{ io.Writer }
+
+// collect reads the child's output to its end, holds back what the exit code may still decide about, and
+// streams the rest. It returns the error of writing to the client, if any.
+func (c *call) collect() error {
+	defer c.output.Close()
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	for {
+		n, err := c.output.Read(*buffer)
+		if n > 0 {
+			if failed := c.take((*buffer)[:n]); failed != nil {
+				c.kill(reasonGone)
+				_, _ = io.Copy(io.Discard, c.output)
+				return failed
+			}
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+func (c *call) take(data []byte) error {
+	if c.handler.config.writeDebug {
+		_, _ = os.Stdout.Write(data)
+	}
+	if !c.streamed {
+		whole := c.handler.config.mode == modeSerializing
+		if c.handler.config.mode != modeStreaming && (whole || c.held.Len()+len(data) <= holdBack) {
+			c.held.Write(data)
+			return nil
+		}
+		if err := c.beginStream(); err != nil {
+			return err
+		}
+	}
+	n, err := c.writer.Write(data)
+	c.written += int64(n)
+	if err == nil && c.handler.config.mode == modeStreaming {
+		err = http.NewResponseController(c.writer).Flush()
+	}
+	return err
+}
+
+// beginStream sends the header of a good answer and what was held back.
+func (c *call) beginStream() error {
+	c.streamed = true
+	c.goodHeader()
+	c.writer.WriteHeader(http.StatusOK)
+	n, err := c.writer.Write(c.held.Bytes())
+	c.written += int64(n)
+	c.held = bytes.Buffer{}
+	return err
+}
+
+func (c *call) goodHeader() {
+	header, config := c.writer.Header(), c.handler.config
+	switch {
+	case config.contentType != "":
+		header.Set("Content-Type", config.contentType)
+	case config.mode != modeFork:
+		header.Set("Content-Type", "application/octet-stream")
+	case c.request.Header.Get("Content-Type") != "":
+		header.Set("Content-Type", c.request.Header.Get("Content-Type"))
+	}
+	header.Set("X-Duration-Seconds", seconds(time.Since(c.begun)))
+}
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', 6, 64)
+}
+
+// watch kills the child when its time is over or its client has gone; the function it returns ends the watch.
+func (c *call) watch() func() {
+	var expired <-chan time.Time
+	var timer *time.Timer
+	if limit := c.limit(); limit > 0 {
+		timer = time.NewTimer(limit)
+		expired = timer.C
+	}
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Add(1)
+	go func() {
+		defer watching.Done()
+		select {
+		case <-expired:
+			c.kill(reasonTimeout)
+		case <-c.request.Context().Done():
+			c.kill(reasonGone)
+		case <-done:
+		}
+	}()
+	return func() {
+		close(done)
+		watching.Wait()
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+}
+
+// limit is how long the process may take: what the function allows, shortened by what the caller asks for
+// and by the time in which an answer can still be written.
+func (c *call) limit() time.Duration {
+	config := c.handler.config
+	return shortest(config.execTimeout, config.writeTimeout, requestedTimeout(c.request))
+}
+
+// requestedTimeout is what X-Timeout asks for; a caller can shorten the time a call may take, and nothing else.
+func requestedTimeout(r *http.Request) time.Duration {
+	if text := r.Header.Get("X-Timeout"); text != "" {
+		if asked, err := time.ParseDuration(text); err == nil && asked > 0 {
+			return asked
+		}
+	}
+	return 0
+}
+
+// shortest is the least of those durations that are limits at all (above zero), or 0.
+func shortest(limits ...time.Duration) time.Duration {
+	least := time.Duration(0)
+	for _, limit := range limits {
+		if limit > 0 && (least == 0 || limit < least) {
+			least = limit
+		}
+	}
+	return least
+}
+
+func (c *call) kill(reason string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.killed == "" {
+		c.killed = reason
+	}
+	c.process.kill()
+}
+
+// finish answers, now that the process has ended.
+func (c *call) finish(waitErr, copyErr error) {
+	// What is left in the group would hold on to the pipes and outlive the call.
+	c.process.kill()
+	c.mutex.Lock()
+	killed := c.killed
+	c.mutex.Unlock()
+	switch {
+	case c.streamed && (waitErr != nil || copyErr != nil || killed != ""):
+		c.logEnd(waitErr, killed)
+		// The status is out: only a broken connection can still say that the answer is not whole.
+		panic(http.ErrAbortHandler)
+	case killed == reasonTimeout:
+		c.timedOut()
+	case killed == reasonBody:
+		c.fail(http.StatusBadRequest, c.bodyErr.Error()+"\n", nil)
+	case killed == reasonGone:
+		c.logEnd(waitErr, killed)
+		panic(http.ErrAbortHandler)
+	case waitErr != nil:
+		c.failed(waitErr)
+	default:
+		c.succeed()
+	}
+}
+
+func (c *call) succeed() {
+	if !c.streamed {
+		c.goodHeader()
+		n, _ := c.writer.Write(c.held.Bytes())
+		c.written += int64(n)
+	}
+	c.handler.logger.printf("Wrote %d Bytes - Duration: %ss", c.written, seconds(time.Since(c.begun)))
+}
+
+func (c *call) failed(waitErr error) {
+	if c.handler.config.mode == modeFork {
+		c.fail(http.StatusInternalServerError, waitErr.Error()+"\n", c.held.Bytes())
+		return
+	}
+	c.writer.Header().Set("X-Duration-Seconds", seconds(time.Since(c.begun)))
+	c.fail(http.StatusInternalServerError, waitErr.Error(), nil)
+}
+
+func (c *call) timedOut() {
+	status := http.StatusRequestTimeout
+	if c.handler.config.mode != modeFork {
+		status = http.StatusGatewayTimeout
+	}
+	c.fail(status, "Killed process.\n", nil)
+}
+
+// fail answers with an error of ours; the function's own output follows where the contract says so.
+func (c *call) fail(status int, reason string, output []byte) {
+	c.handler.logger.printf("%s %s - %d: %s", c.request.Method, c.request.URL.Path, status, bytes.TrimSpace([]byte(reason)))
+	c.writer.Header().Set("X-Openfaas-Internal", "of-watchdog")
+	c.writer.WriteHeader(status)
+	_, _ = io.WriteString(c.writer, reason)
+	_, _ = c.writer.Write(output)
+}
+
+func (c *call) logEnd(waitErr error, killed string) {
+	reason := killed
+	if reason == "" && waitErr != nil {
+		reason = waitErr.Error()
+	}
+	if reason == "" {
+		reason = errors.New("the answer could not be written").Error()
+	}
+	c.handler.logger.printf("%s %s - cut off after %d bytes: %s", c.request.Method, c.request.URL.Path, c.written, reason)
+}

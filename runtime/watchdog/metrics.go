@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var bucketBounds = [...]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+
+// series is the counter and the histogram of one pair of status and method.
+type series struct {
+	code    int
+	method  string
+	count   uint64
+	sum     float64
+	buckets [len(bucketBounds)]uint64
+}
+
+// metrics counts the requests on the function's route.
+type metrics struct {
+	inflight atomic.Int64
+	mutex    sync.Mutex
+	series   map[string]*series
+}
+
+func newMetrics() *metrics { return &metrics{series: map[string]*series{}} }
+
+func (m *metrics) observe(code int, method string, took time.Duration) {
+	method = methodLabel(method)
+	value := took.Seconds()
+	key := fmt.Sprintf("%d %s", code, method)
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	found := m.series[key]
+	if found == nil {
+		found = &series{code: code, method: method}
+		m.series[key] = found
+	}
+	found.count++
+	found.sum += value
+	for i, bound := range bucketBounds {
+		if value <= bound {
+			found.buckets[i]++
+		}
+	}
+}
+
+func methodLabel(method string) string {
+	label := strings.ToLower(method)
+	switch label {
+	case "get", "put", "head", "post", "delete", "connect", "options", "notify", "trace", "patch":
+		return label
+	}
+	return "unknown"
+}
+
+// ServeHTTP writes everything in Prometheus's text format 0.0.4.
+func (m *metrics) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	var out strings.Builder
+	m.mutex.Lock()
+	keys := make([]string, 0, len(m.series))
+	for key := range m.series {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	heading(&out, "http_requests_total", "counter", "Requests by status and method.")
+	for _, key := range keys {
+		each := m.series[key]
+		fmt.Fprintf(&out, "http_requests_total{code=\"%d\",method=\"%s\"} %d\n", each.code, each.method, each.count)
+	}
+	heading(&out, "http_request_duration_seconds", "histogram", "Duration of requests in seconds.")
+	for _, key := range keys {
+		m.series[key].writeHistogram(&out)
+	}
+	m.mutex.Unlock()
+	heading(&out, "http_requests_in_flight", "gauge", "Requests being answered now.")
+	fmt.Fprintf(&out, "http_requests_in_flight %d\n", m.inflight.Load())
+	writeRuntime(&out)
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = w.Write([]byte(out.String()))
+}
+
+func (s *series) writeHistogram(out *strings.Builder) {
+	labels := fmt.Sprintf("code=\"%d\",method=\"%s\"", s.code, s.method)
+	for i, bound := range bucketBounds {
+		fmt.Fprintf(out, "http_request_duration_seconds_bucket{%s,le=\"%g\"} %d\n", labels, bound, s.buckets[i])
+	}
+	fmt.Fprintf(out, "http_request_duration_seconds_bucket{%s,le=\"+Inf\"} %d\n", labels, s.count)
+	fmt.Fprintf(out, "http_request_duration_seconds_sum{%s} %g\n", labels, s.sum)
+	fmt.Fprintf(out, "http_request_duration_seconds_count{%s} %d\n", labels, s.count)
+}
+
+func writeRuntime(out *strings.Builder) {
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	heading(out, "go_goroutines", "gauge", "Goroutines that exist now.")
+	fmt.Fprintf(out, "go_goroutines %d\n", runtime.NumGoroutine())
+	heading(out, "go_memstats_alloc_bytes", "gauge", "Bytes allocated and in use.")
+	fmt.Fprintf(out, "go_memstats_alloc_bytes %d\n", memory.Alloc)
+	heading(out, "go_info", "gauge", "Version of Go.")
+	fmt.Fprintf(out, "go_info{version=\"%s\"} 1\n", runtime.Version())
+}
+
+func heading(out *strings.Builder, name, kind, help string) {
+	fmt.Fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+}
