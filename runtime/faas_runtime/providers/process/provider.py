@@ -1,0 +1,343 @@
+"""The provider that runs functions as processes of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from faas_runtime import __version__
+from faas_runtime.api import (
+    DEFAULT_NAMESPACE,
+    FunctionDeployment,
+    FunctionNamespace,
+    FunctionStatus,
+    LogMessage,
+    ProviderInfo,
+    Secret,
+    VersionInfo,
+)
+from faas_runtime.errors import AlreadyExists, Invalid, NotFound, RuntimeFault
+from faas_runtime.imagestore import ImageInfo, ImageNotFound, ImageStore
+from faas_runtime.paths import images_dir
+from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
+from faas_runtime.providers.process.feed import RoutingFeed
+from faas_runtime.providers.process.function import Function, Version
+from faas_runtime.providers.process.leftovers import clear_leftovers
+from faas_runtime.providers.process.limits import check_resources, not_enforced
+from faas_runtime.providers.process.logs import FunctionLog, now_rfc3339
+from faas_runtime.providers.process.namespaces import NamespaceBook
+from faas_runtime.providers.process.secrets import SecretStore
+from faas_runtime.providers.process.spec import SCALE_MIN_LABEL, ReplicaSpec, build_spec, call_timeout, initial_replicas
+from faas_runtime.providers.process.store import Deployed, FunctionStore
+from faas_runtime.providers.process.supervisor import ReplicaSet, stop_slots
+
+log = logging.getLogger("faas.process")
+
+START_LIMIT = 10.0
+"""Seconds after which a deployment that is still starting counts as accepted."""
+UPDATE_LIMIT = 60.0
+"""Seconds the new version of a function may take to become ready."""
+STOP_GRACE = 5.0
+"""Seconds replicas may take to end when the gateway stops; its front door has drained by then."""
+
+
+class ProcessProvider:
+    """Runs every function below one state directory."""
+
+    def __init__(self, state_dir: Path) -> None:
+        folder = state_dir / "process"
+        self._images = ImageStore(images_dir(state_dir))
+        self._rootfs = folder / "rootfs"
+        self._replicas = folder / "replicas"
+        self._logs = folder / "logs"
+        self._store = FunctionStore(folder)
+        self._secrets = SecretStore(state_dir / "secrets")
+        self._namespaces = NamespaceBook(self._store)
+        self._functions: dict[FunctionKey, Function] = {}
+        self._feed = RoutingFeed()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Bring back every function that was deployed; they become ready in the background."""
+        await asyncio.to_thread(clear_leftovers, self._replicas)
+        for deployed in await asyncio.to_thread(self._store.load):
+            await self._bring_back(deployed)
+
+    async def close(self) -> None:
+        """Stop every replica: a process cannot be handed to the next gateway."""
+        functions = list(self._functions.values())
+        running = [function.version.replicas for function in functions if function.version]
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(replicas.stop(STOP_GRACE) for replicas in running if replicas is not None))
+        for function in functions:
+            function.log.end()
+
+    async def info(self) -> ProviderInfo:
+        """What `/system/info` says about this engine."""
+        return ProviderInfo(
+            provider="faas-process", version=VersionInfo(release=__version__), orchestration="processes"
+        )
+
+    async def health(self) -> dict[str, str]:
+        """Functions that cannot run, by name; `process` is always there."""
+        problems = {
+            f"function {key}": function.version.problem
+            for key, function in self._functions.items()
+            if function.version is not None and function.version.problem
+        }
+        return {"process": "ok", **problems}
+
+    async def list(self, namespace: str) -> Sequence[FunctionStatus]:
+        """All functions of a namespace, sorted by name."""
+        keys = sorted(
+            key for key, function in self._functions.items() if key.namespace == namespace and function.version
+        )
+        return [self._functions[key].status() for key in keys]
+
+    async def get(self, key: FunctionKey) -> FunctionStatus:
+        """One function. Raises NotFound."""
+        return self._function(key).status()
+
+    async def deploy(self, deployment: FunctionDeployment) -> None:
+        """Create a function and wait for its first replica, see the protocol."""
+        key = _key(deployment)
+        if key in self._functions:
+            raise AlreadyExists(f"function `{key.name}` exists already in namespace `{key.namespace}`")
+        function = self._functions[key] = self._new_function(key)
+        try:
+            async with function.lock:
+                version = await self._prepare(function, deployment, initial_replicas(deployment))
+                await self._first_ready(version)
+                await asyncio.to_thread(self._store.save, version.deployed)
+                function.switch(version)
+        except BaseException:
+            del self._functions[key]
+            function.log.remove()
+            raise
+        log.info("deployed %s (%s)", key, version.deployed.digest)
+
+    async def update(self, deployment: FunctionDeployment) -> None:
+        """Replace a function's version without failing a call, see the protocol."""
+        function = self._function(_key(deployment))
+        async with function.lock:
+            old = self._present(function)
+            version = await self._prepare(function, deployment, _replicas_after_update(deployment, old.deployed))
+            version = _keep_age(version, old.deployed)
+            await self._all_ready(version)
+            await asyncio.to_thread(self._store.save, version.deployed)
+            limit = function.drain_limit()
+            function.switch(version)
+        log.info("updated %s (%s)", function.key, version.deployed.digest)
+        if old.replicas is not None:
+            self._in_background(self._drain(old.replicas, limit))
+
+    async def delete(self, key: FunctionKey) -> None:
+        """Remove a function; its running calls may finish. Raises NotFound."""
+        function = self._function(key)
+        async with function.lock:
+            if self._functions.get(key) is not function:
+                raise _unknown(key)
+            version = self._present(function)
+            await asyncio.to_thread(self._store.remove, key)
+            del self._functions[key]
+            limit = function.drain_limit()
+            function.version = None
+            self._feed.publish(RouteRemoved(key))
+        log.info("deleted %s", key)
+        if version.replicas is not None:
+            self._in_background(self._drain(version.replicas, limit, function.log))
+        else:
+            function.log.remove()
+
+    async def scale(self, key: FunctionKey, replicas: int) -> None:
+        """Start or drain replicas; returns at once. Raises NotFound, Invalid, Unavailable."""
+        function = self._function(key)
+        async with function.lock:
+            deployed = msgspec.structs.replace(self._present(function).deployed, replicas=replicas)
+            surplus = function.resize(deployed)
+            await asyncio.to_thread(self._store.save, deployed)
+            limit = function.drain_limit()
+        if surplus:
+            self._in_background(self._stop_unused(surplus, limit))
+
+    async def logs(self, query: LogQuery) -> AsyncIterator[LogMessage]:
+        """Yield log lines. Raises NotFound."""
+        async for message in self._function(query.key).log.read(query):
+            yield message
+
+    async def watch(self) -> AsyncIterator[RoutingChange]:
+        """Yield the routing of every function, then every change."""
+        present = [function.route() for function in self._functions.values() if function.version is not None]
+        async for change in self._feed.read(present):
+            yield change
+
+    async def list_secrets(self, namespace: str) -> Sequence[Secret]:
+        """Names of the secrets of a namespace."""
+        names = await asyncio.to_thread(self._secrets.names, namespace)
+        return [Secret(name=name, namespace=namespace) for name in names]
+
+    async def create_secret(self, secret: Secret) -> None:
+        """Store a secret. Raises AlreadyExists."""
+        self._namespaces.check(secret.namespace or DEFAULT_NAMESPACE)
+        await asyncio.to_thread(self._secrets.create, _placed(secret))
+
+    async def update_secret(self, secret: Secret) -> None:
+        """Replace a secret's value; running replicas see the new one at once. Raises NotFound."""
+        secret = _placed(secret)
+        await asyncio.to_thread(self._secrets.replace, secret)
+        for key, function in self._functions.items():
+            version = function.version
+            uses = version is not None and secret.name in version.deployed.deployment.secrets
+            if uses and key.namespace == secret.namespace and version is not None and version.replicas is not None:
+                values = await asyncio.to_thread(
+                    self._secrets.values, list(version.deployed.deployment.secrets), key.namespace
+                )
+                await asyncio.to_thread(version.replicas.renew_secrets, values)
+
+    async def delete_secret(self, name: str, namespace: str) -> None:
+        """Forget a secret. Raises NotFound."""
+        await asyncio.to_thread(self._secrets.delete, name, namespace or DEFAULT_NAMESPACE)
+
+    async def list_namespaces(self) -> Sequence[str]:
+        """Names of all namespaces."""
+        return self._namespaces.names()
+
+    async def get_namespace(self, name: str) -> FunctionNamespace:
+        """One namespace. Raises NotFound."""
+        return self._namespaces.get(name)
+
+    async def create_namespace(self, namespace: FunctionNamespace) -> None:
+        """Add a namespace. Raises AlreadyExists."""
+        await asyncio.to_thread(self._namespaces.add, namespace)
+
+    async def update_namespace(self, namespace: FunctionNamespace) -> None:
+        """Replace a namespace's labels. Raises NotFound."""
+        await asyncio.to_thread(self._namespaces.replace, namespace)
+
+    async def delete_namespace(self, name: str) -> None:
+        """Remove a namespace and its functions. Raises NotFound, Invalid."""
+        await asyncio.to_thread(self._namespaces.remove, name)
+        for key in [key for key in self._functions if key.namespace == name]:
+            await self.delete(key)
+
+    def _function(self, key: FunctionKey) -> Function:
+        function = self._functions.get(key)
+        if function is None or function.version is None:
+            raise _unknown(key)
+        return function
+
+    def _present(self, function: Function) -> Version:
+        if function.version is None:  # deleted while we waited for the lock
+            raise _unknown(function.key)
+        return function.version
+
+    def _new_function(self, key: FunctionKey) -> Function:
+        path = self._logs / key.namespace / f"{key.name}.log"
+        return Function(key, FunctionLog(key, path), self._replicas, self._route_changed)
+
+    def _route_changed(self, function: Function) -> None:
+        self._feed.publish(function.route())
+
+    async def _prepare(self, function: Function, deployment: FunctionDeployment, replicas: int) -> Version:
+        """Check everything that can be checked, then start the replicas. Raises Invalid."""
+        self._namespaces.check(deployment.namespace)
+        call_timeout(deployment)
+        check_resources(deployment)
+        image = await self._image(deployment.image)
+        spec = await self._spec(deployment, image)
+        deployed = Deployed(deployment=deployment, digest=image.digest, replicas=replicas, created_at=now_rfc3339())
+        version = function.prepare(deployed, spec)
+        missing = not_enforced(deployment)
+        if missing:
+            function.log.add("gateway", f"not enforced for processes of this machine: {', '.join(missing)}")
+        return version
+
+    async def _image(self, reference: str) -> ImageInfo:
+        try:
+            return await asyncio.to_thread(self._images.resolve, reference)
+        except ImageNotFound:
+            raise Invalid(f"image `{reference}` is not in the local store: build it with `faas build`") from None
+
+    async def _spec(self, deployment: FunctionDeployment, image: ImageInfo) -> ReplicaSpec:
+        values = await asyncio.to_thread(self._secrets.values, list(deployment.secrets), deployment.namespace)
+        try:
+            rootfs = await asyncio.to_thread(self._images.unpack, image.digest, self._rootfs)
+        except (OSError, ValueError, LookupError) as err:
+            raise Invalid(f"image `{deployment.image}` cannot be unpacked: {err}") from None
+        return build_spec(deployment, image, rootfs, values)
+
+    async def _first_ready(self, version: Version) -> None:
+        assert version.replicas is not None
+        try:
+            await version.replicas.first_ready(START_LIMIT)
+        except BaseException:
+            await version.replicas.stop(0)
+            raise
+
+    async def _all_ready(self, version: Version) -> None:
+        assert version.replicas is not None
+        try:
+            await version.replicas.all_ready(UPDATE_LIMIT)
+        except BaseException:
+            await version.replicas.stop(0)
+            raise
+
+    async def _bring_back(self, deployed: Deployed) -> None:
+        function = self._functions[deployed.key] = self._new_function(deployed.key)
+        try:
+            image = await asyncio.to_thread(self._images.resolve_digest, deployed.digest)
+            version = function.prepare(deployed, await self._spec(deployed.deployment, image))
+        except (RuntimeFault, LookupError) as fault:
+            log.error("%s cannot be brought back: %s", deployed.key, fault)
+            version = Version(deployed, None, str(fault))
+        function.switch(version)
+
+    async def _drain(self, replicas: ReplicaSet, limit: float, finished: FunctionLog | None = None) -> None:
+        await self._feed.taken_over()
+        await replicas.stop(limit)
+        if finished is not None:
+            finished.remove()
+
+    async def _stop_unused(self, surplus: Any, limit: float) -> None:
+        await self._feed.taken_over()
+        await stop_slots(surplus, limit)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("stopping replicas failed", exc_info=task.exception())
+
+
+def _key(deployment: FunctionDeployment) -> FunctionKey:
+    return FunctionKey(deployment.service, deployment.namespace)
+
+
+def _unknown(key: FunctionKey) -> NotFound:
+    return NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")
+
+
+def _placed(secret: Secret) -> Secret:
+    return secret if secret.namespace else msgspec.structs.replace(secret, namespace=DEFAULT_NAMESPACE)
+
+
+def _replicas_after_update(deployment: FunctionDeployment, old: Deployed) -> int:
+    # As on Kubernetes: a label decides, else what runs goes on; one at least, to see that it works.
+    if SCALE_MIN_LABEL in (deployment.labels or {}):
+        return initial_replicas(deployment)
+    return max(1, old.replicas)
+
+
+def _keep_age(version: Version, old: Deployed) -> Version:
+    return Version(msgspec.structs.replace(version.deployed, created_at=old.created_at), version.replicas)

@@ -1,0 +1,202 @@
+"""One replica: a watchdog process that serves on a socket we have bound for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+from asyncio.subprocess import Process
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from faas_runtime.errors import StartFailed
+from faas_runtime.providers.base import Endpoint
+from faas_runtime.providers.process import probe
+from faas_runtime.providers.process.logs import FunctionLog, LineSplitter
+from faas_runtime.providers.process.mounts import in_secrets_namespace
+from faas_runtime.providers.process.processes import child_setup, kill_session, mark_of
+from faas_runtime.providers.process.spec import ReplicaSpec
+from faas_runtime.watchdog import watchdog_binary
+
+MARK_FILE = "process.json"
+"""In a replica's folder: which process it is, so that a later gateway can end what was left."""
+_BACKLOG = 1024
+_LAST_LINES = 20
+# The watchdog expects its socket as descriptor 3; it is handed over as standard input, which every
+# way of starting a process can do, and moved by the shell, which then becomes the watchdog.
+_HANDOVER = 'exec "$@" 3<&0 0</dev/null'
+
+
+class Replica:
+    """A started watchdog. `endpoint` accepts connections at once; they wait until the watchdog takes them."""
+
+    def __init__(self, spec: ReplicaSpec, instance: str, folder: Path, log: FunctionLog) -> None:
+        self.spec = spec
+        self.instance = instance
+        self._folder = folder
+        self._log = log
+        self._socket: socket.socket | None = None
+        self._process: Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self.endpoint = Endpoint(instance)
+
+    @property
+    def pid(self) -> int:
+        """The watchdog's process number, 0 before the start."""
+        return self._process.pid if self._process else 0
+
+    async def launch(self) -> None:
+        """Start the process. Raises StartFailed when this machine cannot run it at all."""
+        self._socket = _listening_socket()
+        host, port = self._socket.getsockname()
+        self.endpoint = Endpoint(self.instance, host=host, port=port)
+        try:
+            self._prepare_folder()
+            command = ["/bin/sh", "-c", _HANDOVER, "faas-replica", str(watchdog_binary())]
+            if self.spec.secrets:
+                command = in_secrets_namespace(command, self._folder / "secrets")
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=self._socket.fileno(),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                cwd=self.spec.working_dir,
+                env=self._environment(),
+                start_new_session=True,
+                preexec_fn=child_setup(),
+            )
+        except OSError as err:
+            self._release()
+            raise StartFailed(f"`{self.spec.key.name}` cannot be started: {err}") from err
+        self._write_mark()
+        self._reader = asyncio.create_task(self._read_output(self._process))
+
+    async def until_ready(self, interval: float = 0.01) -> None:
+        """Return once the watchdog says it is ready. Raises StartFailed when it ends before."""
+        while True:
+            if await self._answers():
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await self.ended()
+            if self._is_over():
+                await self.ended()
+                raise StartFailed(self._why())
+            interval = min(interval * 1.5, 0.5)
+
+    async def ended(self) -> int:
+        """Return the exit code once the process is over and its output has been read."""
+        assert self._process is not None
+        code = await self._process.wait()
+        if self._reader is not None:
+            # A descendant may hold the pipe open; what the watchdog said itself is there by then.
+            await asyncio.wait([self._reader], timeout=0.5)
+        return code
+
+    async def stop(self, grace: float) -> None:
+        """Let running calls finish for `grace` seconds, then end every process of the replica."""
+        process = self._process
+        if process is not None:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGTERM)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(grace):
+                        await process.wait()
+            kill_session(process.pid)
+            await process.wait()
+        self._release()
+
+    def renew_secrets(self, secrets: Mapping[str, bytes]) -> None:
+        """Let the running function see other values of its secrets. Blocking."""
+        if self.spec.secrets and self._process is not None:
+            write_secret_files(self._folder / "secrets", secrets)
+
+    def _is_over(self) -> bool:
+        return self._process is None or self._process.returncode is not None
+
+    async def _answers(self) -> bool:
+        # The socket accepts connections before the watchdog lives: only an answer counts.
+        return not self._is_over() and await probe.is_ready(self.endpoint.host, self.endpoint.port)
+
+    def _why(self) -> str:
+        assert self._process is not None
+        code = self._process.returncode or 0
+        how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+        lines = self._log.last(self.instance, _LAST_LINES)
+        said = ":\n" + "\n".join(lines) if lines else " and said nothing"
+        return f"`{self.spec.key.name}` ended before it was ready ({how}){said}"
+
+    def _environment(self) -> dict[str, str]:
+        environment = dict(self.spec.environment)
+        environment["HOME"] = environment["TMPDIR"] = str(self._folder / "tmp")
+        environment["LISTEN_FDS"] = "1"
+        environment["port"] = str(self.endpoint.port)
+        if self.spec.secrets:
+            environment["secret_mount_path"] = str(self._folder / "secrets")
+        if self.spec.port_variable:
+            port = str(_free_port())
+            environment[self.spec.port_variable] = port
+            environment["upstream_url"] = f"http://127.0.0.1:{port}"
+            environment.pop("http_upstream_url", None)
+        return environment
+
+    def _prepare_folder(self) -> None:
+        self._folder.mkdir(parents=True, mode=0o700)
+        (self._folder / "tmp").mkdir(mode=0o700)
+        if self.spec.secrets:
+            write_secret_files(self._folder / "secrets", self.spec.secrets)
+
+    def _write_mark(self) -> None:
+        mark = mark_of(self.pid)
+        if mark is not None:
+            (self._folder / MARK_FILE).write_bytes(msgspec.json.encode(mark))
+
+    async def _read_output(self, process: Process) -> None:
+        assert process.stdout is not None
+        splitter = LineSplitter()
+        while data := await process.stdout.read(64 * 1024):
+            lines = splitter.feed(data)
+            if lines:
+                self._log.add_all(self.instance, lines)
+        self._log.add_all(self.instance, splitter.rest())
+
+    def _release(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._reader is not None:
+            self._reader.cancel()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def write_secret_files(folder: Path, secrets: Mapping[str, bytes]) -> None:
+    """Write secrets as files only their owner can read."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name, value in secrets.items():
+        handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(value)
+
+
+def _listening_socket() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port

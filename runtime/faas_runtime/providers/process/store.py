@@ -1,0 +1,91 @@
+"""What has been deployed, on disk: written so that a crash at any moment leaves the old or the new, never half."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from faas_runtime.api import DEFAULT_NAMESPACE, FunctionDeployment, FunctionNamespace
+from faas_runtime.providers.base import FunctionKey
+
+log = logging.getLogger("faas.process")
+
+
+class Deployed(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment as it was accepted: the image's digest is fixed at that moment."""
+
+    deployment: FunctionDeployment
+    digest: str
+    replicas: int
+    created_at: str
+
+    @property
+    def key(self) -> FunctionKey:
+        """Name and namespace."""
+        return FunctionKey(self.deployment.service, self.deployment.namespace)
+
+
+class FunctionStore:
+    """One JSON file for each function, and one for the namespaces. Blocking; the files are small."""
+
+    def __init__(self, folder: Path) -> None:
+        self._functions = folder / "functions"
+        self._namespaces = folder / "namespaces.json"
+
+    def load(self) -> list[Deployed]:
+        """Everything deployed. A file that cannot be read is told in the log and left alone."""
+        found = []
+        for path in sorted(self._functions.glob("*/*.json")):
+            try:
+                found.append(msgspec.json.decode(path.read_bytes(), type=Deployed))
+            except (OSError, msgspec.MsgspecError) as err:
+                log.error("the deployed function in `%s` cannot be read: %s", path, err)
+        return found
+
+    def save(self, deployed: Deployed) -> None:
+        """Keep a deployment. Raises OSError."""
+        write_durably(self._path(deployed.key), msgspec.json.encode(deployed))
+
+    def remove(self, key: FunctionKey) -> None:
+        """Forget a deployment."""
+        self._path(key).unlink(missing_ok=True)
+
+    def namespaces(self) -> dict[str, FunctionNamespace]:
+        """Every namespace by name, the default one first."""
+        found = {DEFAULT_NAMESPACE: FunctionNamespace(name=DEFAULT_NAMESPACE)}
+        with contextlib.suppress(FileNotFoundError):
+            for namespace in msgspec.json.decode(self._namespaces.read_bytes(), type=list[FunctionNamespace]):
+                found[namespace.name] = namespace
+        return found
+
+    def save_namespaces(self, namespaces: dict[str, FunctionNamespace]) -> None:
+        """Keep the namespaces. Raises OSError."""
+        write_durably(self._namespaces, msgspec.json.encode(list(namespaces.values())))
+
+    def _path(self, key: FunctionKey) -> Path:
+        return self._functions / key.namespace / f"{key.name}.json"
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace a file's content; after a crash it holds the old or the new. Only its owner can read it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

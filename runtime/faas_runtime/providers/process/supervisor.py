@@ -1,0 +1,165 @@
+"""Keeping the wanted number of replicas of one version of a function alive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from faas_runtime.errors import RuntimeFault, StartFailed
+from faas_runtime.providers.base import Endpoint
+from faas_runtime.providers.process.logs import FunctionLog
+from faas_runtime.providers.process.replica import Replica
+from faas_runtime.providers.process.spec import ReplicaSpec
+
+FIRST_DELAY = 0.1
+"""Seconds before the first restart; each further one waits twice as long."""
+LONGEST_DELAY = 30.0
+"""Most seconds between two restarts."""
+HEALTHY_AFTER = 10.0
+"""A replica that was ready for so many seconds is forgiven its past restarts."""
+
+log = logging.getLogger("faas.process")
+
+
+class Slot:
+    """The place of one replica: it is filled again whenever its process ends."""
+
+    def __init__(self, owner: ReplicaSet) -> None:
+        self._owner = owner
+        self._stopping = False
+        self.replica: Replica | None = None
+        self.ready = False
+        self.first_try: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self, grace: float) -> None:
+        """End the replica for good."""
+        self._stopping = True
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        if not self.first_try.done():
+            self.first_try.cancel()
+        replica, self.replica = self.replica, None
+        if replica is not None:
+            await replica.stop(grace)
+
+    async def _run(self) -> None:
+        delay = FIRST_DELAY
+        while True:
+            lived = await self._one_life()
+            delay = FIRST_DELAY if lived >= HEALTHY_AFTER else delay
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_DELAY)
+
+    async def _one_life(self) -> float:
+        """Run one process to its end; returns for how many seconds it was ready."""
+        replica = self.replica = self._owner.new_replica()
+        began = 0.0
+        try:
+            await replica.launch()
+            await replica.until_ready()
+            began = time.monotonic()
+            self._set_ready(True)
+            code = await replica.ended()
+            log.warning("replica %s ended with code %s, starting another", replica.instance, code)
+        except StartFailed as fault:
+            log.warning("%s", str(fault).splitlines()[0])
+            if not self.first_try.done():
+                self.first_try.set_exception(fault)
+                self.first_try.exception()  # somebody may look, nobody has to
+        finally:
+            self._set_ready(False)
+        self.replica = None
+        await replica.stop(0)
+        return time.monotonic() - began if began else 0.0
+
+    def _set_ready(self, ready: bool) -> None:
+        if ready and not self.first_try.done():
+            self.first_try.set_result(None)
+        if self.ready != ready:
+            self.ready = ready
+            if not self._stopping:
+                self._owner.changed()
+
+
+class ReplicaSet:
+    """All replicas of one version. `changed` is called whenever the ready ones change."""
+
+    def __init__(self, spec: ReplicaSpec, folder: Path, log: FunctionLog, changed: Callable[[], None]) -> None:
+        self.spec = spec
+        self.changed = changed
+        self._folder = folder
+        self._log = log
+        self._slots: list[Slot] = []
+
+    @property
+    def desired(self) -> int:
+        """How many replicas there should be."""
+        return len(self._slots)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The ready replicas."""
+        return tuple(slot.replica.endpoint for slot in self._slots if slot.ready and slot.replica is not None)
+
+    def pids(self) -> list[int]:
+        """Process numbers of the watchdogs that live."""
+        return [slot.replica.pid for slot in self._slots if slot.replica is not None and slot.replica.pid]
+
+    def renew_secrets(self, values: Mapping[str, bytes]) -> None:
+        """Give these values to the replicas that run and to those that will be started. Blocking."""
+        self.spec = dataclasses.replace(self.spec, secrets=values)
+        for slot in self._slots:
+            if slot.replica is not None:
+                slot.replica.renew_secrets(values)
+
+    def new_replica(self) -> Replica:
+        """A replica of this version that has not been started."""
+        instance = f"{self.spec.key.name}-{secrets.token_hex(4)}"
+        return Replica(self.spec, instance, self._folder / instance, self._log)
+
+    def resize(self, count: int) -> list[Slot]:
+        """Add slots, or take slots out and return them: the caller stops those once no call goes there."""
+        while len(self._slots) < count:
+            self._slots.append(Slot(self))
+        # Those that are not ready go first: nobody uses them.
+        ranked = sorted(self._slots, key=lambda slot: not slot.ready)
+        surplus = ranked[count:]
+        self._slots = [slot for slot in self._slots if slot not in surplus]
+        return surplus
+
+    async def first_ready(self, limit: float) -> None:
+        """Return once one replica is ready or `limit` seconds are over. Raises StartFailed when its process ends."""
+        await self._wait(asyncio.FIRST_COMPLETED, limit)
+
+    async def all_ready(self, limit: float) -> None:
+        """Return once every replica is ready. Raises StartFailed when one ends, or is not ready in time."""
+        if await self._wait(asyncio.FIRST_EXCEPTION, limit):
+            raise StartFailed(f"`{self.spec.key.name}` was not ready after {limit:g} s")
+
+    async def _wait(self, when: str, limit: float) -> bool:
+        """Whether some have not come to a result in time. Raises the fault of the first that failed."""
+        waits = [slot.first_try for slot in self._slots]
+        if not waits:
+            return False
+        done, pending = await asyncio.wait(waits, timeout=limit, return_when=when)
+        for future in done:
+            fault = future.exception()
+            if isinstance(fault, RuntimeFault):
+                raise fault
+        return bool(pending)
+
+    async def stop(self, grace: float) -> None:
+        """Drain and end every replica."""
+        await stop_slots(self.resize(0), grace)
+
+
+async def stop_slots(slots: list[Slot], grace: float) -> None:
+    """Drain and end these replicas, all at a time."""
+    await asyncio.gather(*(slot.stop(grace) for slot in slots))
