@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -30,9 +31,10 @@ type call struct {
 	begun   time.Time
 
 	process *process
-	input   *os.File // our end of the child's standard input, nil when it has none
-	output  *os.File // our end of the child's standard output
-	bodyErr error    // why the request's body could not be read
+	input   *os.File      // our end of the child's standard input, nil when it has none
+	output  *os.File      // our end of the child's standard output
+	bodyErr error         // why the request's body could not be read
+	fed     chan struct{} // closed when the body needs no more attention
 
 	mutex    sync.Mutex
 	killed   string // why the child was killed: one of the reasons below
@@ -46,6 +48,9 @@ const (
 	reasonGone    = "client gone"
 	reasonBody    = "body unreadable"
 )
+
+// killGrace is how long the output of a killed process may take to end.
+const killGrace = 100 * time.Millisecond
 
 var buffers = sync.Pool{New: func() any { buffer := make([]byte, 32*1024); return &buffer }}
 
@@ -76,7 +81,7 @@ func (c *call) run() {
 		return
 	}
 	if err := c.start(document != nil); err != nil {
-		c.fail(http.StatusInternalServerError, err.Error()+"\n", nil)
+		c.fail(startStatus(err), err.Error()+"\n", nil)
 		return
 	}
 	if c.input != nil && document == nil {
@@ -88,7 +93,9 @@ func (c *call) run() {
 	copyErr := c.collect()
 	waitErr := c.process.wait()
 	stop()
-	c.finish(waitErr, copyErr)
+	killed := c.reason()
+	c.stopFeeding()
+	c.finish(waitErr, copyErr, killed)
 }
 
 // document is what the child reads instead of the raw body, or nil.
@@ -148,6 +155,16 @@ func (c *call) start(document bool) error {
 	return nil
 }
 
+// startStatus tells a machine that has run out of something for now from a command that cannot be started.
+func startStatus(err error) int {
+	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
+		if errors.Is(err, passing) {
+			return http.StatusServiceUnavailable
+		}
+	}
+	return http.StatusInternalServerError
+}
+
 func (c *call) combines() bool {
 	return c.handler.config.mode == modeFork && c.handler.config.combineOutput
 }
@@ -167,12 +184,15 @@ func (c *call) logStderr(stderr *os.File) {
 	}()
 }
 
-// feed writes the body to the child while it is read. A child that does not care to read is no failure.
+// feed writes the body to the child while it is read. A child that does not care to read is no failure;
+// the rest is thrown away then, as a client may look for an answer only when it has sent everything.
 func (c *call) feed(document []byte) {
 	if c.input == nil {
 		return
 	}
+	c.fed = make(chan struct{})
 	go func() {
+		defer close(c.fed)
 		defer c.input.Close()
 		if document != nil {
 			_, _ = c.input.Write(document)
@@ -181,10 +201,25 @@ func (c *call) feed(document []byte) {
 		buffer := buffers.Get().(*[]byte)
 		defer buffers.Put(buffer)
 		source := bodyReader{c.request.Body, &c.bodyErr}
-		if _, err := io.CopyBuffer(writerOnly{c.input}, source, *buffer); err != nil && c.bodyErr != nil {
+		_, err := io.CopyBuffer(writerOnly{c.input}, source, *buffer)
+		if err != nil && c.bodyErr == nil {
+			_, err = io.CopyBuffer(writerOnly{io.Discard}, source, *buffer)
+		}
+		if err != nil {
 			c.kill(reasonBody)
 		}
 	}()
+}
+
+// stopFeeding returns when nobody reads the body any more. Only a good answer waits for the client's last byte.
+func (c *call) stopFeeding() {
+	if c.fed == nil {
+		return
+	}
+	if c.reason() != "" || c.streamed {
+		_ = http.NewResponseController(c.writer).SetReadDeadline(time.Unix(1, 0))
+	}
+	<-c.fed
 }
 
 // bodyReader keeps apart the two ways a copy can fail: this one is the client's.
@@ -335,20 +370,24 @@ func shortest(limits ...time.Duration) time.Duration {
 
 func (c *call) kill(reason string) {
 	c.mutex.Lock()
-	defer c.mutex.Unlock()
 	if c.killed == "" {
 		c.killed = reason
 	}
+	c.mutex.Unlock()
 	c.process.kill()
+	// A process that has left the group may hold the pipe open for as long as it likes.
+	_ = c.output.SetReadDeadline(time.Now().Add(killGrace))
+}
+
+// reason is why the process was killed, or empty.
+func (c *call) reason() string {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.killed
 }
 
 // finish answers, now that the process has ended.
-func (c *call) finish(waitErr, copyErr error) {
-	// What is left in the group would hold on to the pipes and outlive the call.
-	c.process.kill()
-	c.mutex.Lock()
-	killed := c.killed
-	c.mutex.Unlock()
+func (c *call) finish(waitErr, copyErr error, killed string) {
 	switch {
 	case c.streamed && (waitErr != nil || copyErr != nil || killed != ""):
 		c.logEnd(waitErr, killed)
@@ -397,7 +436,6 @@ func (c *call) timedOut() {
 // fail answers with an error of ours; the function's own output follows where the contract says so.
 func (c *call) fail(status int, reason string, output []byte) {
 	c.handler.logger.printf("%s %s - %d: %s", c.request.Method, c.request.URL.Path, status, bytes.TrimSpace([]byte(reason)))
-	c.writer.Header().Set("X-Openfaas-Internal", "of-watchdog")
 	c.writer.WriteHeader(status)
 	_, _ = io.WriteString(c.writer, reason)
 	_, _ = c.writer.Write(output)

@@ -21,6 +21,7 @@ func main() {
 	flags := flag.NewFlagSet("fwatchdog", flag.ContinueOnError)
 	healthcheck := flags.Bool("run-healthcheck", false, "exit 0 if the watchdog of this container is healthy, else 1")
 	showVersion := flags.Bool("version", false, "print the version")
+	flags.BoolVar(showVersion, "v", false, "print the version")
 	flags.Usage = func() { printHelp(flags.Output(), os.Getenv) }
 	switch err := flags.Parse(os.Args[1:]); {
 	case err == flag.ErrHelp:

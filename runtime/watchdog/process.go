@@ -4,12 +4,15 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 )
 
-// process is a child that leads a process group of its own, so that nothing it started outlives it.
+// process is a child that leads a process group of its own, so that one signal reaches all it has started.
 type process struct {
-	cmd *exec.Cmd
+	cmd    *exec.Cmd
+	mutex  sync.Mutex
+	reaped bool // its number may belong to somebody else by now
 }
 
 // startProcess starts a command. The files are the child's standard streams; nil is the null device.
@@ -17,7 +20,7 @@ func startProcess(command, env []string, stdin, stdout, stderr *os.File) (*proce
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// Typed nils would be taken for writers.
+	// Typed nils would be taken for readers and writers.
 	if stdin != nil {
 		cmd.Stdin = stdin
 	}
@@ -40,13 +43,21 @@ func startProcess(command, env []string, stdin, stdout, stderr *os.File) (*proce
 // kill ends the child and everything in its group at once.
 func (p *process) kill() { p.signal(syscall.SIGKILL) }
 
-// signal sends a signal to the child and everything in its group.
+// signal sends a signal to the child and everything in its group. Once wait has returned it does nothing.
 func (p *process) signal(signal syscall.Signal) {
-	_ = syscall.Kill(-p.cmd.Process.Pid, signal)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if !p.reaped {
+		_ = syscall.Kill(-p.cmd.Process.Pid, signal)
+	}
 }
 
 // wait returns nil for exit code 0, and an error in the words of the contract (`exit status 3`) otherwise.
 func (p *process) wait() error {
+	awaitExit(p.cmd.Process.Pid)
+	p.mutex.Lock()
+	p.reaped = true
+	p.mutex.Unlock()
 	err := p.cmd.Wait()
 	own.pids.CompareAndDelete(p.cmd.Process.Pid, p)
 	return err
