@@ -1,0 +1,151 @@
+"""The local image store: atomic, shared, and never unpacked outside its folder."""
+
+import io
+import json
+import subprocess
+import tarfile
+import threading
+
+import pytest
+
+from faas_cli.build.layers import Entry, write_layer
+from faas_runtime.imagestore import ImageNotFound, ImageStore, full_reference
+from faas_runtime.unpacking import unpack_layer
+
+CONFIG = {"architecture": "amd64", "os": "linux", "config": {"Env": ["A=1=2"], "WorkingDir": "/w"}, "rootfs": {}}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ImageStore(tmp_path / "images")
+
+
+def image(store, ref, content=b"x"):
+    layer = write_layer(store, [Entry("home/app/file", 0o644, content=content)])
+    config = {**CONFIG, "rootfs": {"type": "layers", "diff_ids": [layer.digest]}}
+    return store.put_image(ref, config, [layer])
+
+
+@pytest.mark.parametrize(
+    ("ref", "full"),
+    [("a", "a:latest"), ("a:1", "a:1"), ("h:5000/a", "h:5000/a:latest"), ("a@sha256:0", "a@sha256:0")],
+)
+def test_references_are_completed(ref, full):
+    """A registry's port is no tag."""
+    assert full_reference(ref) == full
+
+
+def test_an_image_is_found_by_name_and_digest(store):
+    """With its environment, whatever is in the values."""
+    digest = image(store, "fn")
+    for ref in ("fn", "fn:latest", f"fn@{digest}"):
+        info = store.resolve(ref)
+        assert (info.digest, info.env, info.working_dir) == (digest, {"A": "1=2"}, "/w")
+
+
+def test_the_same_content_has_the_same_digest(tmp_path):
+    """In another store, at another time."""
+    assert image(ImageStore(tmp_path / "a"), "fn") == image(ImageStore(tmp_path / "b"), "fn")
+
+
+def test_a_name_moves_and_the_old_image_stays_reachable(store):
+    """What is deployed is pinned by digest."""
+    old = image(store, "fn", b"old")
+    new = image(store, "fn", b"new")
+    assert store.resolve("fn").digest == new
+    assert store.resolve_digest(old).digest == old
+
+
+def test_unknown_images(store):
+    """The message names what was asked for."""
+    with pytest.raises(ImageNotFound, match="`none:latest`"):
+        store.resolve("none")
+    with pytest.raises(ImageNotFound):
+        store.resolve("fn@sha256:../../etc/passwd")
+
+
+def test_concurrent_writers_lose_nothing(store):
+    """Every name is in the index in the end."""
+    threads = [threading.Thread(target=image, args=(store, f"fn{n}", str(n).encode())) for n in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(store.references()) == {f"fn{n}:latest" for n in range(12)}
+
+
+def test_prune_keeps_what_is_named_or_in_use(store):
+    """And what is younger than the limit."""
+    used = image(store, "fn", b"used")
+    lost = image(store, "fn", b"lost")
+    image(store, "fn", b"named")
+    assert store.prune(keep=[used]) == 0
+    assert store.prune(keep=[used], older_than=0) > 0
+    assert store.resolve_digest(used)
+    with pytest.raises(ImageNotFound):
+        store.resolve_digest(lost)
+
+
+def test_unpacked_once(store, tmp_path):
+    """A second request finds the folder of the first."""
+    digest = image(store, "fn")
+    root = store.unpack(digest, tmp_path / "roots")
+    assert (root / "home/app/file").read_bytes() == b"x"
+    (root / "mark").write_text("")
+    assert (store.unpack(digest, tmp_path / "roots") / "mark").exists()
+    assert [path.name for path in (tmp_path / "roots").iterdir()] == [root.name]
+
+
+def layer(tmp_path, *members):
+    path = tmp_path / "layer.tar"
+    with tarfile.open(path, "w") as archive:
+        for info, content in members:
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def member(name, kind=tarfile.REGTYPE, link=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/../outside"])
+def test_a_layer_cannot_leave_its_folder(tmp_path, name):
+    """By its names."""
+    root = tmp_path / "root"
+    root.mkdir()
+    with pytest.raises(ValueError, match="outside its root"):
+        unpack_layer(layer(tmp_path, (member(name), b"x")), root)
+    assert not (tmp_path / "outside").exists()
+
+
+def test_a_layer_cannot_leave_through_a_link(tmp_path):
+    """By a link it brings itself."""
+    root = tmp_path / "root"
+    root.mkdir()
+    archive = layer(tmp_path, (member("out", tarfile.SYMTYPE, "/tmp"), b""), (member("out/file"), b"x"))
+    with pytest.raises(ValueError, match="through a link"):
+        unpack_layer(archive, root)
+
+
+def test_whiteouts(tmp_path):
+    """A file marked as removed is removed, an opaque folder is emptied."""
+    root = tmp_path / "root"
+    (root / "a").mkdir(parents=True)
+    for name in ("a/old", "gone"):
+        (root / name).write_text("")
+    unpack_layer(layer(tmp_path, (member(".wh.gone"), b""), (member("a/.wh..wh..opq"), b""), (member("a/new"), b"x")), root)
+    assert {path.name for path in root.rglob("*")} == {"a", "new"}
+
+
+def test_other_tools_accept_it(store, tmp_path, tool):
+    """skopeo reads the layout, umoci unpacks it."""
+    image(store, "acme/fn:1")
+    found = subprocess.run([tool("skopeo"), "inspect", f"oci:{store.root}:acme/fn:1"], capture_output=True, check=True)
+    assert json.loads(found.stdout)["Architecture"] == "amd64"
+    bundle = tmp_path / "bundle"
+    command = [tool("umoci"), "unpack", "--rootless", "--image", f"{store.root}:acme/fn:1", str(bundle)]
+    subprocess.run(command, capture_output=True, check=True)
+    assert (bundle / "rootfs/home/app/file").read_bytes() == b"x"

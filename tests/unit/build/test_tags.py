@@ -1,0 +1,54 @@
+"""The tag of an image."""
+
+import pytest
+
+from faas_cli.build.tags import handler_digest, image_reference
+from faas_cli.errors import FaasError, UsageError
+from faas_cli.stack.model import Function
+
+
+def named(image: str) -> Function:
+    return Function(name="f", image=image)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("gohash", "gohash:latest"),
+        ("gohash:0.1", "gohash:0.1"),
+        ("host:5000/acme/gohash", "host:5000/acme/gohash:latest"),
+        ("acme/gohash:latest", "acme/gohash:latest"),
+    ],
+)
+@pytest.mark.parametrize("form", ["latest", "", "default", "LATEST"])
+def test_a_missing_tag_is_latest(image, expected, form):
+    """A registry's port is no tag."""
+    assert image_reference(named(image), form) == expected
+
+
+@pytest.mark.parametrize("image", ["", "  "])
+def test_no_image(image):
+    """An empty image is an error, not `:latest`."""
+    with pytest.raises(FaasError, match="has no `image`"):
+        image_reference(named(image), "latest")
+
+
+@pytest.mark.parametrize("image", ["Upper", "a b", "a:b:c", "-a", "a/", "a:$(x)", "../a"])
+def test_invalid_images(image):
+    """A name no registry would take is refused before anything is built."""
+    with pytest.raises(FaasError, match="not a valid image name"):
+        image_reference(named(image), "latest")
+
+
+def test_unknown_form():
+    """With the forms there are."""
+    with pytest.raises(UsageError, match="is not known"):
+        image_reference(named("a"), "bogus")
+
+
+def test_digest_is_counted_as_faas_cli_counts(tmp_path):
+    """The contract's own example."""
+    (tmp_path / "a").write_text("h")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a").write_text("x")
+    assert handler_digest(tmp_path) == "981e299683cad48a5792c8bb07beac05"
