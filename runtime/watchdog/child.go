@@ -13,11 +13,17 @@ import (
 // stopGrace is how long the process may take to end after SIGTERM, when every call has been answered.
 const stopGrace = 10 * time.Second
 
+const (
+	portInterval = 10 * time.Millisecond // between two attempts to reach a process that is starting
+	restartPause = time.Second           // before a process that has ended is started again
+)
+
 // child is the long-lived process of mode http.
 type child struct {
-	config *config
-	logger *logger
-	env    []string
+	config   *config
+	logger   *logger
+	upstream *upstream
+	env      []string
 
 	mutex    sync.Mutex
 	process  *process
@@ -27,8 +33,8 @@ type child struct {
 	ended    chan struct{} // closed when the present process has ended
 }
 
-func newChild(c *config, l *logger, env []string) *child {
-	return &child{config: c, logger: l, env: env}
+func newChild(c *config, l *logger, up *upstream, env []string) *child {
+	return &child{config: c, logger: l, upstream: up, env: env}
 }
 
 // start starts the process; when it ends by itself its exit code is sent to ended.
@@ -72,29 +78,35 @@ func (c *child) watchEnd(started *process, input *os.File, gone chan struct{}, e
 	c.running.Store(false)
 	c.up.Store(false)
 	close(gone)
-	c.mutex.Lock()
-	stopping := c.stopping
-	c.mutex.Unlock()
-	if stopping {
+	c.upstream.closeIdle()
+	if c.isStopping() {
 		return
 	}
-	started.kill()
 	if !c.config.restart {
 		ended <- exitCode(err)
 		return
 	}
 	c.logger.printf("the function's process has ended with code %d; starting it again", exitCode(err))
-	time.Sleep(time.Second)
+	time.Sleep(restartPause)
+	if c.isStopping() {
+		return
+	}
 	if err := c.start(ended); err != nil {
 		c.logger.printf("the function's process cannot be started: %v", err)
 		ended <- exitFailed
 	}
 }
 
+func (c *child) isStopping() bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.stopping
+}
+
 // watchPort finds out when the process begins to listen.
 func (c *child) watchPort(gone <-chan struct{}) {
 	for {
-		connection, err := net.DialTimeout("tcp", hostPort(c.config), time.Second)
+		connection, err := net.DialTimeout(c.upstream.network, c.upstream.address, time.Second)
 		if err == nil {
 			connection.Close()
 			c.up.Store(true)
@@ -103,21 +115,25 @@ func (c *child) watchPort(gone <-chan struct{}) {
 		select {
 		case <-gone:
 			return
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(portInterval):
 		}
 	}
 }
 
-// waitUntilListening returns once the process takes connections, or with an error when ctx or the process ends.
-func (c *child) waitUntilListening(ctx context.Context) error {
+// waitUntilListening returns once the process takes connections, or with an error when the caller, the time (zero:
+// no limit) or the process ends.
+func (c *child) waitUntilListening(ctx context.Context, deadline time.Time) error {
 	for !c.up.Load() {
-		if !c.running.Load() && !c.config.restart {
+		switch {
+		case !c.running.Load() && !c.config.restart:
 			return errNotReady
+		case !deadline.IsZero() && time.Now().After(deadline):
+			return context.DeadlineExceeded
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(portInterval):
 		}
 	}
 	return nil
@@ -143,14 +159,4 @@ func (c *child) stop() {
 	}
 	process.kill()
 	<-ended
-}
-
-func hostPort(c *config) string {
-	if c.upstream.Port() != "" {
-		return c.upstream.Host
-	}
-	if c.upstream.Scheme == "https" {
-		return net.JoinHostPort(c.upstream.Hostname(), "443")
-	}
-	return net.JoinHostPort(c.upstream.Hostname(), "80")
 }

@@ -157,11 +157,18 @@ func (c *config) readTarget(env lookup) error {
 		text, _ = env("upstream_url")
 	}
 	target, err := url.Parse(text)
-	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
-		return fmt.Errorf("upstream_url=%q is not an address; write it like http://127.0.0.1:8082", text)
+	if err != nil || !usableTarget(target) {
+		return fmt.Errorf("upstream_url=%q is not an address; write it like http://127.0.0.1:8082 or unix:///tmp/function.sock", text)
 	}
 	c.upstream = target
 	return nil
+}
+
+func usableTarget(target *url.URL) bool {
+	if target.Scheme == "unix" {
+		return target.Path != ""
+	}
+	return target.Host != "" && (target.Scheme == "http" || target.Scheme == "https")
 }
 
 // parseDuration reads whole seconds (10) or Go's notation (1m30s).

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -14,12 +15,13 @@ import (
 type logger struct {
 	mutex  sync.Mutex
 	out    io.Writer
+	stdout io.Writer // where the standard output of the process of mode http goes
 	json   bool
 	buffer bytes.Buffer
 }
 
-func newLogger(out io.Writer, asJSON bool) *logger {
-	return &logger{out: out, json: asJSON}
+func newLogger(out, stdout io.Writer, asJSON bool) *logger {
+	return &logger{out: out, stdout: stdout, json: asJSON}
 }
 
 const timeLayout = "2006/01/02 15:04:05 "
@@ -33,33 +35,49 @@ func (l *logger) line(stream string, text []byte, prefix bool) {
 	l.write(stream, text, prefix)
 }
 
+// access writes the line of one call as an object of its own fields.
+func (l *logger) access(r *http.Request, status int, size int64, took time.Duration) {
+	l.writeJSON(l.out, map[string]any{
+		"time": time.Now().UTC(), "method": r.Method, "target": r.URL.RequestURI(), "status": status, "bytes": size,
+		"seconds": took.Seconds(), "call_id": r.Header.Get("X-Call-Id"), "traceparent": r.Header.Get("Traceparent"),
+	})
+}
+
 func (l *logger) write(stream string, text []byte, prefix bool) {
 	now := time.Now()
+	out := l.out
+	if stream == "stdout" {
+		out = l.stdout
+	}
+	if l.json {
+		fields := map[string]any{"time": now.UTC(), "text": string(text)}
+		if stream != "" {
+			fields["stream"] = stream
+		}
+		l.writeJSON(out, fields)
+		return
+	}
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.buffer.Reset()
-	switch {
-	case l.json:
-		entry := struct {
-			Time   time.Time `json:"time"`
-			Stream string    `json:"stream,omitempty"`
-			Text   string    `json:"text"`
-		}{now.UTC(), stream, string(text)}
-		line, _ := json.Marshal(entry)
-		l.buffer.Write(line)
-	default:
-		if prefix {
-			l.buffer.WriteString(now.Format(timeLayout))
-			if stream != "" {
-				l.buffer.WriteString(stream)
-				l.buffer.WriteString(": ")
-			}
+	if prefix {
+		l.buffer.WriteString(now.Format(timeLayout))
+		if stream != "" {
+			l.buffer.WriteString(stream)
+			l.buffer.WriteString(": ")
 		}
-		l.buffer.Write(text)
 	}
+	l.buffer.Write(text)
 	l.buffer.WriteByte('\n')
 	// Nothing useful can be done when the log itself cannot be written.
-	_, _ = l.out.Write(l.buffer.Bytes())
+	_, _ = out.Write(l.buffer.Bytes())
+}
+
+func (l *logger) writeJSON(out io.Writer, fields map[string]any) {
+	line, _ := json.Marshal(fields)
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	_, _ = out.Write(append(line, '\n'))
 }
 
 // copyLines logs what comes out of a pipe, line by line, until it ends. A line longer than

@@ -46,7 +46,7 @@ func run() int {
 		fmt.Fprintf(os.Stderr, "fwatchdog: %v\n", err)
 		return exitFailed
 	}
-	logger := newLogger(os.Stderr, config.logJSON)
+	logger := newLogger(os.Stderr, os.Stdout, config.logJSON)
 	reapOrphans()
 	app, err := newWatchdog(config, logger)
 	if err != nil {

@@ -41,8 +41,9 @@ func newWatchdog(c *config, l *logger) (*watchdog, error) {
 	case modeStatic:
 		w.funcs = http.FileServer(http.Dir(c.staticPath))
 	case modeHTTP:
-		w.child = newChild(c, l, inheritedEnvironment())
-		w.funcs = newProxy(c, l, w.child)
+		up := newUpstream(c.upstream)
+		w.child = newChild(c, l, up, inheritedEnvironment())
+		w.funcs = newProxy(c, l, w.child, up)
 	default:
 		w.funcs = &forkHandler{config: c, logger: l, env: inheritedEnvironment()}
 	}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	maxIdle     = 256              // connections kept for later calls
+	idleLimit   = 4 * time.Second  // under the five seconds after which common servers hang up
+	dialLimit   = 10 * time.Second // longest wait for the process to take a connection
+	maxHeadSize = 1 << 20          // bytes of an answer's header
+)
+
+// upstream is where the process of mode http listens, with a pool of connections to it.
+type upstream struct {
+	network string // tcp or unix
+	address string
+	host    string // for requests that name none
+	base    string // path put before every request's
+	secure  bool
+
+	mutex sync.Mutex
+	idle  []*upstreamConn // the last one was used most recently
+}
+
+// newUpstream understands http://host:port/base, https://... and unix:///path/of/socket.
+func newUpstream(target *url.URL) *upstream {
+	if target.Scheme == "unix" {
+		return &upstream{network: "unix", address: target.Path, host: "localhost"}
+	}
+	port := target.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
+	}
+	return &upstream{
+		network: "tcp", address: net.JoinHostPort(target.Hostname(), port), host: target.Host,
+		base: target.EscapedPath(), secure: target.Scheme == "https",
+	}
+}
+
+// upstreamConn is one connection to the process. One goroutine uses it at a time, but for the sending of bodies.
+type upstreamConn struct {
+	net.Conn
+	reader *bufio.Reader
+	writer *bufio.Writer
+	limit  *io.LimitedReader // what may still be read; guards against endless headers
+	used   bool              // it has carried a call before
+	since  time.Time         // idle since
+}
+
+// take returns a connection that is idle and alive, or a new one.
+func (u *upstream) take(ctx context.Context) (*upstreamConn, error) {
+	for {
+		conn := u.popIdle()
+		if conn == nil {
+			return u.dial(ctx)
+		}
+		if time.Since(conn.since) < idleLimit && conn.quiet() {
+			return conn, nil
+		}
+		conn.Close()
+	}
+}
+
+func (u *upstream) popIdle() *upstreamConn {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	last := len(u.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	conn := u.idle[last]
+	u.idle[last] = nil
+	u.idle = u.idle[:last]
+	return conn
+}
+
+// dial opens a new connection.
+func (u *upstream) dial(ctx context.Context) (*upstreamConn, error) {
+	dialer := net.Dialer{Timeout: dialLimit}
+	conn, err := dialer.DialContext(ctx, u.network, u.address)
+	if err != nil {
+		return nil, err
+	}
+	if u.secure {
+		host, _, _ := net.SplitHostPort(u.address)
+		conn = tls.Client(conn, &tls.Config{ServerName: host})
+	}
+	limit := &io.LimitedReader{R: conn, N: maxHeadSize}
+	return &upstreamConn{Conn: conn, limit: limit, reader: bufio.NewReader(limit), writer: bufio.NewWriter(conn)}, nil
+}
+
+// put gives a connection back for the next call.
+func (u *upstream) put(conn *upstreamConn) {
+	if conn.SetDeadline(time.Time{}) != nil {
+		conn.Close()
+		return
+	}
+	conn.used, conn.since = true, time.Now()
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	if len(u.idle) >= maxIdle {
+		conn.Close()
+		return
+	}
+	u.idle = append(u.idle, conn)
+}
+
+// closeIdle forgets the connections to a process that has ended.
+func (u *upstream) closeIdle() {
+	for conn := u.popIdle(); conn != nil; conn = u.popIdle() {
+		conn.Close()
+	}
+}
+
+// quiet reports that the other side has neither hung up nor said anything unasked.
+func (c *upstreamConn) quiet() bool {
+	under := c.Conn
+	if secure, ok := under.(*tls.Conn); ok {
+		under = secure.NetConn()
+	}
+	raw, err := under.(syscall.Conn).SyscallConn()
+	if err != nil || c.reader.Buffered() > 0 {
+		return false
+	}
+	quiet := false
+	err = raw.Read(func(fd uintptr) bool {
+		var one [1]byte
+		_, _, peeked := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		quiet = errors.Is(peeked, syscall.EAGAIN)
+		return true
+	})
+	return err == nil && quiet
+}
+
+// interrupt makes every read and write of the connection fail at once.
+func (c *upstreamConn) interrupt() { _ = c.SetDeadline(time.Unix(1, 0)) }
