@@ -1,0 +1,11 @@
+"""The control room: the REST API for everything that is not a function call.
+
+    from faas_runtime.gateway.control import ControlRoom, create_app
+
+The rest of the package is private to it.
+"""
+
+from faas_runtime.gateway.control.app import create_app
+from faas_runtime.gateway.control.room import ControlRoom
+
+__all__ = ["ControlRoom", "create_app"]

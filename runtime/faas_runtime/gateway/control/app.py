@@ -1,0 +1,67 @@
+"""The routes of the control room."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from faas_runtime.gateway.control import functions, info, logs, namespaces, secrets
+from faas_runtime.gateway.control.auth import Account, BasicAuth
+from faas_runtime.gateway.control.faults import EXCEPTION_HANDLERS
+from faas_runtime.gateway.control.room import ControlRoom
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+ROUTES: dict[str, dict[str, Endpoint]] = {
+    "/healthz": {"GET": info.health},
+    "/system/info": {"GET": info.info},
+    "/system/functions": {
+        "GET": functions.list_functions,
+        "POST": functions.deploy,
+        "PUT": functions.update,
+        "DELETE": functions.delete,
+    },
+    "/system/function/{name}": {"GET": functions.status},
+    "/system/scale-function/{name}": {"POST": functions.scale},
+    "/system/logs": {"GET": logs.logs},
+    "/system/secrets": {
+        "GET": secrets.list_secrets,
+        "POST": secrets.create,
+        "PUT": secrets.update,
+        "DELETE": secrets.delete,
+    },
+    "/system/namespaces": {"GET": namespaces.list_namespaces},
+    "/system/namespace/{name:path}": {
+        "GET": namespaces.get,
+        "POST": namespaces.create,
+        "PUT": namespaces.update,
+        "DELETE": namespaces.delete,
+    },
+}
+"""Every path, and what answers each method. One route for each path: any other method is answered 405."""
+
+
+def create_app(room: ControlRoom, accounts: Sequence[Account] = ()) -> Starlette:
+    """The control room as an ASGI application. Without accounts everybody may do everything."""
+    middleware = [Middleware(BasicAuth, accounts=tuple(accounts))] if accounts else []
+    app = Starlette(routes=_routes(ROUTES), middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
+    app.router.redirect_slashes = False
+    app.state.room = room
+    return app
+
+
+def _routes(table: dict[str, dict[str, Endpoint]]) -> list[Route]:
+    return [Route(path, _by_method(endpoints), methods=sorted(endpoints)) for path, endpoints in table.items()]
+
+
+def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        # A route for GET is also asked for HEAD, which it answers without a body.
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return endpoint

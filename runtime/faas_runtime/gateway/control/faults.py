@@ -1,0 +1,67 @@
+"""Faults as answers: the one table from what went wrong to a status code."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from faas_runtime.errors import (
+    AlreadyExists,
+    Invalid,
+    NotFound,
+    RuntimeFault,
+    StartFailed,
+    Unavailable,
+    Unsupported,
+)
+
+log = logging.getLogger("faas.control")
+
+STATUS: Mapping[type[RuntimeFault], int] = {
+    Invalid: 400,
+    StartFailed: 400,
+    NotFound: 404,
+    AlreadyExists: 409,
+    Unsupported: 501,
+    Unavailable: 503,
+}
+
+
+def status_of(fault: RuntimeFault) -> int:
+    """The status code of a fault; 500 for one that is not in the table."""
+    for kind, status in STATUS.items():
+        if isinstance(fault, kind):
+            return status
+    return 500
+
+
+async def answer_fault(_: Request, fault: Exception) -> Response:
+    """The fault's own sentence."""
+    assert isinstance(fault, RuntimeFault)
+    return PlainTextResponse(str(fault), status_of(fault))
+
+
+async def answer_http(request: Request, error: Exception) -> Response:
+    """No such path, or not with this method."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return PlainTextResponse(f"there is nothing at `{request.url.path}`", 404)
+    return Response(status_code=error.status_code, headers=dict(error.headers or {}))
+
+
+async def answer_bug(request: Request, error: Exception) -> Response:
+    """Something we did not foresee; the details are in the log only."""
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return PlainTextResponse("the gateway failed; its log says why", 500)
+
+
+EXCEPTION_HANDLERS: Mapping[Any, Any] = {
+    RuntimeFault: answer_fault,
+    HTTPException: answer_http,
+    Exception: answer_bug,
+}

@@ -1,0 +1,70 @@
+"""`/system/functions`, `/system/function/NAME` and `/system/scale-function/NAME`."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from faas_runtime.api import DeleteFunctionRequest, FunctionDeployment, FunctionStatus, ScaleRequest
+from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
+from faas_runtime.gateway.control.bodies import namespace_of, read_body
+from faas_runtime.gateway.control.room import room_of
+from faas_runtime.gateway.control.validation import check_deployment, check_function_name, check_replicas
+from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.providers.base import FunctionKey
+
+
+async def list_functions(request: Request) -> Response:
+    """All functions of a namespace, with how often each was called."""
+    room = room_of(request)
+    found = await room.provider.list(namespace_of(request))
+    return json_answer([_counted(status, room.metrics) for status in found])
+
+
+async def deploy(request: Request) -> Response:
+    """Create a function."""
+    deployment = await _deployment(request)
+    await room_of(request).provider.deploy(deployment)
+    return Response(status_code=ACCEPTED)
+
+
+async def update(request: Request) -> Response:
+    """Replace a function's whole specification."""
+    deployment = await _deployment(request)
+    await room_of(request).provider.update(deployment)
+    return Response(status_code=ACCEPTED)
+
+
+async def delete(request: Request) -> Response:
+    """Remove a function."""
+    body = await read_body(request, DeleteFunctionRequest)
+    check_function_name(body.function_name, "functionName")
+    await room_of(request).provider.delete(FunctionKey(body.function_name, namespace_of(request, body.namespace)))
+    return Response(status_code=ACCEPTED)
+
+
+async def status(request: Request) -> Response:
+    """One function."""
+    name = request.path_params["name"]
+    return json_answer(await room_of(request).provider.get(FunctionKey(name, namespace_of(request))))
+
+
+async def scale(request: Request) -> Response:
+    """Ask for a number of replicas. The path names the function."""
+    body = await read_body(request, ScaleRequest)
+    check_replicas(body.replicas)
+    key = FunctionKey(request.path_params["name"], namespace_of(request, body.namespace))
+    await room_of(request).provider.scale(key, body.replicas)
+    return Response(status_code=ACCEPTED)
+
+
+async def _deployment(request: Request) -> FunctionDeployment:
+    deployment = await read_body(request, FunctionDeployment)
+    check_deployment(deployment)
+    return msgspec.structs.replace(deployment, namespace=namespace_of(request, deployment.namespace))
+
+
+def _counted(status: FunctionStatus, metrics: InvocationMetrics) -> FunctionStatus:
+    count = metrics.invocation_count(FunctionKey(status.name, status.namespace))
+    return msgspec.structs.replace(status, invocation_count=float(count)) if count else status

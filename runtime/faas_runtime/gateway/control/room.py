@@ -1,0 +1,28 @@
+"""What the endpoints of the control room share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.providers.base import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class ControlRoom:
+    """One for each gateway; `loops` tells what is wrong with a background loop by name, nothing when all is well."""
+
+    provider: Provider
+    routes: RoutingTable
+    metrics: InvocationMetrics
+    loops: Callable[[], dict[str, str]] = dict
+
+
+def room_of(request: Request) -> ControlRoom:
+    """The control room that a request has come to."""
+    room: ControlRoom = request.app.state.room
+    return room

@@ -1,0 +1,89 @@
+"""What names and values a request may hold; each refusal names the field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from faas_runtime.api import FunctionDeployment
+from faas_runtime.errors import Invalid
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_KEY = re.compile(r"[-a-zA-Z0-9_./]+")
+_LONGEST_LABEL = 63
+_LONGEST_KEY = 317  # a prefix of 253, a slash and a name of 63, as Kubernetes has it
+MOST_REPLICAS = 1000
+"""Most replicas one function may be asked to have."""
+
+
+def check_function_name(name: str, field: str = "service") -> None:
+    """Raises Invalid unless the name is a DNS label."""
+    _check_label(name, field)
+
+
+def check_namespace(name: str) -> None:
+    """Raises Invalid unless the name is a DNS label."""
+    _check_label(name, "namespace")
+
+
+def check_secret_name(name: str) -> None:
+    """Raises Invalid unless the name is a DNS subdomain."""
+    if not name:
+        raise Invalid("field `name` is missing")
+    if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
+        raise Invalid(f"field `name`: `{name[:80]}` may hold only lower-case letters, digits, `-` and `.`")
+
+
+def check_deployment(deployment: FunctionDeployment) -> None:
+    """Raises Invalid for the first field that cannot be accepted on any engine."""
+    check_function_name(deployment.service)
+    if not deployment.image:
+        raise Invalid("field `image` is missing")
+    if any(character.isspace() or not character.isprintable() for character in deployment.image):
+        raise Invalid(f"field `image`: `{deployment.image[:80]}` is not an image's name")
+    _check_environment(deployment.env_vars)
+    _check_keys(deployment.labels or {}, "labels")
+    _check_keys(deployment.annotations or {}, "annotations")
+    _check_text(deployment.env_process, "envProcess")
+    for name in deployment.secrets:
+        if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
+            raise Invalid(f"field `secrets`: `{name[:80]}` is not a secret's name")
+
+
+def check_replicas(replicas: int) -> None:
+    """Raises Invalid unless the number makes sense."""
+    if not 0 <= replicas <= MOST_REPLICAS:
+        raise Invalid(f"field `replicas`: {replicas} is not between 0 and {MOST_REPLICAS}")
+
+
+def _check_label(name: str, field: str) -> None:
+    if not name:
+        raise Invalid(f"field `{field}` is missing")
+    if len(name) > _LONGEST_LABEL:
+        raise Invalid(f"field `{field}`: `{name[:20]}...` is longer than {_LONGEST_LABEL} characters")
+    if not _LABEL.fullmatch(name):
+        raise Invalid(
+            f"field `{field}`: `{name}` may hold only lower-case letters, digits and `-`, and no `-` at either end"
+        )
+
+
+def _check_environment(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        if not name or "=" in name or "\0" in name:
+            raise Invalid(f"field `envVars`: `{name[:80]}` is not a variable's name")
+        _check_text(value, f"envVars.{name}")
+
+
+def _check_text(value: str, field: str) -> None:
+    if "\0" in value:
+        raise Invalid(f"field `{field}` holds a zero byte")
+
+
+def _check_keys(values: Mapping[str, str], field: str) -> None:
+    for key in _bad(values):
+        raise Invalid(f"field `{field}`: `{key[:80]}` is not a key: letters, digits, `-`, `_`, `.` and `/`")
+
+
+def _bad(keys: Iterable[str]) -> list[str]:
+    return [key for key in keys if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key)]

@@ -1,0 +1,131 @@
+"""One gateway: front door, control room, provider and metrics in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+
+from starlette.types import ASGIApp
+
+from faas_runtime import __version__
+from faas_runtime.gateway.asgi import AsgiServer
+from faas_runtime.gateway.control import ControlRoom, create_app
+from faas_runtime.gateway.control.auth import Account
+from faas_runtime.gateway.door import DoorSettings, FrontDoor
+from faas_runtime.gateway.listeners import ControlSocket, listen
+from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics_page import create_metrics_app
+from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.gateway.settings import GatewaySettings
+from faas_runtime.gateway.state import USER, Running, StateDir
+from faas_runtime.providers.base import Endpoint, FunctionKey, Provider
+from faas_runtime.providers.process.logs import now_rfc3339
+
+log = logging.getLogger("faas.gateway")
+
+
+class Gateway:
+    """Everything that lives as long as the gateway. The state directory is held by the caller."""
+
+    def __init__(self, settings: GatewaySettings, state: StateDir, provider: Provider) -> None:
+        self._settings = settings
+        self._state = state
+        self._provider = provider
+        self._routes = RoutingTable()
+        self._metrics = InvocationMetrics()
+        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._servers: dict[str, AsgiServer] = {}
+        self._closing = contextlib.AsyncExitStack()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then drain. Raises PortInUse, OSError before anything was started."""
+        async with self._closing:
+            await self._start()
+            await stop.wait()
+            log.info("stopping")
+        log.info("stopped")
+
+    async def _start(self) -> None:
+        settings = self._settings
+        # The addresses come first: a port in use must not cost the start of every function.
+        front = self._listen(settings.host, settings.port, "--port")
+        metrics = self._listen("127.0.0.1", settings.metrics_port, "--metrics-port") if settings.metrics_port else None
+        control = ControlSocket(settings.state_dir)
+        self._closing.callback(control.close)
+
+        self._closing.push_async_callback(self._provider.close)
+        await self._provider.start()
+        self._closing.push_async_callback(self._stop_loops)
+        self._loops["routing"] = asyncio.create_task(self._follow_routes())
+
+        accounts = [Account(USER, self._state.password())] if settings.auth else []
+        room = ControlRoom(self._provider, self._routes, self._metrics, self._problems)
+        await self._serve("control", create_app(room, accounts), control.socket)
+        if metrics is not None:
+            await self._serve("metrics", create_metrics_app(self._metrics, self._routes), metrics)
+        door = self._front_door(Endpoint("control", unix=str(control.path)))
+        self._closing.push_async_callback(door.stop, settings.stop_grace)
+        await door.start([front])
+        self._announce(door.addresses()[0], metrics)
+
+    def _listen(self, host: str, port: int, option: str) -> socket.socket:
+        sock = listen(host, port, option)
+        self._closing.callback(sock.close)
+        return sock
+
+    async def _serve(self, name: str, app: ASGIApp, sock: socket.socket) -> None:
+        server = self._servers[name] = AsgiServer(app, sock)
+        self._closing.push_async_callback(server.stop)
+        server.start()
+
+    def _front_door(self, control: Endpoint) -> FrontDoor:
+        settings = DoorSettings(
+            host="", upstream_timeout=self._settings.upstream_timeout, served_by=f"faas/{__version__}"
+        )
+        return FrontDoor(self._routes, control, settings, self._metrics, self._wake)
+
+    async def _wake(self, key: FunctionKey) -> None:
+        await self._provider.scale(key, 1)
+
+    async def _follow_routes(self) -> None:
+        async for change in self._provider.watch():
+            self._routes.apply(change)
+
+    async def _stop_loops(self) -> None:
+        for task in self._loops.values():
+            task.cancel()
+        await asyncio.gather(*self._loops.values(), return_exceptions=True)
+
+    def _problems(self) -> dict[str, str]:
+        found = {name: server.problem() for name, server in self._servers.items()}
+        for name, task in self._loops.items():
+            if task.done():
+                error = None if task.cancelled() else task.exception()
+                found[name] = f"stopped: {error}" if error else "stopped"
+        return {name: problem for name, problem in found.items() if problem}
+
+    def _announce(self, url: str, metrics: socket.socket | None) -> None:
+        metrics_url = f"http://127.0.0.1:{metrics.getsockname()[1]}/metrics" if metrics is not None else ""
+        log.info("listening on %s%s", url, f", metrics on {metrics_url}" if metrics_url else "")
+        self._state.announce(
+            Running(
+                pid=os.getpid(),
+                url=url,
+                metrics_url=metrics_url,
+                auth=self._settings.auth,
+                started_at=now_rfc3339(),
+            )
+        )
+
+
+async def serve(settings: GatewaySettings, state: StateDir, provider: Provider) -> None:
+    """Run a gateway until SIGTERM or SIGINT. Raises PortInUse, OSError."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await Gateway(settings, state, provider).run(stop)

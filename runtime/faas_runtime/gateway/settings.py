@@ -1,0 +1,26 @@
+"""Everything about a gateway that can be configured, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """How a gateway listens and where it keeps its state. Durations are in seconds."""
+
+    state_dir: Path
+    """Folder of everything that must survive: functions, secrets, images, the password."""
+    host: str = "127.0.0.1"
+    """Address of the front door."""
+    port: int = 8080
+    """Port of the front door; 0 lets the system choose."""
+    metrics_port: int = 8082
+    """Port of the Prometheus metrics, on loopback; 0 for none."""
+    auth: bool = True
+    """Whether the control room asks for user and password."""
+    upstream_timeout: float = 60.0
+    """How long one call may take where the function names no `timeout`."""
+    stop_grace: float = 10.0
+    """How long running calls may take when the gateway stops."""

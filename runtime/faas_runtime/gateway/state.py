@@ -1,0 +1,84 @@
+"""The gateway's own files in the state directory: its lock, its password, where it listens."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+USER = "admin"
+"""Name of the account made at the first start."""
+PASSWORD_FILE = "basic-auth-password"  # noqa: S105
+LOCK_FILE = "gateway.lock"
+RUNNING_FILE = "gateway.json"
+"""Describes the gateway that runs; it appears once the gateway answers, and goes when it stops."""
+
+
+class AlreadyRunning(Exception):
+    """Another gateway uses the state directory; the text is one sentence."""
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway that runs."""
+
+    pid: int
+    url: str
+    metrics_url: str = ""
+    auth: bool = True
+    started_at: str = ""
+
+
+class StateDir:
+    """A state directory that this process has to itself until `release`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = -1
+
+    def acquire(self) -> None:
+        """Take the directory. Raises AlreadyRunning, naming the process that has it; OSError."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.root / LOCK_FILE
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            owner = path.read_text(encoding="ascii").strip() or "unknown"
+            raise AlreadyRunning(f"a gateway runs already in `{self.root}` (process {owner})") from None
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+        self._lock = handle
+        self._running().unlink(missing_ok=True)
+
+    def password(self) -> str:
+        """The password of the first account; made when there is none yet."""
+        path = self.root / PASSWORD_FILE
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            password = secrets.token_urlsafe(24)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(f"{password}\n")
+            return password
+
+    def announce(self, running: Running) -> None:
+        """Tell other processes where this gateway is."""
+        path = self._running()
+        new = path.with_suffix(".new")
+        new.write_bytes(msgspec.json.encode(running))
+        new.replace(path)
+
+    def release(self) -> None:
+        """Give the directory up."""
+        if self._lock >= 0:
+            self._running().unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = -1
+
+    def _running(self) -> Path:
+        return self.root / RUNNING_FILE
