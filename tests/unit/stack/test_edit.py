@@ -28,7 +28,7 @@ def test_a_new_file_has_faas_clis_layout():
     [
         "provider:\n  name: openfaas\nfunctions:\n  one:\n    lang: go\n    image: one # why\n# the end",
         "provider:\n  name: openfaas\nfunctions:\n    one:\n        lang: go\n\nconfiguration:\n  copy:\n  - x\n",
-        "provider:\n  name: openfaas\nfunctions:\n  one:\n    environment:\n      t: |\n        a\n        b\nversion: 1.0\n",
+        "provider: {name: faas}\nfunctions:\n  one:\n    environment:\n      t: |\n       a\n       b\nversion: 1.0\n",
         "functions:\n  one: {lang: go}\nprovider: {name: openfaas}\n",
         "provider:\n  name: openfaas\nfunctions:\n",
         "provider:\n  name: openfaas\n",

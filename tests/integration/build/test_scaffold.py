@@ -1,0 +1,122 @@
+"""`faas new`: everything or nothing."""
+
+import pytest
+
+from faas_cli.errors import FaasError, UsageError
+from faas_cli.scaffold import Scaffold, check_name, create, keep_ignored
+from faas_cli.templates.find import TemplateNotFound, available, find_template
+
+LANGUAGES = ["go", "go-http", "node", "node-http", "python", "python-http"]
+
+
+def scaffold(folder, lang="go", **changes):
+    values = {
+        "name": "fn",
+        "template": find_template(lang),
+        "handler": folder / "fn",
+        "stack_file": folder / "fn.yml",
+        "stack_text": "text\n",
+    }
+    return Scaffold(**{**values, **changes})
+
+
+def tree(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_language_comes_with_a_handler_and_its_test(tmp_path, lang):
+    """And with what an editor needs to know its dependencies."""
+    create(scaffold(tmp_path, lang))
+    names = {name.removeprefix("fn/") for name in tree(tmp_path) if name.startswith("fn/")}
+    expected = {
+        "go": {"handler.go", "handler_test.go", "go.mod"},
+        "python": {"handler.py", "handler_test.py", "requirements.txt", "__init__.py"},
+        "node": {"handler.js", "handler.test.js", "package.json"},
+    }
+    assert names == expected[lang.removesuffix("-http")]
+
+
+def test_the_name_is_in_the_package(tmp_path):
+    """cookiecutter fills it in."""
+    create(scaffold(tmp_path, "node", name="my-fn"))
+    assert '"name": "my-fn"' in (tmp_path / "fn" / "package.json").read_text()
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path):
+    """Nothing is written, not even the stack file."""
+    (tmp_path / "fn").mkdir()
+    (tmp_path / "fn" / "mine").write_text("")
+    with pytest.raises(UsageError, match="is there already"):
+        create(scaffold(tmp_path))
+    assert tree(tmp_path) == {"fn", "fn/mine"}
+
+
+def test_a_stack_file_that_is_there_is_left_alone(tmp_path):
+    """With the way to add to it."""
+    (tmp_path / "fn.yml").write_text("mine\n")
+    with pytest.raises(UsageError, match="is there already") as caught:
+        create(scaffold(tmp_path))
+    assert "--append" in caught.value.hint
+    assert tree(tmp_path) == {"fn.yml"}
+
+
+def test_a_failure_midway_leaves_no_debris(tmp_path):
+    """The stack file cannot be written: the handler's folder goes away again."""
+    with pytest.raises(FaasError):
+        create(scaffold(tmp_path, stack_file=tmp_path / "none" / "fn.yml"))
+    assert tree(tmp_path) == set()
+
+
+def test_a_plain_openfaas_template_is_copied_as_it_is(tmp_path):
+    """Without a cookiecutter.json nothing is rendered: code may hold braces."""
+    folder = tmp_path / "template" / "plain"
+    (folder / "function").mkdir(parents=True)
+    (folder / "template.yml").write_text("language: plain\nfprocess: cat\n")
+    (folder / "function" / "code.txt").write_text("{{ not ours }}\n")
+    create(scaffold(tmp_path, template=find_template("plain", tmp_path)))
+    assert (tmp_path / "fn" / "code.txt").read_text() == "{{ not ours }}\n"
+
+
+def test_gitignore_is_kept_and_extended(tmp_path):
+    """Lines of the user stay, ours are added once."""
+    (tmp_path / ".gitignore").write_text("mine\n/build/")
+    for _ in range(2):
+        keep_ignored(tmp_path)
+    assert (tmp_path / ".gitignore").read_text() == "mine\n/build/\ntemplate\n.secrets\n"
+
+
+@pytest.mark.parametrize("name", ["a", "go-hash", "a1", "1a", "x" * 63])
+def test_good_names(name):
+    """DNS labels."""
+    check_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a_b", "a.b", "a b", "ä", "a/b", "..", "x" * 64])
+def test_bad_names(name):
+    """Everything that an engine, a path or a label would stumble over."""
+    with pytest.raises(UsageError):
+        check_name(name)
+
+
+def test_unknown_language_names_the_nearest():
+    """And a well-known synonym."""
+    for wrong, right in (("golan", "go"), ("python3", "python"), ("nodejs", "node"), ("pyton-http", "python-http")):
+        with pytest.raises(TemplateNotFound) as caught:
+            find_template(wrong)
+        assert f"`{right}`" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["../go", "", "go/../go", "/etc"])
+def test_a_template_name_is_not_a_path(name):
+    """It never leaves the folder of templates."""
+    with pytest.raises(TemplateNotFound):
+        find_template(name)
+
+
+def test_a_template_of_the_project_hides_a_built_in_one(tmp_path):
+    """The project's own come first."""
+    (tmp_path / "template" / "go").mkdir(parents=True)
+    (tmp_path / "template" / "go" / "template.yml").write_text("language: mine\n")
+    assert find_template("go", tmp_path).language == "mine"
+    assert set(LANGUAGES) <= set(available(tmp_path))
