@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 import urllib3
 
+from faas_cli import duplex
 from faas_cli.config import Credentials, gateway_of, load_credentials
 from faas_cli.errors import GatewayError
 from faas_runtime import __version__
@@ -33,6 +35,18 @@ REST_TIMEOUT = 60.0
 CONNECT_TIMEOUT = 5.0
 """Seconds a gateway may take to accept a connection."""
 _CHUNK = 64 * 1024
+
+
+class Answer(Protocol):
+    """A function's answer: its status, and its body to be read."""
+
+    status: int
+
+    def read(self, limit: int, /) -> bytes:
+        """At most this many bytes of the body."""
+
+    def stream(self, size: int, /) -> Iterator[bytes]:
+        """The body in pieces as they come."""
 
 
 class GatewayClient:
@@ -103,11 +117,28 @@ class GatewayClient:
             yield decoder.decode(pending)
 
     def invoke(
-        self, path: str, *, method: str, body: Any, headers: Mapping[str, str], query: Sequence[tuple[str, str]]
-    ) -> urllib3.BaseHTTPResponse:
-        """Call a function; credentials are never sent to it. The answer's body is not read yet."""
+        self,
+        path: str,
+        *,
+        method: str,
+        body: bytes | Iterator[bytes],
+        headers: Mapping[str, str],
+        query: Sequence[tuple[str, str]],
+    ) -> Answer:
+        """Call a function; credentials are never sent to it. The answer's body is not read yet.
+
+        A body in pieces is sent while the answer is read, except over TLS.
+        """
         headers = {"User-Agent": f"{_agent()} (faas; {platform.system().lower()}; {platform.machine()})", **headers}
-        return self._send(method, path, query, body=body, headers=headers, stream=True, timeout=None, credentials=False)
+        if isinstance(body, bytes) or isinstance(self._pool, urllib3.HTTPSConnectionPool):
+            return self._send(
+                method, path, query, body=body, headers=headers, stream=True, timeout=None, credentials=False
+            )
+        try:
+            target = self._target(path, query)
+            return duplex.call(self._pool.host, self._pool.port or 80, method, target, headers, body, CONNECT_TIMEOUT)
+        except (OSError, HTTPException) as err:
+            self._unreachable(err)
 
     def _deploy(self, method: str, deployment: FunctionDeployment, allowed: tuple[int, ...] = ()) -> int:
         subject = f"function `{deployment.service}`"
@@ -146,11 +177,10 @@ class GatewayClient:
         sent = {"User-Agent": _agent(), **(headers or {})}
         if credentials and self._credentials is not None:
             sent["Authorization"] = self._credentials.authorization()
-        target = urlsplit(self.gateway).path + path + (f"?{urlencode(query)}" if query else "")
         try:
             return self._pool.urlopen(
                 method,
-                target,
+                self._target(path, query),
                 body=body,
                 headers=sent,
                 preload_content=not stream,
@@ -158,14 +188,17 @@ class GatewayClient:
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout),
             )
         except urllib3.exceptions.HTTPError as err:
-            self._unreachable(err, timeout)
+            self._unreachable(err)
 
-    def _unreachable(self, err: urllib3.exceptions.HTTPError, timeout: float | None) -> NoReturn:
+    def _target(self, path: str, query: Mapping[str, str] | Sequence[tuple[str, str]]) -> str:
+        return urlsplit(self.gateway).path + path + (f"?{urlencode(query)}" if query else "")
+
+    def _unreachable(self, err: Exception) -> NoReturn:
         if isinstance(err, urllib3.exceptions.SSLError):
             hint = "`--tls-no-verify` accepts a certificate that nobody vouches for"
             raise GatewayError(f"the certificate of {self.gateway} was not accepted: {err}", hint=hint) from None
         if isinstance(err, urllib3.exceptions.ReadTimeoutError):
-            raise GatewayError(f"the gateway at {self.gateway} did not answer within {timeout:g} s") from None
+            raise GatewayError(f"the gateway at {self.gateway} did not answer within {self._timeout:g} s") from None
         local = urlsplit(self.gateway).hostname in ("127.0.0.1", "localhost", "::1")
         elsewhere = "check the address: `--gateway`, the stack file, OPENFAAS_URL"
         hint = "start one with `faas gateway start`" if local else elsewhere

@@ -6,6 +6,7 @@ import os
 import select
 import sys
 from collections.abc import Iterator
+from http.client import HTTPException
 
 import click
 
@@ -132,13 +133,17 @@ def _copy(pieces: Iterator[bytes]) -> None:
     import urllib3
 
     output = sys.stdout.buffer
-    try:
-        for piece in pieces:
-            output.write(piece)
+    while True:
+        # Only reading is watched: a closed standard output is not the gateway's fault.
+        try:
+            piece = next(pieces, b"")
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError) as err:
             output.flush()
-    except urllib3.exceptions.HTTPError as err:
+            raise GatewayError(f"the answer broke off: {err}") from None
+        if not piece:
+            return
+        output.write(piece)
         output.flush()
-        raise GatewayError(f"the answer broke off: {err}") from None
 
 
 def _refused(name: str, gateway: str, status: int, body: bytes) -> int:

@@ -1,0 +1,112 @@
+"""`faas gateway`: the gateway of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from faas_cli import local_gateway
+from faas_cli.console import Console
+from faas_cli.errors import FaasError
+from faas_cli.local_gateway import StartOptions
+from faas_runtime.paths import default_state_dir
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_STATE_DIR = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Where everything is kept; $FAAS_STATE_DIR, else ~/.local/state/faas.",
+)
+
+
+def _start_options(function: Decorated) -> Decorated:
+    for option in (
+        click.option("--no-auth", count=True, help="Ask nobody for user and password; twice with a public address."),
+        _STATE_DIR,
+        click.option("--metrics-port", type=click.IntRange(0, 65535), default=8082, show_default=True),
+        click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for any."),
+        click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+    ):
+        function = option(function)
+    return function
+
+
+def _options(state_dir: Path | None, host: str, port: int, metrics_port: int, no_auth: int) -> StartOptions:
+    return StartOptions(_state_dir(state_dir), host, port, metrics_port, no_auth)
+
+
+def _state_dir(chosen: Path | None) -> Path:
+    return chosen.expanduser().absolute() if chosen else default_state_dir()
+
+
+@click.group(no_args_is_help=True)
+def command() -> None:
+    """Start and stop the gateway of this machine."""
+
+
+@command.command()
+@_start_options
+def start(state_dir: Path | None, host: str, port: int, metrics_port: int, no_auth: int) -> None:
+    """Start a gateway in the background and log in to it."""
+    console = Console()
+    options = _options(state_dir, host, port, metrics_port, no_auth)
+    running = local_gateway.find(options.state_dir)
+    if running is not None:
+        local_gateway.login(options.state_dir, running)
+        console.data(f"Gateway runs already: {running.url or 'starting'} (process {running.pid})")
+        return
+    status = local_gateway.start(options)
+    console.data(f"Gateway: {status.url}")
+    console.data(f"Log:     {local_gateway.log_path(options.state_dir)}")
+
+
+@command.command()
+@_STATE_DIR
+def stop(state_dir: Path | None) -> None:
+    """Stop the gateway, once running calls are finished."""
+    stopped = local_gateway.stop(_state_dir(state_dir))
+    Console().data("Gateway stopped." if stopped else "No gateway is running.")
+
+
+@command.command()
+@_STATE_DIR
+def status(state_dir: Path | None) -> None:
+    """Show whether a gateway runs, and where; exit code 1 when none does."""
+    console = Console()
+    folder = _state_dir(state_dir)
+    running = local_gateway.find(folder)
+    if running is None:
+        raise FaasError(f"no gateway is running in `{folder}`", hint="start one with `faas gateway start`")
+    for name, value in (
+        ("Gateway", running.url or "starting"),
+        ("Metrics", running.metrics_url or "off"),
+        ("Process", str(running.pid)),
+        ("Since", running.started_at[:19].replace("T", " ") + " UTC" if running.started_at else "just now"),
+        ("Password", "asked for" if running.auth else "not asked for"),
+        ("State", str(folder)),
+        ("Log", str(local_gateway.log_path(folder))),
+    ):
+        console.data(f"{name + ':':<10} {value}")
+
+
+@command.command()
+@_STATE_DIR
+@click.option("-n", "--lines", type=click.IntRange(0), default=100, show_default=True, help="How many lines.")
+@click.option("-f", "--follow", is_flag=True, help="Wait for more.")
+def logs(state_dir: Path | None, lines: int, follow: bool) -> None:
+    """Show what the gateway prints."""
+    console = Console()
+    for line in local_gateway.log_lines(_state_dir(state_dir), lines, follow):
+        console.data(line)
+
+
+@command.command()
+@_start_options
+def run(state_dir: Path | None, host: str, port: int, metrics_port: int, no_auth: int) -> None:
+    """Run a gateway in the foreground, for containers and service managers."""
+    local_gateway.run(_options(state_dir, host, port, metrics_port, no_auth))
