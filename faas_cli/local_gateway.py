@@ -154,7 +154,8 @@ def log_lines(state_dir: Path, last: int, follow: bool) -> Iterator[str]:
     path = log_path(state_dir)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            yield from (line.rstrip("\n") for line in file.readlines()[-last:] if last else [])
+            lines = file.readlines()
+            yield from (line.rstrip("\n") for line in lines[len(lines) - min(last, len(lines)) :])
             while follow:
                 line = file.readline()
                 if line:
@@ -175,9 +176,7 @@ def _until_it_answers(process: subprocess.Popen[bytes], state_dir: Path, began: 
             return status
         time.sleep(_POLL)
     process.terminate()
-    raise FaasError(
-        f"the gateway did not answer within {START_LIMIT:g} s", hint=f"its log is `{log_path(state_dir)}`"
-    )
+    raise FaasError(f"the gateway did not answer within {START_LIMIT:g} s", hint=f"its log is `{log_path(state_dir)}`")
 
 
 def _start_failure(path: Path, began: int) -> FaasError:
@@ -188,9 +187,7 @@ def _start_failure(path: Path, began: int) -> FaasError:
         if line.startswith(_REASON):
             message, _, hint = line.removeprefix(_REASON).partition("; ")
             return FaasError(message, hint=hint)
-    return FaasError(
-        "the gateway ended before it answered", hint=f"its log is `{path}`", detail="\n".join(lines[-10:])
-    )
+    return FaasError("the gateway ended before it answered", hint=f"its log is `{path}`", detail="\n".join(lines[-10:]))
 
 
 def _is_healthy(url: str) -> bool:

@@ -28,6 +28,7 @@ PREFIX = "faas-gateway: "
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     settings = _settings(_parser().parse_args(arguments))
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s"
     )
