@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -17,6 +18,8 @@ const (
 	portInterval = 10 * time.Millisecond // between two attempts to reach a process that is starting
 	restartPause = time.Second           // before a process that has ended is started again
 )
+
+var errNotReady = errors.New("the function's process has ended")
 
 // child is the long-lived process of mode http.
 type child struct {

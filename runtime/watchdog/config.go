@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -20,7 +18,14 @@ const (
 	modeStatic      = "static"
 )
 
-const defaultTimeout = 30 * time.Second
+const (
+	defaultTimeout     = 30 * time.Second
+	defaultMetricsPort = 8081
+	defaultLogBuffer   = 65536
+	gatewayAuthority   = "http://gateway.openfaas:8080"
+	localAuthority     = "http://127.0.0.1:8000"
+	namespaceFile      = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+)
 
 // config is everything the environment says, checked once at start.
 type config struct {
@@ -29,13 +34,13 @@ type config struct {
 	port           int
 	metricsPort    int // 0: no metrics listener
 	readTimeout    time.Duration
-	writeTimeout   time.Duration // 0: no limit
-	execTimeout    time.Duration // 0: no limit
+	writeTimeout   time.Duration // 0 and below: no limit, as for all of these
+	execTimeout    time.Duration
 	healthInterval time.Duration
 	suppressLock   bool
+	lockFile       string
 	maxInflight    int
 	contentType    string
-	contentTypeSet bool
 	cgiHeaders     bool
 	marshalRequest bool
 	combineOutput  bool
@@ -43,122 +48,107 @@ type config struct {
 	debugHeaders   bool
 	upstream       *url.URL
 	bufferBody     bool
+	restart        bool
+	warm           int // processes kept waiting for a request
 	staticPath     string
 	readyPath      string
 	prefixLogs     bool
 	logBufferSize  int
 	logCallID      bool
 	logJSON        bool
-	restart        bool
-	stopOnEOF      bool
-	lockFile       string
+	jwt            bool
+	jwtDebug       bool
+	jwtAuthority   string // who describes the issuer of tokens
+	identity       string // namespace:name of the function, as permissions name it
+
+	doubts []string // values that could not be read and were not used
 }
 
-type lookup func(string) (string, bool)
-
+// readConfig reads the environment, or says what is missing from it.
 func readConfig(env lookup) (*config, error) {
-	get := func(name string) string { value, _ := env(name); return value }
-	c := &config{mode: get("mode"), port: positive(get("port"), 8080), maxInflight: positive(get("max_inflight"), 0)}
-	if c.mode == "" {
-		c.mode = modeFork
+	v := &values{env: env}
+	c := &config{
+		mode:           v.text("mode", modeFork),
+		port:           v.number("port", 8080),
+		maxInflight:    v.number("max_inflight", 0),
+		warm:           v.number("warm", 0),
+		suppressLock:   v.truth("suppress_lock", false),
+		lockFile:       lockPath(v),
+		contentType:    v.text("content_type", ""),
+		cgiHeaders:     v.truth("cgi_headers", true),
+		marshalRequest: v.truth("marshal_request", false),
+		combineOutput:  v.truth("combine_output", true),
+		writeDebug:     v.truth("write_debug", false),
+		debugHeaders:   v.truth("debug_headers", false),
+		bufferBody:     v.truth("http_buffer_req_body", false) || v.truth("buffer_http", false),
+		restart:        v.truth("restart", false),
+		readyPath:      v.text("ready_path", ""),
+		prefixLogs:     v.truth("prefix_logs", true),
+		logBufferSize:  v.number("log_buffer_size", defaultLogBuffer),
+		logCallID:      v.truth("log_callid", false),
+		logJSON:        v.text("log_format", "text") == "json",
+		jwt:            v.truth("jwt_auth", false),
+		jwtDebug:       v.truth("jwt_auth_debug", false),
 	}
-	if err := c.checkMode(); err != nil {
-		return nil, err
+	if v.text("metrics_port", "") != "off" {
+		c.metricsPort = v.number("metrics_port", defaultMetricsPort)
 	}
-	if err := c.readTimeouts(env); err != nil {
-		return nil, err
-	}
-	c.metricsPort = 8081
-	if text := get("metrics_port"); text != "" {
-		if text == "off" {
-			c.metricsPort = 0
-		} else {
-			c.metricsPort = positive(text, 8081)
+	c.readTimeouts(v)
+	c.doubts = v.doubts
+	for _, check := range []func(*values) error{c.checkMode, c.readTarget, c.checkWarm, c.readIdentity} {
+		if err := check(v); err != nil {
+			return nil, err
 		}
 	}
-	c.contentType, c.contentTypeSet = env("content_type")
-	c.suppressLock = truth(get("suppress_lock"))
-	c.cgiHeaders = get("cgi_headers") == "" || truth(get("cgi_headers"))
-	c.combineOutput = get("combine_output") == "" || truth(get("combine_output"))
-	c.marshalRequest = truth(get("marshal_request"))
-	c.writeDebug = truth(get("write_debug"))
-	c.debugHeaders = truth(get("debug_headers"))
-	c.bufferBody = truth(get("http_buffer_req_body")) || truth(get("buffer_http"))
-	c.readyPath = get("ready_path")
-	c.prefixLogs = get("prefix_logs") == "" || truth(get("prefix_logs"))
-	c.logBufferSize = positive(get("log_buffer_size"), 65536)
-	c.logCallID = truth(get("log_callid"))
-	c.logJSON = get("log_format") == "json"
-	c.restart = truth(get("restart"))
-	c.stopOnEOF = truth(get("stop_on_eof"))
-	c.lockFile = lockPath(get)
-	return c, c.readTarget(env)
+	return c, nil
 }
 
 // checkMode refuses a mode nobody knows, and names those there are.
-func (c *config) checkMode() error {
+func (c *config) checkMode(*values) error {
 	switch c.mode {
 	case modeFork, modeStreaming, modeSerializing, modeHTTP, modeStatic:
 		return nil
 	}
-	return fmt.Errorf("mode=%s is not known; it can be %s, %s, %s, %s, or unset for a process per request",
+	return fmt.Errorf("`mode=%s` is not known; it can be %s, %s, %s, %s, or unset for a process per request",
 		c.mode, modeStreaming, modeSerializing, modeHTTP, modeStatic)
 }
 
-func (c *config) readTimeouts(env lookup) error {
+func (c *config) readTimeouts(v *values) {
 	execDefault := time.Duration(0)
 	if c.mode != modeFork {
 		execDefault = defaultTimeout
 	}
-	var err error
-	read := func(name string, fallback time.Duration) time.Duration {
-		text, set := env(name)
-		if !set || text == "" {
-			return fallback
-		}
-		value, problem := parseDuration(text)
-		if problem != nil && err == nil {
-			err = fmt.Errorf("%s=%s is not a duration; write seconds (10) or a unit (10s, 500ms, 1m30s)", name, text)
-		}
-		return value
-	}
-	c.readTimeout = read("read_timeout", defaultTimeout)
-	c.writeTimeout = read("write_timeout", defaultTimeout)
-	c.execTimeout = read("exec_timeout", execDefault)
-	c.healthInterval = read("healthcheck_interval", c.writeTimeout)
-	return err
+	c.readTimeout = v.duration("read_timeout", defaultTimeout)
+	c.writeTimeout = v.duration("write_timeout", defaultTimeout)
+	c.execTimeout = v.duration("exec_timeout", execDefault)
+	c.healthInterval = v.duration("healthcheck_interval", c.writeTimeout)
 }
 
 // readTarget reads what the mode needs: a command, an upstream, a folder.
-func (c *config) readTarget(env lookup) error {
-	process, set := env("function_process")
-	if !set || process == "" {
-		process, _ = env("fprocess")
-	}
+func (c *config) readTarget(v *values) error {
 	if c.mode == modeStatic {
 		c.staticPath = "/home/app/public"
-		if text, set := env("static_path"); set {
+		if text, set := v.env("static_path"); set {
 			c.staticPath = text
 		}
 		if c.staticPath == "" {
-			return fmt.Errorf("static_path is empty; name the folder to serve")
+			return fmt.Errorf("`static_path` is empty; name the folder to serve")
 		}
 		return nil
 	}
+	process := v.text("function_process", v.text("fprocess", ""))
 	if process == "" {
-		return fmt.Errorf("fprocess is not set; name the command that answers requests")
+		return fmt.Errorf("`fprocess` is not set; name the command that answers requests")
 	}
+	// There is no quoting: it has always been the single space that separates.
 	c.command = strings.Split(process, " ")
 	if c.mode != modeHTTP {
 		return nil
 	}
-	text, set := env("http_upstream_url")
-	if !set || text == "" {
-		text, _ = env("upstream_url")
-	}
+	text := v.text("http_upstream_url", v.text("upstream_url", ""))
 	target, err := url.Parse(text)
 	if err != nil || !usableTarget(target) {
-		return fmt.Errorf("upstream_url=%q is not an address; write it like http://127.0.0.1:8082 or unix:///tmp/function.sock", text)
+		return fmt.Errorf("`upstream_url=%s` is not an address; write it like http://127.0.0.1:8082 or unix:///tmp/function.sock", text)
 	}
 	c.upstream = target
 	return nil
@@ -171,86 +161,48 @@ func usableTarget(target *url.URL) bool {
 	return target.Host != "" && (target.Scheme == "http" || target.Scheme == "https")
 }
 
-// parseDuration reads whole seconds (10) or Go's notation (1m30s).
-func parseDuration(text string) (time.Duration, error) {
-	if seconds, err := strconv.ParseUint(strings.TrimPrefix(text, "+"), 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, nil
+// checkWarm refuses processes in advance where their environment depends on the request.
+func (c *config) checkWarm(*values) error {
+	switch {
+	case c.warm == 0:
+		return nil
+	case c.mode == modeHTTP || c.mode == modeStatic:
+		return fmt.Errorf("`warm` has no meaning with `mode=%s`; it is for a process per request", c.mode)
+	case c.cgiHeaders:
+		return fmt.Errorf("`warm` needs `cgi_headers=false`: a process that has started cannot be given a request's environment")
 	}
-	return time.ParseDuration(text)
+	if c.maxInflight > 0 {
+		c.warm = min(c.warm, c.maxInflight)
+	}
+	return nil
 }
 
-func positive(text string, fallback int) int {
-	if value, err := strconv.Atoi(text); err == nil && value >= 0 {
-		return value
+// readIdentity reads who the function is, and who issues tokens for it.
+func (c *config) readIdentity(v *values) error {
+	if !c.jwt {
+		return nil
 	}
-	return fallback
+	authority := gatewayAuthority
+	if v.truth("jwt_auth_local", false) {
+		authority = localAuthority
+	}
+	c.jwtAuthority = v.text("jwt_auth_authority", authority)
+	namespace, name := v.text("OPENFAAS_NAMESPACE", ""), v.text("OPENFAAS_NAME", "")
+	if namespace == "" {
+		content, _ := os.ReadFile(namespaceFile)
+		namespace = strings.TrimSpace(string(content))
+	}
+	if namespace == "" {
+		return fmt.Errorf("`OPENFAAS_NAMESPACE` is not set; `jwt_auth` needs the function's namespace")
+	}
+	if name == "" {
+		return fmt.Errorf("`OPENFAAS_NAME` is not set; `jwt_auth` needs the function's name")
+	}
+	c.identity = namespace + ":" + name
+	return nil
 }
 
-func truth(text string) bool {
-	switch text {
-	case "1", "t", "T", "TRUE", "true", "True":
-		return true
-	}
-	return false
-}
+// combines reports that standard error goes into the answer.
+func (c *config) combines() bool { return c.mode == modeFork && c.combineOutput }
 
-func lockPath(get func(string) string) string {
-	folder := get("TMPDIR")
-	if folder == "" {
-		folder = "/tmp"
-	}
-	return filepath.Join(folder, ".lock")
-}
-
-// The variables in the order of the help text, with what holds when they are not set.
-var variables = []struct{ name, fallback, meaning string }{
-	{"fprocess", "", "command that answers a request (alias function_process)"},
-	{"mode", "a process per request", "streaming, serializing, http or static"},
-	{"port", "8080", "port to listen on"},
-	{"metrics_port", "8081", "port of /metrics; 0 or off for none"},
-	{"read_timeout", "30s", "longest time to receive a request"},
-	{"write_timeout", "30s", "longest time until the answer is written"},
-	{"exec_timeout", "none; 30s with a mode", "longest time the function may take"},
-	{"healthcheck_interval", "write_timeout", "how long requests are still taken after SIGTERM"},
-	{"suppress_lock", "false", "do not write the lock file"},
-	{"max_inflight", "0", "most requests at a time; 0 for no limit"},
-	{"content_type", "", "content type of every answer"},
-	{"cgi_headers", "true", "put the request's headers into the process's environment"},
-	{"marshal_request", "false", "give the process headers and body as one JSON document"},
-	{"combine_output", "true", "answer with standard error as well"},
-	{"write_debug", "false", "copy the function's output to our own"},
-	{"debug_headers", "false", "print the headers of requests"},
-	{"upstream_url", "", "where the process of mode http listens (alias http_upstream_url)"},
-	{"http_buffer_req_body", "false", "read the whole request before it is passed on (alias buffer_http)"},
-	{"restart", "false", "start the process of mode http again when it ends"},
-	{"stop_on_eof", "false", "stop when our standard input ends: whoever started us has gone"},
-	{"static_path", "/home/app/public", "folder to serve in mode static"},
-	{"ready_path", "", "path of the function that /_/ready asks"},
-	{"prefix_logs", "true", "begin the function's log lines with date and stream"},
-	{"log_buffer_size", "65536", "longest log line in bytes; longer ones are cut in pieces"},
-	{"log_callid", "false", "end access lines with the call's id"},
-	{"log_format", "text", "text or json"},
-	{"TMPDIR", "/tmp", "folder of the lock file"},
-}
-
-func printHelp(out io.Writer, get func(string) string) {
-	fmt.Fprintf(out, "fwatchdog %s: answers HTTP requests by running a command\n\n", version)
-	fmt.Fprint(out, "  -run-healthcheck   exit 0 if the watchdog here is healthy, else 1\n")
-	fmt.Fprint(out, "  -version           print the version\n\nEnvironment:\n")
-	for _, each := range variables {
-		value := get(each.name)
-		if value == "" {
-			value = each.fallback
-		}
-		fmt.Fprintf(out, "  %-22s %s [%s]\n", each.name, each.meaning, value)
-	}
-}
-
-func runHealthcheck(get func(string) string) int {
-	path := lockPath(get)
-	if _, err := os.Stat(path); err != nil {
-		fmt.Fprintf(os.Stderr, "fwatchdog: not healthy: there is no lock file %s\n", path)
-		return exitFailed
-	}
-	return 0
-}
+func lockPath(v *values) string { return filepath.Join(v.text("TMPDIR", "/tmp"), ".lock") }

@@ -21,6 +21,23 @@ type forkHandler struct {
 	config *config
 	logger *logger
 	env    []string
+	warm   *warmPool // nil: every request starts its own process
+}
+
+func newForkHandler(c *config, l *logger, env []string) *forkHandler {
+	h := &forkHandler{config: c, logger: l, env: env}
+	if c.warm > 0 {
+		start := func() (*worker, error) { return h.startWorker(env, true) }
+		h.warm = newWarmPool(c.warm, start, func(err error) { l.printf("a process cannot be started in advance: %v", err) })
+	}
+	return h
+}
+
+// close ends the processes that wait for a request.
+func (h *forkHandler) close() {
+	if h.warm != nil {
+		h.warm.close()
+	}
 }
 
 // call is one request being answered by one process.
@@ -30,9 +47,7 @@ type call struct {
 	request *http.Request
 	begun   time.Time
 
-	process *process
-	input   *os.File      // our end of the child's standard input, nil when it has none
-	output  *os.File      // our end of the child's standard output
+	*worker
 	bodyErr error         // why the request's body could not be read
 	fed     chan struct{} // closed when the body needs no more attention
 
@@ -80,11 +95,12 @@ func (c *call) run() {
 		c.fail(http.StatusBadRequest, err.Error()+"\n", nil)
 		return
 	}
+	ensureTrace(c.request)
 	if err := c.start(document != nil); err != nil {
 		c.fail(startStatus(err), err.Error()+"\n", nil)
 		return
 	}
-	if c.input != nil && document == nil {
+	if c.request.ContentLength != 0 && document == nil {
 		// The answer may begin before the request has ended.
 		_ = http.NewResponseController(c.writer).EnableFullDuplex()
 	}
@@ -106,53 +122,21 @@ func (c *call) document() ([]byte, error) {
 	return marshalRequest(c.request)
 }
 
-// start makes the pipes and starts the child.
+// start gives the call a process: one that waits already, or a new one.
 func (c *call) start(document bool) error {
-	var files []*os.File
-	closeAll := func() {
-		for _, file := range files {
-			file.Close()
+	h := c.handler
+	if h.warm != nil {
+		if c.worker = h.warm.take(); c.worker != nil {
+			return nil
 		}
 	}
-	pipe := func() (*os.File, *os.File, error) {
-		reader, writer, err := os.Pipe()
-		if err == nil {
-			files = append(files, reader, writer)
-		}
-		return reader, writer, err
-	}
-	var childIn, childOut, childErr *os.File
-	var err error
-	if document || c.request.ContentLength != 0 {
-		if childIn, c.input, err = pipe(); err != nil {
-			return err
-		}
-	}
-	if c.output, childOut, err = pipe(); err != nil {
-		closeAll()
-		return err
-	}
-	var stderr *os.File
-	if c.combines() {
-		childErr = childOut
-	} else if stderr, childErr, err = pipe(); err != nil {
-		closeAll()
-		return err
-	}
-	env := c.handler.env
-	if c.handler.config.cgiHeaders || c.handler.config.mode != modeFork {
+	env := h.env
+	if h.config.cgiHeaders {
 		env = requestEnvironment(env, c.request)
 	}
-	if c.process, err = startProcess(c.handler.config.command, env, childIn, childOut, childErr); err != nil {
-		closeAll()
-		return err
-	}
-	closeEach(childIn, childOut)
-	if stderr != nil {
-		childErr.Close()
-		c.logStderr(stderr)
-	}
-	return nil
+	var err error
+	c.worker, err = h.startWorker(env, document || c.request.ContentLength != 0)
+	return err
 }
 
 // startStatus tells a machine that has run out of something for now from a command that cannot be started.
@@ -165,35 +149,17 @@ func startStatus(err error) int {
 	return http.StatusInternalServerError
 }
 
-func (c *call) combines() bool {
-	return c.handler.config.mode == modeFork && c.handler.config.combineOutput
-}
-
-func closeEach(files ...*os.File) {
-	for _, file := range files {
-		if file != nil {
-			file.Close()
-		}
-	}
-}
-
-func (c *call) logStderr(stderr *os.File) {
-	go func() {
-		defer stderr.Close()
-		c.handler.logger.copyLines("stderr", stderr, c.handler.config.logBufferSize, c.handler.config.prefixLogs)
-	}()
-}
-
 // feed writes the body to the child while it is read. A child that does not care to read is no failure;
 // the rest is thrown away then, as a client may look for an answer only when it has sent everything.
 func (c *call) feed(document []byte) {
-	if c.input == nil {
+	if document == nil && c.request.ContentLength == 0 {
+		c.closeInput()
 		return
 	}
 	c.fed = make(chan struct{})
 	go func() {
 		defer close(c.fed)
-		defer c.input.Close()
+		defer c.closeInput()
 		if document != nil {
 			_, _ = c.input.Write(document)
 			return
@@ -413,9 +379,18 @@ func (c *call) succeed() {
 		n, _ := c.writer.Write(c.held.Bytes())
 		c.written += int64(n)
 	}
-	c.handler.logger.printf("Wrote %d Bytes - Duration: %ss", c.written, seconds(time.Since(c.begun)))
+	config, logger, took := c.handler.config, c.handler.logger, time.Since(c.begun)
+	switch {
+	case config.mode != modeFork || config.logJSON:
+		logAccess(config, logger, c.request, http.StatusOK, c.written, took)
+	case config.writeDebug:
+		logger.printf("Duration: %ss", seconds(took))
+	default:
+		logger.printf("Wrote %d Bytes - Duration: %ss", c.written, seconds(took))
+	}
 }
 
+// failed answers for a process that ended badly before anything was sent.
 func (c *call) failed(waitErr error) {
 	if c.handler.config.mode == modeFork {
 		c.fail(http.StatusInternalServerError, waitErr.Error()+"\n", c.held.Bytes())
@@ -435,7 +410,14 @@ func (c *call) timedOut() {
 
 // fail answers with an error of ours; the function's own output follows where the contract says so.
 func (c *call) fail(status int, reason string, output []byte) {
-	c.handler.logger.printf("%s %s - %d: %s", c.request.Method, c.request.URL.Path, status, bytes.TrimSpace([]byte(reason)))
+	config, logger := c.handler.config, c.handler.logger
+	logger.printf("%s %s - %d: %s", c.request.Method, c.request.URL.Path, status, bytes.TrimSpace([]byte(reason)))
+	if config.writeDebug && len(output) > 0 {
+		logger.printf("the function's output: %s", output)
+	}
+	if config.mode != modeFork {
+		logAccess(config, logger, c.request, status, int64(len(reason)), time.Since(c.begun))
+	}
 	c.writer.WriteHeader(status)
 	_, _ = io.WriteString(c.writer, reason)
 	_, _ = c.writer.Write(output)

@@ -22,7 +22,7 @@ func main() {
 	healthcheck := flags.Bool("run-healthcheck", false, "exit 0 if the watchdog of this container is healthy, else 1")
 	showVersion := flags.Bool("version", false, "print the version")
 	flags.BoolVar(showVersion, "v", false, "print the version")
-	flags.Usage = func() { printHelp(flags.Output(), os.Getenv) }
+	flags.Usage = func() { printHelp(flags.Output(), os.LookupEnv) }
 	switch err := flags.Parse(os.Args[1:]); {
 	case err == flag.ErrHelp:
 		os.Exit(0)
@@ -33,7 +33,7 @@ func main() {
 	case *showVersion:
 		fmt.Fprintf(os.Stderr, "fwatchdog %s\n", version)
 	case *healthcheck:
-		os.Exit(runHealthcheck(os.Getenv))
+		os.Exit(runHealthcheck(os.LookupEnv))
 	default:
 		os.Exit(run())
 	}

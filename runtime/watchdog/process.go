@@ -19,7 +19,7 @@ type process struct {
 func startProcess(command, env []string, stdin, stdout, stderr *os.File) (*process, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = childAttributes()
 	// Typed nils would be taken for readers and writers.
 	if stdin != nil {
 		cmd.Stdin = stdin
@@ -51,6 +51,9 @@ func (p *process) signal(signal syscall.Signal) {
 		_ = syscall.Kill(-p.cmd.Process.Pid, signal)
 	}
 }
+
+// alive reports that the child has not ended.
+func (p *process) alive() bool { return !hasEnded(p.cmd.Process.Pid) }
 
 // wait returns nil for exit code 0, and an error in the words of the contract (`exit status 3`) otherwise.
 func (p *process) wait() error {

@@ -26,6 +26,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if limit := shortest(p.config.execTimeout, p.config.writeTimeout, requestedTimeout(r)); limit > 0 {
 		deadline = begun.Add(limit)
 	}
+	ensureTrace(r)
 	stamped := &durationStamp{ResponseWriter: w, begun: begun}
 	call := &exchange{upstream: p.upstream, writer: stamped, request: r}
 	err := p.child.waitUntilListening(ctx, deadline)

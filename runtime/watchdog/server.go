@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -19,14 +17,16 @@ const answerGrace = 2 * time.Second
 
 // watchdog is everything that runs in this process.
 type watchdog struct {
-	config  *config
-	logger  *logger
-	state   *state
-	metrics *metrics
-	child   *child // the long-lived process of mode http, else nil
-	server  *http.Server
-	slots   chan struct{} // nil: no limit
-	funcs   http.Handler  // the function itself, below limiter and metrics
+	config   *config
+	logger   *logger
+	state    *state
+	metrics  *metrics
+	child    *child // the long-lived process of mode http, else nil
+	server   *http.Server
+	endCalls context.CancelFunc
+	slots    chan struct{} // nil: no limit
+	tokens   *tokenGuard   // nil: everybody may call
+	funcs    http.Handler  // the function itself, below limiter, tokens and metrics
 }
 
 func newWatchdog(c *config, l *logger) (*watchdog, error) {
@@ -37,6 +37,13 @@ func newWatchdog(c *config, l *logger) (*watchdog, error) {
 	if c.maxInflight > 0 {
 		w.slots = make(chan struct{}, c.maxInflight)
 	}
+	if c.jwt {
+		keys, err := fetchKeys(c.jwtAuthority)
+		if err != nil {
+			return nil, err
+		}
+		w.tokens = &tokenGuard{config: c, logger: l, keys: keys}
+	}
 	switch c.mode {
 	case modeStatic:
 		w.funcs = http.FileServer(http.Dir(c.staticPath))
@@ -45,19 +52,31 @@ func newWatchdog(c *config, l *logger) (*watchdog, error) {
 		w.child = newChild(c, l, up, inheritedEnvironment())
 		w.funcs = newProxy(c, l, w.child, up)
 	default:
-		w.funcs = &forkHandler{config: c, logger: l, env: inheritedEnvironment()}
+		w.funcs = newForkHandler(c, l, inheritedEnvironment())
 	}
+	w.newServer()
+	return w, nil
+}
+
+func (w *watchdog) newServer() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/_/health", w.health)
-	mux.HandleFunc("/_/ready", w.ready)
+	if w.config.mode == modeFork && w.config.jwt {
+		// The classic contract has no such endpoint; with tokens it must not become a way around them.
+		mux.HandleFunc("/_/ready", w.function)
+	} else {
+		mux.HandleFunc("/_/ready", w.ready)
+	}
 	mux.HandleFunc("/", w.function)
+	calls, endCalls := context.WithCancel(context.Background())
+	w.endCalls = endCalls
 	w.server = &http.Server{
 		Handler:        mux,
-		ReadTimeout:    c.readTimeout,
-		WriteTimeout:   withGrace(c.writeTimeout),
+		ReadTimeout:    max(w.config.readTimeout, 0),
+		WriteTimeout:   withGrace(w.config.writeTimeout),
 		MaxHeaderBytes: 1 << 20,
+		BaseContext:    func(net.Listener) context.Context { return calls },
 	}
-	return w, nil
 }
 
 func withGrace(limit time.Duration) time.Duration {
@@ -69,8 +88,7 @@ func withGrace(limit time.Duration) time.Duration {
 
 // serve listens until SIGTERM and returns the exit code.
 func (w *watchdog) serve() int {
-	w.logger.printf("fwatchdog %s: mode %s, read_timeout %s, write_timeout %s, exec_timeout %s, healthcheck_interval %s",
-		version, w.config.mode, w.config.readTimeout, w.config.writeTimeout, w.config.execTimeout, w.config.healthInterval)
+	w.greet()
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGTERM)
 	listener, err := listen(w.config.port)
@@ -93,14 +111,13 @@ func (w *watchdog) serve() int {
 	go func() { failed <- w.server.Serve(listener) }()
 	if err := w.state.accept(); err != nil {
 		w.logger.printf("cannot write the lock file: %v", err)
+		w.stopProcesses()
 		return exitMisused
 	}
 	w.logger.printf("listening on %s", listener.Addr())
 	select {
 	case <-told:
 		return w.drain(w.config.healthInterval, 0)
-	case <-w.orphaned():
-		return w.drain(0, 0)
 	case code := <-ended:
 		// Whoever runs us restarts us with a new process; the calls that wait for an answer get theirs first.
 		w.logger.printf("the function's process has ended with code %d", code)
@@ -108,55 +125,18 @@ func (w *watchdog) serve() int {
 	case err := <-failed:
 		w.logger.printf("cannot serve: %v", err)
 		w.state.refuse()
+		w.stopProcesses()
 		return exitFailed
 	}
 }
 
-// drain takes no more requests after a while, lets those it has finish, and ends the child last.
-func (w *watchdog) drain(interval time.Duration, code int) int {
-	w.logger.printf("draining: %d requests in flight", w.metrics.inflight.Load())
-	w.state.refuse()
-	if interval > 0 {
-		// Those who route requests to us need time to see that we are going.
-		w.waitOrIdle(interval)
+func (w *watchdog) greet() {
+	c := w.config
+	w.logger.printf("fwatchdog %s: mode %s, read_timeout %s, write_timeout %s, exec_timeout %s, healthcheck_interval %s",
+		version, c.mode, c.readTimeout, c.writeTimeout, c.execTimeout, c.healthInterval)
+	for _, doubt := range c.doubts {
+		w.logger.printf("%s", doubt)
 	}
-	limit := w.config.writeTimeout
-	if limit <= 0 {
-		limit = defaultTimeout
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	if err := w.server.Shutdown(ctx); err != nil {
-		w.logger.printf("requests were cut off: they took longer than write_timeout (%s)", limit)
-		w.server.Close()
-	}
-	if w.child != nil {
-		w.child.stop()
-	}
-	return code
-}
-
-// waitOrIdle waits for the interval; a second SIGTERM ends it.
-func (w *watchdog) waitOrIdle(interval time.Duration) {
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, syscall.SIGTERM)
-	defer signal.Stop(again)
-	select {
-	case <-time.After(interval):
-	case <-again:
-	}
-}
-
-// orphaned tells when whoever started us has gone, without a signal or even a chance to send one.
-func (w *watchdog) orphaned() <-chan struct{} {
-	gone := make(chan struct{})
-	if w.config.stopOnEOF {
-		go func() {
-			_, _ = io.Copy(io.Discard, os.Stdin)
-			close(gone)
-		}()
-	}
-	return gone
 }
 
 func (w *watchdog) serveMetrics(failed chan<- error) error {
@@ -174,40 +154,7 @@ func (w *watchdog) serveMetrics(failed chan<- error) error {
 	return nil
 }
 
-func (w *watchdog) health(writer http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.Method != http.MethodGet:
-		writer.WriteHeader(http.StatusMethodNotAllowed)
-	case !w.state.healthy() || (w.child != nil && !w.child.alive()):
-		writer.WriteHeader(http.StatusServiceUnavailable)
-	default:
-		_, _ = writer.Write([]byte("OK"))
-	}
-}
-
-func (w *watchdog) ready(writer http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.Method != http.MethodGet:
-		writer.WriteHeader(http.StatusMethodNotAllowed)
-	case !w.state.healthy() || (w.child != nil && !w.child.listening()):
-		writer.WriteHeader(http.StatusServiceUnavailable)
-	case w.slots != nil && len(w.slots) == cap(w.slots):
-		writer.WriteHeader(http.StatusTooManyRequests)
-	case w.config.readyPath != "":
-		w.askFunction(writer, r)
-	}
-}
-
-// askFunction lets the function itself say whether it is ready.
-func (w *watchdog) askFunction(writer http.ResponseWriter, r *http.Request) {
-	asked := r.Clone(r.Context())
-	asked.URL.Path, asked.URL.RawPath, asked.URL.RawQuery = w.config.readyPath, "", ""
-	asked.RequestURI = w.config.readyPath
-	asked.Body, asked.ContentLength = http.NoBody, 0
-	w.funcs.ServeHTTP(writer, asked)
-}
-
-// function answers a call: counted, limited, then passed to the mode's handler.
+// function answers a call: counted, limited, checked, then passed to the mode's handler.
 func (w *watchdog) function(writer http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	recorder := &statusRecorder{ResponseWriter: writer}
@@ -216,20 +163,40 @@ func (w *watchdog) function(writer http.ResponseWriter, r *http.Request) {
 		w.metrics.inflight.Add(-1)
 		w.metrics.observe(recorder.code(), r.Method, time.Since(begun))
 	}()
-	if w.slots != nil {
-		select {
-		case w.slots <- struct{}{}:
-			defer func() { <-w.slots }()
-		default:
-			w.tooMany(recorder)
-			return
-		}
+	switch {
+	case w.tokens == nil:
+		w.limited(recorder, r)
+	case w.config.mode == modeFork:
+		w.tokens.guard(recorder, r, w.limited)
+	default:
+		// In these modes the contract counts a request before it looks at its token.
+		w.limit(recorder, r, func(writer http.ResponseWriter, r *http.Request) { w.tokens.guard(writer, r, w.call) })
 	}
+}
+
+func (w *watchdog) limited(writer http.ResponseWriter, r *http.Request) { w.limit(writer, r, w.call) }
+
+// limit passes a request on when fewer than max_inflight are being answered.
+func (w *watchdog) limit(writer http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+	if w.slots == nil {
+		next(writer, r)
+		return
+	}
+	select {
+	case w.slots <- struct{}{}:
+		defer func() { <-w.slots }()
+		next(writer, r)
+	default:
+		w.tooMany(writer)
+	}
+}
+
+func (w *watchdog) call(writer http.ResponseWriter, r *http.Request) {
 	if w.config.debugHeaders {
 		printHeaders("in", r.Header)
-		defer func() { printHeaders("out", recorder.Header()) }()
+		defer func() { printHeaders("out", writer.Header()) }()
 	}
-	w.funcs.ServeHTTP(recorder, r)
+	w.funcs.ServeHTTP(writer, r)
 }
 
 func (w *watchdog) tooMany(writer http.ResponseWriter) {
@@ -246,29 +213,3 @@ func printHeaders(direction string, header http.Header) {
 		fmt.Printf("[%s] %s=%v\n", direction, name, values)
 	}
 }
-
-// statusRecorder remembers the status that went out.
-type statusRecorder struct {
-	http.ResponseWriter
-	status int
-}
-
-func (r *statusRecorder) WriteHeader(status int) {
-	// Informational answers come before the real one.
-	if r.status == 0 && status >= 200 {
-		r.status = status
-	}
-	r.ResponseWriter.WriteHeader(status)
-}
-
-func (r *statusRecorder) code() int {
-	if r.status == 0 {
-		return http.StatusOK
-	}
-	return r.status
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
-
-var errNotReady = errors.New("the function's process does not listen yet")
