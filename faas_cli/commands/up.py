@@ -21,11 +21,12 @@ from faas_cli.stack.select import open_stack, select
 @build_flags
 @deploy_flags
 @switch("--quiet", help="Hide what the tools print.")
+@switch("--skip-push", help="Do not push the images.")
 @switch("--skip-deploy", help="Only build.")
 def command(
     stack_file: str, pattern: str, regex: str, envsubst: bool,
     gateway: str | None, tls_no_verify: bool, token: str, namespace: str,
-    quiet: bool, skip_deploy: bool, **flags: Any,
+    quiet: bool, skip_push: bool, skip_deploy: bool, **flags: Any,
 ) -> int:  # fmt: skip
     """Build the functions of a stack and deploy them."""
     console = Console(quiet=quiet)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import install, kill, make_shell, start_gateway
+from .conftest import alive, install, kill, make_shell, start_gateway
 
 pytestmark = pytest.mark.e2e
 
@@ -124,7 +124,7 @@ def test_functions_answer_again_after_kill_9(gateway):
     while gateway.faas("invoke", "fn", stdin=b"x", check=False).returncode != 0:
         assert time.monotonic() < deadline
     assert gateway.faas("invoke", "fn", stdin=b"test").stdout == b"Hello, Python. You said: test"
-    assert not [each for each in old if Path(f"/proc/{each}").exists()]
+    assert not [each for each in old if alive(each)]
 
 
 def test_invoke_passes_everything_on(gateway):
