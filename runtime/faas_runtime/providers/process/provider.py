@@ -117,6 +117,7 @@ class ProcessProvider:
                 await self._first_ready(version)
                 await asyncio.to_thread(self._store.save, version.deployed)
                 function.switch(version)
+                await self._feed.taken_over()
         except BaseException:
             del self._functions[key]
             function.log.remove()
@@ -134,6 +135,7 @@ class ProcessProvider:
             await asyncio.to_thread(self._store.save, version.deployed)
             limit = function.drain_limit()
             function.switch(version)
+            await self._feed.taken_over()
         log.info("updated %s (%s)", function.key, version.deployed.digest)
         if old.replicas is not None:
             self._in_background(self._drain(old.replicas, limit))
@@ -150,6 +152,7 @@ class ProcessProvider:
             limit = function.drain_limit()
             function.version = None
             self._feed.publish(RouteRemoved(key))
+            await self._feed.taken_over()
         log.info("deleted %s", key)
         if version.replicas is not None:
             self._in_background(self._drain(version.replicas, limit, function.log))
@@ -300,7 +303,6 @@ class ProcessProvider:
         function.switch(version)
 
     async def _drain(self, replicas: ReplicaSet, limit: float, finished: FunctionLog | None = None) -> None:
-        await self._feed.taken_over()
         await replicas.stop(limit)
         if finished is not None:
             finished.remove()

@@ -1,0 +1,198 @@
+"""Functions as processes of this machine, through the REST API."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+
+def test_a_function_is_deployed_called_and_deleted(gateway):
+    assert gateway.deploy("echo", labels=None, annotations={}).status == 202
+    assert gateway.call("echo", b"test\x00\xff").body == b"test\x00\xff"
+    assert gateway.call("echo.openfaas-fn", b"x").body == b"x"
+
+    listed = gateway.ask("GET", "/system/functions").json()
+    assert [(each["name"], each["replicas"], each["invocationCount"]) for each in listed] == [("echo", 1, 2)]
+
+    assert gateway.delete("echo").status == 202
+    assert gateway.ask("GET", "/system/functions").json() == []
+    assert gateway.call("echo").status == 404
+    assert gateway.delete("echo").status == 404
+
+
+def test_status_shows_what_was_deployed(gateway):
+    wanted = {
+        "envProcess": "cat",
+        "envVars": {"LEVEL": "info"},
+        "labels": {"canary": "true"},
+        "annotations": {"topic": "uploads"},
+        "limits": {"memory": "128Mi", "cpu": "100m"},
+        "requests": {"memory": "5Mi"},
+    }
+    gateway.deploy("echo", **wanted)
+
+    status = gateway.status("echo")
+    assert status.pop("createdAt").endswith("Z")
+    assert status == {
+        "name": "echo",
+        "image": "echo",
+        "namespace": "openfaas-fn",
+        "replicas": 1,
+        "availableReplicas": 1,
+        **wanted,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"service": "echo", "image": "nope"}, 400, "image `nope` is not in the local store"),
+        ({"service": "Echo_1", "image": "echo"}, 400, "field `service`"),
+        ({"service": "echo", "image": ""}, 400, "field `image` is missing"),
+        ({"service": "echo", "image": "echo", "secrets": ["none"]}, 400, "secret `none` does not exist"),
+        ({"service": "echo", "image": "echo", "limits": {"memory": "lots"}}, 400, "field `limits.memory`"),
+        ({"service": "echo", "image": "echo", "labels": {"com.openfaas.scale.min": "x"}}, 400, "scale.min"),
+        ({"service": "echo", "image": "echo", "annotations": {"com.faas.timeout": "soon"}}, 400, "com.faas.timeout"),
+        ({"service": "echo", "image": "echo", "namespace": "other"}, 400, "namespace `other` does not exist"),
+        ({"service": 7, "image": "echo"}, 400, "field `service`: expected `str`, got `int`"),
+    ],
+)
+def test_what_cannot_be_deployed_is_refused_by_field(gateway, body, status, words):
+    """Nothing is left behind."""
+    answer = gateway.ask("POST", "/system/functions", body)
+
+    assert (answer.status, words in answer.text) == (status, True), answer
+    assert gateway.ask("GET", "/system/functions").json() == []
+
+
+def test_a_process_that_ends_is_told_with_its_last_words(gateway):
+    answer = gateway.deploy("server", "server", envVars={"PORT": "ignored"}, envProcess="ls /nowhere")
+
+    assert answer.status == 400
+    assert "`server` ended before it was ready" in answer.text
+    assert "/nowhere" in answer.text
+    assert gateway.ask("GET", "/system/function/server").status == 404
+
+
+def test_deploying_twice_is_a_conflict_and_updating_nothing_is_not_found(gateway):
+    gateway.deploy("echo")
+
+    assert gateway.deploy("echo").status == 409
+    assert gateway.update("other").status == 404
+
+
+def test_a_failed_update_leaves_the_old_version(gateway):
+    gateway.deploy("server", "server")
+    before = gateway.status("server")
+
+    assert gateway.update("server", "server", envProcess="false").status == 400
+
+    assert gateway.status("server") == before
+    assert gateway.call("server", b"x").text.startswith("hello x")
+
+
+def test_no_call_fails_while_versions_change(gateway, wait_for):
+    """Four clients call as fast as they can through five updates and changes of scale."""
+    gateway.deploy("server", "server", envVars={"GREETING": "v0"})
+    failures, seen, over = [], set(), threading.Event()
+
+    def client():
+        while not over.is_set():
+            try:
+                answer = gateway.call("server", b"x")
+                seen.add(answer.text.split()[0])
+                if answer.status != 200:
+                    failures.append(answer)
+            except OSError as err:
+                failures.append(err)
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for each in clients:
+        each.start()
+    try:
+        for number in range(1, 6):
+            assert gateway.update("server", "server", envVars={"GREETING": f"v{number}"}).status == 202
+            assert gateway.call("server").text.split()[0] == f"v{number}"
+            gateway.scale("server", 1 + number % 2)
+    finally:
+        over.set()
+        for each in clients:
+            each.join()
+
+    assert failures == []
+
+
+def test_a_running_call_survives_an_update(gateway):
+    gateway.deploy("server", "server", envVars={"GREETING": "old"})
+    answers = []
+    slow = threading.Thread(target=lambda: answers.append(gateway.call("server", b"slow", X_Sleep="1.5")))
+    slow.start()
+    while not gateway.ask("GET", "/system/functions").json():
+        pass
+
+    gateway.update("server", "server", envVars={"GREETING": "new"})
+    slow.join()
+
+    assert answers[0].text.startswith("old slow")
+    assert gateway.call("server").text.startswith("new")
+
+
+def test_replicas_share_the_calls(gateway):
+    gateway.deploy("server", "server", labels={"com.openfaas.scale.min": "2"})
+    gateway.wait_available("server", 2)
+
+    assert len(processes_of_two_calls(gateway)) == 2
+
+    assert gateway.scale("server", 1).status == 202
+    gateway.wait_available("server", 1)
+    assert len(processes_of_two_calls(gateway)) == 1
+
+
+def processes_of_two_calls(gateway):
+    """Which processes answer two calls that run at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda _: gateway.call("server", X_Sleep="0.5"), range(2))
+        return {answer.text.split()[-1] for answer in answers}
+
+
+def test_a_function_scaled_to_zero_comes_back_with_a_call(gateway):
+    gateway.deploy("echo")
+    assert gateway.scale("echo", 0).status == 202
+    gateway.wait_available("echo", 0)
+    assert "replicas" not in gateway.status("echo")
+
+    assert gateway.call("echo", b"woken").body == b"woken"
+    assert gateway.status("echo")["replicas"] == 1
+
+
+def test_an_image_with_a_fixed_port_runs_once(gateway):
+    answer = gateway.deploy("fixed", "fixed", labels={"com.openfaas.scale.min": "2"})
+
+    assert answer.status == 400
+    assert "io.faas.upstream-port-env" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [({"replicas": -1}, 400), ({"replicas": "2"}, 400), ({}, 400), (b"{", 400), (b"[]", 400)]
+)
+def test_nonsense_scales_nothing(gateway, body, status):
+    assert gateway.ask("POST", "/system/scale-function/echo", body).status == status
+
+
+def test_scaling_an_unknown_function_is_not_found(gateway):
+    answer = gateway.scale("ghost", 2)
+
+    assert (answer.status, answer.text) == (404, "there is no function `ghost` in namespace `openfaas-fn`")
+
+
+def test_one_name_in_two_namespaces_is_two_functions(gateway):
+    assert gateway.ask("POST", "/system/namespace/", {"name": "dev", "labels": {"openfaas": "1"}}).status == 201
+    gateway.deploy("server", "server", envVars={"GREETING": "default"})
+    gateway.deploy("server", "server", envVars={"GREETING": "dev"}, namespace="dev")
+
+    assert gateway.call("server").text.startswith("default")
+    assert gateway.call("server.dev").text.startswith("dev")
+
+    assert gateway.ask("DELETE", "/system/namespace/dev", {"name": "dev"}).status == 202
+    assert gateway.call("server.dev").status == 404
+    assert gateway.call("server").status == 200

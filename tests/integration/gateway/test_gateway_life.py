@@ -1,0 +1,147 @@
+"""Crashes, restarts, addresses and credentials of a gateway."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def instances(gateway):
+    return {path.name for path in (gateway.state / "process/replicas").iterdir()}
+
+
+def test_functions_answer_again_after_kill_9(gateway, wait_for):
+    """And nothing of the killed gateway's processes is left."""
+    gateway.deploy("server", "server", labels={"com.openfaas.scale.min": "2"})
+    gateway.wait_available("server", 2)
+    old = {int(gateway.call("server").text.split()[-1]) for _ in range(10)}
+
+    gateway.kill()
+    gateway.start()
+
+    new = int(gateway.call("server", b"x").text.split()[-1])
+    assert new not in old
+    gateway.wait_available("server", 2)
+    wait_for(lambda: not any(is_running(pid) for pid in old))
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_a_process_that_dies_is_started_again(gateway, wait_for):
+    gateway.deploy("server", "server")
+    process = int(gateway.call("server").text.split()[-1])
+
+    os.kill(process, signal.SIGKILL)
+
+    wait_for(lambda: (answer := gateway.call("server")).status == 200 and not answer.text.endswith(f" {process}"))
+    assert gateway.status("server")["availableReplicas"] == 1
+
+
+def test_stopping_finishes_the_calls_that_run(gateway):
+    gateway.deploy("server", "server")
+    answers = []
+    with closing(gateway.connection()) as connection:
+        connection.request("POST", "/function/server", b"last", {"X-Sleep": "1"})
+        reader = threading.Thread(target=lambda: answers.append(connection.getresponse().read()))
+        reader.start()
+        gateway.stop()
+        reader.join()
+
+    assert answers[0].startswith(b"hello last")
+    assert not (gateway.state / "gateway.json").exists()
+
+
+def test_two_gateways_cannot_share_a_state_directory(gateway):
+    second = subprocess.run(
+        [sys.executable, "-m", "faas_runtime.gateway", "run", "--state-dir", str(gateway.state), "--port", "0"],
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'runtime'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+    assert second.returncode == 1
+    words = f"faas-gateway: a gateway runs already in `{gateway.state}` (process {gateway.process.pid})\n"
+    assert second.stderr == words
+
+
+@pytest.fixture
+def faas(tmp_path):
+    """The command line, with a state directory and a configuration of its own."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT / 'runtime'}:{ROOT}",
+        "FAAS_STATE_DIR": str(tmp_path / "cli-state"),
+        "OPENFAAS_CONFIG": str(tmp_path / "config"),
+    }
+
+    def run(*arguments):
+        script = "from faas_cli.cli import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", script, *arguments], env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    yield run
+    run("gateway", "stop")
+
+
+def test_a_gateway_is_started_found_and_stopped(faas, tmp_path, watchdog_binary):
+    started = faas("gateway", "start", "--port", "0", "--metrics-port", "0")
+    assert started.returncode == 0, started.stderr
+    url = re.match(r"Gateway: (http://127\.0\.0\.1:\d+)\n", started.stdout)[1]
+    assert url in (tmp_path / "config/config.yml").read_text()
+
+    assert f"runs already: {url}" in faas("gateway", "start").stdout
+    status = faas("gateway", "status")
+    assert (status.returncode, url in status.stdout) == (0, True)
+    assert f"listening on {url}" in faas("gateway", "logs").stdout
+
+    assert faas("gateway", "stop").stdout == "Gateway stopped.\n"
+    assert faas("gateway", "status").returncode == 1
+    assert faas("gateway", "stop").stdout == "No gateway is running.\n"
+
+
+def test_a_port_in_use_is_one_line_and_a_hint(faas, watchdog_binary):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        answer = faas("gateway", "start", "--port", str(port), "--metrics-port", "0")
+
+    assert answer.returncode == 1
+    assert answer.stderr == f"faas: port {port} on 127.0.0.1 is in use\n  hint: choose another with `--port PORT`\n"
+
+
+def test_no_password_on_a_public_address_must_be_said_twice(faas):
+    answer = faas("gateway", "start", "--host", "0.0.0.0", "--no-auth")
+
+    assert answer.returncode == 2
+    assert "`--no-auth` twice" in answer.stderr
+
+
+@pytest.mark.parametrize("header", ["", "Basic", "Basic !!!", "Basic YWRtaW46d3Jvbmc=", "Bearer "])
+def test_the_control_room_asks_for_the_password(gateway, header):
+    answer = gateway.ask("GET", "/system/functions", headers={"Authorization": header}, auth=False)
+
+    assert (answer.status, answer.text) == (401, "invalid credentials")
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="Restricted"'
+
+
+def test_health_and_calls_need_no_password(gateway):
+    gateway.deploy("echo")
+
+    assert gateway.ask("GET", "/healthz").status == 200
+    assert gateway.call("echo", b"x").status == 200
