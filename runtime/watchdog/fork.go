@@ -92,20 +92,20 @@ func (c *call) run() {
 	}
 	document, err := c.document()
 	if err != nil {
-		c.fail(http.StatusBadRequest, err.Error()+"\n", nil)
+		c.unreadable(err)
 		return
 	}
 	ensureTrace(c.request)
 	if err := c.start(document != nil); err != nil {
-		c.fail(startStatus(err), err.Error()+"\n", nil)
+		c.failed(startStatus(err), err.Error(), nil)
 		return
 	}
 	if c.request.ContentLength != 0 && document == nil {
 		// The answer may begin before the request has ended.
 		_ = http.NewResponseController(c.writer).EnableFullDuplex()
 	}
-	stop := c.watch()
 	c.feed(document)
+	stop := c.watch()
 	copyErr := c.collect()
 	waitErr := c.process.wait()
 	stop()
@@ -262,14 +262,27 @@ func (c *call) beginStream() error {
 func (c *call) goodHeader() {
 	header, config := c.writer.Header(), c.handler.config
 	switch {
-	case config.contentType != "":
-		header.Set("Content-Type", config.contentType)
-	case config.mode != modeFork:
-		header.Set("Content-Type", "application/octet-stream")
+	case config.contentType != "" || config.mode != modeFork:
+		header.Set("Content-Type", c.streamType())
 	case c.request.Header.Get("Content-Type") != "":
 		header.Set("Content-Type", c.request.Header.Get("Content-Type"))
 	}
-	header.Set("X-Duration-Seconds", seconds(time.Since(c.begun)))
+	c.stampDuration()
+}
+
+// streamType is the content type that does not depend on the request.
+func (c *call) streamType() string {
+	if configured := c.handler.config.contentType; configured != "" {
+		return configured
+	}
+	return "application/octet-stream"
+}
+
+// stampDuration tells how long the call took. A stream begins before that is known.
+func (c *call) stampDuration() {
+	if c.handler.config.mode != modeStreaming {
+		c.writer.Header().Set("X-Duration-Seconds", seconds(time.Since(c.begun)))
+	}
 }
 
 func seconds(d time.Duration) string {
@@ -293,6 +306,11 @@ func (c *call) watch() func() {
 		case <-expired:
 			c.kill(reasonTimeout)
 		case <-c.request.Context().Done():
+			c.process.kill()
+			if c.fed != nil {
+				// A body that breaks off ends the context too; then that is the reason.
+				<-c.fed
+			}
 			c.kill(reasonGone)
 		case <-done:
 		}
@@ -362,12 +380,12 @@ func (c *call) finish(waitErr, copyErr error, killed string) {
 	case killed == reasonTimeout:
 		c.timedOut()
 	case killed == reasonBody:
-		c.fail(http.StatusBadRequest, c.bodyErr.Error()+"\n", nil)
+		c.unreadable(c.bodyErr)
 	case killed == reasonGone:
 		c.logEnd(waitErr, killed)
 		panic(http.ErrAbortHandler)
 	case waitErr != nil:
-		c.failed(waitErr)
+		c.failed(http.StatusInternalServerError, waitErr.Error(), c.held.Bytes())
 	default:
 		c.succeed()
 	}
@@ -391,21 +409,35 @@ func (c *call) succeed() {
 }
 
 // failed answers for a process that ended badly before anything was sent.
-func (c *call) failed(waitErr error) {
+func (c *call) failed(status int, reason string, output []byte) {
 	if c.handler.config.mode == modeFork {
-		c.fail(http.StatusInternalServerError, waitErr.Error()+"\n", c.held.Bytes())
+		c.fail(status, reason+"\n", output)
 		return
 	}
-	c.writer.Header().Set("X-Duration-Seconds", seconds(time.Since(c.begun)))
-	c.fail(http.StatusInternalServerError, waitErr.Error(), nil)
+	c.stampDuration()
+	c.writer.Header().Set("Content-Type", c.streamType())
+	c.fail(status, reason, nil)
 }
 
+// timedOut answers in the words of each mode's contract.
 func (c *call) timedOut() {
-	status := http.StatusRequestTimeout
-	if c.handler.config.mode != modeFork {
-		status = http.StatusGatewayTimeout
+	switch {
+	case c.handler.config.mode == modeFork:
+		c.fail(http.StatusRequestTimeout, "Killed process.\n", nil)
+	case c.handler.config.mode == modeStreaming:
+		c.failed(http.StatusGatewayTimeout, "the function took too long", nil)
+	default:
+		c.failed(http.StatusInternalServerError, "signal: killed", nil)
 	}
-	c.fail(status, "Killed process.\n", nil)
+}
+
+// unreadable answers a request whose body did not come.
+func (c *call) unreadable(err error) {
+	status := http.StatusBadRequest
+	if c.handler.config.mode == modeSerializing {
+		status = http.StatusInternalServerError
+	}
+	c.failed(status, err.Error(), nil)
 }
 
 // fail answers with an error of ours; the function's own output follows where the contract says so.
@@ -429,7 +461,7 @@ func (c *call) logEnd(waitErr error, killed string) {
 		reason = waitErr.Error()
 	}
 	if reason == "" {
-		reason = errors.New("the answer could not be written").Error()
+		reason = "the answer could not be written"
 	}
 	c.handler.logger.printf("%s %s - cut off after %d bytes: %s", c.request.Method, c.request.URL.Path, c.written, reason)
 }

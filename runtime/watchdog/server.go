@@ -61,12 +61,7 @@ func newWatchdog(c *config, l *logger) (*watchdog, error) {
 func (w *watchdog) newServer() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/_/health", w.health)
-	if w.config.mode == modeFork && w.config.jwt {
-		// The classic contract has no such endpoint; with tokens it must not become a way around them.
-		mux.HandleFunc("/_/ready", w.function)
-	} else {
-		mux.HandleFunc("/_/ready", w.ready)
-	}
+	mux.HandleFunc("/_/ready", w.ready)
 	mux.HandleFunc("/", w.function)
 	calls, endCalls := context.WithCancel(context.Background())
 	w.endCalls = endCalls

@@ -1,0 +1,73 @@
+"""The watchdog binary under test, and a way to start it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from watchdog_driver import Watchdog
+
+SOURCE = Path(__file__).resolve().parents[3] / "runtime" / "watchdog"
+FUNCTION = Path(__file__).parent / "upstream_function.py"
+
+Start = Callable[..., Watchdog]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--watchdog", help="watchdog binary to test instead of the one built from the sources")
+
+
+@pytest.fixture(scope="session")
+def binary(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], str]
+) -> Path:
+    """The binary under test: the one named by --watchdog or FAAS_WATCHDOG, else a fresh build."""
+    given = request.config.getoption("--watchdog", default=None) or os.environ.get("FAAS_WATCHDOG")
+    if given:
+        return Path(given).resolve()
+    built = tmp_path_factory.mktemp("bin") / "fwatchdog"
+    subprocess.run(
+        [tool("go"), "build", "-trimpath", "-ldflags", "-s -w -X main.version=1.2.3-test", "-o", built, "."],
+        cwd=SOURCE,
+        env={**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
+        check=True,
+    )
+    return built
+
+
+@pytest.fixture
+def launch(binary: Path, tmp_path: Path) -> Iterator[Start]:
+    """Start a watchdog with the given variables, without waiting for it."""
+    started: list[Watchdog] = []
+
+    def launch(fprocess: str = "", **env: str) -> Watchdog:
+        folder = tmp_path / f"watchdog-{len(started)}"
+        folder.mkdir()
+        watchdog = Watchdog(binary, folder, {"fprocess": fprocess} | env if fprocess else env)
+        started.append(watchdog)
+        return watchdog
+
+    yield launch
+    for watchdog in started:
+        watchdog.close()
+
+
+@pytest.fixture
+def start(launch: Start) -> Start:
+    """Start a watchdog with the given variables and wait until it listens."""
+    return lambda fprocess="", **env: launch(fprocess, **env).wait_until_up()
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[[str], str]:
+    """Write a shell script; returns the command that runs it, for `fprocess`."""
+
+    def script(text: str) -> str:
+        path = tmp_path / f"script-{len(list(tmp_path.iterdir()))}.sh"
+        path.write_text(text)
+        return f"sh {path}"
+
+    return script

@@ -1,0 +1,175 @@
+"""Start a watchdog binary as a platform would, and talk to it over real sockets."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+DEADLINE = 15.0  # seconds after which anything a test waits for counts as missing
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def eventually(what: str, condition: Callable[[], bool]) -> None:
+    """Poll until a condition holds; fail, naming it, when it does not in time."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never happened: {what}")
+        time.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete HTTP answer."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The body as the output of `env`."""
+        return dict(line.split("=", 1) for line in self.text.splitlines() if "=" in line)
+
+
+class Watchdog:
+    """One running watchdog with an ephemeral port, its own lock folder and its log in a file."""
+
+    def __init__(self, binary: Path, folder: Path, env: Mapping[str, str], socket_passed: bool = False) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.metrics_port = free_port()
+        self.log_path = folder / "log"
+        self.lock = folder / ".lock"
+        base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        own = {"port": str(self.port), "metrics_port": str(self.metrics_port), "TMPDIR": str(folder)}
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen([binary], env=base | own | env, stdout=log, stderr=log, cwd=folder)
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def wait_until_up(self) -> Watchdog:
+        eventually("the watchdog listens", lambda: self._listens() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.log
+        return self
+
+    def _listens(self) -> bool:
+        if "listening on" not in self.log and not self.lock.exists():
+            return False
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def call(
+        self, method: str = "POST", path: str = "/", body: bytes | str | None = None, **headers: str | list[str]
+    ) -> Answer:
+        """One request on a connection of its own. Header names: X_Call_Id is sent as X-Call-Id."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        try:
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            data = body.encode() if isinstance(body, str) else body
+            if data is not None:
+                connection.putheader("Content-Length", str(len(data)))
+            for name, values in headers.items():
+                for value in [values] if isinstance(values, str) else values:
+                    connection.putheader(name.replace("_", "-"), value)
+            connection.endheaders(data)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str | list[str]) -> Answer:
+        return self.call("GET", path, **headers)
+
+    def raw(self, request: bytes | str, finish: bool = False) -> bytes:
+        """Send bytes as they are and return everything that comes until the watchdog hangs up."""
+        with self.connect() as connection:
+            connection.sendall(request.encode() if isinstance(request, str) else request)
+            if finish:
+                connection.shutdown(socket.SHUT_WR)
+            return read_all(connection)
+
+    @contextmanager
+    def connect(self) -> Iterator[socket.socket]:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE) as connection:
+            yield connection
+
+    def metrics(self) -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=DEADLINE)
+        try:
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    def resident(self) -> int:
+        """Highest resident size so far, in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def exit_code(self) -> int:
+        return self.process.wait(timeout=DEADLINE)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Everything until the other side hangs up; a reset counts as that."""
+    received = b""
+    try:
+        while piece := connection.recv(65536):
+            received += piece
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def read_until(connection: socket.socket, marker: bytes) -> bytes:
+    """What arrives up to and including a marker."""
+    received = b""
+    while marker not in received:
+        piece = connection.recv(65536)
+        if not piece:
+            raise AssertionError(f"hung up before {marker!r}; got {received!r}")
+        received += piece
+    return received
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        content = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return content.rpartition(")")[2].split()[0] != "Z"
+
+
+def read_pid(path: Path) -> int:
+    """The number a script has written into a file, once it is there."""
+    eventually(f"a process writes {path.name}", lambda: path.exists() and path.read_text().strip() != "")
+    return int(path.read_text())
