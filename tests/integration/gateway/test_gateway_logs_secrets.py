@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 from datetime import UTC, datetime
 
 PRINT = "import sys; print('said', sys.stdin.read(), file=sys.stderr)"
@@ -19,8 +20,6 @@ def said(gateway, query):
 
 
 def deploy_printer(gateway):
-    import sys
-
     gateway.add_image(
         "printer", {"printer.py": PRINT}, {"fprocess": f"{sys.executable} printer.py", "combine_output": "false"}
     )
@@ -80,8 +79,6 @@ def test_wrong_log_queries_are_refused(gateway):
 
 
 def test_a_function_reads_its_secret_and_sees_its_change(gateway, wait_for):
-    import sys
-
     gateway.add_image("show", {"show.py": SHOW}, {"fprocess": f"{sys.executable} show.py"})
     assert gateway.ask("POST", "/system/secrets", {"name": "key", "value": "first"}).status == 201
     assert gateway.ask("POST", "/system/secrets", {"name": "key", "value": "x"}).status == 409

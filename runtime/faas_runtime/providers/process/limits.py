@@ -8,7 +8,7 @@ from decimal import Decimal
 from faas_runtime.api import FunctionDeployment, FunctionResources
 from faas_runtime.errors import Invalid
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d{1,2})?")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?")
 _SUFFIXES = {
     "": Decimal(1),
     "n": Decimal("1e-9"),

@@ -1,0 +1,85 @@
+"""The other endpoints, credentials and unknown paths."""
+
+import json
+
+import pytest
+
+from faas_runtime.errors import Unavailable
+
+
+def test_info_is_complete_even_without_a_provider(client, provider):
+    provider.fault = Unavailable("down")
+    found = client.ask("GET", "/system/info").json()
+
+    assert found["provider"]["provider"] == "unknown"
+    assert found["version"]["release"]
+    assert found["arch"]
+
+
+def test_health_names_the_loop_that_stopped(client):
+    assert client.ask("GET", "/healthz").status == 200
+
+    client.problems = {"routing": "stopped: boom"}
+    answer = client.ask("GET", "/healthz")
+    assert (answer.status, answer.text) == (503, "routing: stopped: boom")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("PATCH", "/system/functions", 405),
+        ("POST", "/system/info", 405),
+        ("GET", "/system/scale-function/echo", 405),
+        ("GET", "/system/functions/", 404),
+        ("GET", "/system/namespace", 404),
+        ("GET", "/metrics", 404),
+        ("GET", "/system/nothing", 404),
+    ],
+)
+def test_unknown_paths_and_methods(client, method, path, status):
+    answer = client.ask(method, path)
+
+    assert answer.status == status
+    assert bool(answer.body) == (status == 404)
+
+
+@pytest.mark.parametrize("user", ["admin:pa:ss", "ops:word"])
+def test_an_account_with_its_password_may_enter(guarded, user):
+    assert guarded.ask("GET", "/system/functions", user=user).status == 200
+
+
+@pytest.mark.parametrize("user", [None, "admin:", "admin:word", "ops:pa:ss", ":", "admin:pa:ss "])
+@pytest.mark.parametrize("path", ["/system/functions", "/system/info", "/system/nothing", "/ui/"])
+def test_everybody_else_is_refused(guarded, user, path):
+    answer = guarded.ask("GET", path, user=user)
+
+    assert (answer.status, answer.text) == (401, "invalid credentials")
+    assert answer.headers["www-authenticate"] == 'Basic realm="Restricted"'
+
+
+def test_health_is_open(guarded):
+    assert guarded.ask("GET", "/healthz").status == 200
+
+
+def test_logs_are_json_lines(client, provider):
+    client.ask("POST", "/system/functions", {"service": "echo", "image": "x"})
+    answer = client.ask("GET", "/system/logs?name=echo&tail=5&follow=1&since=2026-02-03T10:11:12Z&instance=i")
+
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert [json.loads(line)["text"] for line in answer.body.splitlines()] == ["hi"]
+    query = provider.queries[0]
+    assert (query.tail, query.follow, query.instance) == (5, True, "i")
+    assert query.since.isoformat() == "2026-02-03T10:11:12+00:00"
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "A", ".hidden"])
+def test_secret_names_are_checked(client, provider, name):
+    assert client.ask("POST", "/system/secrets", {"name": name, "value": "x"}).status == 400
+    assert provider.secrets == {}
+
+
+def test_namespaces_take_their_name_from_path_or_body(client, provider):
+    assert client.ask("POST", "/system/namespace/", {"name": "dev", "labels": {"openfaas": "1"}}).status == 201
+    assert provider.namespace.name == "dev"
+    assert client.ask("POST", "/system/namespace/dev", {"name": "other"}).status == 400
+    assert client.ask("POST", "/system/namespace/", {}).status == 400

@@ -1,0 +1,24 @@
+"""Cutting what a function prints into lines."""
+
+from faas_runtime.providers.process.logs import MAX_LINE, LineSplitter
+
+
+def test_lines_come_when_they_are_complete():
+    splitter = LineSplitter()
+
+    assert splitter.feed(b"one\ntw") == ["one"]
+    assert splitter.feed(b"o\r\n\nthree") == ["two", ""]
+    assert splitter.rest() == ["three"]
+    assert splitter.rest() == []
+
+
+def test_an_endless_line_is_cut():
+    splitter = LineSplitter()
+
+    pieces = splitter.feed(b"x" * (2 * MAX_LINE + 5))
+    assert [len(piece) for piece in pieces] == [MAX_LINE, MAX_LINE]
+    assert splitter.rest() == ["xxxxx"]
+
+
+def test_bytes_that_are_no_text_do_not_stop_it():
+    assert LineSplitter().feed(b"\xff\xfe ok\n") == ["\ufffd\ufffd ok"]
