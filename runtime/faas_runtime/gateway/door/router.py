@@ -38,7 +38,7 @@ class Router:
         self._backends: dict[FunctionKey, Backend] = {}
         # Both spellings of a function in the default namespace lead to it at once.
         self._names: dict[bytes, Backend] = {}
-        self.control = Backend("the control room", settings.upstream_timeout, self._now)
+        self.control = Backend("the control room", settings.control_timeout, self._now)
         self.control.keep_host = True
         self.control.update([control], connector)
         for update in routes.all():

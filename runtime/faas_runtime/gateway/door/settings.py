@@ -41,6 +41,8 @@ class DoorSettings:
     """How long a client may refuse to take any more of a response."""
     upstream_timeout: float = 60.0
     """How long one call may take in all, where the function itself names no `timeout`."""
+    control_timeout: float = 24 * 3600.0
+    """How long one request to the control room may take in all: following a log is one of them."""
     connect_timeout: float = 3.0
     """How long a replica may take to accept a connection."""
     ready_timeout: float = 100.0
