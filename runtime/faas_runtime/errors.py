@@ -1,12 +1,12 @@
 """What can go wrong while running functions. The control API turns this tree into status codes in one table.
 
-    RuntimeFault
-    ├── Invalid            the request itself is wrong               400
-    ├── NotFound           no such function, secret or namespace     404
-    ├── AlreadyExists      it is there already                       409
-    ├── Unsupported        this engine cannot do that                501
-    ├── StartFailed        the function did not come up              400, with its last log lines
-    └── Unavailable        the platform below does not answer        503
+RuntimeFault
+├── Invalid            the request itself is wrong               400
+├── NotFound           no such function, secret or namespace     404
+├── AlreadyExists      it is there already                       409
+├── Unsupported        this engine cannot do that                501
+├── StartFailed        the function did not come up              400, with its last log lines
+└── Unavailable        the platform below does not answer        503
 """
 
 from __future__ import annotations

@@ -92,9 +92,7 @@ class InvocationMetrics:
         lines = [*_render_counts(meters), *_render_started(meters), *_render_durations(meters)]
         lines.append("# HELP gateway_service_count Replicas desired of each function")
         lines.append("# TYPE gateway_service_count gauge")
-        lines.extend(
-            f'gateway_service_count{{function_name="{key}"}} {count}' for key, count in sorted(replicas)
-        )
+        lines.extend(f'gateway_service_count{{function_name="{key}"}} {count}' for key, count in sorted(replicas))
         return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,7 @@ from faas_runtime.gateway.door import answers
 from faas_runtime.gateway.door.cycle import RequestCycle, Stage
 from faas_runtime.gateway.door.fields import Malformed
 from faas_runtime.gateway.door.flow import PIPELINE_FULL, ReadGate
+from faas_runtime.gateway.door.half_close import HalfClosed
 from faas_runtime.gateway.door.request_head import RequestHead, find_head_end, parse_request
 from faas_runtime.gateway.door.router import UnknownFunction
 from faas_runtime.gateway.door.target import cleaned
@@ -33,6 +34,7 @@ class ClientConnection(asyncio.Protocol):
     __slots__ = (
         "_buffer",
         "_cycle",
+        "_half_closed",
         "_parsing",
         "_partial",
         "_phase",
@@ -56,6 +58,7 @@ class ClientConnection(asyncio.Protocol):
         self.inside = False
         self._phase = Phase.READING_HEAD
         self._parsing = False
+        self._half_closed: HalfClosed | None = None
         # Present request.
         self._cycle: RequestCycle | None = None
         self._partial = bytearray()
@@ -113,7 +116,11 @@ class ClientConnection(asyncio.Protocol):
         if cycle.stage is Stage.TUNNEL:
             cycle.tunnel_half_closed_by_client()
             return True
-        return False
+        if not self.transport.can_write_eof():
+            return False
+        may_probe = cycle.head.http11 and cycle.stage is not Stage.RESPONDING
+        self._half_closed = HalfClosed(self.context.loop, self.transport, may_probe)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._phase is Phase.CLOSED and self not in self.context.connections:
@@ -123,6 +130,8 @@ class ClientConnection(asyncio.Protocol):
         for queue in (timeouts.idle, timeouts.head, timeouts.write, timeouts.linger):
             queue.disarm(self)
         self.context.left(self)
+        if self._half_closed is not None:
+            self._half_closed.stop()
         cycle, self._cycle = self._cycle, None
         if cycle is not None:
             cycle.client_gone()
@@ -149,8 +158,11 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(bad.status, bad.reason)
         finally:
             self._parsing = False
-        if data and self._phase is Phase.IN_CYCLE:
-            self._queue(data)
+        if self._phase is Phase.IN_CYCLE:
+            if data:
+                self._queue(data)
+        elif self._half_closed is not None and self._phase is Phase.READING_HEAD:
+            self._finish(complete=True)
 
     def _start_request(self, data: bytes) -> bytes:
         """Start the request at the beginning of these bytes; returns what is behind it."""
@@ -197,15 +209,11 @@ class ClientConnection(asyncio.Protocol):
         cycle = self._cycle = RequestCycle(self, head, backend, path)
         return cycle.start(body)
 
-    def _answer(
-        self, head: RequestHead, status: int, text: str, body: bytes, lines: tuple[bytes, ...] = ()
-    ) -> bytes:
+    def _answer(self, head: RequestHead, status: int, text: str, body: bytes, lines: tuple[bytes, ...] = ()) -> bytes:
         """Answer a request that goes nowhere; the connection goes on if its body is here already."""
         complete = not head.chunked and len(body) >= head.length
         keep = head.keep_alive and complete and not self.context.draining
-        self.write(
-            answers.answer(status, text, lines=lines, close=not keep, head_only=head.method == b"HEAD")
-        )
+        self.write(answers.answer(status, text, lines=lines, close=not keep, head_only=head.method == b"HEAD"))
         if not keep:
             self._finish(complete)
             return b""
@@ -248,8 +256,11 @@ class ClientConnection(asyncio.Protocol):
         if not cycle.keep or not cycle.request_complete:
             self._finish(cycle.request_complete)
             return
-        self._phase = Phase.READING_HEAD
         buffer, self._buffer = self._buffer, b""
+        if self._half_closed is not None and not buffer:
+            self._finish(complete=True)
+            return
+        self._phase = Phase.READING_HEAD
         self.context.timeouts.idle.arm(self)
         self.gate.release(~0)
         if buffer and not self._parsing:

@@ -68,9 +68,7 @@ class RequestCycle:
         "upstream",
     )
 
-    def __init__(
-        self, connection: ClientConnection, head: RequestHead, backend: Backend, path: bytes
-    ) -> None:
+    def __init__(self, connection: ClientConnection, head: RequestHead, backend: Backend, path: bytes) -> None:
         # The request.
         self.connection = connection
         self.context = connection.context
@@ -237,7 +235,11 @@ class RequestCycle:
         if head.upgrade:
             parts.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
         parts.append(self._forwarded(head, host))
-        parts.append(b"traceparent: " + (head.traceparent or self.context.ids.traceparent()))
+        if head.traceparent:
+            parts.append(b"traceparent: " + head.traceparent)
+            parts += head.tracestate
+        else:
+            parts.append(b"traceparent: " + self.context.ids.traceparent())
         if self.marks_calls:
             self._mark_call(parts)
         parts.append(b"\r\n")
@@ -468,9 +470,7 @@ class RequestCycle:
             lines += tuple(line for line in (self._call_id, self._start_line) if line)
             lines += (self.context.served_by,)
         self.connection.write(
-            answers.answer(
-                status, text, lines=lines, close=not self.keep, head_only=self.head.method == b"HEAD"
-            )
+            answers.answer(status, text, lines=lines, close=not self.keep, head_only=self.head.method == b"HEAD")
         )
         self._over(status)
 

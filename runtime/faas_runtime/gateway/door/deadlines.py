@@ -18,9 +18,7 @@ class DeadlineQueue(Generic[Item]):
 
     __slots__ = ("_expired", "_items", "_loop", "_seconds", "_timer")
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, seconds: float, expired: Callable[[Item], None]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, expired: Callable[[Item], None]) -> None:
         self._loop = loop
         self._seconds = seconds
         self._expired = expired

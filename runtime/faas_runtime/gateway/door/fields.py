@@ -40,8 +40,9 @@ class Field(IntEnum):
     START_TIME = 8
     FORWARDED = 9
     TRACEPARENT = 10
-    SERVED_BY = 11
-    DROP = 12
+    TRACESTATE = 11
+    SERVED_BY = 12
+    DROP = 13
 
 
 def with_underscores(fields: dict[bytes, Field]) -> dict[bytes, Field]:

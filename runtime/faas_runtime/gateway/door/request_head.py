@@ -31,6 +31,7 @@ _SPECIAL = with_underscores(
         b"upgrade": Field.UPGRADE,
         b"x-call-id": Field.CALL_ID,
         b"traceparent": Field.TRACEPARENT,
+        b"tracestate": Field.TRACESTATE,
         b"x-forwarded-for": Field.FORWARDED,
         b"x-forwarded-host": Field.FORWARDED,
         b"x-forwarded-proto": Field.FORWARDED,
@@ -83,6 +84,7 @@ class RequestHead:
         "path",
         "query",
         "traceparent",
+        "tracestate",
         "upgrade",
     )
 
@@ -101,6 +103,7 @@ class RequestHead:
         self.upgrade = b""
         self.call_id = b""
         self.traceparent = b""
+        self.tracestate: list[bytes] = []
 
     @property
     def has_body(self) -> bool:
@@ -235,6 +238,8 @@ def _rarer_field(head: RequestHead, field: Field, line: bytes, value: bytes) -> 
     elif field is Field.TRACEPARENT:
         if _TRACEPARENT.fullmatch(value) and not head.traceparent:
             head.traceparent = value
+    elif field is Field.TRACESTATE:
+        head.tracestate.append(line)
     elif field is Field.FORWARDED:
         if head.forwarded is None:
             head.forwarded = []

@@ -65,9 +65,7 @@ class FrontDoor:
                 )
             if not sockets and settings.host:
                 self._servers.append(
-                    await loop.create_server(
-                        accepted, settings.host, settings.port, ssl=tls, backlog=settings.backlog
-                    )
+                    await loop.create_server(accepted, settings.host, settings.port, ssl=tls, backlog=settings.backlog)
                 )
             if not sockets and settings.unix_path is not None:
                 self._servers.append(
