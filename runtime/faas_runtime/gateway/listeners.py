@@ -29,15 +29,15 @@ def listen(host: str, port: int, option: str) -> socket.socket:
         raise PortInUse(f"cannot listen on {host} port {port}: {err.strerror or err}") from None
 
 
-class ControlSocket:
-    """The Unix socket between front door and control room, in the state directory where its path is short enough."""
+class PrivateSocket:
+    """A Unix socket of the gateway, in the state directory where its path is short enough."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, name: str) -> None:
         self._folder: Path | None = None
-        path = state_dir / "control.sock"
+        path = state_dir / name
         if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
             self._folder = Path(tempfile.mkdtemp(prefix="faas-"))
-            path = self._folder / "control.sock"
+            path = self._folder / name
         path.unlink(missing_ok=True)
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -13,12 +13,14 @@ from starlette.types import ASGIApp
 
 from faas_runtime import __version__
 from faas_runtime.gateway.asgi import AsgiServer
+from faas_runtime.gateway.catalogue import Catalogue
 from faas_runtime.gateway.control import ControlRoom, create_app
 from faas_runtime.gateway.control.auth import Account
 from faas_runtime.gateway.door import DoorSettings, FrontDoor
-from faas_runtime.gateway.listeners import ControlSocket, listen
+from faas_runtime.gateway.listeners import PrivateSocket, listen
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.metrics_page import create_metrics_app
+from faas_runtime.gateway.queue.service import QueueService, QueueSettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USER, Running, StateDir
@@ -37,6 +39,8 @@ class Gateway:
         self._provider = provider
         self._routes = RoutingTable()
         self._metrics = InvocationMetrics()
+        self._catalogue = Catalogue(provider, self._routes)
+        self._queue = QueueService(QueueSettings(path=settings.state_dir / "queue" / "calls.db"), self._catalogue.get)
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._servers: dict[str, AsgiServer] = {}
         self._closing = contextlib.AsyncExitStack()
@@ -54,26 +58,38 @@ class Gateway:
         # The addresses come first: a port in use must not cost the start of every function.
         front = self._listen(settings.host, settings.port, "--port")
         metrics = self._listen("127.0.0.1", settings.metrics_port, "--metrics-port") if settings.metrics_port else None
-        control = ControlSocket(settings.state_dir)
-        self._closing.callback(control.close)
+        control, inside = self._private("control.sock"), self._private("gateway.sock")
 
         self._closing.push_async_callback(self._provider.close)
         await self._provider.start()
         self._closing.push_async_callback(self._stop_loops)
         self._loops["routing"] = asyncio.create_task(self._follow_routes())
+        await self._catalogue.refresh()
+        await self._catalogue.until_routed()
+        self._loops["catalogue"] = asyncio.create_task(self._catalogue.run())
+        await self._queue.open()
+        self._closing.push_async_callback(self._queue.close)
 
         accounts = [Account(USER, self._state.password())] if settings.auth else []
-        room = ControlRoom(self._provider, self._routes, self._metrics, self._problems)
+        room = ControlRoom(self._provider, self._routes, self._metrics, self._problems, self._queue)
         await self._serve("control", create_app(room, accounts), control.socket)
         if metrics is not None:
             await self._serve("metrics", create_metrics_app(self._metrics, self._routes), metrics)
         door = self._front_door(Endpoint("control", unix=str(control.path)))
         self._closing.push_async_callback(door.stop, settings.stop_grace)
-        await door.start([front])
+        await door.start([front, inside.socket])
+        # Last to start and first to stop: it calls functions through the front door.
+        self._closing.push_async_callback(self._queue.stop)
+        await self._queue.start(f"unix:{inside.path}")
         self._announce(door.addresses()[0], metrics)
 
     def _listen(self, host: str, port: int, option: str) -> socket.socket:
         sock = listen(host, port, option)
+        self._closing.callback(sock.close)
+        return sock
+
+    def _private(self, name: str) -> PrivateSocket:
+        sock = PrivateSocket(self._settings.state_dir, name)
         self._closing.callback(sock.close)
         return sock
 
@@ -102,6 +118,7 @@ class Gateway:
 
     def _problems(self) -> dict[str, str]:
         found = {name: server.problem() for name, server in self._servers.items()}
+        found["queue"] = self._queue.problem()
         for name, task in self._loops.items():
             if task.done():
                 error = None if task.cancelled() else task.exception()

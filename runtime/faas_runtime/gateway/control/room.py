@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.queue.service import QueueService
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Provider
 
@@ -20,6 +21,7 @@ class ControlRoom:
     routes: RoutingTable
     metrics: InvocationMetrics
     loops: Callable[[], dict[str, str]] = dict
+    queue: QueueService | None = None
 
 
 def room_of(request: Request) -> ControlRoom:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from faas_runtime.api import FunctionDeployment
 from faas_runtime.errors import Invalid
+from faas_runtime.gateway.queue.policy import RetryPolicy
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -46,9 +47,17 @@ def check_deployment(deployment: FunctionDeployment) -> None:
     _check_keys(deployment.labels or {}, "labels")
     _check_keys(deployment.annotations or {}, "annotations")
     _check_text(deployment.env_process, "envProcess")
+    _check_retries(deployment)
     for name in deployment.secrets:
         if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
             raise Invalid(f"field `secrets`: `{name[:80]}` is not a secret's name")
+
+
+def _check_retries(deployment: FunctionDeployment) -> None:
+    try:
+        RetryPolicy.of(deployment.annotations)
+    except ValueError as error:
+        raise Invalid(str(error)) from None
 
 
 def check_replicas(replicas: int) -> None:

@@ -1,0 +1,114 @@
+"""The asynchronous calls of one gateway: the queue, the loop that works on it, and what both need."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from faas_runtime.api import FunctionStatus
+from faas_runtime.gateway.queue.callbacks import Callbacks
+from faas_runtime.gateway.queue.calls import FunctionCaller
+from faas_runtime.gateway.queue.dispatcher import Dispatcher, DispatcherSettings, Target
+from faas_runtime.gateway.queue.model import NewCall
+from faas_runtime.gateway.queue.policy import RetryPolicy
+from faas_runtime.gateway.queue.sqlite import SqliteQueue
+from faas_runtime.providers.base import FunctionKey
+
+log = logging.getLogger("faas.queue")
+
+CONCURRENCY_ANNOTATION = "com.faas.async.concurrency"
+"""Most asynchronous calls of a function at a time."""
+DEFAULT_CONCURRENCY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """Limits of asynchronous calls. Durations are in seconds, sizes in bytes."""
+
+    path: Path
+    """The database file."""
+    call_timeout: float = 24 * 3600.0
+    """How long one call may be silent; the function's own limit is the front door's business."""
+    max_body: int = 16 * 1024 * 1024
+    """Largest request body that is queued."""
+    workers: int = 32
+    """Calls under way at once over all functions."""
+    keep: float = 24 * 3600.0
+    """How long an ended call and its answer can be read."""
+    callback_hosts: frozenset[str] = frozenset()
+    """Hosts that may be called back although their addresses are not public."""
+
+
+class QueueService:
+    """Accepts calls at once and makes them in the background."""
+
+    def __init__(self, settings: QueueSettings, function: Callable[[FunctionKey], FunctionStatus | None]) -> None:
+        self.settings = settings
+        self.calls = SqliteQueue(settings.path)
+        self._function = function
+        self._caller: FunctionCaller | None = None
+        self._dispatcher: Dispatcher | None = None
+
+    async def open(self) -> None:
+        """Be able to accept calls."""
+        self.settings.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await self.calls.open()
+
+    async def start(self, gateway: str) -> None:
+        """Begin to make calls through the gateway at that address (`unix:PATH` or a URL)."""
+        settings = self.settings
+        caller = self._caller = FunctionCaller(gateway, workers=settings.workers, timeout=settings.call_timeout)
+        callbacks = Callbacks(settings.callback_hosts)
+        self._dispatcher = Dispatcher(
+            self.calls,
+            caller,
+            self._target,
+            callbacks.deliver,
+            DispatcherSettings(workers=settings.workers, keep=settings.keep),
+        )
+        await self._dispatcher.start()
+
+    async def stop(self) -> None:
+        """Let running calls finish for a while; the others stay in the queue."""
+        if self._dispatcher is not None:
+            await self._dispatcher.stop()
+        if self._caller is not None:
+            self._caller.close()
+
+    async def close(self) -> None:
+        """Accept nothing more."""
+        await self.calls.close()
+
+    async def accept(self, call: NewCall) -> None:
+        """Return once the call can no longer be lost."""
+        await self.calls.put(call)
+        self.notify()
+
+    def notify(self) -> None:
+        """There may be something to do."""
+        if self._dispatcher is not None:
+            self._dispatcher.notify()
+
+    def problem(self) -> str:
+        """Why no calls are made; empty while they are."""
+        state = self._dispatcher.state if self._dispatcher is not None else "ok"
+        return "" if state in ("ok", "starting") else state
+
+    def _target(self, key: FunctionKey) -> Target | None:
+        status = self._function(key)
+        return target_of(status) if status is not None else None
+
+
+def target_of(status: FunctionStatus) -> Target:
+    """How a function's annotations want its calls to be made; nonsense counts as nothing."""
+    annotations = status.annotations or {}
+    text = annotations.get(CONCURRENCY_ANNOTATION, "")
+    concurrency = int(text) if text.isascii() and text.isdigit() and int(text) > 0 else DEFAULT_CONCURRENCY
+    try:
+        policy = RetryPolicy.of(annotations)
+    except ValueError as error:
+        log.warning("%s: %s", status.name, error)
+        policy = RetryPolicy()
+    return Target(concurrency, policy)

@@ -1,0 +1,125 @@
+"""Calls that are answered later."""
+
+import http.server
+import threading
+
+import pytest
+
+
+def state(gateway, call_id):
+    return gateway.ask("GET", f"/system/async/{call_id}").json()
+
+
+def submit(gateway, name, body=b"", path="", **headers):
+    names = {key.replace("_", "-"): value for key, value in headers.items()}
+    answer = gateway.ask("POST", f"/async-function/{name}{path}", body, names)
+    assert (answer.status, answer.body) == (202, b""), answer
+    assert answer.headers["X-Start-Time"]
+    assert answer.headers.get_all("X-Call-Id") == [answer.headers["X-Call-Id"]]
+    return answer.headers["X-Call-Id"]
+
+
+def test_a_call_is_accepted_made_and_its_answer_kept(gateway, wait_for):
+    gateway.deploy("echo")
+    call_id = submit(gateway, "echo", b"later \x00")
+
+    wait_for(lambda: state(gateway, call_id)["state"] == "done")
+    result = gateway.ask("GET", f"/system/async/{call_id}/result")
+    assert (result.status, result.body) == (200, b"later \x00")
+    assert result.headers["X-Function-Status"] == "200"
+    assert "sandbox" in result.headers["Content-Security-Policy"]
+    assert gateway.ask("GET", "/system/functions").json()[0]["invocationCount"] == 1
+
+
+def test_path_query_and_id_reach_the_function(gateway, wait_for):
+    gateway.deploy("env", envProcess="env", envVars={"cgi_headers": "true"})
+    call_id = submit(gateway, "env", path="/a%2Fb/c?x=1", X_Call_Id="mine-1", X_Extra="kept")
+    assert call_id == "mine-1"
+
+    wait_for(lambda: state(gateway, "mine-1")["state"] == "done")
+    shown = gateway.ask("GET", "/system/async/mine-1/result").text
+    assert "Http_X_Call_Id=mine-1" in shown
+    assert "Http_X_Extra=kept" in shown
+    assert "Http_Query=x=1" in shown
+
+
+def test_an_internal_function_can_be_called_by_the_queue_alone(gateway, wait_for):
+    gateway.deploy("echo", annotations={"com.faas.expose": "internal"})
+    assert gateway.call("echo").status == 404
+
+    call_id = submit(gateway, "echo", b"x")
+    wait_for(lambda: state(gateway, call_id)["state"] == "done")
+
+
+def test_calls_survive_kill_9(gateway, wait_for):
+    gateway.deploy("echo", annotations={"com.faas.async.concurrency": "1"})
+    ids = [submit(gateway, "echo", b"%d" % number) for number in range(10)]
+
+    gateway.kill()
+    gateway.start()
+
+    for number, call_id in enumerate(ids):
+        wait_for(lambda call_id=call_id: state(gateway, call_id)["state"] == "done")
+        assert gateway.ask("GET", f"/system/async/{call_id}/result").body == b"%d" % number
+
+
+def test_a_failing_call_is_tried_again_then_buried_and_replayed(gateway, wait_for):
+    retries = {"com.openfaas.retry.attempts": "2", "com.openfaas.retry.min_wait": "100ms"}
+    gateway.deploy("echo", envProcess="false", annotations=retries)
+    call_id = submit(gateway, "echo")
+
+    wait_for(lambda: state(gateway, call_id)["state"] == "dead")
+    assert state(gateway, call_id)["attempts"] == 2
+    listed = gateway.ask("GET", "/system/queue?state=dead").json()
+    assert [call["callId"] for call in listed["calls"]] == [call_id]
+    assert listed["counts"] == {"echo.openfaas-fn": {"dead": 1}}
+
+    gateway.update("echo")
+    assert gateway.ask("POST", "/system/queue/replay", {"callIds": [call_id]}).json() == {"replayed": 1}
+    wait_for(lambda: state(gateway, call_id)["state"] == "done")
+
+
+def test_a_delayed_call_can_be_cancelled(gateway):
+    gateway.deploy("echo")
+    call_id = submit(gateway, "echo", X_Faas_Delay="1h")
+    assert state(gateway, call_id)["state"] == "queued"
+
+    assert gateway.ask("DELETE", f"/async-function/{call_id}").status == 202
+    assert state(gateway, call_id)["state"] == "cancelled"
+    assert gateway.ask("DELETE", f"/async-function/{call_id}").status == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "headers", "status"),
+    [
+        ("ghost", {}, 404),
+        ("echo", {"X-Callback-Url": "ftp://x"}, 400),
+        ("echo", {"X-Callback-Url": "http://u:p@x/"}, 400),
+        ("echo", {"X-Faas-Delay": "soon"}, 400),
+        ("echo", {"X-Faas-Delay": "9999h"}, 400),
+    ],
+)
+def test_wrong_calls_are_refused_at_once(gateway, name, headers, status):
+    gateway.deploy("echo")
+
+    assert gateway.ask("POST", f"/async-function/{name}", b"", headers).status == status
+    assert gateway.ask("GET", "/system/queue").json() == {"counts": {}, "calls": []}
+
+
+def test_other_methods_are_not_queued(gateway):
+    gateway.deploy("echo")
+
+    assert gateway.ask("GET", "/async-function/echo").status == 405
+
+
+def test_callbacks_to_this_machine_are_refused(gateway, wait_for):
+    gateway.deploy("echo")
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
+        called = threading.Event()
+        server.process_request = lambda *_: called.set()
+        threading.Thread(target=server.serve_forever).start()
+        call_id = submit(gateway, "echo", X_Callback_Url=f"http://127.0.0.1:{server.server_port}/")
+        wait_for(lambda: f"callback of {call_id} refused" in gateway.log())
+        server.shutdown()
+
+    assert not called.is_set()
