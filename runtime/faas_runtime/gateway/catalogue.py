@@ -48,6 +48,16 @@ class Catalogue:
                 found[FunctionKey(status.name, status.namespace)] = status
         self._functions = found
 
+    async def update(self) -> None:
+        """Ask the provider; when it does not answer, say so in `problem` and keep what was known."""
+        try:
+            await self.refresh()
+            self.problem = ""
+        except RuntimeFault as fault:
+            if not self.problem:
+                log.warning("the list of functions is out of date: %s", fault)
+            self.problem = str(fault)
+
     async def until_routed(self, limit: float = 5.0) -> None:
         """Return once every known function is in the routing table, or after `limit` seconds."""
         with contextlib.suppress(TimeoutError):
@@ -64,13 +74,7 @@ class Catalogue:
                     await self._changed.wait()
             await asyncio.sleep(_SETTLE)  # several changes come together
             self._changed.clear()
-            try:
-                await self.refresh()
-                self.problem = ""
-            except RuntimeFault as fault:
-                if not self.problem:
-                    log.warning("the list of functions is out of date: %s", fault)
-                self.problem = str(fault)
+            await self.update()
 
     def _route_changed(self, _: RoutingChange) -> None:
         self._changed.set()

@@ -71,7 +71,9 @@ class Gateway:
         self._closing.push_async_callback(self._queue.close)
 
         accounts = [Account(USER, self._state.password())] if settings.auth else []
-        room = ControlRoom(self._provider, self._routes, self._metrics, self._problems, self._queue)
+        room = ControlRoom(
+            self._provider, self._routes, self._metrics, self._problems, self._queue, self._catalogue.update
+        )
         await self._serve("control", create_app(room, accounts), control.socket)
         if metrics is not None:
             await self._serve("metrics", create_metrics_app(self._metrics, self._routes), metrics)

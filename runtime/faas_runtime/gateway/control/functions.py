@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +14,7 @@ from faas_runtime.gateway.control.bodies import namespace_of, read_body
 from faas_runtime.gateway.control.room import room_of
 from faas_runtime.gateway.control.validation import check_deployment, check_function_name, check_replicas
 from faas_runtime.gateway.metrics import InvocationMetrics
-from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.base import FunctionKey, Provider
 
 
 async def list_functions(request: Request) -> Response:
@@ -25,14 +27,14 @@ async def list_functions(request: Request) -> Response:
 async def deploy(request: Request) -> Response:
     """Create a function."""
     deployment = await _deployment(request)
-    await room_of(request).provider.deploy(deployment)
+    await _change(request, lambda provider: provider.deploy(deployment))
     return Response(status_code=ACCEPTED)
 
 
 async def update(request: Request) -> Response:
     """Replace a function's whole specification."""
     deployment = await _deployment(request)
-    await room_of(request).provider.update(deployment)
+    await _change(request, lambda provider: provider.update(deployment))
     return Response(status_code=ACCEPTED)
 
 
@@ -40,7 +42,8 @@ async def delete(request: Request) -> Response:
     """Remove a function."""
     body = await read_body(request, DeleteFunctionRequest)
     check_function_name(body.function_name, "functionName")
-    await room_of(request).provider.delete(FunctionKey(body.function_name, namespace_of(request, body.namespace)))
+    key = FunctionKey(body.function_name, namespace_of(request, body.namespace))
+    await _change(request, lambda provider: provider.delete(key))
     return Response(status_code=ACCEPTED)
 
 
@@ -55,8 +58,15 @@ async def scale(request: Request) -> Response:
     body = await read_body(request, ScaleRequest)
     check_replicas(body.replicas)
     key = FunctionKey(request.path_params["name"], namespace_of(request, body.namespace))
-    await room_of(request).provider.scale(key, body.replicas)
+    await _change(request, lambda provider: provider.scale(key, body.replicas))
     return Response(status_code=ACCEPTED)
+
+
+async def _change(request: Request, work: Callable[[Provider], Awaitable[None]]) -> None:
+    """Change something at the provider; when it returns, the gateway's own loops know."""
+    room = room_of(request)
+    await work(room.provider)
+    await room.changed()
 
 
 async def _deployment(request: Request) -> FunctionDeployment:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -13,15 +13,24 @@ from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Provider
 
 
+async def _nobody() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class ControlRoom:
-    """One for each gateway; `loops` tells what is wrong with a background loop by name, nothing when all is well."""
+    """One for each gateway.
+
+    `loops` tells what is wrong with a background loop by name, nothing when all is well;
+    `changed` tells the loops that functions have changed, before the caller hears of it.
+    """
 
     provider: Provider
     routes: RoutingTable
     metrics: InvocationMetrics
     loops: Callable[[], dict[str, str]] = dict
     queue: QueueService | None = None
+    changed: Callable[[], Awaitable[None]] = _nobody
 
 
 def room_of(request: Request) -> ControlRoom:
