@@ -18,6 +18,8 @@ const (
 	smallBody = 16 * 1024
 	// continueWait is how long a process may think about Expect: 100-continue; many never answer it.
 	continueWait = time.Second
+	// blameWait is how long the sender of a body may take to say why it stopped.
+	blameWait = 50 * time.Millisecond
 )
 
 // exchange is one call carried over one connection to the process.
@@ -90,7 +92,10 @@ func (e *exchange) ask(ctx context.Context, deadline time.Time) (*http.Response,
 		}
 		conn.Close()
 		e.stopSending()
+		var client clientError
 		switch {
+		case errors.As(err, &client):
+			return nil, err
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err == nil:
@@ -137,7 +142,8 @@ func (e *exchange) send(deadline time.Time) (*http.Response, error) {
 	return response, err
 }
 
-// blame finds out whether an answer failed to come because the client did not send its request.
+// blame finds out whether an answer failed to come because the client did not send its request. The sender may need
+// a moment to notice: the end of the request's context and that of its body are the same event.
 func (e *exchange) blame(err error) error {
 	select {
 	case sendErr := <-e.sent:
@@ -146,7 +152,7 @@ func (e *exchange) blame(err error) error {
 		if errors.As(sendErr, &client) {
 			return client
 		}
-	default:
+	case <-time.After(blameWait):
 	}
 	return err
 }

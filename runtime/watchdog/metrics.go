@@ -82,6 +82,7 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	heading(&out, "http_requests_in_flight", "gauge", "Requests being answered now.")
 	fmt.Fprintf(&out, "http_requests_in_flight %d\n", m.inflight.Load())
 	writeRuntime(&out)
+	writeProcess(&out)
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = w.Write([]byte(out.String()))
 }

@@ -1,0 +1,255 @@
+"""A function of mode http for the tests: what it does is in the path. Speaks HTTP by hand to be able to misbehave.
+
+Arguments: port (or path of a Unix socket), then optionally `late=FILE` (listen only once the file exists).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+
+class Call:
+    """One request as it came."""
+
+    def __init__(self, connection: socket.socket, number: int) -> None:
+        self.connection, self.number = connection, number
+        self.file = connection.makefile("rb")
+
+    def read_head(self) -> bool:
+        line = self.file.readline()
+        if not line:
+            return False
+        self.method, self.target, self.version = line.decode().split()
+        self.headers: list[tuple[str, str]] = []
+        while (line := self.file.readline().decode("latin-1").strip()) != "":
+            name, _, value = line.partition(":")
+            self.headers.append((name, value.strip()))
+        self.fields = {name.lower(): value for name, value in self.headers}
+        return True
+
+    def read_body(self) -> bytes:
+        if self.fields.get("transfer-encoding") == "chunked":
+            body = b""
+            while size := int(self.file.readline(), 16):
+                body += self.file.read(size)
+                self.file.readline()
+            self.trailers = []
+            while (line := self.file.readline().strip()) != b"":
+                self.trailers.append(line.decode())
+            return body
+        return self.file.read(int(self.fields.get("content-length", "0")))
+
+    def send(self, text: str | bytes) -> None:
+        self.connection.sendall(text.encode("latin-1") if isinstance(text, str) else text)
+
+    def answer(self, body: bytes, status: str = "200 OK", extra: str = "") -> None:
+        self.send(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{extra}\r\n")
+        self.send(body)
+
+    def chunk(self, data: bytes) -> None:
+        self.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+
+def wait_for(path: str) -> None:
+    while not Path(path).exists():
+        time.sleep(0.01)
+
+
+def echo(call: Call) -> None:
+    """Tell what came, as JSON."""
+    body = call.read_body()
+    seen = {
+        "method": call.method,
+        "target": call.target,
+        "headers": call.headers,
+        "body": body.decode("latin-1"),
+        "trailers": getattr(call, "trailers", []),
+        "connection": call.number,
+    }
+    call.answer(json.dumps(seen).encode(), extra="Content-Type: application/json\r\n")
+
+
+def mirror(call: Call) -> None:
+    """Send the body back while it comes."""
+    length = int(call.fields["content-length"])
+    call.send(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nContent-Type: application/octet-stream\r\n\r\n")
+    while length:
+        piece = call.file.read1(min(length, 65536))
+        length -= len(piece)
+        call.send(piece)
+
+
+def stream(call: Call) -> None:
+    """One chunk now, one when the file named in the query exists."""
+    kind = call.fields.get("accept", "text/plain")
+    call.send(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: {kind}\r\n\r\n")
+    call.chunk(b"data: first\n\n")
+    wait_for(call.target.partition("?")[2])
+    call.chunk(b"data: last\n\n")
+    call.send("0\r\n\r\n")
+
+
+def sized_stream(call: Call) -> None:
+    """The same with a length."""
+    call.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfirst")
+    wait_for(call.target.partition("?")[2])
+    call.send("last")
+
+
+def trailers(call: Call) -> None:
+    call.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n")
+    call.chunk(b"body")
+    call.send("0\r\nX-Sum: 42\r\n\r\n")
+
+
+def early_hints(call: Call) -> None:
+    call.send("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
+    call.answer(b"late", extra="X-Final: yes\r\n")
+
+
+def websocket(call: Call) -> None:
+    """Accept an upgrade and send every byte back."""
+    key = call.fields.get("sec-websocket-key", "")
+    accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())
+    call.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n")
+    call.send(f"Upgrade: {call.fields['upgrade']}\r\nSec-Websocket-Accept: {accept.decode()}\r\n\r\n")
+    while piece := call.file.read1(65536):
+        call.send(piece)
+
+
+def silence(call: Call) -> None:
+    """Never answer; leave a mark when the caller hangs up."""
+    mark = call.target.partition("?")[2]
+    call.connection.recv(1)
+    if mark:
+        Path(mark).touch()
+
+
+def refuse(call: Call) -> None:
+    """Answer without reading the body."""
+    call.send("HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig")
+
+
+def continues(call: Call) -> None:
+    """Ask for the body before it comes."""
+    call.send("HTTP/1.1 100 Continue\r\n\r\n")
+    echo(call)
+
+
+def duration(call: Call) -> None:
+    extra = "X-Duration-Seconds: 99\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nServer: mine\r\n"
+    call.answer(b"x", "404 Custom", extra + "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n")
+
+
+def redirect(call: Call) -> None:
+    call.answer(b"", "302 Found", "Location: http://elsewhere.example/\r\n")
+
+
+def html(call: Call) -> None:
+    call.answer(b"<html><body>x")
+
+
+def untyped_close(call: Call) -> None:
+    """An answer that ends with the connection."""
+    call.send("HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nuntil the end")
+    call.connection.shutdown(socket.SHUT_RDWR)
+
+
+def garbage(call: Call) -> None:
+    call.send("this is not HTTP\r\n\r\n")
+    call.connection.shutdown(socket.SHUT_RDWR)
+
+
+def endless_header(call: Call) -> None:
+    call.send("HTTP/1.1 200 OK\r\n")
+    for _ in range(40):
+        call.send("X-Long: " + "x" * 65536 + "\r\n")
+
+
+def hang_up(call: Call) -> None:
+    call.connection.shutdown(socket.SHUT_RDWR)
+
+
+def cut(call: Call) -> None:
+    call.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart")
+    call.connection.shutdown(socket.SHUT_RDWR)
+
+
+def cut_chunked(call: Call) -> None:
+    call.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+    call.connection.shutdown(socket.SHUT_RDWR)
+
+
+def stall(call: Call) -> None:
+    call.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+    call.connection.recv(1)
+
+
+def last_of_connection(call: Call) -> None:
+    """Answer as if the connection were kept, and hang up a moment later."""
+    call.answer(str(call.number).encode())
+    call.connection.shutdown(socket.SHUT_RDWR)
+
+
+def leave(call: Call) -> None:
+    """End the process with the code in the query, after the answer."""
+    call.answer(b"bye")
+    os._exit(int(call.target.partition("?")[2]))
+
+
+def own_pid(call: Call) -> None:
+    call.answer(str(os.getpid()).encode())
+
+
+PATHS = {
+    "/mirror": mirror, "/stream": stream, "/sized": sized_stream, "/trailers": trailers, "/hints": early_hints,
+    "/websocket": websocket, "/silence": silence, "/refuse": refuse, "/continue": continues, "/duration": duration,
+    "/redirect": redirect, "/html": html, "/until-close": untyped_close, "/garbage": garbage,
+    "/endless-header": endless_header, "/hang-up": hang_up, "/cut": cut, "/cut-chunked": cut_chunked,
+    "/stall": stall, "/last": last_of_connection, "/leave": leave, "/pid": own_pid,
+}  # fmt: skip
+
+
+def serve(connection: socket.socket, number: int) -> None:
+    with connection:
+        try:
+            call = Call(connection, number)
+            while call.read_head():
+                PATHS.get(call.target.partition("?")[0], echo)(call)
+        except OSError:
+            pass
+
+
+def main() -> None:
+    address = sys.argv[1]
+    options = dict(option.split("=", 1) for option in sys.argv[2:])
+    if "term" in options:
+        signal.signal(signal.SIGTERM, lambda *_: (Path(options["term"]).touch(), os._exit(0)))
+    if "late" in options:
+        wait_for(options["late"])
+    if address.startswith("/"):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(address)
+        listener.listen()
+    else:
+        listener = socket.create_server(("127.0.0.1", int(address)))
+    print("function listens", flush=True)
+    print("function complains", file=sys.stderr, flush=True)
+    number = 0
+    while True:
+        connection, _ = listener.accept()
+        number += 1
+        threading.Thread(target=serve, args=(connection, number), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()
