@@ -17,20 +17,28 @@ from faas_cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSED, FaasErr
 
 COMMANDS = {
     "build": "Build the functions of a stack into images",
+    "completion": "Print the completion script of a shell",
     "deploy": "Deploy functions to a gateway",
     "describe": "Show everything about one function",
+    "diff": "Compare a stack file with what is deployed",
     "gateway": "Start and stop the gateway of this machine",
+    "generate": "Write Kubernetes or Knative resources of a stack",
     "invoke": "Call a function with what comes in on standard input",
     "list": "List the functions of a gateway",
     "login": "Save the credentials of a gateway",
     "logout": "Forget the credentials of a gateway",
     "logs": "Show what a function prints",
+    "namespace": "Manage the namespaces of a gateway",
     "new": "Make a new function from a template",
+    "ready": "Wait until a gateway or a function is ready",
     "remove": "Remove functions from a gateway",
+    "scale": "Set the number of replicas of a function",
+    "secret": "Manage the secrets of a gateway",
     "up": "Build and deploy in one step",
+    "validate": "Check a stack file",
     "version": "Show the versions of this tool and the gateway",
 }
-ALIASES = {"delete": "remove", "rm": "remove", "ls": "list"}
+ALIASES = {"delete": "remove", "rm": "remove", "ls": "list", "ns": "namespace"}
 
 
 class RootGroup(click.Group):

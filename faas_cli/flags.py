@@ -103,6 +103,20 @@ class FaasCommand(click.Command):
         return result
 
 
+class FaasGroup(click.Group):
+    """A command with subcommands, which may have further names; an unknown one gets the nearest."""
+
+    command_class = FaasCommand
+
+    def __init__(self, *args: Any, aliases: dict[str, str] | None = None, **options: Any) -> None:
+        super().__init__(*args, **{"no_args_is_help": True, **options})
+        self.aliases = aliases or {}
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand of this name or alias."""
+        return super().get_command(ctx, self.aliases.get(cmd_name, cmd_name))
+
+
 def _one(argument: str, options: dict[str, click.Option]) -> list[str]:
     name, equals, value = argument.partition("=")
     if re.fullmatch(r"-[a-z][a-z-]+", name) and f"-{name}" in options:

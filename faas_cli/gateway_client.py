@@ -18,10 +18,12 @@ from faas_runtime import __version__
 from faas_runtime.api import (
     DeleteFunctionRequest,
     FunctionDeployment,
+    FunctionNamespace,
     FunctionStatus,
     GatewayInfo,
     LogMessage,
     ScaleRequest,
+    Secret,
     encode,
 )
 
@@ -115,6 +117,50 @@ class GatewayClient:
             return
         if pending.strip():
             yield decoder.decode(pending)
+
+    def healthy(self) -> bool:
+        """Whether the gateway says that it is well."""
+        return self._send("GET", "/healthz", (), timeout=self._timeout).status == 200
+
+    def secrets(self, namespace: str = "") -> Sequence[Secret]:
+        """Names of the secrets of a namespace; a gateway never tells their values."""
+        return self._decode(self._call("GET", "/system/secrets", query={"namespace": namespace}), list[Secret])
+
+    def create_secret(self, secret: Secret) -> int:
+        """Store a secret; returns the HTTP status, 409 when there is one of that name."""
+        return self._secret("POST", secret, allowed=(409,))
+
+    def update_secret(self, secret: Secret) -> int:
+        """Replace a secret's value; returns the HTTP status."""
+        return self._secret("PUT", secret)
+
+    def delete_secret(self, name: str, namespace: str = "") -> None:
+        """Remove a secret."""
+        self._secret("DELETE", Secret(name=name, namespace=namespace))
+
+    def namespaces(self) -> Sequence[str]:
+        """Names of all namespaces."""
+        return self._decode(self._call("GET", "/system/namespaces"), list[str])
+
+    def namespace(self, name: str) -> FunctionNamespace:
+        """One namespace with its labels and annotations."""
+        path = f"/system/namespace/{quote(name)}"
+        return self._decode(self._call("GET", path, subject=f"namespace `{name}`"), FunctionNamespace)
+
+    def put_namespace(self, namespace: FunctionNamespace, *, create: bool) -> None:
+        """Make a namespace, or replace its labels and annotations."""
+        method, name = ("POST", "") if create else ("PUT", quote(namespace.name))
+        subject = f"namespace `{namespace.name}`"
+        self._call(method, f"/system/namespace/{name}", body=encode(namespace), subject=subject)
+
+    def delete_namespace(self, name: str) -> None:
+        """Remove a namespace and the functions in it."""
+        body = encode(FunctionNamespace(name=name, labels={"openfaas": "1"}))
+        self._call("DELETE", f"/system/namespace/{quote(name)}", body=body, subject=f"namespace `{name}`")
+
+    def _secret(self, method: str, secret: Secret, allowed: tuple[int, ...] = ()) -> int:
+        subject = f"secret `{secret.name}`"
+        return self._call(method, "/system/secrets", body=encode(secret), subject=subject, allowed=allowed).status
 
     def invoke(
         self,

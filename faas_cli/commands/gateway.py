@@ -11,6 +11,7 @@ import click
 from faas_cli import local_gateway
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
+from faas_cli.flags import FaasGroup
 from faas_cli.local_gateway import StartOptions
 from faas_runtime.paths import default_state_dir
 
@@ -44,7 +45,7 @@ def _state_dir(chosen: Path | None) -> Path:
     return chosen.expanduser().absolute() if chosen else default_state_dir()
 
 
-@click.group(no_args_is_help=True)
+@click.group(cls=FaasGroup)
 def command() -> None:
     """Start and stop the gateway of this machine."""
 

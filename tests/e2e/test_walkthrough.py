@@ -1,6 +1,7 @@
 """The main job, typed as a person types it: new, build, deploy, invoke, delete."""
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -125,6 +126,61 @@ def test_functions_answer_again_after_kill_9(gateway):
         assert time.monotonic() < deadline
     assert gateway.faas("invoke", "fn", stdin=b"test").stdout == b"Hello, Python. You said: test"
     assert not [each for each in old if alive(each)]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.15, 0.2, 0.3])
+def test_the_first_deploy_after_a_crash_works(gateway, delay):
+    """Survey row 34: wherever the gateway was killed in the middle of a deployment."""
+    gateway.faas("new", "--lang", "python", "fn")
+    gateway.faas("build", "-f", "fn.yml", "--builder", "oci")
+    pid = gateway.gateway_pid()
+    deploying = subprocess.Popen(
+        ["faas", "deploy", "-f", "fn.yml"],
+        cwd=gateway.folder, env=gateway.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    time.sleep(delay)
+    kill(pid)
+    deploying.wait(timeout=30)
+    port = gateway.env["OPENFAAS_URL"].rpartition(":")[2]
+    gateway.faas("gateway", "start", "--port", port, "--metrics-port", "0")
+    gateway.faas("deploy", "-f", "fn.yml")
+    assert gateway.faas("invoke", "fn", stdin=b"test").stdout == b"Hello, Python. You said: test"
+    assert gateway.faas("list", "-q").stdout == b"fn\n"
+
+
+def test_secrets_namespaces_and_scale(gateway):
+    """A function reads its secret; nobody else ever sees its value."""
+    gateway.faas("secret", "create", "word", stdin=b"sesame\n")
+    assert b"word" in gateway.faas("secret", "list").stdout
+    deploy(gateway, "fn", "python", "--secret", "word")
+    (gateway.folder / "fn" / "handler.py").write_text(
+        "import os\n"
+        "def handle(req):\n"
+        "    with open(os.environ.get('secret_mount_path', '/var/openfaas/secrets') + '/word') as secret:\n"
+        "        return secret.read()\n"
+    )
+    (gateway.folder / "fn" / "handler_test.py").unlink()
+    gateway.faas("build", "-f", "fn.yml", "--builder", "oci")
+    gateway.faas("deploy", "-f", "fn.yml", "--secret", "word")
+    assert gateway.faas("invoke", "fn").stdout == b"sesame"
+    assert b"sesame" not in gateway.faas("secret", "list", "--json").stdout
+    assert "there is a secret `word` already" in gateway.fails("secret", "create", "word", "--from-literal", "x")
+    gateway.faas("scale", "fn", "3")
+    gateway.faas("ready", "fn", "--attempts", "20", "--interval", "100ms")
+    assert b"Replicas:           3" in gateway.faas("describe", "fn").stdout
+    gateway.faas("namespace", "create", "dev")
+    assert b" - dev" in gateway.faas("namespace", "list").stdout
+
+
+def test_diff_shows_what_would_change(gateway):
+    """Exit code 1 when something would."""
+    deploy(gateway, "fn", "python")
+    assert b"no differences" in gateway.faas("diff", "-f", "fn.yml").stdout
+    stack = gateway.folder / "fn.yml"
+    stack.write_text(stack.read_text().rstrip() + "\n    labels:\n      team: a\n")
+    done = gateway.faas("diff", "-f", "fn.yml", check=False)
+    assert done.returncode == 1
+    assert b"label.team: a" in done.stdout
 
 
 def test_invoke_passes_everything_on(gateway):
