@@ -179,12 +179,30 @@ class _Build:
     def _write(self, dependencies: Descriptor | None) -> str:
         self._report.step(self._name, "writing the image")
         architecture = host_architecture()
-        layers = [write_layer(self._store, system_entries(self._recipe, watchdog_binary("linux", architecture)))]
+        layers = [self._system_layer(watchdog_binary("linux", architecture))]
         if dependencies is not None:
             layers.append(dependencies)
         layers.append(write_layer(self._store, app_entries(self._recipe, self._work)))
         config = image_config(self._job, self._recipe, architecture, [layer.digest for layer in layers])
         return self._store.put_image(self._job.image, config, layers, image_annotations(self._recipe))
+
+    def _system_layer(self, watchdog: Path) -> Descriptor:
+        """The layer every function of these templates shares; hashing it anew would take longer than a compiler."""
+        entries = system_entries(self._recipe, watchdog)
+        sources = [entry.source.stat() for entry in entries if entry.source is not None]
+        parts = [_FORMAT, [entry.path for entry in entries], [(each.st_size, each.st_mtime_ns) for each in sources]]
+        key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        record = self._folder.parents[1] / "layers" / key
+        known = _descriptor(_read_record(record))
+        if known is not None and self._store.has(known.digest):
+            return known
+        layer = write_layer(self._store, entries)
+        record.parent.mkdir(parents=True, exist_ok=True)
+        # Whole or not at all: another build may read it at this moment.
+        with tempfile.NamedTemporaryFile("w", dir=record.parent, delete=False) as stream:
+            json.dump(layer.as_json(), stream)
+        Path(stream.name).rename(record)
+        return layer
 
     def _readable(self, text: str) -> str:
         """A tool's words with the paths a user knows: the handler's own, not the copy's."""
@@ -274,6 +292,6 @@ def _read_record(path: Path) -> dict[str, object]:
 
 
 def _descriptor(value: object) -> Descriptor | None:
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or "digest" not in value:
         return None
     return Descriptor(value["mediaType"], value["digest"], value["size"])
