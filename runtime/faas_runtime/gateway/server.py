@@ -22,6 +22,8 @@ from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.metrics_page import create_metrics_app
 from faas_runtime.gateway.queue.service import QueueService, QueueSettings
 from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.gateway.scaling.limits import limits_of
+from faas_runtime.gateway.scaling.scaler import Scaler
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USER, Running, StateDir
 from faas_runtime.providers.base import Endpoint, FunctionKey, Provider
@@ -67,6 +69,8 @@ class Gateway:
         await self._catalogue.refresh()
         await self._catalogue.until_routed()
         self._loops["catalogue"] = asyncio.create_task(self._catalogue.run())
+        scaler = Scaler(self._provider, self._catalogue, self._routes, self._metrics)
+        self._loops["scaler"] = asyncio.create_task(scaler.run())
         await self._queue.open()
         self._closing.push_async_callback(self._queue.close)
 
@@ -107,7 +111,8 @@ class Gateway:
         return FrontDoor(self._routes, control, settings, self._metrics, self._wake)
 
     async def _wake(self, key: FunctionKey) -> None:
-        await self._provider.scale(key, 1)
+        status = self._catalogue.get(key)
+        await self._provider.scale(key, limits_of(status.labels if status else None).minimum)
 
     async def _follow_routes(self) -> None:
         async for change in self._provider.watch():

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from faas_runtime.gateway.control import async_calls, functions, info, logs, namespaces, queue, secrets
+from faas_runtime.gateway.control import alert, async_calls, functions, info, logs, namespaces, queue, secrets
 from faas_runtime.gateway.control.auth import Account, BasicAuth
 from faas_runtime.gateway.control.faults import EXCEPTION_HANDLERS
 from faas_runtime.gateway.control.room import ControlRoom
@@ -23,6 +23,7 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
     "/async-function/{name}/{rest:path}": {"POST": async_calls.accept},
     "/system/async/{call_id}": {"GET": async_calls.state},
     "/system/async/{call_id}/result": {"GET": async_calls.result},
+    "/system/alert": {"POST": alert.alert},
     "/system/queue": {"GET": queue.list_calls, "DELETE": queue.purge},
     "/system/queue/replay": {"POST": queue.replay},
     "/system/info": {"GET": info.info},

@@ -21,7 +21,7 @@ async def list_functions(request: Request) -> Response:
     """All functions of a namespace, with how often each was called."""
     room = room_of(request)
     found = await room.provider.list(namespace_of(request))
-    return json_answer([_counted(status, room.metrics) for status in found])
+    return json_answer([_counted(_shown(request, status), room.metrics) for status in found])
 
 
 async def deploy(request: Request) -> Response:
@@ -50,7 +50,8 @@ async def delete(request: Request) -> Response:
 async def status(request: Request) -> Response:
     """One function."""
     name = request.path_params["name"]
-    return json_answer(await room_of(request).provider.get(FunctionKey(name, namespace_of(request))))
+    found = await room_of(request).provider.get(FunctionKey(name, namespace_of(request)))
+    return json_answer(_shown(request, found))
 
 
 async def scale(request: Request) -> Response:
@@ -73,6 +74,12 @@ async def _deployment(request: Request) -> FunctionDeployment:
     deployment = await read_body(request, FunctionDeployment)
     check_deployment(deployment)
     return msgspec.structs.replace(deployment, namespace=namespace_of(request, deployment.namespace))
+
+
+def _shown(request: Request, status: FunctionStatus) -> FunctionStatus:
+    """The status as it was asked for: with its usage only where that is wanted."""
+    wanted = request.query_params.get("usage", "") in ("1", "true")
+    return status if wanted or status.usage is None else msgspec.structs.replace(status, usage=None)
 
 
 def _counted(status: FunctionStatus, metrics: InvocationMetrics) -> FunctionStatus:

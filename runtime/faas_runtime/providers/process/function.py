@@ -14,6 +14,7 @@ from faas_runtime.providers.process.logs import FunctionLog
 from faas_runtime.providers.process.spec import ReplicaSpec, call_timeout, is_internal, refuse_more_than_one
 from faas_runtime.providers.process.store import Deployed
 from faas_runtime.providers.process.supervisor import ReplicaSet, Slot
+from faas_runtime.providers.process.usage import UsageMeter
 
 DEFAULT_DRAIN = 60.0
 """Seconds a replica may take to finish its calls when the function names no timeout."""
@@ -76,7 +77,7 @@ class Function:
             internal=is_internal(deployment),
         )
 
-    def status(self) -> FunctionStatus:
+    def status(self, meter: UsageMeter) -> FunctionStatus:
         """As the control room shows it."""
         version = self._present()
         deployed = version.deployed
@@ -97,6 +98,7 @@ class Function:
             replicas=deployed.replicas,
             available_replicas=len(version.replicas.endpoints()) if version.replicas else 0,
             created_at=deployed.created_at,
+            usage=meter.of(version.replicas.pids()) if version.replicas else None,
         )
 
     def drain_limit(self) -> float:

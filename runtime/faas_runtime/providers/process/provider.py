@@ -35,6 +35,7 @@ from faas_runtime.providers.process.secrets import SecretStore
 from faas_runtime.providers.process.spec import SCALE_MIN_LABEL, ReplicaSpec, build_spec, call_timeout, initial_replicas
 from faas_runtime.providers.process.store import Deployed, FunctionStore
 from faas_runtime.providers.process.supervisor import ReplicaSet, stop_slots
+from faas_runtime.providers.process.usage import UsageMeter
 
 log = logging.getLogger("faas.process")
 
@@ -60,6 +61,7 @@ class ProcessProvider:
         self._namespaces = NamespaceBook(self._store)
         self._functions: dict[FunctionKey, Function] = {}
         self._feed = RoutingFeed()
+        self._usage = UsageMeter()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -96,14 +98,17 @@ class ProcessProvider:
 
     async def list(self, namespace: str) -> Sequence[FunctionStatus]:
         """All functions of a namespace, sorted by name."""
-        keys = sorted(
-            key for key, function in self._functions.items() if key.namespace == namespace and function.version
-        )
-        return [self._functions[key].status() for key in keys]
+        await asyncio.to_thread(self._usage.read)
+        return [
+            function.status(self._usage)
+            for key, function in sorted(self._functions.items())
+            if key.namespace == namespace and function.version is not None
+        ]
 
     async def get(self, key: FunctionKey) -> FunctionStatus:
         """One function. Raises NotFound."""
-        return self._function(key).status()
+        await asyncio.to_thread(self._usage.read)
+        return self._function(key).status(self._usage)
 
     async def deploy(self, deployment: FunctionDeployment) -> None:
         """Create a function and wait for its first replica, see the protocol."""
@@ -195,7 +200,7 @@ class ProcessProvider:
         """Replace a secret's value; running replicas see the new one at once. Raises NotFound."""
         secret = _placed(secret)
         await asyncio.to_thread(self._secrets.replace, secret)
-        for key, function in self._functions.items():
+        for key, function in list(self._functions.items()):
             version = function.version
             uses = version is not None and secret.name in version.deployed.deployment.secrets
             if uses and key.namespace == secret.namespace and version is not None and version.replicas is not None:

@@ -1,0 +1,80 @@
+"""What the scaler decides, look by look."""
+
+from faas_runtime.gateway.scaling.limits import ScaleLimits
+from faas_runtime.gateway.scaling.scaler import Sample, Watched
+
+LIMITS = ScaleLimits(maximum=5, target=10, proportion=1.0, down_window=30, automatic=True)
+
+
+def run(loads, limits=LIMITS, current=1, watched=None, start=100.0, in_flight=0):
+    """One look a second with so many calls in each; returns the replicas after each look."""
+    watched = watched or Watched()
+    started, found = 0, []
+    for second, load in enumerate(loads):
+        started += load
+        current = watched.decide(Sample(start + second, started, in_flight), limits, current)
+        found.append(current)
+    return found
+
+
+def test_load_brings_replicas_within_seconds():
+    assert run([0] + [35] * 10)[-1] == 4
+    assert max(run([0] + [35] * 10)[:3]) > 1
+
+
+def test_it_never_goes_above_the_maximum():
+    assert max(run([1000] * 20)) == 5
+
+
+def test_it_goes_down_only_after_a_quiet_window():
+    found = run([0] + [35] * 10 + [0] * 60)
+    peak = max(found)
+    went_down = found.index(peak) + next(i for i, count in enumerate(found[found.index(peak) :]) if count < peak)
+
+    assert went_down >= 10 + 30
+    assert found[-1] == 1
+
+
+def test_a_load_that_comes_and_goes_does_not_flap():
+    found = run(([40] * 5 + [0] * 5) * 12)
+
+    assert set(found[15:]) == {max(found)}
+
+
+def test_capacity_counts_the_calls_under_way():
+    limits = ScaleLimits(maximum=5, kind="capacity", target=2, proportion=1.0, automatic=True)
+
+    assert run([0] * 8, limits, in_flight=6)[-1] == 3
+
+
+def test_cpu_counts_thousandths_of_a_core():
+    limits = ScaleLimits(maximum=5, kind="cpu", target=500, proportion=1.0, automatic=True)
+
+    assert Watched().decide(Sample(100, 0, 1, 1400.0), limits, 1) == 3
+
+
+def test_an_idle_function_goes_to_zero_after_its_time():
+    limits = ScaleLimits(zero=True, zero_after=20, automatic=True)
+    found = run([1, 0, 1] + [0] * 30, limits)
+
+    assert found[21] == 1
+    assert found[23] == 0
+
+
+def test_a_call_under_way_is_not_idle():
+    limits = ScaleLimits(zero=True, zero_after=5, automatic=True)
+
+    assert 0 not in run([0] * 30, limits, in_flight=1)
+
+
+def test_a_function_that_was_woken_starts_a_new_idle_time():
+    limits = ScaleLimits(zero=True, zero_after=5, automatic=True)
+    watched = Watched()
+    assert run([0] * 10, limits, watched=watched)[-1] == 0
+    assert run([0] * 3, limits, current=0, watched=watched, start=200) == [0, 0, 0]
+
+    assert run([0] * 4, limits, current=1, watched=watched, start=203) == [1, 1, 1, 1]
+
+
+def test_a_function_below_its_minimum_is_brought_up():
+    assert run([0] * 3, ScaleLimits(minimum=2, automatic=True))[-1] == 2
