@@ -17,6 +17,7 @@ const stopGrace = 10 * time.Second
 const (
 	portInterval = 10 * time.Millisecond // between two attempts to reach a process that is starting
 	restartPause = time.Second           // before a process that has ended is started again
+	lastWords    = time.Second           // for what an ended process has printed to be in the log
 )
 
 var errNotReady = errors.New("the function's process has ended")
@@ -68,15 +69,37 @@ func (c *child) start(ended chan<- int) error {
 	gone := c.ended
 	c.mutex.Unlock()
 	c.running.Store(true)
-	go c.logger.copyLines("stdout", stdout, c.config.logBufferSize, c.config.prefixLogs)
-	go c.logger.copyLines("stderr", stderr, c.config.logBufferSize, c.config.prefixLogs)
+	said := c.copyOutput(stdout, stderr)
 	go c.watchPort(gone)
-	go c.watchEnd(started, input, gone, ended)
+	go c.watchEnd(started, input, said, gone, ended)
 	return nil
 }
 
-func (c *child) watchEnd(started *process, input *os.File, gone chan struct{}, ended chan<- int) {
+// copyOutput writes what the process prints to the log; the channel is closed when all of it is there.
+func (c *child) copyOutput(stdout, stderr *os.File) <-chan struct{} {
+	var copies sync.WaitGroup
+	for name, output := range map[string]*os.File{"stdout": stdout, "stderr": stderr} {
+		copies.Add(1)
+		go func() {
+			defer copies.Done()
+			c.logger.copyLines(name, output, c.config.logBufferSize, c.config.prefixLogs)
+		}()
+	}
+	said := make(chan struct{})
+	go func() {
+		copies.Wait()
+		close(said)
+	}()
+	return said
+}
+
+func (c *child) watchEnd(started *process, input *os.File, said <-chan struct{}, gone chan struct{}, ended chan<- int) {
 	err := started.wait()
+	// Its last words say why it ended; a descendant that keeps its output open must not hold us up.
+	select {
+	case <-said:
+	case <-time.After(lastWords):
+	}
 	input.Close()
 	c.running.Store(false)
 	c.up.Store(false)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -135,7 +136,7 @@ func (e *exchange) send(deadline time.Time) (*http.Response, error) {
 	if e.stream {
 		e.startSending()
 	}
-	response, err := e.readHead()
+	response, err := e.readHead(false)
 	if err != nil && e.sent != nil {
 		return nil, e.blame(err)
 	}
@@ -172,29 +173,30 @@ func (e *exchange) awaitContinue(deadline time.Time) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := http.ReadResponse(e.conn.reader, e.request)
-	if err == nil && response.StatusCode == http.StatusContinue {
-		return nil, nil
-	}
-	return response, err
+	return e.readHead(true)
 }
 
-// readHead reads the header of the answer, and passes on those that come before the real one.
-func (e *exchange) readHead() (*http.Response, error) {
+// readHead reads the header of the answer, and passes on those that come before the real one. With untilContinue
+// it returns nil when the process asks for the body.
+func (e *exchange) readHead(untilContinue bool) (*http.Response, error) {
 	for {
 		response, err := http.ReadResponse(e.conn.reader, e.request)
 		if err != nil {
 			return nil, err
 		}
 		status := response.StatusCode
-		if status >= 200 || status == http.StatusSwitchingProtocols {
+		switch {
+		case response.ProtoMajor != 1 || status < 100:
+			return nil, fmt.Errorf("the function's answer is not HTTP/1: %s %s", response.Proto, response.Status)
+		case status >= 200 || status == http.StatusSwitchingProtocols:
 			e.conn.limit.N = 1<<63 - 1
 			return response, nil
-		}
-		if status != http.StatusContinue {
+		case status != http.StatusContinue:
 			copyHeader(e.writer.Header(), response.Header)
 			e.writer.WriteHeader(status)
 			clear(e.writer.Header())
+		case untilContinue:
+			return nil, nil
 		}
 	}
 }

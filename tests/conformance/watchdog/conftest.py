@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from watchdog_driver import Watchdog
-
-SOURCE = Path(__file__).resolve().parents[3] / "runtime" / "watchdog"
-FUNCTION = Path(__file__).parent / "upstream_function.py"
+from watchdog_driver import SOURCE, Watchdog
 
 Start = Callable[..., Watchdog]
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+SOURCE = Path(__file__).resolve().parents[3] / "runtime" / "watchdog"
 DEADLINE = 15.0  # seconds after which anything a test waits for counts as missing
 
 
