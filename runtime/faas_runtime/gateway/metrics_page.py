@@ -1,6 +1,8 @@
-"""The metrics port: counters of calls and of this process, as Prometheus reads them."""
+"""The metrics port: calls, the queue, the background loops and this process, as Prometheus reads them."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from prometheus_client import REGISTRY, generate_latest
 from starlette.applications import Starlette
@@ -9,17 +11,49 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.queue.model import State
 from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.providers.base import FunctionKey
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
+Counts = Mapping[FunctionKey, Mapping[State, int]]
 
-def create_metrics_app(metrics: InvocationMetrics, routes: RoutingTable) -> Starlette:
-    """An application that answers `/metrics`."""
+
+def create_metrics_app(
+    metrics: InvocationMetrics,
+    routes: RoutingTable,
+    states: Callable[[], Mapping[str, str]],
+    queued: Callable[[], Awaitable[Counts]],
+) -> Starlette:
+    """An application that answers `/metrics`; `states` tells what is wrong with each loop, `queued` counts calls."""
 
     async def page(_: Request) -> Response:
         replicas = [(route.key, route.replicas) for route in routes.all()]
-        text = metrics.render(replicas).encode() + generate_latest(REGISTRY)
-        return Response(text, headers={"Content-Type": _TEXT})
+        ours = [*_loops(states()), *_replicas(routes), *_queue(await queued())]
+        text = metrics.render(replicas) + "\n".join(ours) + "\n"
+        return Response(text.encode() + generate_latest(REGISTRY), headers={"Content-Type": _TEXT})
 
     return Starlette(routes=[Route("/metrics", page)])
+
+
+def _loops(states: Mapping[str, str]) -> Iterator[str]:
+    yield "# HELP faas_loop_up Whether a background loop of the gateway is well"
+    yield "# TYPE faas_loop_up gauge"
+    for name, problem in sorted(states.items()):
+        yield f'faas_loop_up{{loop="{name}"}} {0 if problem else 1}'
+
+
+def _replicas(routes: RoutingTable) -> Iterator[str]:
+    yield "# HELP faas_function_replicas_ready Replicas that take calls"
+    yield "# TYPE faas_function_replicas_ready gauge"
+    for route in sorted(routes.all(), key=lambda route: route.key):
+        yield f'faas_function_replicas_ready{{function_name="{route.key}"}} {len(route.endpoints)}'
+
+
+def _queue(counts: Counts) -> Iterator[str]:
+    yield "# HELP faas_queue_calls Asynchronous calls by their state"
+    yield "# TYPE faas_queue_calls gauge"
+    for key, found in sorted(counts.items()):
+        for state, count in sorted(found.items()):
+            yield f'faas_queue_calls{{function_name="{key}",state="{state}"}} {count}'

@@ -16,8 +16,10 @@ from faas_runtime.gateway.asgi import AsgiServer
 from faas_runtime.gateway.catalogue import Catalogue
 from faas_runtime.gateway.control import ControlRoom, create_app
 from faas_runtime.gateway.control.auth import Account
+from faas_runtime.gateway.cron.runner import CronRunner
 from faas_runtime.gateway.door import DoorSettings, FrontDoor
 from faas_runtime.gateway.listeners import PrivateSocket, listen
+from faas_runtime.gateway.loops import Loops
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.metrics_page import create_metrics_app
 from faas_runtime.gateway.queue.service import QueueService, QueueSettings
@@ -43,7 +45,7 @@ class Gateway:
         self._metrics = InvocationMetrics()
         self._catalogue = Catalogue(provider, self._routes)
         self._queue = QueueService(QueueSettings(path=settings.state_dir / "queue" / "calls.db"), self._catalogue.get)
-        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._loops = Loops()
         self._servers: dict[str, AsgiServer] = {}
         self._closing = contextlib.AsyncExitStack()
 
@@ -60,27 +62,36 @@ class Gateway:
         # The addresses come first: a port in use must not cost the start of every function.
         front = self._listen(settings.host, settings.port, "--port")
         metrics = self._listen("127.0.0.1", settings.metrics_port, "--metrics-port") if settings.metrics_port else None
-        control, inside = self._private("control.sock"), self._private("gateway.sock")
+        await self._start_provider()
+        await self._start_loops()
+        await self._start_servers(front, metrics)
 
+    async def _start_provider(self) -> None:
         self._closing.push_async_callback(self._provider.close)
         await self._provider.start()
-        self._closing.push_async_callback(self._stop_loops)
-        self._loops["routing"] = asyncio.create_task(self._follow_routes())
+        self._closing.push_async_callback(self._loops.stop)
+        self._loops.start("routing", self._follow_routes)
         await self._catalogue.refresh()
         await self._catalogue.until_routed()
-        self._loops["catalogue"] = asyncio.create_task(self._catalogue.run())
-        scaler = Scaler(self._provider, self._catalogue, self._routes, self._metrics)
-        self._loops["scaler"] = asyncio.create_task(scaler.run())
+
+    async def _start_loops(self) -> None:
         await self._queue.open()
         self._closing.push_async_callback(self._queue.close)
+        self._loops.start("catalogue", self._catalogue.run)
+        self._loops.start("scaler", Scaler(self._provider, self._catalogue, self._routes, self._metrics).run)
+        self._loops.start("cron", CronRunner(self._catalogue, self._queue.accept).run)
 
+    async def _start_servers(self, front: socket.socket, metrics: socket.socket | None) -> None:
+        settings = self._settings
+        control, inside = self._private("control.sock"), self._private("gateway.sock")
         accounts = [Account(USER, self._state.password())] if settings.auth else []
         room = ControlRoom(
             self._provider, self._routes, self._metrics, self._problems, self._queue, self._catalogue.update
         )
         await self._serve("control", create_app(room, accounts), control.socket)
         if metrics is not None:
-            await self._serve("metrics", create_metrics_app(self._metrics, self._routes), metrics)
+            page = create_metrics_app(self._metrics, self._routes, self._states, self._queue.calls.counts)
+            await self._serve("metrics", page, metrics)
         door = self._front_door(Endpoint("control", unix=str(control.path)))
         self._closing.push_async_callback(door.stop, settings.stop_grace)
         await door.start([front, inside.socket])
@@ -118,19 +129,12 @@ class Gateway:
         async for change in self._provider.watch():
             self._routes.apply(change)
 
-    async def _stop_loops(self) -> None:
-        for task in self._loops.values():
-            task.cancel()
-        await asyncio.gather(*self._loops.values(), return_exceptions=True)
+    def _states(self) -> dict[str, str]:
+        servers = {name: server.problem() for name, server in self._servers.items()}
+        return {**self._loops.states(), **servers, "queue": self._queue.problem()}
 
     def _problems(self) -> dict[str, str]:
-        found = {name: server.problem() for name, server in self._servers.items()}
-        found["queue"] = self._queue.problem()
-        for name, task in self._loops.items():
-            if task.done():
-                error = None if task.cancelled() else task.exception()
-                found[name] = f"stopped: {error}" if error else "stopped"
-        return {name: problem for name, problem in found.items() if problem}
+        return {name: problem for name, problem in self._states().items() if problem}
 
     def _announce(self, url: str, metrics: socket.socket | None) -> None:
         metrics_url = f"http://127.0.0.1:{metrics.getsockname()[1]}/metrics" if metrics is not None else ""

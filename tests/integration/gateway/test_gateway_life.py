@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 
@@ -145,3 +146,35 @@ def test_health_and_calls_need_no_password(gateway):
 
     assert gateway.ask("GET", "/healthz").status == 200
     assert gateway.call("echo", b"x").status == 200
+
+
+def test_metrics_show_calls_replicas_queue_and_loops(gateway, wait_for):
+    gateway.stop()
+    gateway.options[gateway.options.index("--metrics-port") + 1] = str(free_port())
+    gateway.start()
+    gateway.deploy("echo")
+    gateway.call("echo")
+    gateway.ask("POST", "/async-function/echo")
+
+    def page():
+        port = gateway.options[gateway.options.index("--metrics-port") + 1]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return answer.read().decode().splitlines()
+
+    name = 'function_name="echo.openfaas-fn"'
+    wait_for(lambda: f'faas_queue_calls{{{name},state="done"}} 1' in page())
+    lines = page()
+    for line in (
+        f'gateway_function_invocation_total{{code="200",{name}}} 2',
+        f"gateway_function_invocation_started{{{name}}} 2",
+        f"gateway_service_count{{{name}}} 1",
+        f"faas_function_replicas_ready{{{name}}} 1",
+        *(f'faas_loop_up{{loop="{loop}"}} 1' for loop in ("routing", "catalogue", "scaler", "cron", "queue")),
+    ):
+        assert line in lines
+    assert any(line.startswith("process_resident_memory_bytes") for line in lines)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]

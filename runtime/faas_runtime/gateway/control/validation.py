@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from faas_runtime.api import FunctionDeployment
 from faas_runtime.errors import Invalid
+from faas_runtime.gateway.cron.runner import schedule_text
+from faas_runtime.gateway.cron.schedule import Schedule
 from faas_runtime.gateway.queue.policy import RetryPolicy
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -48,6 +50,7 @@ def check_deployment(deployment: FunctionDeployment) -> None:
     _check_keys(deployment.annotations or {}, "annotations")
     _check_text(deployment.env_process, "envProcess")
     _check_retries(deployment)
+    _check_schedule(deployment)
     for name in deployment.secrets:
         if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
             raise Invalid(f"field `secrets`: `{name[:80]}` is not a secret's name")
@@ -58,6 +61,15 @@ def _check_retries(deployment: FunctionDeployment) -> None:
         RetryPolicy.of(deployment.annotations)
     except ValueError as error:
         raise Invalid(str(error)) from None
+
+
+def _check_schedule(deployment: FunctionDeployment) -> None:
+    text = schedule_text(deployment.annotations)
+    try:
+        if text:
+            Schedule.parse(text)
+    except ValueError as error:
+        raise Invalid(f"annotation `schedule`: {error}") from None
 
 
 def check_replicas(replicas: int) -> None:
