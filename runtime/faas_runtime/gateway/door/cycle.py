@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from faas_runtime.gateway.door.request_head import RequestHead
     from faas_runtime.gateway.door.response_head import ResponseHead
 
+_USUALLY_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 
 
@@ -230,6 +231,8 @@ class RequestCycle:
             parts.append(b"Content-Length: %d" % head.length)
         elif head.chunked:
             parts.append(b"Transfer-Encoding: chunked")
+        elif head.method in _USUALLY_WITH_BODY:
+            parts.append(b"Content-Length: 0")
         if head.expects_continue and not self.request_complete:
             parts.append(b"Expect: 100-continue")
         if head.upgrade:
@@ -277,6 +280,8 @@ class RequestCycle:
 
     def informational(self, head: ResponseHead) -> None:
         """Pass on an interim response to a client that can understand one."""
+        if head.status == 100 and not self.head.expects_continue:
+            return
         if self.head.http11 and self.stage is Stage.SENT:
             parts = [head.status_line, *head.lines, b"\r\n"]
             self.connection.write(b"\r\n".join(parts))
@@ -296,7 +301,8 @@ class RequestCycle:
             if not head.start_time:
                 parts.append(self._start_line)
             parts.append(self.context.served_by)
-        if self.context.draining:
+        if self.context.draining or (head.status >= 400 and not self.request_complete):
+            # An upload that is turned down is not read to its end.
             self.keep = False
         if kind is not BodyKind.TUNNEL:
             if not self.keep:

@@ -120,7 +120,7 @@ def find_head_end(buffer: bytes | bytearray, searched: int, limit: int) -> int:
     if end > limit or (end < 0 and len(buffer) > limit):
         raise Malformed("the request's head is too large", 431)
     if end < 0:
-        check_no_bare_line_end(buffer[searched:])
+        check_no_bare_line_end(buffer, searched)
         return -1
     return end + 2
 
