@@ -25,18 +25,14 @@ def test_a_call_and_its_answer(door, upstream):
         ("/function/fn?a=b", "/?a=b"),
         ("/function/fn.openfaas-fn/x", "/x"),
         ("/function/fn/a%2Fb%25c", "/a%2Fb%25c"),
-        ("/function/fn/ä".encode().decode("latin-1"), None),
         ("http://example.com/function/fn/x", "/x"),
     ],
 )
 def test_the_path_a_function_sees(door, upstream, target, seen):
     """Without the prefix, and with its percent-encoding as it was sent."""
     head, _ = door.exchange(request(target=target))
-    if seen is None:
-        assert head.status == 400
-    else:
-        assert head.status == 200
-        assert upstream.heads[0].line.split()[1] == seen
+    assert head.status == 200
+    assert upstream.heads[0].line.split()[1] == seen
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "PURGE"])
@@ -200,7 +196,16 @@ def test_pipelined_calls_are_answered_in_order(door, upstream):
 
 
 def test_expect_continue(door, upstream):
-    """The caller is told to go on, and the function gets the body."""
+    """The caller is told to go on by the function itself, which then gets the body."""
+
+    def serve(peer):
+        head = peer.head()
+        assert head.get("expect") == "100-continue"
+        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        upstream.bodies.append(peer.body(head))
+        peer.send(OK)
+
+    upstream.serve = serve
     peer = door.connect()
     call = request("POST", body=b"hello", fields=["Expect: 100-continue"])
     peer.send(call[:-5])
@@ -261,9 +266,8 @@ def test_events_come_at_once(door, upstream):
 
     def serve(peer):
         upstream.read(peer)
-        peer.send(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n"
-        )
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        peer.send(b"9\r\ndata: 1\n\n\r\n")
         assert go_on.wait(5)
         peer.send(b"9\r\ndata: 2\n\n\r\n0\r\n\r\n")
 
