@@ -71,6 +71,12 @@ def commands(tmp_path_factory):
     return install(tmp_path_factory.mktemp("venv"))
 
 
+@pytest.fixture(scope="session")
+def equipped_commands(tmp_path_factory):
+    """The command with its own Go and Node, as `pip install faas-cli[go,node]` gives them."""
+    return install(tmp_path_factory.mktemp("equipped-venv"), "go", "node")
+
+
 def environment(commands: Path, home: Path, path: str) -> dict[str, str]:
     """A person's environment, with nothing in it that would lead out of `home`."""
     kept = {
@@ -101,8 +107,10 @@ def environment(commands: Path, home: Path, path: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def shell(commands, tmp_path):
-    """An empty folder to type commands in; no gateway runs."""
+def shell(request, tmp_path):
+    """An empty folder to type commands in; no gateway runs. Go and Node are there, from this machine or from PyPI."""
+    complete = shutil.which("go") and shutil.which("node")
+    commands = request.getfixturevalue("commands" if complete else "equipped_commands")
     return make_shell(commands, tmp_path, os.environ["PATH"])
 
 

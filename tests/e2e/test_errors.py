@@ -50,9 +50,8 @@ def test_folder_that_is_there(shell):
     assert names(shell) == ["fn"]
 
 
-def test_handler_that_does_not_compile(shell, tool):
+def test_handler_that_does_not_compile(shell):
     """The compiler's own message, the function's name; the others are built, with a summary at the end."""
-    tool("go")
     shell.faas("new", "--lang", "go", "broken")
     shell.faas("new", "--lang", "go", "fine", "--append", "broken.yml")
     (shell.folder / "broken" / "handler.go").write_text(

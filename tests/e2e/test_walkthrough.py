@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import alive, install, kill, make_shell, start_gateway
+from .conftest import alive, kill, make_shell, start_gateway
 
 pytestmark = pytest.mark.e2e
 
@@ -40,22 +40,15 @@ def walk(shell, lang):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_walkthrough(gateway, tool, lang):
+def test_walkthrough(gateway, lang):
     """As the 2018 article has it, in six languages."""
-    tool({"go": "go", "python": "python3", "node": "node"}[lang.removesuffix("-http")])
     walk(gateway, lang)
 
 
-@pytest.fixture(scope="module")
-def bare_commands(tmp_path_factory):
-    """The command with its own Go and Node, as `pip install faas-cli[go,node]` gives them."""
-    return install(tmp_path_factory.mktemp("bare-venv"), "go", "node")
-
-
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_walkthrough_on_a_bare_path(bare_commands, bare_path, tmp_path, lang):
+def test_walkthrough_on_a_bare_path(equipped_commands, bare_path, tmp_path, lang):
     """Survey row 41: no Go, no Node, no Docker on PATH; the toolchains come from PyPI."""
-    shell = make_shell(bare_commands, tmp_path, bare_path)
+    shell = make_shell(equipped_commands, tmp_path, bare_path)
     start_gateway(shell)
     try:
         walk(shell, lang)
