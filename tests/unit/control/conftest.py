@@ -108,12 +108,13 @@ class Client:
         self.provider = provider
         self.metrics = InvocationMetrics()
         self.problems = {}
-        room = ControlRoom(provider, RoutingTable(), self.metrics, lambda: self.problems)
+        self.routes = RoutingTable()
+        room = ControlRoom(provider, self.routes, self.metrics, lambda: self.problems)
         self.app = create_app(room, accounts)
 
-    def ask(self, method, target, body=b"", user=None):
+    def ask(self, method, target, body=b"", user=None, headers=()):
         path, _, query = target.partition("?")
-        headers = [(b"host", b"gateway")]
+        headers = [(b"host", b"gateway"), *((name.encode(), value.encode()) for name, value in headers)]
         if user:
             headers.append((b"authorization", b"Basic " + base64.b64encode(user.encode())))
         if isinstance(body, (dict, list)):

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from faas_runtime.errors import Unavailable
+from faas_runtime.gateway.control.auth import FailureCounter
+from faas_runtime.providers.base import FunctionKey, RouteUpdate
 
 
 def test_info_is_complete_even_without_a_provider(client, provider):
@@ -83,3 +85,75 @@ def test_namespaces_take_their_name_from_path_or_body(client, provider):
     assert provider.namespace.name == "dev"
     assert client.ask("POST", "/system/namespace/dev", {"name": "other"}).status == 400
     assert client.ask("POST", "/system/namespace/", {}).status == 400
+
+
+def test_whoever_guesses_passwords_has_to_wait(guarded):
+    there = [("x-forwarded-for", "10.0.0.1, 10.0.0.9")]
+    for _ in range(20):
+        assert guarded.ask("GET", "/system/info", user="admin:guess", headers=there).status == 401
+
+    waiting = guarded.ask("GET", "/system/info", user="admin:pa:ss", headers=there)
+    assert (waiting.status, waiting.headers["retry-after"]) == (429, "60")
+    assert guarded.ask("GET", "/system/info", headers=there).status == 401
+    assert (
+        guarded.ask("GET", "/system/info", user="admin:pa:ss", headers=[("x-forwarded-for", "10.0.0.2")]).status == 200
+    )
+
+
+def test_waiting_ends():
+    now = 100.0
+    counter = FailureCounter(lambda: now)
+    for _ in range(20):
+        counter.count("a")
+    assert counter.too_many("a")
+    now = 161.0
+    assert not counter.too_many("a")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("sec-fetch-site", "cross-site")], 403),
+        ([("sec-fetch-site", "same-site")], 403),
+        ([("origin", "https://evil.example")], 403),
+        ([("origin", "null")], 403),
+        ([("sec-fetch-site", "same-origin"), ("origin", "http://gateway")], 400),
+        ([("origin", "http://gateway")], 400),
+        ([], 400),
+    ],
+)
+def test_pages_of_other_sites_change_nothing(client, headers, status):
+    assert client.ask("POST", "/system/functions", b"{", headers=headers).status == status
+
+
+def test_the_dashboard_is_served_with_a_strict_policy(client):
+    page = client.ask("GET", "/ui/")
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+    assert client.ask("GET", "/ui/app.js").headers["content-type"] == "text/javascript; charset=utf-8"
+    assert client.ask("GET", "/ui/../app.py").status == 404
+    assert client.ask("GET", "/ui").status == 404
+    home = client.ask("GET", "/")
+    assert (home.status, home.headers["location"]) == (307, "/ui/")
+
+
+def test_counters_are_shown_for_every_routed_function(client):
+    key = FunctionKey("echo", "openfaas-fn")
+    client.routes.apply(RouteUpdate(key=key, endpoints=(), replicas=2))
+    meter = client.metrics.meter(key)
+    meter.begin()
+    meter.begin()
+    meter.end(502, 0.5)
+
+    assert client.ask("GET", "/system/stats").json() == [
+        {
+            "name": "echo",
+            "namespace": "openfaas-fn",
+            "replicas": 2,
+            "availableReplicas": 0,
+            "started": 2,
+            "inFlight": 1,
+            "codes": {"502": 1},
+            "seconds": 0.5,
+        }
+    ]

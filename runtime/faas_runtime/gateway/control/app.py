@@ -10,8 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from faas_runtime.gateway.control import alert, async_calls, functions, info, logs, namespaces, queue, secrets
-from faas_runtime.gateway.control.auth import Account, BasicAuth
+from faas_runtime.gateway.control import (
+    alert,
+    async_calls,
+    functions,
+    info,
+    logs,
+    namespaces,
+    pages,
+    queue,
+    secrets,
+    stats,
+)
+from faas_runtime.gateway.control.auth import Account, BasicAuth, SameSiteOnly
 from faas_runtime.gateway.control.faults import EXCEPTION_HANDLERS
 from faas_runtime.gateway.control.room import ControlRoom
 
@@ -23,6 +34,9 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
     "/async-function/{name}/{rest:path}": {"POST": async_calls.accept},
     "/system/async/{call_id}": {"GET": async_calls.state},
     "/system/async/{call_id}/result": {"GET": async_calls.result},
+    "/": {"GET": pages.home},
+    "/ui/{path:path}": {"GET": pages.page},
+    "/system/stats": {"GET": stats.stats},
     "/system/alert": {"POST": alert.alert},
     "/system/queue": {"GET": queue.list_calls, "DELETE": queue.purge},
     "/system/queue/replay": {"POST": queue.replay},
@@ -55,7 +69,9 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
 
 def create_app(room: ControlRoom, accounts: Sequence[Account] = ()) -> Starlette:
     """The control room as an ASGI application. Without accounts everybody may do everything."""
-    middleware = [Middleware(BasicAuth, accounts=tuple(accounts))] if accounts else []
+    middleware = [Middleware(SameSiteOnly)]
+    if accounts:
+        middleware.append(Middleware(BasicAuth, accounts=tuple(accounts)))
     app = Starlette(routes=_routes(ROUTES), middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False
     app.state.room = room

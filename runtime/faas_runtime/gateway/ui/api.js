@@ -1,0 +1,54 @@
+// The gateway's REST API.
+
+export let namespace = "openfaas-fn";
+export function setNamespace(name) { namespace = name; }
+
+async function ask(method, path, body) {
+  const answer = await fetch(path, {
+    method,
+    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error((await answer.text()) || `the gateway answered ${answer.status}`);
+  return answer.headers.get("Content-Type")?.startsWith("application/json") ? answer.json() : null;
+}
+
+const inNamespace = (path) => `${path}${path.includes("?") ? "&" : "?"}namespace=${encodeURIComponent(namespace)}`;
+const part = encodeURIComponent;
+
+export const info = () => ask("GET", "/system/info");
+export const namespaces = () => ask("GET", "/system/namespaces");
+export const stats = () => ask("GET", "/system/stats");
+export const functions = () => ask("GET", inNamespace("/system/functions"));
+export const describe = (name) => ask("GET", inNamespace(`/system/function/${part(name)}?usage=1`));
+export const deploy = (spec) => ask("POST", "/system/functions", { ...spec, namespace });
+export const update = (spec) => ask("PUT", "/system/functions", { ...spec, namespace });
+export const remove = (functionName) => ask("DELETE", "/system/functions", { functionName, namespace });
+export const scale = (name, replicas) => ask("POST", `/system/scale-function/${part(name)}`, { serviceName: name, replicas, namespace });
+export const secrets = () => ask("GET", inNamespace("/system/secrets"));
+export const createSecret = (name, value) => ask("POST", "/system/secrets", { name, value, namespace });
+export const updateSecret = (name, value) => ask("PUT", "/system/secrets", { name, value, namespace });
+export const removeSecret = (name) => ask("DELETE", "/system/secrets", { name, namespace });
+export const queue = (state) => ask("GET", `/system/queue?limit=200${state ? `&state=${part(state)}` : ""}`);
+export const replay = (callIds) => ask("POST", "/system/queue/replay", { callIds });
+export const purge = (state) => ask("DELETE", `/system/queue?state=${part(state)}`);
+
+export function call(name, { method, path, headers, body, signal }) {
+  const clean = path.replace(/^\/+/, "");
+  return fetch(`/function/${part(name)}.${part(namespace)}/${clean}`, { method, headers, body, signal });
+}
+
+// Log lines as they come, until the signal is aborted.
+export async function* logs(name, signal) {
+  const answer = await fetch(inNamespace(`/system/logs?name=${part(name)}&follow=1&tail=200`), { signal });
+  if (!answer.ok) throw new Error(await answer.text());
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop();
+    for (const line of parts) if (line) yield JSON.parse(line);
+  }
+}

@@ -1,0 +1,97 @@
+"""The dashboard in a real browser."""
+
+import os
+import shutil
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("chromium") is None, reason="no browser: `apt-get install chromium && pip install playwright` gets one"
+)
+
+
+@pytest.fixture
+def page(gateway):
+    """A browser's page that knows the password; any error of a script fails the test."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="`pip install playwright` drives the browser")
+    password = (gateway.state / "basic-auth-password").read_text().strip()
+    errors = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        context = browser.new_context(http_credentials={"username": "admin", "password": password})
+        found = context.new_page()
+        found.on("pageerror", lambda error: errors.append(str(error)))
+        found.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
+        found.goto(f"{gateway.url}/")
+        yield found
+        browser.close()
+    assert errors == []
+
+
+def picture(page, name):
+    """Keep a picture for the documentation when a folder for it is named."""
+    folder = os.environ.get("FAAS_PICTURES")
+    if folder:
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+def test_a_function_is_deployed_called_and_deleted_in_the_browser(gateway, page):
+    page.get_by_role("link", name="Deploy", exact=True).click()
+    page.get_by_label("Name", exact=True).fill("hello")
+    page.get_by_label("Image").fill("server")
+    page.get_by_label("Environment").fill("GREETING=hi")
+    page.get_by_role("button", name="Deploy").click()
+
+    page.get_by_label("Body").fill("<b>you</b>")
+    page.get_by_role("button", name="Call", exact=True).click()
+    page.get_by_text("200 OK in").wait_for()
+    assert page.get_by_label("Answer").inner_text().startswith("hi <b>you</b>")
+    page.get_by_label("Log").get_by_text("served /").first.wait_for()
+    picture(page, "dashboard-function")
+
+    page.get_by_label("Environment").fill("GREETING=hello again")
+    page.get_by_role("button", name="Update").click()
+    page.get_by_text("Updated.").wait_for()
+    assert gateway.call("hello").text.startswith("hello again")
+
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete the function").click()
+    page.get_by_text("Nothing is deployed").wait_for()
+    assert gateway.ask("GET", "/system/functions").json() == []
+
+
+def test_the_list_shows_rates_at_phone_width(gateway, page):
+    gateway.deploy("echo")
+    gateway.deploy("server", "server")
+    page.set_viewport_size({"width": 375, "height": 700})
+    page.emulate_media(color_scheme="dark")
+    page.get_by_role("link", name="echo").wait_for()
+    gateway.call("echo")
+
+    page.get_by_label("Calls per second: now").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    picture(page, "dashboard-phone")
+
+
+def test_dead_calls_are_replayed_from_the_queue(gateway, page, wait_for):
+    gateway.deploy("echo", envProcess="false", annotations={"com.openfaas.retry.attempts": "1"})
+    gateway.ask("POST", "/async-function/echo", b"x")
+    wait_for(lambda: gateway.ask("GET", "/system/queue?state=dead").json()["calls"])
+    gateway.update("echo")
+
+    page.get_by_role("link", name="Queue").click()
+    page.get_by_role("cell", name="dead", exact=True).wait_for()
+    page.get_by_role("button", name="Replay the dead").click()
+    page.get_by_text("1 calls are queued again.").wait_for()
+    wait_for(lambda: gateway.ask("GET", "/system/queue?state=done").json()["calls"])
+
+
+def test_secrets_are_saved_and_never_shown(gateway, page):
+    page.get_by_role("link", name="Secrets").click()
+    page.get_by_label("Name", exact=True).fill("key")
+    page.get_by_label("Value").fill("hush")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("cell", name="key", exact=True).wait_for()
+
+    assert "hush" not in page.content()
+    assert (gateway.state / "secrets/openfaas-fn/key").read_text() == "hush"
