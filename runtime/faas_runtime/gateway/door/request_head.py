@@ -17,7 +17,7 @@ from faas_runtime.gateway.door.fields import (
 )
 
 _REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])")
-_OTHER_VERSION = re.compile(TOKEN + rb" [^ ]+ HTTP/[0-9]+(?:\.[0-9]+)?")
+_OTHER_VERSION = re.compile(TOKEN + rb" [\x21-\x7e]+ HTTP/[0-9]+(?:\.[0-9]+)?")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~\-%!$&'()*+,;=]*)(?::[0-9]{0,5})?")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -221,8 +221,9 @@ def _rarer_field(head: RequestHead, field: Field, line: bytes, value: bytes) -> 
         if not head.http11:
             raise Malformed("Transfer-Encoding in an HTTP/1.0 request")
         if value.lower() != b"chunked":
-            unknown = b"chunked" not in value.lower() or tokens(value)[-1:] == [b"chunked"]
-            raise Malformed("unknown Transfer-Encoding", 501 if unknown else 400)
+            # Only a body that ends with its last chunk has an end at all.
+            ends = tokens(value)[-1:] == [b"chunked"]
+            raise Malformed("unknown Transfer-Encoding", 501 if ends else 400)
         head.chunked = True
     elif field is Field.EXPECT:
         if value.lower() != b"100-continue":
