@@ -34,6 +34,7 @@ COMMANDS = {
     "remove": "Remove functions from a gateway",
     "scale": "Set the number of replicas of a function",
     "secret": "Manage the secrets of a gateway",
+    "template": "Fetch templates from repositories and the store",
     "up": "Build and deploy in one step",
     "validate": "Check a stack file",
     "version": "Show the versions of this tool and the gateway",

@@ -14,8 +14,10 @@ from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildReporter,
 from faas_cli.build.tags import image_reference
 from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.stack.model import Function, Stack
-from faas_cli.templates.find import find_template
+from faas_cli.templates.obtain import obtain_template
 from faas_cli.templates.model import Template
+
+_FETCHING = threading.Lock()
 
 DOCKERFILE = "dockerfile"
 """The language whose handler folder is a build context of its own."""
@@ -85,7 +87,7 @@ def _build_one(
 
 def prepare(stack: Stack, function: Function, options: BuildOptions, project: Path) -> BuildJob:
     """Find the function's template, name its image and assemble its context. Raises FaasError."""
-    template = template_of(function, project)
+    template = template_of(function, project, stack)
     image = image_reference(function, options.tag, project)
     arguments = build_arguments(function, template, options)
     extra = [*stack.configuration.copy, *options.copy_extra]
@@ -95,8 +97,8 @@ def prepare(stack: Stack, function: Function, options: BuildOptions, project: Pa
     )
 
 
-def template_of(function: Function, project: Path) -> Template | None:
-    """The template a function is built from; None for `lang: dockerfile`. Raises FaasError."""
+def template_of(function: Function, project: Path, stack: Stack) -> Template | None:
+    """The template a function is built from, fetched if need be; None for `lang: dockerfile`. Raises FaasError."""
     if not function.lang:
         raise BuildError(
             f"`{function.name}` has no `lang` in the stack file",
@@ -104,7 +106,13 @@ def template_of(function: Function, project: Path) -> Template | None:
         )
     if function.lang.lower() == DOCKERFILE:
         return None
-    return find_template(function.lang, project)
+    # Two functions of one missing template: the second finds what the first has fetched.
+    with _FETCHING:
+        return obtain_template(function.lang, project, stack.configuration.templates, tell=_quietly)
+
+
+def _quietly(text: str) -> None:
+    """A build's report begins with the build; that a template was fetched can be seen in the project."""
 
 
 def build_arguments(function: Function, template: Template | None, options: BuildOptions) -> dict[str, str]:

@@ -14,7 +14,8 @@ from faas_cli.flags import FaasCommand, switch
 from faas_cli.scaffold import Scaffold, check_name, create
 from faas_cli.stack.edit import append_function, new_stack_text
 from faas_cli.stack.model import Function, Resources
-from faas_cli.templates.find import available, find_template
+from faas_cli.templates.find import available
+from faas_cli.templates.obtain import obtain_template
 
 
 @click.command(cls=FaasCommand)
@@ -63,7 +64,7 @@ def command(
     if not name:
         raise UsageError("the function's name is missing", hint=f"faas new --lang {lang} NAME")
     check_name(name)
-    template = find_template("dockerfile" if lang == "Dockerfile" else lang)
+    template = obtain_template("dockerfile" if lang == "Dockerfile" else lang, tell=console.info)
     folder = Path(handler or name)
     prefix = (prefix if prefix is not None else os.environ.get("OPENFAAS_PREFIX", "")).strip().rstrip("/")
     function = Function(

@@ -103,6 +103,8 @@ def environment(commands: Path, home: Path, path: str) -> dict[str, str]:
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "FAAS_STATE_DIR": str(home / "state"),
+        # Nothing is looked up outside this machine.
+        "OPENFAAS_TEMPLATE_STORE_URL": str(home / "no-store.json"),
     }
 
 

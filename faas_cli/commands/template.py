@@ -1,0 +1,161 @@
+"""`faas template`: fetch templates from repositories and the store."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+from pathlib import Path
+
+import click
+
+from faas_cli.console import Console
+from faas_cli.errors import FaasError, UsageError
+from faas_cli.flags import FaasGroup, switch
+from faas_cli.stack.select import open_stack
+from faas_cli.templates.pull import DEFAULT_REPOSITORY, Pulled, Source, locked_source, parse_source, pull
+from faas_cli.templates.store import StoreTemplate, find_in_store, read_store, store_address
+
+
+@click.group(cls=FaasGroup)
+def command() -> None:
+    """Fetch templates from repositories and the store."""
+
+
+@command.command(name="pull")
+@click.argument("source", required=False, default="")
+@click.option("-f", "--yaml", "stack_file", default="", help="Stack file, for `pull stack`.")
+@switch("--overwrite", default=True, help="Replace templates that are here.")
+@switch("--locked", help="Take exactly the commits that template.lock names.")
+@switch("--debug", help="Accepted for compatibility.")
+def pull_command(source: str, stack_file: str, overwrite: bool, locked: bool, debug: bool) -> None:
+    """Fetch the templates of a repository, `URL[#branch, #tag or #sha-COMMIT]`, or of a stack file, `stack`."""
+    console = Console()
+    if source == "stack":
+        _pull_stack(stack_file, console, overwrite=overwrite, locked=locked)
+        return
+    wanted = parse_source(source or os.environ.get("OPENFAAS_TEMPLATE_URL") or DEFAULT_REPOSITORY)
+    console.info(f"Fetching templates from {wanted.repository}{f' [{wanted.ref}]' if wanted.ref else ''}")
+    _tell(pull(wanted, overwrite=overwrite), console)
+
+
+def _pull_stack(stack_file: str, console: Console, *, overwrite: bool, locked: bool) -> None:
+    stack = open_stack(stack_file, envsubst=False)
+    if not stack.configuration.templates:
+        raise FaasError("the stack file names no templates", hint="list them under `configuration.templates`")
+    for entry in stack.configuration.templates:
+        source = locked_source(entry.name) if locked else None
+        if locked and source is None:
+            raise FaasError(f"template.lock says nothing about `{entry.name}`", hint="pull once without `--locked`")
+        source = source or _source_of(entry.name, entry.source)
+        console.info(f"Pulling template: {entry.name} from {source.repository}")
+        _tell(pull(source, only=entry.name.partition("@")[0], overwrite=overwrite, named=entry.name), console)
+
+
+def _source_of(name: str, source: str) -> Source:
+    return parse_source(source or find_in_store(name.partition("@")[0], store_address()).repo)
+
+
+def _tell(pulled: Pulled, console: Console) -> None:
+    console.data(f"Wrote {len(pulled.names)} template(s) : [{' '.join(pulled.names)}]")
+
+
+@command.group(cls=FaasGroup, aliases={"ls": "list"})
+def store() -> None:
+    """Look for templates in the store."""
+
+
+_URL_OPTION = click.option("-u", "--url", default="", help="Address of the store.")
+
+
+@store.command(name="list")
+@_URL_OPTION
+@click.option("-p", "--platform", default="x86_64", show_default=True, help="Platform the templates are for.")
+@switch("-r", "--recommended", help="Only recommended ones.")
+@switch("-o", "--official", help="Only official ones.")
+@switch("-v", "--verbose", help="Language and platform as well.")
+@switch("-j", "--json", help="JSON.")
+def store_list(url: str, platform: str, recommended: bool, official: bool, verbose: bool, json: bool) -> None:
+    """List the templates of the store."""
+    console = Console()
+    entries = read_store(store_address(url))
+    if recommended:
+        entries = [entry for entry in entries if entry.recommended]
+    elif official:
+        entries = [entry for entry in entries if entry.official == "true"]
+    if json:
+        import msgspec
+
+        console.data(json_module.dumps(msgspec.to_builtins(entries), indent=2))
+        return
+    entries = [entry for entry in entries if entry.platform.lower() == platform.lower()]
+    if entries:
+        console.data(_table(entries, verbose=verbose))
+
+
+def _table(entries: list[StoreTemplate], *, verbose: bool) -> str:
+    rows = [["NAME", "RECOMMENDED", "SOURCE", "DESCRIPTION", *(["LANGUAGE", "PLATFORM"] if verbose else [])]]
+    for entry in entries:
+        row = [entry.template, "[x]" if entry.recommended else "[ ]", entry.source, entry.description]
+        rows.append([*row, *([entry.language, entry.platform] if verbose else [])])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [" ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n" + "\n".join(lines) + "\n"
+
+
+@store.command()
+@click.argument("name")
+@_URL_OPTION
+@switch("-j", "--json", help="JSON.")
+def describe(name: str, url: str, json: bool) -> None:
+    """Show one template of the store."""
+    console = Console()
+    entry = find_in_store(name, store_address(url))
+    if json:
+        import msgspec
+
+        console.data(json_module.dumps(msgspec.to_builtins(entry), indent=2))
+        return
+    pairs = [
+        ("Name", entry.template),
+        ("Description", entry.description),
+        ("Language", entry.language),
+        ("Source", entry.source),
+        ("Repository", entry.repo),
+        ("Platform", entry.platform),
+        ("Official", entry.official),
+        ("Recommended", "[x]" if entry.recommended else "[ ]"),
+    ]
+    for label, value in pairs:
+        console.data(f"{label + ':':<13}{value}")
+
+
+@store.command(name="pull")
+@click.argument("name")
+@_URL_OPTION
+@switch("--overwrite", default=True, help="Replace templates that are here.")
+@switch("--debug", help="Accepted for compatibility.")
+def store_pull(name: str, url: str, overwrite: bool, debug: bool) -> None:
+    """Fetch all templates of the repository that has the template NAME (`name`, `source/name` or `name@ref`)."""
+    console = Console()
+    plain, _, ref = name.partition("@")
+    source = Source(find_in_store(plain, store_address(url)).repo, ref)
+    console.info(f"Fetching templates from {source.repository}{f' [{ref}]' if ref else ''}")
+    _tell(pull(source, overwrite=overwrite), console)
+
+
+@command.command(name="new")
+@click.argument("name")
+@click.option("--from", "base", default="python", show_default=True, help="Template to begin with.")
+def new(name: str, base: str) -> None:
+    """Start a template called NAME in `./template`, from one that is there."""
+    import shutil
+
+    from faas_cli.templates.find import PROJECT_FOLDER, find_template
+
+    target = Path(PROJECT_FOLDER) / name
+    if target.exists():
+        raise UsageError(f"`{target}` is there already; nothing was changed")
+    source = find_template(base).folder
+    target.parent.mkdir(exist_ok=True)
+    shutil.copytree(source, target)
+    Console().data(f"Template written: {target}\nTry it: faas new --lang {name} hello")

@@ -1,0 +1,180 @@
+"""Fetching templates from a repository into `./template`, and remembering which commit they came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from faas_cli.errors import FaasError, UsageError
+from faas_cli.templates.find import PROJECT_FOLDER
+
+DEFAULT_REPOSITORY = "https://github.com/openfaas/templates.git"
+RECORD = "meta.json"
+LOCK = "template.lock"
+
+_URL = re.compile(r"(?:git|ssh|https?)://.+|git@[^:]+:.+")
+_COMMIT = re.compile(r"sha-([0-9a-fA-F]{7,40})")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A repository and what to take from it: a branch, a tag, `sha-COMMIT`, or (empty) its default branch."""
+
+    repository: str
+    ref: str = ""
+
+    @property
+    def commit(self) -> str:
+        """The commit that is asked for, or empty."""
+        found = _COMMIT.fullmatch(self.ref)
+        return found[1] if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull wrote: the names of the templates and the commit they are from."""
+
+    names: tuple[str, ...]
+    commit: str
+
+
+def parse_source(text: str) -> Source:
+    """Read `REPOSITORY[#REF]`: a folder of this machine (no ref), or an address git understands.
+
+    Raises UsageError for anything else.
+    """
+    if Path(text).is_dir():
+        return Source(str(Path(text).resolve()))
+    repository, _, ref = text.partition("#")
+    if not _URL.fullmatch(repository):
+        raise UsageError(
+            f"`{text}` is neither a folder nor a repository's address",
+            hint="write it like https://github.com/owner/repository.git#branch, or git@host:owner/repository.git",
+        )
+    if ref.startswith("sha-") and not _COMMIT.fullmatch(ref):
+        raise UsageError(f"`{ref}` is not a commit: `sha-` and 7 to 40 hexadecimal digits")
+    if ref and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", ref):
+        raise UsageError(f"`{ref}` is not the name of a branch or a tag")
+    return Source(repository, ref)
+
+
+def pull(source: Source, project: Path = Path(), *, only: str = "", overwrite: bool = True, named: str = "") -> Pulled:
+    """Copy the templates of a repository into the project; `only` takes one of them, `named` gives it another name.
+
+    A template that is there is replaced as a whole, or, without `overwrite`, protected: then
+    nothing is written. Raises FaasError with git's own reason.
+    """
+    with checkout(source) as (folder, commit):
+        parent = folder / PROJECT_FOLDER
+        if not parent.is_dir():
+            raise FaasError(f"{source.repository} has no folder `{PROJECT_FOLDER}`, so no templates")
+        found = sorted(path for path in parent.iterdir() if path.is_dir() and (not only or path.name == only))
+        if not found:
+            offered = ", ".join(sorted(path.name for path in parent.iterdir() if path.is_dir())) or "none"
+            raise FaasError(f"{source.repository} has no template `{only}`", hint=f"it has: {offered}")
+        targets = {path: named or _target_name(path.name, source) for path in found}
+        present = sorted(name for name in targets.values() if (project / PROJECT_FOLDER / name).exists())
+        if present and not overwrite:
+            raise FaasError(
+                f"these templates are here already, and nothing was written: {', '.join(present)}",
+                hint="`--overwrite` replaces them",
+            )
+        for path, name in targets.items():
+            _install(path, project / PROJECT_FOLDER / name, source, commit)
+    names = tuple(sorted(targets.values()))
+    _lock(project, names, source, commit)
+    return Pulled(names, commit)
+
+
+@contextmanager
+def checkout(source: Source) -> Iterator[tuple[Path, str]]:
+    """A folder with the repository's files, and their commit (empty for a folder of this machine)."""
+    if Path(source.repository).is_dir() and not source.ref:
+        yield Path(source.repository), _commit_of(Path(source.repository))
+        return
+    with tempfile.TemporaryDirectory(prefix="faas-templates-") as work:
+        folder = Path(work) / "clone"
+        clone = ["clone", "--quiet", "-c", "core.autocrlf=false"]
+        if source.commit:
+            _git(*clone, source.repository, str(folder))
+            _git("-C", str(folder), "checkout", "--quiet", source.commit)
+        else:
+            branch = ["--branch", source.ref] if source.ref else []
+            _git(*clone, "--depth", "1", *branch, source.repository, str(folder))
+        yield folder, _commit_of(folder)
+
+
+def locked_source(name: str, project: Path = Path()) -> Source | None:
+    """Where `template.lock` says a template is from, at exactly its commit; None when it says nothing of it."""
+    entry = _read_lock(project).get(name)
+    return Source(entry["repository"], f"sha-{entry['commit']}") if entry else None
+
+
+def _target_name(name: str, source: Source) -> str:
+    return f"{name}@{source.ref}" if source.ref else name
+
+
+def _install(path: Path, target: Path, source: Source, commit: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Made aside and moved: files that upstream has deleted do not stay, and a failure leaves the old one.
+    with tempfile.TemporaryDirectory(prefix=".pull-", dir=target.parent) as aside:
+        made = Path(aside) / "new"
+        shutil.copytree(path, made)
+        record = {"repository": source.repository, "ref_name": source.ref, "sha": commit, "written_at": _now()}
+        (made / RECORD).write_text(json.dumps({key: value for key, value in record.items() if value}, indent=2) + "\n")
+        if target.exists():
+            target.rename(Path(aside) / "old")
+        made.rename(target)
+
+
+def _lock(project: Path, names: tuple[str, ...], source: Source, commit: str) -> None:
+    if not commit or Path(source.repository).is_dir():
+        return
+    entries = _read_lock(project)
+    for name in names:
+        entries[name] = {"repository": source.repository, "ref": source.ref, "commit": commit}
+    text = json.dumps(dict(sorted(entries.items())), indent=2) + "\n"
+    path = project / LOCK
+    work = path.with_name(f".{LOCK}.new")
+    work.write_text(text, encoding="utf-8")
+    work.replace(path)
+
+
+def _read_lock(project: Path) -> dict[str, dict[str, str]]:
+    try:
+        return dict(json.loads((project / LOCK).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, OSError):
+        raise FaasError(f"`{project / LOCK}` cannot be read", hint="delete it and pull again") from None
+
+
+def _commit_of(folder: Path) -> str:
+    done = subprocess.run(["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _git(*arguments: str) -> None:
+    # A password prompt would wait for ever in a pipeline.
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, env=environment, check=False)
+    except FileNotFoundError:
+        raise FaasError("templates are fetched with git, and git is not installed") from None
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.strip().splitlines() if line.startswith(("fatal:", "error:"))]
+        reason = (lines or done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise FaasError(f"git {arguments[0] if arguments[0] != '-C' else arguments[2]} failed: {reason}", detail=done.stderr)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
