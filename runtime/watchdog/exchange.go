@@ -30,11 +30,12 @@ type exchange struct {
 	request  *http.Request
 
 	conn    *upstreamConn
-	body    []byte     // all of the request's body, when it is small
-	stream  bool       // the body is sent while the answer is read
-	expects bool       // the body is sent only when the process asks for it
-	sent    chan error // result of sending the streamed body, nil before it has begun
-	started bool       // the answer's header went to the client
+	stop    func() bool // ends the watch over the call's context; false when that has ended already
+	body    []byte      // all of the request's body, when it is small
+	stream  bool        // the body is sent while the answer is read
+	expects bool        // the body is sent only when the process asks for it
+	sent    chan error  // result of sending the streamed body, nil before it has begun
+	started bool        // the answer's header went to the client
 	status  int
 }
 
@@ -52,12 +53,11 @@ func (e *exchange) run(ctx context.Context, deadline time.Time) error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, e.conn.interrupt)
-	defer stop()
+	defer e.stop()
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return e.tunnel(ctx, response, deadline)
 	}
-	return e.answer(response, stop)
+	return e.answer(response)
 }
 
 // readSmall reads a body that is small, and decides how the others travel.
@@ -85,12 +85,13 @@ func (e *exchange) ask(ctx context.Context, deadline time.Time) (*http.Response,
 			return nil, err
 		}
 		e.conn = conn
-		_ = conn.SetDeadline(deadline)
-		stop := context.AfterFunc(ctx, conn.interrupt)
+		conn.limitTo(deadline, e.stream || len(e.body) > 0)
+		e.stop = context.AfterFunc(ctx, conn.interrupt)
 		response, err := e.send(deadline)
-		if stop() && err == nil {
+		if err == nil {
 			return response, nil
 		}
+		e.stop()
 		conn.Close()
 		e.stopSending()
 		var client clientError
@@ -99,8 +100,6 @@ func (e *exchange) ask(ctx context.Context, deadline time.Time) (*http.Response,
 			return nil, err
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case err == nil:
-			return nil, context.Canceled
 		case !e.repeatable(err):
 			return nil, err
 		}
@@ -333,7 +332,7 @@ func sendPiece(w *bufio.Writer, piece []byte, chunked bool) error {
 }
 
 // answer passes the answer on and gives the connection back.
-func (e *exchange) answer(response *http.Response, stop func() bool) error {
+func (e *exchange) answer(response *http.Response) error {
 	header := e.writer.Header()
 	dropped := connectionOptions(response.Header)
 	for name, values := range response.Header {
@@ -354,7 +353,7 @@ func (e *exchange) answer(response *http.Response, stop func() bool) error {
 		header[name] = values
 	}
 	whole := e.stopSending()
-	if !stop() || err != nil || !whole || response.Close {
+	if !e.stop() || err != nil || !whole || response.Close {
 		e.conn.Close()
 		return err
 	}

@@ -74,6 +74,9 @@ func (h *forkHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
+	if h.warm != nil {
+		defer h.warm.refill()
+	}
 	c := &call{handler: h, writer: w, request: r, begun: time.Now()}
 	c.run()
 }

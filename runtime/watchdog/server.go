@@ -103,12 +103,12 @@ func (w *watchdog) serve() int {
 			return exitFailed
 		}
 	}
-	go func() { failed <- w.server.Serve(listener) }()
 	if err := w.state.accept(); err != nil {
 		w.logger.printf("cannot write the lock file: %v", err)
 		w.stopProcesses()
 		return exitMisused
 	}
+	go func() { failed <- w.server.Serve(listener) }()
 	w.logger.printf("listening on %s", listener.Addr())
 	select {
 	case <-told:

@@ -55,6 +55,7 @@ type upstreamConn struct {
 	limit  *io.LimitedReader // what may still be read; guards against endless headers
 	used   bool              // it has carried a call before
 	since  time.Time         // idle since
+	slow   bool              // its writes have a time limit as well
 }
 
 // take returns a connection that is idle and alive, or a new one.
@@ -101,10 +102,6 @@ func (u *upstream) dial(ctx context.Context) (*upstreamConn, error) {
 
 // put gives a connection back for the next call.
 func (u *upstream) put(conn *upstreamConn) {
-	if conn.SetDeadline(time.Time{}) != nil {
-		conn.Close()
-		return
-	}
 	conn.used, conn.since = true, time.Now()
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
@@ -133,13 +130,23 @@ func (c *upstreamConn) quiet() bool {
 		return false
 	}
 	quiet := false
-	err = raw.Read(func(fd uintptr) bool {
+	// Control, and not Read: the time limit of the last call may be over.
+	err = raw.Control(func(fd uintptr) {
 		var one [1]byte
 		_, _, peeked := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		quiet = errors.Is(peeked, syscall.EAGAIN)
-		return true
 	})
 	return err == nil && quiet
+}
+
+// limitTo sets the time at which the call on this connection must be over. A request that goes out in one piece fits
+// the socket's buffer, and needs no limit for writing.
+func (c *upstreamConn) limitTo(deadline time.Time, writes bool) {
+	if writes || c.slow {
+		c.slow = writes
+		_ = c.SetWriteDeadline(deadline)
+	}
+	_ = c.SetReadDeadline(deadline)
 }
 
 // interrupt makes every read and write of the connection fail at once.

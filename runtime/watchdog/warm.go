@@ -31,9 +31,9 @@ func newWarmPool(size int, start func() (*worker, error), fault func(error)) *wa
 	return p
 }
 
-// take returns a waiting process, or nil when there is none. It is replaced in the background.
+// take returns a waiting process, or nil when there is none. The caller refills the pool when its call is over:
+// a process that starts meanwhile would take the processor from the one that answers.
 func (p *warmPool) take() *worker {
-	defer p.refill()
 	for {
 		w := p.pop()
 		if w == nil || w.process.alive() {

@@ -27,7 +27,17 @@ def binary(
         return Path(given).resolve()
     built = tmp_path_factory.mktemp("bin") / "fwatchdog"
     subprocess.run(
-        [tool("go"), "build", "-trimpath", "-ldflags", "-s -w -X main.version=1.2.3-test", "-o", built, "."],
+        [
+            tool("go"),
+            "build",
+            "-trimpath",
+            "-tags",
+            "nethttpomithttp2",
+            *("-ldflags", "-s -w -X main.version=1.2.3"),
+            "-o",
+            built,
+            ".",
+        ],
         cwd=SOURCE,
         env={**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
         check=True,

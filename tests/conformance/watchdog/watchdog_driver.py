@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,8 +19,14 @@ DEADLINE = 15.0  # seconds after which anything a test waits for counts as missi
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A free port below those the system hands out by itself: nobody takes it by chance before it is used."""
+    while True:
+        port = random.randrange(12000, 32000)
+        try:
+            with socket.create_server(("", port)):
+                return port
+        except OSError:
+            continue
 
 
 def eventually(what: str, condition: Callable[[], bool]) -> None:
