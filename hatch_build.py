@@ -67,7 +67,11 @@ class WatchdogHook(BuildHookInterface):
         binary = output / f"fwatchdog-{system}-{arch}"
         flags = f"-s -w -X main.version={self.metadata.version}"
         subprocess.run(
-            [find_go(), "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(binary), "."],
+            # HTTP/2 needs TLS, which the watchdog does not serve; without it the binary is 6 % smaller.
+            [
+                *(find_go(), "build", "-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2"),
+                *("-ldflags", flags, "-o", str(binary), "."),
+            ],
             cwd=root / "runtime" / "watchdog",
             env={**os.environ, "GOOS": system, "GOARCH": arch, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
             check=True,
