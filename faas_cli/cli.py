@@ -20,7 +20,9 @@ COMMANDS = {
     "completion": "Print the completion script of a shell",
     "deploy": "Deploy functions to a gateway",
     "describe": "Show everything about one function",
+    "dev": "Build and deploy a stack again whenever it changes",
     "diff": "Compare a stack file with what is deployed",
+    "doctor": "Show what is installed, what is wrong and how to mend it",
     "gateway": "Start and stop the gateway of this machine",
     "generate": "Write Kubernetes or Knative resources of a stack",
     "invoke": "Call a function with what comes in on standard input",
@@ -30,6 +32,7 @@ COMMANDS = {
     "logs": "Show what a function prints",
     "namespace": "Manage the namespaces of a gateway",
     "new": "Make a new function from a template",
+    "plugin": "Show the plugins",
     "ready": "Wait until a gateway or a function is ready",
     "remove": "Remove functions from a gateway",
     "scale": "Set the number of replicas of a function",
@@ -53,7 +56,7 @@ class RootGroup(click.Group):
         """Import the module of a command; None when there is no such command."""
         name = ALIASES.get(cmd_name, cmd_name)
         if name not in COMMANDS:
-            return None
+            return _plugin(name)
         from importlib import import_module
 
         module = import_module(f"faas_cli.commands.{name.replace('-', '_')}")
@@ -83,6 +86,13 @@ class RootGroup(click.Group):
         """The table of commands, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(sorted(COMMANDS.items()))
+
+
+def _plugin(name: str) -> click.Command | None:
+    from faas_cli.plugins import find_plugin, plugin_command
+
+    path = find_plugin(name)
+    return plugin_command(name, path) if path is not None else None
 
 
 @click.group(cls=RootGroup, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)

@@ -1,0 +1,32 @@
+"""`faas doctor`: what is installed, what can be reached, what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import json as json_module
+from dataclasses import asdict
+
+import click
+
+from faas_cli.console import Console
+from faas_cli.doctor import examine
+from faas_cli.errors import EXIT_FAILED
+from faas_cli.flags import FaasCommand, switch
+
+_MARKS = {"ok": "ok     ", "missing": "missing", "wrong": "WRONG  "}
+
+
+@click.command(cls=FaasCommand)
+@switch("-j", "--json", help="JSON.")
+def command(json: bool) -> int:
+    """Look at everything faas needs; exit code 1 when something is wrong."""
+    console = Console()
+    findings = examine()
+    if json:
+        console.data(json_module.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        width = max(len(finding.subject) for finding in findings)
+        for finding in findings:
+            console.data(f"{_MARKS[finding.state]}  {finding.subject:<{width}}  {finding.text}")
+            if finding.remedy:
+                console.data(f"{'':<{width + 11}}{finding.remedy}")
+    return EXIT_FAILED if any(finding.state == "wrong" for finding in findings) else 0

