@@ -115,7 +115,7 @@ class RequestCycle:
         if upstream is not None:
             self._send(upstream)
         else:
-            self._task = self.context.loop.create_task(self._find_replica())
+            self._task = self.context.loop.create_task(self._find_replica(pool))
         return leftover
 
     # The request's body.
@@ -167,26 +167,24 @@ class RequestCycle:
 
     # The way to a replica.
 
-    async def _find_replica(self) -> None:
-        """Wait for a replica if there is none, connect to one, try another if it refuses."""
+    async def _find_replica(self, pool: EndpointPool | None) -> None:
+        """Connect to the replica chosen, wait for one if there is none, try another if it refuses."""
         tried: list[EndpointPool] = []
         try:
             while True:
-                pool = self.backend.choose(tried)
                 if pool is None and tried:
                     await self._wait_for_others(tried)
-                    continue
-                if pool is None:
+                elif pool is None:
                     await self.context.readiness.wait(self.backend)
                     self._began = time.monotonic()
-                    continue
-                try:
-                    upstream = pool.take() or await pool.connect()
-                except (OSError, TimeoutError):
-                    pool.set_aside()
-                    tried.append(pool)
-                    continue
-                break
+                else:
+                    try:
+                        upstream = pool.take() or await pool.connect()
+                        break
+                    except (OSError, TimeoutError):
+                        pool.set_aside()
+                        tried.append(pool)
+                pool = self.backend.choose(tried)
         except NotReady as not_ready:
             self._task = None
             self._fail(503, str(not_ready), (b"Retry-After: 1",))
@@ -390,7 +388,7 @@ class RequestCycle:
         self._leave_upstream()
         self._unsent = self._whole or b""
         self.stage = Stage.WAITING
-        self._task = self.context.loop.create_task(self._find_replica())
+        self._task = self.context.loop.create_task(self._find_replica(self.backend.choose()))
 
     # Upgraded connections.
 

@@ -1,0 +1,414 @@
+"""Timeouts, clients and replicas that leave, connections that died: who is told what, and what is freed."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+from door_driver import ECHO, Door, chunked, get, ok, post
+from replica import Replica
+from wire import PATIENCE, Closed, Wire
+
+from faas_runtime.providers.base import Endpoint, RouteRemoved, RouteUpdate
+
+Eventually = Callable[[Callable[[], bool]], None]
+OpenDoor = Callable[..., Door]
+
+
+def hang(replica: Replica) -> queue.Queue[bool]:
+    """Let a replica read calls and never answer; the queue tells when the door leaves it."""
+    left: queue.Queue[bool] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        replica.note(wire.request())
+        left.put(wire.ended())
+
+    replica.script = script
+    return left
+
+
+# Timeouts.
+
+
+def test_function_that_takes_too_long_is_given_up(open_door: OpenDoor, replica: Replica):
+    """The answer names the hop and the setting; the function sees its caller leave."""
+    left = hang(replica)
+    door = open_door(upstream_timeout=0.2)
+    client = door.connect()
+
+    client.send(get())
+    response = client.response()
+
+    assert (response.status, response.get("X-OpenFaaS-Internal")) == (504, "proxy")
+    assert response.body == (
+        b"function `echo.openfaas-fn` gave no answer within 0.2 s: the gateway gave up "
+        b"(raise `timeout` in the stack file)\n"
+    )
+    assert left.get(timeout=PATIENCE)
+    assert door.codes() == {504: 1}
+    replica.always(ok(b"next"))
+    client.send(get())
+    assert client.response().body == b"next"
+
+
+def test_functions_own_timeout_wins(door: Door, replica: Replica):
+    hang(replica)
+    door.replicas(replica, timeout=0.2)
+
+    assert b"within 0.2 s" in door.ask(get()).body
+
+
+def test_response_that_takes_too_long_breaks_off(open_door: OpenDoor, replica: Replica):
+    """It has begun: another status is impossible, a clean end would be a lie."""
+
+    def script(wire: Wire) -> None:
+        wire.request()
+        wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        wire.ended()
+
+    replica.script = script
+    client = open_door(upstream_timeout=0.2).connect()
+
+    client.send(get())
+
+    with pytest.raises(Closed):
+        client.response()
+
+
+def test_slow_head_is_cut_off(open_door: OpenDoor):
+    """Each byte in time is not enough: the whole head has a limit."""
+    client = open_door(head_timeout=0.3).connect()
+    stop = threading.Event()
+
+    def drip() -> None:
+        while not stop.wait(0.02):
+            try:
+                client.send(b"x")
+            except OSError:
+                return
+
+    client.send(b"GET /function/echo HTTP/1.1\r\nX: ")
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    response = client.response()
+    stop.set()
+    dripping.join()
+
+    assert response.status == 408
+    assert response.body == b"the request's head took too long\n"
+
+
+def test_silent_body_is_cut_off(open_door: OpenDoor, replica: Replica):
+    left = hang(replica)
+    replica.script = lambda wire: (wire.head(), left.put(wire.take(2) == b"ab" and wire.ended()))[1]
+    client = open_door(read_timeout=0.2).connect()
+
+    client.send(post(b"abc")[:-1])
+    response = client.response()
+
+    assert (response.status, response.body) == (408, b"the request's body stopped coming for 0.2 s\n")
+    assert left.get(timeout=PATIENCE)
+
+
+def test_idle_connection_is_closed_without_a_word(open_door: OpenDoor):
+    door = open_door(idle_timeout=0.2)
+    fresh, used = door.connect(), door.connect()
+
+    used.send(get())
+    used.response()
+
+    assert fresh.ended()
+    assert used.ended()
+
+
+def test_connection_in_use_is_not_idle(open_door: OpenDoor, replica: Replica):
+    replica.script = lambda wire: (wire.request(), wire.quiet(0.4), wire.send(ok(b"slow")))[2]
+
+    assert open_door(idle_timeout=0.1, head_timeout=0.1, read_timeout=0.1).ask(get()).body == b"slow"
+
+
+def test_client_that_takes_nothing_is_cut_off(open_door: OpenDoor, replica: Replica):
+    left: queue.Queue[bool] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        wire.request()
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % 10**9)
+        try:
+            while True:
+                wire.send(bytes(1024 * 1024))
+        except OSError:
+            left.put(True)
+
+    replica.script = script
+    door = open_door(write_timeout=0.3)
+    client = door.connect(receive_buffer=4096)
+
+    client.send(get())
+
+    assert left.get(timeout=PATIENCE)
+
+
+def test_idle_connection_to_a_replica_is_closed(open_door: OpenDoor, replica: Replica):
+    left = queue.Queue[bool]()
+    replica.script = lambda wire: (wire.request(), wire.send(ok(b"x")), left.put(wire.ended()))[2]
+
+    assert open_door(upstream_idle_timeout=0.2).ask(get()).status == 200
+    assert left.get(timeout=PATIENCE)
+
+
+# Clients that leave.
+
+
+@pytest.mark.parametrize("leave", [Wire.close, Wire.reset], ids=["close", "reset"])
+@pytest.mark.parametrize("request_", [get(), post(b"body"), chunked(b"body")], ids=["get", "post", "chunked"])
+def test_client_that_leaves_cancels_its_call(
+    door: Door, replica: Replica, leave: Callable[[Wire], None], request_: bytes, eventually: Eventually
+):
+    left = hang(replica)
+    client = door.connect()
+    client.send(request_)
+    replica.saw()
+
+    leave(client)
+
+    assert left.get(timeout=PATIENCE)
+    eventually(lambda: door.codes() == {499: 1})
+    assert door.in_flight() == 0
+
+
+def test_client_that_leaves_within_its_body_cancels_its_call(door: Door, replica: Replica, eventually: Eventually):
+    left: queue.Queue[bool] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        replica.note(wire.head())
+        try:
+            wire.take(1000)
+        except Closed:
+            left.put(True)
+
+    replica.script = script
+    client = door.connect()
+    client.send(post(bytes(1000))[:-1])
+    replica.saw()
+
+    client.close()
+
+    assert left.get(timeout=PATIENCE)
+    eventually(lambda: door.codes() == {499: 1})
+
+
+def test_client_that_leaves_within_the_response_cancels_its_call(door: Door, replica: Replica, eventually: Eventually):
+    left: queue.Queue[bool] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        wire.request()
+        wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try:
+            while wire.quiet(0.01):
+                wire.send(b"3\r\nabc\r\n")
+        except OSError:
+            pass
+        left.put(True)
+
+    replica.script = script
+    client = door.connect()
+    client.send(get())
+    client.until(b"abc")
+
+    client.close()
+
+    assert left.get(timeout=PATIENCE)
+    eventually(lambda: door.in_flight() == 0)
+
+
+def test_client_that_leaves_while_it_waits_for_a_replica(door: Door, eventually: Eventually):
+    door.replicas(desired=1)
+    client = door.connect()
+    client.send(get())
+    eventually(lambda: door.in_flight() == 1)
+
+    client.close()
+
+    eventually(lambda: door.codes() == {499: 1})
+
+
+# Replicas that refuse or died.
+
+
+def refusing() -> Endpoint:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return Endpoint("gone", "127.0.0.1", listener.getsockname()[1])
+
+
+def test_replica_that_refuses_is_passed_over(door: Door, replica: Replica):
+    door.route(RouteUpdate(ECHO, (refusing(), replica.endpoint), 2))
+    client = door.connect()
+
+    for number in range(20):
+        body = b"%d" % number
+        client.send(post(body))
+        assert client.response().body == body
+
+
+def test_nobody_listens(open_door: OpenDoor):
+    door = open_door(connect_timeout=0.1)
+    door.route(RouteUpdate(ECHO, (refusing(),), 1))
+
+    response = door.ask(post(b"body"))
+
+    assert response.status == 502
+    assert response.body == b"no replica of function `echo.openfaas-fn` accepts connections\n"
+
+
+def test_call_goes_to_a_replica_that_replaces_a_dead_one(door: Door, replica: Replica, eventually: Eventually):
+    door.route(RouteUpdate(ECHO, (refusing(),), 1))
+    client = door.connect()
+    client.send(post(b"body"))
+    eventually(lambda: door.in_flight() == 1)
+
+    door.replicas(replica)
+
+    assert client.response().body == b"body"
+
+
+IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]
+
+
+def die_on_second_use(replica: Replica) -> None:
+    """Answer one request on each connection, and close it at the next without an answer."""
+
+    def script(wire: Wire) -> None:
+        replica.note(wire.request())
+        wire.send(ok(b""))
+        replica.note(wire.request())
+
+    replica.script = script
+
+
+@pytest.mark.parametrize("method", IDEMPOTENT)
+def test_harmless_call_on_a_dead_connection_is_sent_again(door: Door, replica: Replica, method: str):
+    die_on_second_use(replica)
+    request = post(b"body").replace(b"POST", method.encode())
+    door.ask(request)
+
+    assert door.ask(request).status == 200
+    assert len(replica.connections) == 2
+    assert [replica.saw().body for _ in range(3)] == [b"body"] * 3
+
+
+def test_call_that_may_have_had_an_effect_is_not_sent_twice(door: Door, replica: Replica):
+    die_on_second_use(replica)
+    door.ask(post(b"1"))
+
+    assert door.ask(post(b"2")).status == 502
+    assert [replica.saw().body for _ in range(2)] == [b"1", b"2"]
+    assert replica.saw_nothing()
+
+
+def test_call_on_a_new_connection_is_not_sent_again(door: Door, replica: Replica):
+    replica.script = lambda wire: replica.note(wire.request()) and None
+
+    assert door.ask(get()).status == 502
+    assert len(replica.connections) == 1
+
+
+def test_call_that_was_answered_in_part_is_not_sent_again(door: Door, replica: Replica):
+    replica.answers(ok(b""), b"HTTP/1.1 2")
+    door.ask(get())
+
+    assert door.ask(get()).status == 502
+    assert len(replica.connections) == 1
+
+
+def test_connection_that_a_replica_closed_while_idle_is_not_used(door: Door, replica: Replica, eventually: Eventually):
+    closed = threading.Event()
+    replica.script = lambda wire: (wire.request(), wire.send(ok(b"")), wire.close(), closed.set())[3]
+    for _ in range(5):
+        closed.clear()
+        assert door.ask(post(b"x")).status == 200
+        assert closed.wait(PATIENCE)
+        door.call(lambda: None)
+
+
+# Functions that change.
+
+
+def test_removed_function_is_unknown(door: Door):
+    door.route(RouteRemoved(ECHO))
+
+    assert door.ask(get()).status == 404
+
+
+def test_internal_function_cannot_be_called_from_outside(door: Door, replica: Replica):
+    door.replicas(replica, internal=True)
+
+    assert door.ask(get()).status == 404
+    assert replica.saw_nothing()
+
+
+def test_draining_replica_finishes_its_call_and_gets_no_new_one(
+    door: Door, replica: Replica, new_replica: Callable[[], Replica]
+):
+    go_on = threading.Event()
+    replica.script = lambda wire: (replica.note(wire.request()), go_on.wait(PATIENCE), wire.send(ok(b"old")))[2]
+    other = new_replica()
+    other.always(ok(b"new"))
+    client = door.connect()
+    client.send(get())
+    replica.saw()
+
+    door.replicas(other)
+
+    assert [door.ask(get()).body for _ in range(5)] == [b"new"] * 5
+    go_on.set()
+    assert client.response().body == b"old"
+    assert replica.saw_nothing()
+
+
+def test_calls_are_spread_by_load(door: Door, replica: Replica, new_replica: Callable[[], Replica]):
+    """A replica that is busy gets nothing while another one is free."""
+    go_on = threading.Event()
+    busy, free = replica, new_replica()
+    busy.script = lambda wire: (busy.note(wire.request()), go_on.wait(PATIENCE), wire.send(ok(b"busy")))[2]
+    free.always(ok(b"free"))
+    client = door.connect()
+    client.send(get())
+    busy.saw()
+
+    door.replicas(busy, free)
+
+    assert [door.ask(get()).body for _ in range(10)] == [b"free"] * 10
+    go_on.set()
+    assert client.response().body == b"busy"
+
+
+def test_idle_replicas_take_turns(door: Door, replica: Replica, new_replica: Callable[[], Replica]):
+    replicas = [replica, new_replica(), new_replica()]
+    for number, each in enumerate(replicas):
+        each.always(ok(b"%d" % number))
+    door.replicas(*replicas)
+
+    assert {door.ask(get()).body for _ in range(6)} == {b"0", b"1", b"2"}
+
+
+def test_one_connection_too_many_is_told_so(open_door: OpenDoor, eventually: Eventually):
+    door = open_door(max_connections=1)
+    first = door.connect()
+    first.send(get())
+    first.response()
+
+    second = door.connect()
+    assert second.response().status == 503
+    assert second.ended()
+    first.close()
+
+    def served() -> bool:
+        third = door.connect()
+        third.send(get())
+        return third.response().status == 200
+
+    eventually(served)
