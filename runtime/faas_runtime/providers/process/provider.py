@@ -84,7 +84,7 @@ class ProcessProvider:
     async def info(self) -> ProviderInfo:
         """What `/system/info` says about this engine."""
         return ProviderInfo(
-            provider="faas-process", version=VersionInfo(release=__version__), orchestration="processes"
+            provider="faas-process", version=VersionInfo(release=__version__, sha="unknown"), orchestration="processes"
         )
 
     async def health(self) -> dict[str, str]:
