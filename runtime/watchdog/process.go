@@ -48,7 +48,11 @@ func (p *process) signal(signal syscall.Signal) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if !p.reaped {
+		// A process may have left the group it was born in; then the first reaches only what it left there.
 		_ = syscall.Kill(-p.cmd.Process.Pid, signal)
+		if signal == syscall.SIGKILL {
+			_ = syscall.Kill(p.cmd.Process.Pid, signal)
+		}
 	}
 }
 

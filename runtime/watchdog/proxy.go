@@ -48,9 +48,10 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.failed(stamped, r, err, begun)
 }
 
-// failed answers for a process that could not: 504 when time was up, 400 when the request did not come, else 500.
+// failed answers for a process that could not: 504 when time was up, 400 when the request did not come, 503 when
+// this machine has run out of something, else 500.
 func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error, begun time.Time) {
-	status := http.StatusInternalServerError
+	status := startStatus(err)
 	var client clientError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):

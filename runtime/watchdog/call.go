@@ -1,0 +1,238 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// call is one request being answered by one process.
+type call struct {
+	handler *forkHandler
+	writer  http.ResponseWriter
+	request *http.Request
+	begun   time.Time
+
+	*worker
+	bodyErr error         // why the request's body could not be read
+	fed     chan struct{} // closed when the body needs no more attention
+
+	mutex    sync.Mutex
+	killed   string // why the child was killed: one of the reasons below
+	held     bytes.Buffer
+	streamed bool  // the header and the first bytes are on their way
+	written  int64 // bytes of the answer
+}
+
+const (
+	reasonTimeout = "timeout"
+	reasonGone    = "client gone"
+	reasonBody    = "body unreadable"
+)
+
+// killGrace is how long the output of a killed process may take to end.
+const killGrace = 100 * time.Millisecond
+
+func (c *call) run() {
+	if c.handler.config.writeDebug {
+		c.handler.logger.printf("Query: %s Path: %s", c.request.URL.RawQuery, c.request.URL.Path)
+	}
+	document, err := c.document()
+	if err != nil {
+		c.unreadable(err)
+		return
+	}
+	ensureTrace(c.request)
+	if err := c.start(document != nil); err != nil {
+		c.failed(startStatus(err), err.Error(), nil)
+		return
+	}
+	if c.request.ContentLength != 0 && document == nil {
+		// The answer may begin before the request has ended.
+		_ = http.NewResponseController(c.writer).EnableFullDuplex()
+	}
+	c.feed(document)
+	stop := c.watch()
+	copyErr := c.collect()
+	waitErr := c.process.wait()
+	stop()
+	killed := c.reason()
+	c.stopFeeding()
+	c.finish(waitErr, copyErr, killed)
+}
+
+// document is what the child reads instead of the raw body, or nil.
+func (c *call) document() ([]byte, error) {
+	if !c.handler.config.marshalRequest {
+		return nil, nil
+	}
+	return marshalRequest(c.request)
+}
+
+// start gives the call a process: one that waits already, or a new one.
+func (c *call) start(document bool) error {
+	h := c.handler
+	if h.warm != nil {
+		if c.worker = h.warm.take(); c.worker != nil {
+			return nil
+		}
+	}
+	env := h.env
+	if h.config.cgiHeaders {
+		env = requestEnvironment(env, c.request)
+	}
+	var err error
+	c.worker, err = h.startWorker(env, document || c.request.ContentLength != 0)
+	return err
+}
+
+// startStatus tells a machine that has run out of something for now from a command that cannot be started.
+func startStatus(err error) int {
+	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
+		if errors.Is(err, passing) {
+			return http.StatusServiceUnavailable
+		}
+	}
+	return http.StatusInternalServerError
+}
+
+// feed writes the body to the child while it is read. A child that does not care to read is no failure;
+// the rest is thrown away then, as a client may look for an answer only when it has sent everything.
+func (c *call) feed(document []byte) {
+	if document == nil && c.request.ContentLength == 0 {
+		c.closeInput()
+		return
+	}
+	c.fed = make(chan struct{})
+	go func() {
+		defer close(c.fed)
+		defer c.closeInput()
+		if document != nil {
+			_, _ = c.input.Write(document)
+			return
+		}
+		buffer := buffers.Get().(*[]byte)
+		defer buffers.Put(buffer)
+		source := bodyReader{c.request.Body, &c.bodyErr}
+		_, err := io.CopyBuffer(writerOnly{c.input}, source, *buffer)
+		if err != nil && c.bodyErr == nil {
+			_, err = io.CopyBuffer(writerOnly{io.Discard}, source, *buffer)
+		}
+		if err != nil {
+			c.kill(reasonBody)
+		}
+	}()
+}
+
+// stopFeeding returns when nobody reads the body any more. Only a good answer waits for the client's last byte.
+func (c *call) stopFeeding() {
+	if c.fed == nil {
+		return
+	}
+	if c.reason() != "" || c.streamed {
+		_ = http.NewResponseController(c.writer).SetReadDeadline(time.Unix(1, 0))
+	}
+	<-c.fed
+}
+
+// bodyReader keeps apart the two ways a copy can fail: this one is the client's.
+type bodyReader struct {
+	body io.Reader
+	err  *error
+}
+
+func (r bodyReader) Read(p []byte) (int, error) {
+	n, err := r.body.Read(p)
+	if err != nil && err != io.EOF {
+		*r.err = err
+	}
+	return n, err
+}
+
+// writerOnly hides a file's ReadFrom, which would bring a buffer of its own.
+type writerOnly struct{ io.Writer }
+
+// watch kills the child when its time is over or its client has gone; the function it returns ends the watch.
+func (c *call) watch() func() {
+	var expired <-chan time.Time
+	var timer *time.Timer
+	if limit := c.limit(); limit > 0 {
+		timer = time.NewTimer(limit)
+		expired = timer.C
+	}
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Add(1)
+	go func() {
+		defer watching.Done()
+		select {
+		case <-expired:
+			c.kill(reasonTimeout)
+		case <-c.request.Context().Done():
+			c.process.kill()
+			if c.fed != nil {
+				// A body that breaks off ends the context too; then that is the reason.
+				<-c.fed
+			}
+			c.kill(reasonGone)
+		case <-done:
+		}
+	}()
+	return func() {
+		close(done)
+		watching.Wait()
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+}
+
+// limit is how long the process may take: what the function allows, shortened by what the caller asks for
+// and by the time in which an answer can still be written.
+func (c *call) limit() time.Duration {
+	config := c.handler.config
+	return shortest(config.execTimeout, config.writeTimeout, requestedTimeout(c.request))
+}
+
+// requestedTimeout is what X-Timeout asks for; a caller can shorten the time a call may take, and nothing else.
+func requestedTimeout(r *http.Request) time.Duration {
+	if text := r.Header.Get("X-Timeout"); text != "" {
+		if asked, err := time.ParseDuration(text); err == nil && asked > 0 {
+			return asked
+		}
+	}
+	return 0
+}
+
+// shortest is the least of those durations that are limits at all (above zero), or 0.
+func shortest(limits ...time.Duration) time.Duration {
+	least := time.Duration(0)
+	for _, limit := range limits {
+		if limit > 0 && (least == 0 || limit < least) {
+			least = limit
+		}
+	}
+	return least
+}
+
+func (c *call) kill(reason string) {
+	c.mutex.Lock()
+	if c.killed == "" {
+		c.killed = reason
+	}
+	c.mutex.Unlock()
+	c.process.kill()
+	// A process that has left the group may hold the pipe open for as long as it likes.
+	_ = c.output.SetReadDeadline(time.Now().Add(killGrace))
+}
+
+// reason is why the process was killed, or empty.
+func (c *call) reason() string {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.killed
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+)
+
+// holdBack is how much output waits for the exit code, which decides the status. More is
+// streamed: an answer of any size takes no more memory than this.
+const holdBack = 64 * 1024
+
+// collect reads the child's output to its end, holds back what the exit code may still decide about, and
+// streams the rest. It returns the error of writing to the client, if any.
+func (c *call) collect() error {
+	defer c.output.Close()
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	for {
+		n, err := c.output.Read(*buffer)
+		if n > 0 {
+			if failed := c.take((*buffer)[:n]); failed != nil {
+				c.kill(reasonGone)
+				_, _ = io.Copy(io.Discard, c.output)
+				return failed
+			}
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+func (c *call) take(data []byte) error {
+	if c.handler.config.writeDebug {
+		_, _ = os.Stdout.Write(data)
+	}
+	if !c.streamed {
+		whole := c.handler.config.mode == modeSerializing
+		if c.handler.config.mode != modeStreaming && (whole || c.held.Len()+len(data) <= holdBack) {
+			c.held.Write(data)
+			return nil
+		}
+		if err := c.beginStream(); err != nil {
+			return err
+		}
+	}
+	n, err := c.writer.Write(data)
+	c.written += int64(n)
+	if err == nil && c.handler.config.mode == modeStreaming {
+		err = http.NewResponseController(c.writer).Flush()
+	}
+	return err
+}
+
+// beginStream sends the header of a good answer and what was held back.
+func (c *call) beginStream() error {
+	c.streamed = true
+	c.goodHeader()
+	c.writer.WriteHeader(http.StatusOK)
+	n, err := c.writer.Write(c.held.Bytes())
+	c.written += int64(n)
+	c.held = bytes.Buffer{}
+	return err
+}
+
+func (c *call) goodHeader() {
+	header, config := c.writer.Header(), c.handler.config
+	switch {
+	case config.contentType != "" || config.mode != modeFork:
+		header.Set("Content-Type", c.streamType())
+	case c.request.Header.Get("Content-Type") != "":
+		header.Set("Content-Type", c.request.Header.Get("Content-Type"))
+	}
+	c.stampDuration()
+}
+
+// streamType is the content type that does not depend on the request.
+func (c *call) streamType() string {
+	if configured := c.handler.config.contentType; configured != "" {
+		return configured
+	}
+	return "application/octet-stream"
+}
+
+// stampDuration tells how long the call took. A stream begins before that is known.
+func (c *call) stampDuration() {
+	if c.handler.config.mode != modeStreaming {
+		c.writer.Header().Set("X-Duration-Seconds", seconds(time.Since(c.begun)))
+	}
+}
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', 6, 64)
+}
+
+// finish answers, now that the process has ended.
+func (c *call) finish(waitErr, copyErr error, killed string) {
+	switch {
+	case c.streamed && (waitErr != nil || copyErr != nil || killed != ""):
+		c.logEnd(waitErr, killed)
+		// The status is out: only a broken connection can still say that the answer is not whole.
+		panic(http.ErrAbortHandler)
+	case killed == reasonTimeout:
+		c.timedOut()
+	case killed == reasonBody:
+		c.unreadable(c.bodyErr)
+	case killed == reasonGone:
+		c.logEnd(waitErr, killed)
+		panic(http.ErrAbortHandler)
+	case waitErr != nil:
+		c.failed(http.StatusInternalServerError, waitErr.Error(), c.held.Bytes())
+	default:
+		c.succeed()
+	}
+}
+
+func (c *call) succeed() {
+	if !c.streamed {
+		c.goodHeader()
+		n, _ := c.writer.Write(c.held.Bytes())
+		c.written += int64(n)
+	}
+	config, logger, took := c.handler.config, c.handler.logger, time.Since(c.begun)
+	switch {
+	case config.mode != modeFork || config.logJSON:
+		logAccess(config, logger, c.request, http.StatusOK, c.written, took)
+	case config.writeDebug:
+		logger.printf("Duration: %ss", seconds(took))
+	default:
+		logger.printf("Wrote %d Bytes - Duration: %ss", c.written, seconds(took))
+	}
+}
+
+// failed answers for a process that ended badly before anything was sent.
+func (c *call) failed(status int, reason string, output []byte) {
+	if c.handler.config.mode == modeFork {
+		c.fail(status, reason+"\n", output)
+		return
+	}
+	c.stampDuration()
+	c.writer.Header().Set("Content-Type", c.streamType())
+	c.fail(status, reason, nil)
+}
+
+// timedOut answers in the words of each mode's contract.
+func (c *call) timedOut() {
+	switch {
+	case c.handler.config.mode == modeFork:
+		c.fail(http.StatusRequestTimeout, "Killed process.\n", nil)
+	case c.handler.config.mode == modeStreaming:
+		c.failed(http.StatusGatewayTimeout, "the function took too long", nil)
+	default:
+		c.failed(http.StatusInternalServerError, "signal: killed", nil)
+	}
+}
+
+// unreadable answers a request whose body did not come.
+func (c *call) unreadable(err error) {
+	status := http.StatusBadRequest
+	if c.handler.config.mode == modeSerializing {
+		status = http.StatusInternalServerError
+	}
+	c.failed(status, err.Error(), nil)
+}
+
+// fail answers with an error of ours; the function's own output follows where the contract says so.
+func (c *call) fail(status int, reason string, output []byte) {
+	config, logger := c.handler.config, c.handler.logger
+	logger.printf("%s %s - %d: %s", c.request.Method, c.request.URL.Path, status, bytes.TrimSpace([]byte(reason)))
+	if config.writeDebug && len(output) > 0 {
+		logger.printf("the function's output: %s", output)
+	}
+	if config.mode != modeFork {
+		logAccess(config, logger, c.request, status, int64(len(reason)), time.Since(c.begun))
+	}
+	c.writer.WriteHeader(status)
+	_, _ = io.WriteString(c.writer, reason)
+	_, _ = c.writer.Write(output)
+}
+
+func (c *call) logEnd(waitErr error, killed string) {
+	reason := killed
+	if reason == "" && waitErr != nil {
+		reason = waitErr.Error()
+	}
+	if reason == "" {
+		reason = "the answer could not be written"
+	}
+	c.handler.logger.printf("%s %s - cut off after %d bytes: %s", c.request.Method, c.request.URL.Path, c.written, reason)
+}
