@@ -148,6 +148,53 @@ class LogMessage(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class FunctionVersion(_Wire, frozen=True, kw_only=True):
+    """One accepted deployment of a function: `pinned` names its image by digest where the engine knows it."""
+
+    version: int
+    image: str
+    pinned: str = ""
+    created_at: str
+    current: bool = False
+
+
+class RollbackRequest(_Wire, frozen=True, kw_only=True):
+    """Body of POST `/system/function/NAME/rollback`; version 0 is the one before the present."""
+
+    version: int = 0
+
+
+class AsyncCall(_Wire, frozen=True, kw_only=True):
+    """What became of an asynchronous call. Times are seconds since the epoch."""
+
+    seq: int = 0
+    call_id: str
+    function: str
+    namespace: str
+    state: str
+    attempts: int = 0
+    created: float
+    not_before: float = 0.0
+    finished: float = 0.0
+    status: int = 0
+    reason: str = ""
+    callback: str = ""
+
+
+class QueueListing(_Wire, frozen=True, kw_only=True):
+    """Calls of a queue, and how many of each function (`name.namespace`) are in each state."""
+
+    # No defaults: both keys are always on the wire.
+    counts: dict[str, dict[str, int]]
+    calls: list[AsyncCall]
+
+
+class ReplayRequest(_Wire, frozen=True, kw_only=True):
+    """Body of POST `/system/queue/replay`: ids of dead calls; none means all of them."""
+
+    call_ids: list[str] = []
+
+
 def encode(value: Any) -> bytes:
     """The JSON bytes of a wire value, without spaces."""
     return msgspec.json.encode(value)

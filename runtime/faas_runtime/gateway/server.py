@@ -28,6 +28,7 @@ from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.scaling.scaler import Scaler
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USER, Running, StateDir
+from faas_runtime.gateway.versions import VersionBook
 from faas_runtime.providers.base import Endpoint, FunctionKey, Provider
 from faas_runtime.providers.process.logs import now_rfc3339
 
@@ -86,7 +87,13 @@ class Gateway:
         control, inside = self._private("control.sock"), self._private("gateway.sock")
         accounts = [Account(USER, self._state.password())] if settings.auth else []
         room = ControlRoom(
-            self._provider, self._routes, self._metrics, self._problems, self._queue, self._catalogue.update
+            provider=self._provider,
+            routes=self._routes,
+            metrics=self._metrics,
+            loops=self._problems,
+            queue=self._queue,
+            versions=VersionBook(settings.state_dir / "versions"),
+            changed=self._catalogue.update,
         )
         await self._serve("control", create_app(room, accounts), control.socket)
         if metrics is not None:

@@ -109,6 +109,9 @@ class Provider(Protocol):
     async def get(self, key: FunctionKey) -> FunctionStatus:
         """One function. Raises NotFound."""
 
+    async def pinned_image(self, key: FunctionKey) -> str:
+        """The reference that names exactly the image which runs now, empty when unknown. Raises NotFound."""
+
     async def deploy(self, deployment: FunctionDeployment) -> None:
         """Create a function; return once its first replica is ready or is known to take longer.
 

@@ -1,9 +1,12 @@
 """Functions as processes of this machine, through the REST API."""
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+ECHO = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
 
 
 def test_a_function_is_deployed_called_and_deleted(gateway):
@@ -196,3 +199,24 @@ def test_one_name_in_two_namespaces_is_two_functions(gateway):
     assert gateway.ask("DELETE", "/system/namespace/dev", {"name": "dev"}).status == 202
     assert gateway.call("server.dev").status == 404
     assert gateway.call("server").status == 200
+
+
+def test_an_earlier_version_comes_back_with_its_own_image(gateway):
+    """Even when the image's name means another image by now."""
+    gateway.deploy("server", "server", envVars={"GREETING": "one"})
+    gateway.add_image("server", {"echo.py": ECHO}, {"fprocess": f"{sys.executable} echo.py"})
+    gateway.update("server", "server", envVars={"LEVEL": "2"})
+    assert gateway.call("server", b"x").text == "x"
+    listed = gateway.ask("GET", "/system/function/server/versions").json()
+    assert [(each["version"], each.get("current", False)) for each in listed] == [(2, True), (1, False)]
+
+    assert gateway.ask("POST", "/system/function/server/rollback", {}).status == 200
+
+    assert gateway.call("server", b"x").text.startswith("one x")
+    assert gateway.status("server")["image"].startswith("server@sha256:")
+    assert gateway.ask("POST", "/system/function/server/rollback", {"version": 2}).status == 200
+    assert gateway.call("server", b"x").text == "x"
+    assert gateway.ask("POST", "/system/function/server/rollback", {"version": 9}).status == 404
+    gateway.delete("server")
+    gateway.deploy("server")
+    assert len(gateway.ask("GET", "/system/function/server/versions").json()) == 1

@@ -109,7 +109,7 @@ class Client:
         self.metrics = InvocationMetrics()
         self.problems = {}
         self.routes = RoutingTable()
-        room = ControlRoom(provider, self.routes, self.metrics, lambda: self.problems)
+        room = ControlRoom(provider, self.routes, self.metrics, loops=lambda: self.problems)
         self.app = create_app(room, accounts)
 
     def ask(self, method, target, body=b"", user=None, headers=()):

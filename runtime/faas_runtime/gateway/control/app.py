@@ -21,6 +21,7 @@ from faas_runtime.gateway.control import (
     queue,
     secrets,
     stats,
+    versions,
 )
 from faas_runtime.gateway.control.auth import Account, BasicAuth, SameSiteOnly
 from faas_runtime.gateway.control.faults import EXCEPTION_HANDLERS
@@ -48,6 +49,8 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
         "DELETE": functions.delete,
     },
     "/system/function/{name}": {"GET": functions.status},
+    "/system/function/{name}/versions": {"GET": versions.list_versions},
+    "/system/function/{name}/rollback": {"POST": versions.rollback},
     "/system/scale-function/{name}": {"POST": functions.scale},
     "/system/logs": {"GET": logs.logs},
     "/system/secrets": {

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from faas_runtime.api import DEFAULT_NAMESPACE
+from faas_runtime.api import DEFAULT_NAMESPACE, AsyncCall
 from faas_runtime.errors import Invalid, NotFound, Unsupported
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.room import ControlRoom, room_of
@@ -74,7 +73,7 @@ async def cancel(request: Request) -> Response:
 
 async def state(request: Request) -> Response:
     """What became of a call."""
-    return json_answer(as_json(await _record(request)))
+    return json_answer(shown(await _record(request)))
 
 
 async def result(request: Request) -> Response:
@@ -99,24 +98,22 @@ def queue_of(room: ControlRoom) -> QueueService:
     return room.queue
 
 
-def as_json(record: Record) -> dict[str, Any]:
-    """A call as the API shows it; times are seconds since the epoch."""
-    shown: dict[str, Any] = {
-        "callId": record.call_id,
-        "function": record.key.name,
-        "namespace": record.key.namespace,
-        "state": str(record.state),
-        "attempts": record.attempts,
-        "created": record.created,
-    }
-    optional = {
-        "notBefore": record.not_before if record.not_before > record.created else 0,
-        "finished": record.finished,
-        "status": record.status,
-        "reason": record.reason,
-        "callback": record.callback,
-    }
-    return shown | {name: value for name, value in optional.items() if value}
+def shown(record: Record) -> AsyncCall:
+    """A call as the API shows it."""
+    return AsyncCall(
+        seq=record.seq,
+        call_id=record.call_id,
+        function=record.key.name,
+        namespace=record.key.namespace,
+        state=str(record.state),
+        attempts=record.attempts,
+        created=record.created,
+        not_before=record.not_before if record.not_before > record.created else 0.0,
+        finished=record.finished,
+        status=record.status,
+        reason=record.reason,
+        callback=record.callback,
+    )
 
 
 async def _record(request: Request) -> Record:

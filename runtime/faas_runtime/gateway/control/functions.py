@@ -13,6 +13,7 @@ from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body
 from faas_runtime.gateway.control.room import room_of
 from faas_runtime.gateway.control.validation import check_deployment, check_function_name, check_replicas
+from faas_runtime.gateway.control.versions import forget, remember
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.providers.base import FunctionKey, Provider
 
@@ -28,6 +29,7 @@ async def deploy(request: Request) -> Response:
     """Create a function."""
     deployment = await _deployment(request)
     await _change(request, lambda provider: provider.deploy(deployment))
+    await remember(room_of(request), deployment)
     return Response(status_code=ACCEPTED)
 
 
@@ -35,6 +37,7 @@ async def update(request: Request) -> Response:
     """Replace a function's whole specification."""
     deployment = await _deployment(request)
     await _change(request, lambda provider: provider.update(deployment))
+    await remember(room_of(request), deployment)
     return Response(status_code=ACCEPTED)
 
 
@@ -44,6 +47,7 @@ async def delete(request: Request) -> Response:
     check_function_name(body.function_name, "functionName")
     key = FunctionKey(body.function_name, namespace_of(request, body.namespace))
     await _change(request, lambda provider: provider.delete(key))
+    await forget(room_of(request), key)
     return Response(status_code=ACCEPTED)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from faas_runtime.api import QueueListing, ReplayRequest
 from faas_runtime.errors import Invalid
 from faas_runtime.gateway.control.answers import json_answer
-from faas_runtime.gateway.control.async_calls import as_json, queue_of
+from faas_runtime.gateway.control.async_calls import queue_of, shown
 from faas_runtime.gateway.control.bodies import read_body
 from faas_runtime.gateway.control.room import room_of
 from faas_runtime.gateway.queue.model import State
@@ -18,25 +18,18 @@ MOST = 1000
 _ENDED = (State.DONE, State.DEAD, State.CANCELLED)
 
 
-class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Body of POST `/system/queue/replay`: which dead calls; all of them without ids."""
-
-    call_ids: list[str] = []
-
-
 async def list_calls(request: Request) -> Response:
     """Calls by age, and how many there are of each state; `state`, `limit` and `after` select."""
     queue = queue_of(room_of(request)).calls
     records = await queue.list(_state(request), _number(request, "limit", 100, MOST), _number(request, "after", 0))
     counts = await queue.counts()
-    return json_answer(
-        {
-            "counts": {
-                str(key): {str(state): count for state, count in found.items()} for key, found in sorted(counts.items())
-            },
-            "calls": [{"seq": record.seq, **as_json(record)} for record in records],
-        }
+    listing = QueueListing(
+        counts={
+            str(key): {str(state): count for state, count in found.items()} for key, found in sorted(counts.items())
+        },
+        calls=[shown(record) for record in records],
     )
+    return json_answer(listing)
 
 
 async def replay(request: Request) -> Response:

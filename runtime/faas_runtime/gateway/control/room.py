@@ -10,6 +10,7 @@ from starlette.requests import Request
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.queue.service import QueueService
 from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.gateway.versions import VersionBook
 from faas_runtime.providers.base import Provider
 
 
@@ -30,6 +31,7 @@ class ControlRoom:
     metrics: InvocationMetrics
     loops: Callable[[], dict[str, str]] = dict
     queue: QueueService | None = None
+    versions: VersionBook | None = None
     changed: Callable[[], Awaitable[None]] = _nobody
 
 

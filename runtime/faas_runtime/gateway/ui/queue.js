@@ -38,5 +38,5 @@ function row(call) {
   return el("tr", {},
     el("td", {}, el("a", { href: `/system/async/${encodeURIComponent(call.callId)}/result` }, call.callId)),
     el("td", {}, `${call.function}.${call.namespace}`), el("td", { class: call.state === "dead" ? "bad" : "" }, call.state),
-    el("td", { class: "number" }, String(call.attempts)), el("td", { class: "number" }, String(call.status ?? "")), el("td", {}, call.reason ?? ""));
+    el("td", { class: "number" }, String(call.attempts ?? 0)), el("td", { class: "number" }, String(call.status ?? "")), el("td", {}, call.reason ?? ""));
 }

@@ -110,6 +110,11 @@ class ProcessProvider:
         await asyncio.to_thread(self._usage.read)
         return self._function(key).status(self._usage)
 
+    async def pinned_image(self, key: FunctionKey) -> str:
+        """The image by its digest. Raises NotFound."""
+        deployed = self._present(self._function(key)).deployed
+        return f"{deployed.deployment.image.partition('@')[0]}@{deployed.digest}"
+
     async def deploy(self, deployment: FunctionDeployment) -> None:
         """Create a function and wait for its first replica, see the protocol."""
         key = _key(deployment)
