@@ -16,12 +16,17 @@ from faas_cli.config import Credentials, gateway_of, load_credentials
 from faas_cli.errors import GatewayError
 from faas_runtime import __version__
 from faas_runtime.api import (
+    AsyncCall,
     DeleteFunctionRequest,
     FunctionDeployment,
     FunctionNamespace,
     FunctionStatus,
+    FunctionVersion,
     GatewayInfo,
     LogMessage,
+    QueueListing,
+    ReplayRequest,
+    RollbackRequest,
     ScaleRequest,
     Secret,
     encode,
@@ -97,6 +102,44 @@ class GatewayClient:
         self._call(
             "POST", f"/system/scale-function/{quote(name)}", query=query, body=body, subject=f"function `{name}`"
         )
+
+    def versions(self, name: str, namespace: str = "") -> list[FunctionVersion]:
+        """The versions kept of a function, newest first."""
+        path = f"/system/function/{quote(name)}/versions"
+        answer = self._call("GET", path, query={"namespace": namespace}, subject=f"function `{name}`")
+        return self._decode(answer, list[FunctionVersion])
+
+    def rollback(self, name: str, version: int, namespace: str = "") -> FunctionVersion:
+        """Bring an earlier version of a function back, the one before the present for 0."""
+        path = f"/system/function/{quote(name)}/rollback"
+        body = encode(RollbackRequest(version=version))
+        answer = self._call("POST", path, query={"namespace": namespace}, body=body, subject=f"function `{name}`")
+        return self._decode(answer, FunctionVersion)
+
+    def queue(self, state: str = "", limit: int = 100) -> QueueListing:
+        """Asynchronous calls in a state, and how many there are of each."""
+        answer = self._call("GET", "/system/queue", query={"state": state, "limit": str(limit)})
+        return self._decode(answer, QueueListing)
+
+    def async_call(self, call_id: str) -> AsyncCall:
+        """What became of an asynchronous call."""
+        answer = self._call("GET", f"/system/async/{quote(call_id)}", subject=f"call `{call_id}`")
+        return self._decode(answer, AsyncCall)
+
+    def async_result(self, call_id: str) -> bytes:
+        """The body a function answered an asynchronous call with."""
+        return self._call("GET", f"/system/async/{quote(call_id)}/result", subject=f"call `{call_id}`").data
+
+    def replay(self, call_ids: Sequence[str] = ()) -> int:
+        """Queue dead calls again, all of them without ids; returns how many."""
+        body = encode(ReplayRequest(call_ids=list(call_ids)))
+        answer = self._call("POST", "/system/queue/replay", body=body)
+        return self._decode(answer, dict[str, int])["replayed"]
+
+    def purge(self, state: str = "dead") -> int:
+        """Forget calls that ended in this state; returns how many."""
+        answer = self._call("DELETE", "/system/queue", query={"state": state})
+        return self._decode(answer, dict[str, int])["purged"]
 
     def info(self) -> GatewayInfo:
         """Who the gateway and its provider are."""

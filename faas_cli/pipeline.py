@@ -1,0 +1,101 @@
+"""faas as a Python library: a pipeline can be a Python file.
+
+    from faas_cli.pipeline import Gateway, build, load
+
+    stack = load("stack.yaml")
+    for result in build(stack, parallel=4):
+        print(result.function, result.image, result.outcome.digest)
+    gateway = Gateway("https://gateway.example.com", user="admin", password=secret)
+    gateway.deploy(stack)
+    print(gateway.invoke("hello", b"test"))
+
+Everything raises `FaasError` (message and hint) for what can be expected to fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from faas_cli.build.builders import choose_builder
+from faas_cli.build.model import BuildOptions, BuildResult
+from faas_cli.build.plan import build_functions
+from faas_cli.build.report import ConsoleReporter
+from faas_cli.commands.deploy import deploy_one
+from faas_cli.config import Credentials, load_credentials, normalised
+from faas_cli.console import Console
+from faas_cli.deployment import DeployFlags, deployment_of
+from faas_cli.errors import FaasError, GatewayError
+from faas_cli.gateway_client import GatewayClient
+from faas_cli.stack.loader import load
+from faas_cli.stack.model import Function, Stack
+from faas_cli.stack.select import select
+from faas_runtime.api import FunctionStatus
+
+__all__ = ["FaasError", "Function", "Gateway", "Stack", "build", "load", "select"]
+
+
+def build(
+    stack: Stack,
+    functions: Iterable[Function] | None = None,
+    *,
+    project: Path = Path(),
+    check: bool = True,
+    **options: Any,
+) -> list[BuildResult]:
+    """Build functions of a stack (all of them unless told) and return a result for each.
+
+    `options` are the fields of `BuildOptions`. With `check`, the first failure is raised once all
+    builds are over.
+    """
+    chosen = list(functions) if functions is not None else list(stack.functions.values())
+    wanted = BuildOptions(**{"quiet": True, **options})
+    console = Console(quiet=wanted.quiet)
+    report = ConsoleReporter(console, chosen, wanted)
+    results = build_functions(stack, chosen, wanted, report, choose_builder(wanted, stack, console), project)
+    for result in results:
+        if check and result.error is not None:
+            raise result.error
+    return results
+
+
+class Gateway:
+    """A gateway to deploy to and to call; credentials saved by `faas login` are used when none are given."""
+
+    def __init__(
+        self, url: str, *, user: str = "admin", password: str = "", token: str = "", verify: bool = True
+    ) -> None:
+        address = normalised(url)
+        given = Credentials(token=token) if token else Credentials(user=user, password=password)
+        credentials = given if token or password else load_credentials(address)
+        self._client = GatewayClient(address, credentials, verify=verify)
+
+    def deploy(self, stack: Stack, functions: Iterable[Function] | None = None, **flags: Any) -> None:
+        """Deploy functions of a stack (all of them unless told); `flags` are the fields of `DeployFlags`."""
+        chosen = functions if functions is not None else stack.functions.values()
+        for function in chosen:
+            deploy_one(self._client, deployment_of(function, DeployFlags(**flags)), update=True, replace=False)
+
+    def functions(self, namespace: str = "") -> list[FunctionStatus]:
+        """All functions of a namespace."""
+        return self._client.functions(namespace)
+
+    def remove(self, name: str, namespace: str = "") -> None:
+        """Remove a function."""
+        self._client.delete(name, namespace)
+
+    def scale(self, name: str, replicas: int, namespace: str = "") -> None:
+        """Ask for a number of replicas."""
+        self._client.scale(name, replicas, namespace)
+
+    def invoke(
+        self, name: str, body: bytes = b"", *, method: str = "POST", headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        """Call a function and return its whole answer. Raises GatewayError for any status but a good one."""
+        sent = {"Content-Type": "text/plain", **(headers or {})}
+        answer = self._client.invoke(f"/function/{name}", method=method, body=body, headers=sent, query=())
+        content = b"".join(answer.stream(64 * 1024))
+        if not 200 <= answer.status < 300:
+            raise GatewayError(f"`{name}` answered with status {answer.status}: {content.decode('utf-8', 'replace')}")
+        return content

@@ -1,0 +1,31 @@
+"""The Python API, in the environment the command is installed in."""
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+SCRIPT = """
+from faas_cli.pipeline import FaasError, Gateway, build, load
+import os
+
+stack = load("fn.yml")
+(result,) = build(stack, builder="oci")
+print(result.outcome.digest.startswith("sha256:"))
+gateway = Gateway(os.environ["OPENFAAS_URL"])
+gateway.deploy(stack)
+print(gateway.invoke("fn", b"test").decode())
+print([function.name for function in gateway.functions()])
+gateway.remove("fn")
+try:
+    gateway.invoke("fn")
+except FaasError as err:
+    print(err.status)
+"""
+
+
+def test_a_pipeline_in_python(gateway):
+    """Load, build, deploy, call, remove."""
+    gateway.faas("new", "--lang", "python", "fn")
+    (gateway.folder / "pipeline.py").write_text(SCRIPT)
+    done = gateway.run("python", "pipeline.py")
+    assert done.stdout.decode().splitlines() == ["True", "Hello, Python. You said: test", "['fn']", "404"]
