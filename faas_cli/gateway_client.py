@@ -112,8 +112,9 @@ class GatewayClient:
     def rollback(self, name: str, version: int, namespace: str = "") -> FunctionVersion:
         """Bring an earlier version of a function back, the one before the present for 0."""
         path = f"/system/function/{quote(name)}/rollback"
+        # No subject: what is missing may be the function or the version, and the gateway says which.
         body = encode(RollbackRequest(version=version))
-        answer = self._call("POST", path, query={"namespace": namespace}, body=body, subject=f"function `{name}`")
+        answer = self._call("POST", path, query={"namespace": namespace}, body=body)
         return self._decode(answer, FunctionVersion)
 
     def queue(self, state: str = "", limit: int = 100) -> QueueListing:

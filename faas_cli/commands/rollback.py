@@ -1,0 +1,41 @@
+"""`faas rollback`: bring an earlier version of a function back."""
+
+from __future__ import annotations
+
+import click
+
+from faas_cli.commands.invoke import stack_nearby
+from faas_cli.console import Console
+from faas_cli.flags import FaasCommand, Integer, gateway_options, namespace_option, switch
+from faas_cli.gateway_client import connect
+
+
+@click.command(cls=FaasCommand)
+@click.argument("name")
+@click.argument("version", type=Integer(), required=False, default=0)
+@switch("--list", help="Show the versions instead.")
+@click.option("-f", "--yaml", "stack_file", default="", help="Stack file to take the gateway from.")
+@gateway_options
+@namespace_option
+def command(
+    name: str,
+    version: int,
+    list: bool,
+    stack_file: str,
+    gateway: str | None,
+    tls_no_verify: bool,
+    token: str,
+    namespace: str,
+) -> None:
+    """Bring VERSION of the function NAME back, the one before the present unless given."""
+    console = Console()
+    client = connect(gateway, stack_nearby(stack_file, envsubst=True), token=token, tls_no_verify=tls_no_verify)
+    if list:
+        console.data(f"{'Version':<9}{'Deployed':<22}Image")
+        for each in client.versions(name, namespace):
+            mark = "*" if each.current else ""
+            moment = each.created_at[:19].replace("T", " ")
+            console.data(f"{str(each.version) + mark:<9}{moment:<22}{each.pinned or each.image}")
+        return
+    found = client.rollback(name, version, namespace)
+    console.data(f"Rolled back: {name} to version {found.version} ({found.pinned or found.image})")
