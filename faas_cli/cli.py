@@ -18,6 +18,7 @@ from faas_cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSED, FaasErr
 COMMANDS = {
     "build": "Build the functions of a stack into images",
     "completion": "Print the completion script of a shell",
+    "config": "Explain where values come from",
     "deploy": "Deploy functions to a gateway",
     "describe": "Show everything about one function",
     "dev": "Build and deploy a stack again whenever it changes",

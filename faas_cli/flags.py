@@ -144,9 +144,26 @@ def switch(*names: str, default: bool = False, help: str = "") -> Callable[[Deco
     return click.option(f"{long}/--no-{long[2:]}", *others, is_flag=True, default=True, show_default=True, help=help)
 
 
+def _use_env_files(ctx: click.Context, param: click.Parameter, files: tuple[str, ...]) -> None:
+    if files:
+        from pathlib import Path
+
+        from faas_cli.stack.variables import use_file
+
+        for name in files:
+            use_file(Path(name))
+
+
 def stack_options(command: Decorated) -> Decorated:
-    """`-f`, `--filter`, `--regex` and `--envsubst`: which stack file, which of its functions."""
+    """`-f`, `--filter`, `--regex`, `--envsubst` and `--env-file`: which stack file, which of its functions."""
     for option in (
+        click.option(
+            "--env-file",
+            multiple=True,
+            expose_value=False,
+            callback=_use_env_files,
+            help="File of variables NAME=value for the stack file.",
+        ),
         switch("--envsubst", default=True, help="Expand ${VARIABLES} in the stack file."),
         click.option("--regex", default="", help="Only functions whose name matches this regular expression."),
         click.option("--filter", "pattern", default="", help="Only functions whose name matches; `*` is any text."),

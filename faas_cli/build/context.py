@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from faas_cli.templates.model import Template
 
 BUILD_FOLDER = "build"
+DOCKERFILE_NAME = "Dockerfile"
+SUPPORT_FOLDER = ".faas"
+"""The folder of a context with what a generated Dockerfile copies from us: the watchdog."""
 
 # Never part of a function: what tools make again wherever the function is built.
 _NEVER = frozenset({".git", "node_modules", "__pycache__", ".venv", ".pytest_cache", ".mypy_cache"})
-_TEMPLATE_ONLY = frozenset({"cookiecutter.json", "hooks"})
+_TEMPLATE_ONLY = frozenset({"cookiecutter.json", "hooks", "Dockerfile.j2"})
 
 
 def assemble(function: Function, template: Template | None, project: Path, extra: Iterable[str] = ()) -> Path:
@@ -60,8 +63,11 @@ def fingerprint(folder: Path) -> str:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, in an order that depends on the names alone."""
+    """Every file of a context, in an order that depends on the names alone; not what only a Dockerfile's build needs."""
     for parent, folders, files in os.walk(folder):
+        if parent == str(folder):
+            folders[:] = [name for name in folders if name != SUPPORT_FOLDER]
+            files = [name for name in files if name != DOCKERFILE_NAME]
         folders.sort()
         for name in sorted(files):
             yield Path(parent, name)

@@ -23,10 +23,12 @@ _HEALTHCHECK = {"Test": ["CMD", WATCHDOG, "--run-healthcheck"], "Interval": 3_00
 def system_entries(recipe: Recipe, watchdog: Path) -> list[Entry]:
     """The files every image needs beside the function: the watchdog; an account and certificates where there is no base."""
     entries = [Entry("usr/bin/fwatchdog", 0o755, source=watchdog), Entry(HOME, 0o755)]
-    if recipe.images.runtime != "scratch":
-        return entries
+    return entries if recipe.images.runtime != "scratch" else [*entries, *system_files()]
+
+
+def system_files() -> list[Entry]:
+    """An account, certificates and a writable `/tmp`, for an image without a base."""
     return [
-        *entries,
         Entry("etc/passwd", 0o644, content=f"app:x:{USER}:{USER}::/{HOME}:/sbin/nologin\n".encode()),
         Entry("etc/group", 0o644, content=f"app:x:{USER}:\n".encode()),
         Entry("etc/ssl/certs/ca-certificates.crt", 0o644, source=_certificates()),

@@ -10,12 +10,14 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from faas_cli.build.context import assemble
+from faas_cli.build.dockerfile import is_generated, needs_buildkit, write_dockerfile, write_support
 from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult
 from faas_cli.build.tags import image_reference
 from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.stack.model import Function, Stack
 from faas_cli.templates.obtain import obtain_template
 from faas_cli.templates.model import Template
+from faas_runtime.paths import default_state_dir
 
 _FETCHING = threading.Lock()
 
@@ -92,9 +94,15 @@ def prepare(stack: Stack, function: Function, options: BuildOptions, project: Pa
     arguments = build_arguments(function, template, options)
     extra = [*stack.configuration.copy, *options.copy_extra]
     context = assemble(function, template, project, extra)
-    return BuildJob(
+    job = BuildJob(
         function=function, template=template, context=context, image=image, options=options, build_args=arguments
     )
+    if is_generated(job):
+        buildkit = options.builder == "buildx" or needs_buildkit(job)
+        write_dockerfile(job, buildkit=buildkit, project=project, cache=default_state_dir() / "build" / "dockerfiles")
+        if options.shrinkwrap:
+            write_support(job)
+    return job
 
 
 def template_of(function: Function, project: Path, stack: Stack) -> Template | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from faas_cli.errors import StackError
 from faas_cli.stack.envsubst import SubstitutionError, substitute
 from faas_cli.stack.model import Configuration, Function, Provider, Resources, Stack, TemplateSource
 from faas_cli.stack.nodes import Value, parse
+from faas_cli.stack.variables import variables
 
 PROVIDERS = ("openfaas", "faas")
 """Accepted values of `provider.name`; `faas` is the one of 2018."""
@@ -34,7 +34,7 @@ def load(source: str | Path, *, envsubst: bool = True) -> Stack:
 def expand(text: str, file: str) -> str:
     """Expand the environment's variables. Raises StackError at the line of a wrong expression."""
     try:
-        return substitute(text, os.environ)
+        return substitute(text, variables())
     except SubstitutionError as err:
         line = text.count("\n", 0, err.position) + 1
         raise StackError(str(err), file=file, line=line, hint="write `$$` for a plain dollar sign") from None

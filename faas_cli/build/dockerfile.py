@@ -1,0 +1,335 @@
+"""The Dockerfile of a template with a recipe, rendered from one skeleton and the template's own steps."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from faas_cli.build.context import DOCKERFILE_NAME, SUPPORT_FOLDER
+from faas_cli.build.image import HOME, USER, WATCHDOG, system_files
+from faas_cli.errors import BuildError
+from faas_cli.templates.find import builtin_folder
+from faas_runtime.watchdog import host_architecture, watchdog_binary
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
+
+    from faas_cli.build.model import BuildJob
+    from faas_cli.templates.model import Recipe, Template
+
+SKELETON = "_base/Dockerfile.j2"
+TEMPLATE_FILE = "Dockerfile.j2"
+PACKAGES = "ADDITIONAL_PACKAGE"
+
+_STAGING = "/function"
+_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What of a build context a Dockerfile names: the files there are, and the folders and files at its top."""
+
+    files: frozenset[str]
+    """The inputs of the recipe's steps that exist, as paths of the context."""
+    top_files: tuple[str, ...]
+    top_folders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything a rendered Dockerfile depends on beside the template's own files."""
+
+    function: str
+    template: Template
+    recipe: Recipe
+    layout: Layout
+    buildkit: bool = False
+    architecture: str = "amd64"
+    """The engine's, for the classic builder, which does not tell a Dockerfile."""
+    arguments: tuple[str, ...] = ()
+    packages: bool = False
+    secrets: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_generated(job: BuildJob) -> bool:
+    """Whether the job's Dockerfile is ours to write: its template has a recipe and no Dockerfile of its own."""
+    template = job.template
+    return (
+        template is not None and template.recipe is not None and not (template.folder / DOCKERFILE_NAME).exists()
+    )
+
+
+def write_dockerfile(job: BuildJob, *, buildkit: bool, project: Path, cache: Path) -> None:
+    """Write the Dockerfile of a generated job into its context; what was rendered before is found in `cache`.
+
+    Raises BuildError for an argument's or secret's name no Dockerfile can hold, or a template that is wrong.
+    """
+    request = request_of(job, buildkit=buildkit, project=project)
+    known = cache / _key(request)
+    try:
+        text = known.read_text(encoding="utf-8")
+    except OSError:
+        text = render(request)
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = known.with_suffix(f".{job.function.name}.new")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(known)
+    (job.context / DOCKERFILE_NAME).write_text(text, encoding="utf-8")
+
+
+def write_support(job: BuildJob) -> None:
+    """Put beside the function what its Dockerfile copies from us: watchdogs and, without a base, system files.
+
+    Raises BuildError for a platform this package carries no watchdog for.
+    """
+    folder = job.context / SUPPORT_FOLDER
+    folder.mkdir(exist_ok=True)
+    write_watchdogs(job, folder)
+    recipe = job.template.recipe if job.template else None
+    if recipe is None or recipe.images.runtime != "scratch":
+        return
+    for entry in system_files():
+        target = folder / "rootfs" / entry.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if entry.source is not None:
+            shutil.copyfile(entry.source, target)
+        elif entry.content is not None:
+            target.write_bytes(entry.content)
+        else:
+            target.mkdir(exist_ok=True)
+        target.chmod(entry.mode)
+
+
+def write_watchdogs(job: BuildJob, folder: Path) -> None:
+    """Copy the watchdog of every platform the job is for into `folder`. Raises BuildError when there is none."""
+    for architecture in architectures(job):
+        try:
+            source = watchdog_binary("linux", architecture)
+        except FileNotFoundError as err:
+            raise BuildError(f"`{job.function.name}` cannot be built for linux/{architecture}: {err}") from None
+        shutil.copy(source, folder / f"fwatchdog-{architecture}")
+
+
+def platforms(job: BuildJob) -> list[str]:
+    """The platforms asked for, by flag or stack file; none means the engine's own."""
+    return list(job.options.platforms) or [each.strip() for each in job.function.platforms.split(",") if each.strip()]
+
+
+def architectures(job: BuildJob) -> list[str]:
+    """The architectures to build for, in OCI's words: `amd64`, `arm64`, ..."""
+    return sorted({platform.split("/")[1] for platform in platforms(job) if "/" in platform}) or [host_architecture()]
+
+
+def needs_buildkit(job: BuildJob) -> bool:
+    """Whether only BuildKit can do what the job asks for: secrets during the build, other platforms."""
+    ssh = job.template is not None and job.template.mount_ssh
+    return bool(job.function.build_secrets) or ssh or architectures(job) != [host_architecture()]
+
+
+def request_of(job: BuildJob, *, buildkit: bool, project: Path) -> Request:
+    """What to render for a job. Raises BuildError for names that no Dockerfile can hold."""
+    assert job.template is not None
+    assert job.template.recipe is not None
+    name = job.function.name
+    for argument in job.build_args:
+        if not _ARGUMENT.fullmatch(argument):
+            raise BuildError(f"`{name}`: `{argument}` is not a name for a build argument")
+    for secret in job.function.build_secrets:
+        if not _SECRET.fullmatch(secret):
+            raise BuildError(f"`{name}`: `{secret}` is not a name for a build secret")
+    recipe = job.template.recipe
+    labels = {"org.opencontainers.image.title": name, **recipe.runtime.labels, **source_labels(project.resolve())}
+    version = job.image.rpartition(":")[2]
+    return Request(
+        function=name,
+        template=job.template,
+        recipe=recipe,
+        layout=look(job.context, recipe),
+        buildkit=buildkit,
+        architecture=host_architecture(),
+        arguments=tuple(sorted(argument for argument in job.build_args if argument != PACKAGES)),
+        packages=bool(job.build_args.get(PACKAGES)),
+        secrets=tuple(sorted(job.function.build_secrets)),
+        labels={**labels, "org.opencontainers.image.version": version},
+    )
+
+
+def look(context: Path, recipe: Recipe) -> Layout:
+    """What a context holds, less what is not the function's."""
+    inputs = recipe.dependencies.inputs if recipe.dependencies else []
+    ours = {DOCKERFILE_NAME, SUPPORT_FOLDER, "template.yml", "meta.json", ".dockerignore"}
+    entries = sorted(entry for entry in context.iterdir() if entry.name not in ours)
+    return Layout(
+        files=frozenset(name for name in inputs if (context / name).is_file()),
+        top_files=tuple(entry.name for entry in entries if not entry.is_dir()),
+        top_folders=tuple(entry.name for entry in entries if entry.is_dir()),
+    )
+
+
+def render(request: Request) -> str:
+    """The Dockerfile's text. Raises BuildError naming the template's file and line."""
+    import jinja2
+
+    environment = _environment(request.template.folder.resolve())
+    own = (request.template.folder / TEMPLATE_FILE).is_file()
+    try:
+        text = environment.get_template(TEMPLATE_FILE if own else SKELETON).render(_variables(request))
+    except jinja2.TemplateSyntaxError as err:
+        raise BuildError(
+            f"`{request.function}`: the Dockerfile of its template cannot be made: "
+            f"{err.filename or err.name}:{err.lineno}: {err.message}"
+        ) from None
+    except jinja2.TemplateError as err:
+        raise BuildError(f"`{request.function}`: the Dockerfile of its template cannot be made: {err}") from None
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
+
+
+def _variables(request: Request) -> dict[str, Any]:
+    recipe = request.recipe
+    return {
+        "name": request.function,
+        "recipe": recipe,
+        "buildkit": request.buildkit,
+        "cross": False,
+        "caches": [],
+        "architecture": request.architecture,
+        "scratch": recipe.images.runtime == "scratch",
+        "support": SUPPORT_FOLDER,
+        "home": f"/{HOME}",
+        "user": USER,
+        "watchdog_path": WATCHDOG,
+        "handler": request.template.handler_folder,
+        "staging": _STAGING,
+        "arguments": request.arguments,
+        "additional_packages": request.packages,
+        "secrets": request.secrets,
+        "inputs": _copies_by_folder(name for name in _inputs(recipe) if name in request.layout.files),
+        "sources": _sources(request.layout),
+        "outputs": recipe.dependencies.outputs if recipe.dependencies else [],
+        "collect": _collect(recipe),
+        "environment": {"fprocess": request.template.fprocess, **recipe.runtime.env},
+        "labels": dict(request.labels),
+    }
+
+
+@functools.lru_cache
+def _environment(template: Path) -> SandboxedEnvironment:
+    import jinja2
+    from jinja2.sandbox import SandboxedEnvironment
+
+    # A template may come from anyone's repository: it may compute text, nothing else.
+    environment = SandboxedEnvironment(
+        loader=jinja2.FileSystemLoader([template, builtin_folder()]),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters |= {"shell": shlex.quote, "quoted": quoted, "json": json.dumps}
+    return environment
+
+
+def quoted(value: str) -> str:
+    """A value of ENV or LABEL, with nothing in it left for a Dockerfile to replace. Raises BuildError for line feeds."""
+    if "\n" in value or "\r" in value:
+        raise BuildError(f"`{value.splitlines()[0]}`... has several lines, and a Dockerfile cannot hold it")
+    return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'
+
+
+def _inputs(recipe: Recipe) -> list[str]:
+    return recipe.dependencies.inputs if recipe.dependencies else []
+
+
+def _copies_by_folder(names: Iterable[str]) -> list[str]:
+    folders: dict[str, list[str]] = {}
+    for name in names:
+        folders.setdefault(str(PurePosixPath(name).parent), []).append(name)
+    return [_copy(sources, f"./{folder}/" if folder != "." else "./") for folder, sources in folders.items()]
+
+
+def _sources(layout: Layout) -> list[str]:
+    copies = [_copy(layout.top_files, "./")] if layout.top_files else []
+    return copies + [_copy([f"{folder}/"], f"./{folder}/") for folder in layout.top_folders]
+
+
+def _copy(sources: Iterable[str], target: str) -> str:
+    words = [*(_literal(source) for source in sources), target.replace("$", "\\$")]
+    if any(re.search(r"\s|\"", word) for word in words):
+        return f"COPY {json.dumps(words, ensure_ascii=False)}"
+    return f"COPY {' '.join(words)}"
+
+
+def _literal(name: str) -> str:
+    """A file's name, with what COPY would take for a pattern or a variable made plain."""
+    return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", name.replace("\\", "\\\\")).replace("$", "\\$")
+
+
+def _collect(recipe: Recipe) -> str:
+    """The command that lays out what goes into the image, readable for everyone whatever the umask was."""
+    outputs = recipe.dependencies.outputs if recipe.dependencies else []
+    commands = [f"mkdir -p {_STAGING}"]
+    for name in recipe.runtime.include:
+        parent = PurePosixPath(name).parent
+        if str(parent) != ".":
+            commands.append(f"mkdir -p {shlex.quote(f'{_STAGING}/{parent}')}")
+        commands.append(f"cp -R {shlex.quote(name)} {shlex.quote(f'{_STAGING}/{name}')}")
+    inside = [name for name in outputs if any(PurePosixPath(name).is_relative_to(each) for each in recipe.runtime.include)]
+    if inside:
+        commands.append(f"rm -rf {' '.join(shlex.quote(f'{_STAGING}/{name}') for name in inside)}")
+    tests = [
+        f"-path {shlex.quote(f'{_STAGING}/{pattern}')}" if "/" in pattern else f"-name {shlex.quote(pattern)}"
+        for pattern in recipe.runtime.exclude
+    ]
+    if tests:
+        commands.append(f"find {_STAGING} -depth \\( {' -o '.join(tests)} \\) -exec rm -rf {{}} +")
+    commands.append(f"chmod -R u=rwX,go=rX {_STAGING}")
+    return " && \\\n    ".join(commands)
+
+
+@functools.lru_cache
+def source_labels(project: Path) -> dict[str, str]:
+    """Labels of where a project's files come from, by git: empty when it is in no repository.
+
+    `created` is the commit's time, so that the same revision gives the same image anywhere.
+    """
+    if not any((folder / ".git").exists() for folder in (project, *project.parents)):
+        return {}
+    commit = _git(project, "log", "-1", "--format=%H %cI").split()
+    if len(commit) != 2:
+        return {}
+    labels = {"org.opencontainers.image.revision": commit[0], "org.opencontainers.image.created": commit[1]}
+    source = re.sub(r"^(\w+://)[^/@]*@", r"\1", _git(project, "config", "--get", "remote.origin.url"))
+    return {**labels, "org.opencontainers.image.source": source} if source else labels
+
+
+def _git(project: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=project, capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _key(request: Request) -> str:
+    import msgspec
+
+    texts = [
+        path.read_text(encoding="utf-8")
+        for path in (request.template.folder / TEMPLATE_FILE, *sorted((builtin_folder() / "_base").glob("*.j2")))
+        if path.is_file()
+    ]
+    values = {name: value for name, value in _variables(request).items() if name != "recipe"}
+    parts = [texts, msgspec.to_builtins(request.recipe), values]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
