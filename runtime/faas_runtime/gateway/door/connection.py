@@ -232,6 +232,12 @@ class ClientConnection(asyncio.Protocol):
 
     # The cycle's side.
 
+    def take_queued(self) -> bytes:
+        """The bytes that came behind the present request; they belong to the tunnel it has become."""
+        data, self._buffer = self._buffer, b""
+        self.gate.release(PIPELINE_FULL)
+        return data
+
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
         self.transport.write(data)

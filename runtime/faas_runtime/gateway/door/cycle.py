@@ -50,6 +50,7 @@ class RequestCycle:
         "_call_id",
         "_chunk_out",
         "_decoder",
+        "_half_over",
         "_outgoing",
         "_path",
         "_remaining",
@@ -90,6 +91,7 @@ class RequestCycle:
         self.keep = head.keep_alive
         self.status = 0
         self._chunk_out = False
+        self._half_over = False
         self._outgoing = b""
         self._call_id = b""
         self._start_line = b""
@@ -398,6 +400,9 @@ class RequestCycle:
         self._leave_call_queue()
         self.context.timeouts.tunnel.arm(self)
         parts.append(b"Connection: Upgrade\r\nUpgrade: " + (head.upgrade or self.head.upgrade))
+        early = self.connection.take_queued()
+        if early:
+            self.tunnel(early)
 
     def tunnel(self, data: bytes) -> None:
         """Bytes from the client on an upgraded connection."""
@@ -407,14 +412,19 @@ class RequestCycle:
 
     def tunnel_half_closed_by_client(self) -> None:
         """The client will send no more; the replica may."""
+        if self._half_over:
+            self.tunnel_over()
+            return
+        self._half_over = True
         if self.upstream is not None and self.upstream.transport.can_write_eof():
             self.upstream.transport.write_eof()
 
     def tunnel_half_closed_by_upstream(self) -> None:
         """The replica will send no more; the client may."""
         self.flush()
-        if not self.connection.write_eof():
+        if self._half_over or not self.connection.write_eof():
             self.tunnel_over()
+        self._half_over = True
 
     def tunnel_over(self) -> None:
         """One side has closed: so will the other, once it has got everything."""
