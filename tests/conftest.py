@@ -30,3 +30,8 @@ def tool():
         return path
 
     return find
+
+
+def pytest_addoption(parser):
+    """Conformance suites can be pointed at other programs."""
+    parser.addoption("--cli", default="", help="path of another command line to test")
