@@ -39,13 +39,16 @@ class Endpoint:
     """One ready replica of a function: where its watchdog accepts HTTP.
 
     Either `host` and `port`, or `unix`, the path of a socket. `instance` is the
-    replica's name in logs; it is unique as long as the gateway runs.
+    replica's name in logs; it is unique as long as the gateway runs. `prefix` stands in
+    front of every path it is asked for, where something else stands in front of the
+    function: it begins with a slash and does not end with one.
     """
 
     instance: str
     host: str = ""
     port: int = 0
     unix: str = ""
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

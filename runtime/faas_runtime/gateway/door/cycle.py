@@ -220,7 +220,7 @@ class RequestCycle:
 
     def _request_head(self, pool: EndpointPool) -> bytes:
         head = self.head
-        parts = [b"%b %b%b HTTP/1.1" % (head.method, self._path, head.query)]
+        parts = [b"%b %b%b%b HTTP/1.1" % (head.method, pool.prefix, self._path, head.query)]
         parts += head.lines
         host = head.host or b""
         if self.backend.keep_host:

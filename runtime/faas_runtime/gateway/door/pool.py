@@ -42,12 +42,14 @@ class EndpointPool:
         "endpoint",
         "host",
         "in_flight",
+        "prefix",
         "retired",
     )
 
     def __init__(self, endpoint: Endpoint, connector: Connector) -> None:
         self.endpoint = endpoint
         self.host = (f"{endpoint.host}:{endpoint.port}" if endpoint.host else "localhost").encode()
+        self.prefix = endpoint.prefix.encode()
         self.in_flight = 0
         self.aside_until = 0.0
         self.retired = False
