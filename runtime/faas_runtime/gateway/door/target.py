@@ -27,14 +27,18 @@ def cleaned(path: bytes) -> bytes | None:
         if _BAD_ESCAPE.search(path):
             raise Malformed("a bad escape in the request path")
         plain = _ENCODED_DOT.sub(b".", path)
-        decoded = unquote_to_bytes(path).replace(b"\\", b"/")
-        if _DOT_SEGMENT.search(decoded) and not _DOT_SEGMENT.search(plain):
+        if any(_hides_dots(segment) for segment in plain.split(b"/")):
             raise Malformed("a dot segment behind an encoded slash in the request path")
     else:
         plain = path
     if b"//" not in plain and not _DOT_SEGMENT.search(plain):
         return None
     return _resolve(plain)
+
+
+def _hides_dots(segment: bytes) -> bool:
+    decoded = unquote_to_bytes(segment).replace(b"\\", b"/")
+    return segment not in (b".", b"..") and _DOT_SEGMENT.search(decoded) is not None
 
 
 def _resolve(path: bytes) -> bytes:
