@@ -5,15 +5,22 @@ import shutil
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("chromium") is None, reason="no browser: `apt-get install chromium && pip install playwright` gets one"
-)
+
+@pytest.fixture(scope="session")
+def playwright(missing):
+    """What drives a browser."""
+    if shutil.which("chromium") is None:
+        missing("a browser", "apt-get install chromium")
+    try:
+        import playwright.sync_api as api
+    except ImportError:
+        missing("what drives the browser", "pip install playwright")
+    return api
 
 
 @pytest.fixture
-def page(gateway):
+def page(gateway, playwright):
     """A browser's page that knows the password; any error of a script fails the test."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="`pip install playwright` drives the browser")
     password = (gateway.state / "basic-auth-password").read_text().strip()
     errors = []
     with playwright.sync_playwright() as driver:
