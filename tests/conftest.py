@@ -9,12 +9,20 @@ import pytest
 PACKAGES = {"wrk": "wrk", "skopeo": "skopeo", "umoci": "umoci", "go": "golang", "node": "nodejs"}
 
 
-def missing(what: str, command: str) -> None:
-    """A part a test needs is not there: in CI the test fails, elsewhere it is skipped and says what starts it."""
+def _missing(what: str, command: str) -> None:
     text = f"{what} is missing; `{command}` gets it"
     if os.environ.get("CI"):
         pytest.fail(text)
     pytest.skip(text)
+
+
+@pytest.fixture(scope="session")
+def missing():
+    """A part a test needs is not there: in CI the test fails, elsewhere it is skipped and says what gets it.
+
+    `missing("a browser", "apt-get install chromium")`
+    """
+    return _missing
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +34,7 @@ def tool():
 
         path = shutil.which(name, path=search_path())
         if path is None:
-            missing(f"`{name}`", f"apt-get install {PACKAGES.get(name, name)}")
+            _missing(f"`{name}`", f"apt-get install {PACKAGES.get(name, name)}")
         return path
 
     return find
