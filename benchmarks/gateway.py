@@ -1,0 +1,225 @@
+"""The front door beside other reverse proxies, each on one core, in turn, before the same upstream.
+
+    python benchmarks/gateway.py [--rounds N] [--seconds S] [--only door,go]
+
+Always measured are the door, with everything a user has on by default, and Go's own
+reverse proxy; nginx and Caddy too where they are installed. Proxies have one core,
+the load and the upstream the other, so what counts are the ratios, not the numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PROXY_CORE, LOAD_CORE = "0", "1"
+REPORT = 'done = function(s, l, r) print("p99", l:percentile(99) / 1000) end\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One kind of call: its path, the size of its body, how many connections make it at once."""
+
+    title: str
+    path: str
+    body: int
+    connections: int
+
+    def script(self) -> str:
+        """What wrk is told to send."""
+        if not self.body:
+            return REPORT
+        return f'wrk.method = "POST"\nwrk.body = string.rep("x", {self.body})\n' + REPORT
+
+
+LOADS = (
+    Load("1 KB POST, 32 connections", "/function/echo", 1024, 32),
+    Load("1 KB POST, 256 connections", "/function/echo", 1024, 256),
+    Load("1 MB response, 16 connections", "/function/echo/large", 0, 16),
+    Load("1 MB upload, 16 connections", "/function/echo", 1024 * 1024, 16),
+)
+
+
+@dataclass(slots=True)
+class Result:
+    """What one proxy did under one load, round by round."""
+
+    rates: list[float] = field(default_factory=list)
+    tails: list[float] = field(default_factory=list)
+    errors: int = 0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def pinned(core: str, *command: str) -> list[str]:
+    return ["taskset", "-c", core, *command]
+
+
+@contextmanager
+def running(command: list[str], port: int, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A server, from when it accepts connections to when it has ended."""
+    server = subprocess.Popen(command, env={**os.environ, **(env or {})}, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                if server.poll() is not None or time.monotonic() > deadline:
+                    sys.exit(f"{' '.join(command)} does not start")
+                time.sleep(0.02)
+        yield server
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(5)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def nginx_config(port: int, upstream: int, work: Path) -> Path:
+    config = work / "nginx.conf"
+    config.write_text(
+        f"""daemon off; worker_processes 1; pid {work}/nginx.pid; error_log /dev/null;
+        events {{ worker_connections 4096; }}
+        http {{
+          access_log off; client_body_temp_path {work}/body; proxy_temp_path {work}/proxy;
+          fastcgi_temp_path {work}/f; uwsgi_temp_path {work}/u; scgi_temp_path {work}/s;
+          client_max_body_size 0; keepalive_requests 1000000000;
+          upstream functions {{ server 127.0.0.1:{upstream}; keepalive 512; keepalive_requests 1000000000; }}
+          server {{ listen 127.0.0.1:{port} backlog=1024;
+            location / {{ proxy_pass http://functions; proxy_http_version 1.1; proxy_set_header Connection "";
+              proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Call-Id $request_id;
+              proxy_buffering off; proxy_request_buffering off; }} }}
+        }}"""
+    )
+    return config
+
+
+def caddy_config(port: int, upstream: int, work: Path) -> Path:
+    config = work / "Caddyfile"
+    config.write_text(
+        f"{{\n admin off\n auto_https off\n log {{\n output discard\n }}\n}}\n"
+        f"http://127.0.0.1:{port} {{\n reverse_proxy 127.0.0.1:{upstream} {{\n flush_interval -1\n"
+        " transport http {\n keepalive_idle_conns_per_host 1024\n compression off\n }\n }\n}\n"
+    )
+    return config
+
+
+def commands(helper: Path, upstream: int, work: Path) -> dict[str, tuple[list[str], int]]:
+    """How each proxy is started, and its port."""
+    ports = {name: free_port() for name in ("door", "go", "nginx", "caddy")}
+    found = {
+        "door": [sys.executable, str(HERE / "door_alone.py"), str(ports["door"]), str(upstream)],
+        "go": [str(helper), "proxy", f"127.0.0.1:{ports['go']}", f"127.0.0.1:{upstream}"],
+    }
+    if nginx := shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin"):
+        found["nginx"] = [nginx, "-p", str(work), "-c", str(nginx_config(ports["nginx"], upstream, work))]
+    if caddy := shutil.which("caddy"):
+        config = caddy_config(ports["caddy"], upstream, work)
+        found["caddy"] = [caddy, "run", "--adapter", "caddyfile", "--config", str(config)]
+    return {name: (pinned(PROXY_CORE, *command), ports[name]) for name, command in found.items()}
+
+
+def measure(load: Load, port: int, seconds: float, script: Path, result: Result) -> None:
+    """Put a proxy under a load for some seconds."""
+    script.write_text(load.script())
+    command = pinned(LOAD_CORE, "wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s", "-s", str(script))
+    done = subprocess.run(
+        [*command, f"http://127.0.0.1:{port}{load.path}"], capture_output=True, text=True, check=True, timeout=60
+    )
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    tail = re.search(r"p99\s+([\d.]+)", done.stdout)
+    assert rate is not None
+    assert tail is not None
+    result.rates.append(float(rate[1]))
+    result.tails.append(float(tail[1]))
+    result.errors += sum(map(int, re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", done.stdout)))
+
+
+def report(load: Load, results: dict[str, Result]) -> None:
+    """One line for each proxy: its rate, its tail, and the door's rate in terms of it."""
+    print(f"{load.title}:")
+    for name, result in results.items():
+        rate, tail = statistics.median(result.rates), statistics.median(result.tails)
+        ratio = statistics.median(x / y for x, y in zip(results["door"].rates, result.rates, strict=True))
+        beside = "" if name == "door" else f"   door/{name} {ratio:.2f}"
+        errors = f"   {result.errors} ERRORS" if result.errors else ""
+        print(f"  {name:6} {rate:8.0f} calls/s   p99 {tail:6.1f} ms{beside}{errors}", flush=True)
+
+
+def idle_memory(command: list[str], port: int, count: int) -> None:
+    """How much memory a proxy needs for connections that do nothing."""
+    with running(command, port) as server:
+        before = resident(server.pid)
+        held = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+        for sock in held[:1] + held[-1:]:
+            sock.sendall(b"GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert sock.recv(64)
+        print(f"{count} idle connections: {resident(server.pid):.0f} MB (of which {before:.0f} MB without any)")
+        for sock in held:
+            sock.close()
+
+
+def resident(pid: int) -> float:
+    """Memory of a process, in MB."""
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=int, default=1, help="of each load, on each proxy, in each round")
+    parser.add_argument("--only", default="", help="names of proxies, separated by commas")
+    parser.add_argument("--idle", type=int, default=900, help="idle connections whose memory is measured")
+    options = parser.parse_args()
+    for tool in ("wrk", "taskset", "go"):
+        if shutil.which(tool) is None:
+            sys.exit(f"`{tool}` is missing")
+    with tempfile.TemporaryDirectory() as folder:
+        compare(options, Path(folder))
+
+
+def compare(options: argparse.Namespace, work: Path) -> None:
+    helper = work / "reverseproxy"
+    subprocess.run(["go", "build", "-o", helper, "."], cwd=HERE / "reverse_proxy", check=True)
+    upstream = free_port()
+    chosen = [name for name in options.only.split(",") if name]
+    with running(pinned(LOAD_CORE, str(helper), "upstream", f"127.0.0.1:{upstream}"), upstream, {"GOMAXPROCS": "1"}):
+        proxies = commands(helper, upstream, work)
+        proxies = {name: proxies[name] for name in proxies if not chosen or name in ("door", *chosen)}
+        results = {load: {name: Result() for name in proxies} for load in LOADS}
+        for _ in range(options.rounds):
+            for name, (command, port) in proxies.items():
+                with running(command, port, {"GOMAXPROCS": "1"}):
+                    for load in LOADS:
+                        measure(load, port, options.seconds, work / "load.lua", results[load][name])
+        for load in LOADS:
+            report(load, results[load])
+        idle_memory(*proxies["door"], options.idle)
+
+
+if __name__ == "__main__":
+    main()
