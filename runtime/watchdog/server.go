@@ -24,6 +24,7 @@ type watchdog struct {
 	child    *child // the long-lived process of mode http, else nil
 	server   *http.Server
 	endCalls context.CancelFunc
+	rest     *rest
 	slots    chan struct{} // nil: no limit
 	tokens   *tokenGuard   // nil: everybody may call
 	funcs    http.Handler  // the function itself, below limiter, tokens and metrics
@@ -31,6 +32,7 @@ type watchdog struct {
 
 func newWatchdog(c *config, l *logger) (*watchdog, error) {
 	w := &watchdog{config: c, logger: l, state: &state{}, metrics: newMetrics()}
+	w.rest = newRest(func() bool { return w.metrics.inflight.Load() > 0 })
 	if !c.suppressLock {
 		w.state.lockFile = c.lockFile
 	}
@@ -155,7 +157,9 @@ func (w *watchdog) function(writer http.ResponseWriter, r *http.Request) {
 	recorder := &statusRecorder{ResponseWriter: writer}
 	w.metrics.inflight.Add(1)
 	defer func() {
-		w.metrics.inflight.Add(-1)
+		if w.metrics.inflight.Add(-1) == 0 {
+			w.rest.postpone()
+		}
 		w.metrics.observe(recorder.code(), r.Method, time.Since(begun))
 	}()
 	switch {
