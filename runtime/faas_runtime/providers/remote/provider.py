@@ -1,0 +1,230 @@
+"""The provider that asks another one: functions run wherever that one runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC
+from urllib.parse import quote
+
+import msgspec
+
+from faas_runtime.api import (
+    DEFAULT_NAMESPACE,
+    DeleteFunctionRequest,
+    FunctionDeployment,
+    FunctionNamespace,
+    FunctionStatus,
+    LogMessage,
+    ProviderInfo,
+    ScaleRequest,
+    Secret,
+)
+from faas_runtime.errors import Invalid, NotFound, RuntimeFault, Unsupported
+from faas_runtime.providers.base import FunctionKey, LogQuery, RouteUpdate, RoutingChange
+from faas_runtime.providers.process.feed import RoutingFeed
+from faas_runtime.providers.remote.client import ProviderClient, WrongCredentials
+from faas_runtime.providers.remote.http import Address
+from faas_runtime.providers.remote.routes import changes, route_of
+from faas_runtime.providers.remote.wire import AnyStatus, log_messages
+
+log = logging.getLogger("faas.remote")
+
+POLL = 2.0
+"""Seconds between two looks at the provider's list of functions."""
+POLL_STARTING = 0.2
+"""The same while a function has replicas that are not available yet: calls may be waiting for them."""
+READ_LIMIT = 10.0
+"""Seconds the provider may take to tell something."""
+CHANGE_LIMIT = 90.0
+"""Seconds the provider may take to change something: ours waits for a function to be ready."""
+
+
+class RemoteProvider:
+    """A provider somewhere else, such as one for Kubernetes. `logs_url` is for logs kept by another service."""
+
+    def __init__(self, url: str, user: str, password: str, logs_url: str = "") -> None:
+        try:
+            self._client = ProviderClient(Address.of(url), user, password)
+            self._logs = ProviderClient(Address.of(logs_url), user, password) if logs_url else self._client
+        except ValueError as err:
+            raise Invalid(f"the provider's address {err}") from None
+        self._feed = RoutingFeed()
+        self._routes: dict[FunctionKey, RouteUpdate] = {}
+        self._looking = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._problem = ""
+
+    async def start(self) -> None:
+        """Take up what the provider has. Raises Unavailable if it refuses our credentials.
+
+        One that does not answer yet is waited for in the background: it may be starting as well.
+        """
+        try:
+            await self._look()
+        except WrongCredentials:
+            raise
+        except RuntimeFault as fault:
+            self._failed(fault)
+        self._task = asyncio.create_task(self._follow())
+
+    async def close(self) -> None:
+        """Stop asking; the functions live on."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def info(self) -> ProviderInfo:
+        """What the provider says about itself."""
+        return await self._client.read("/system/info", {}, ProviderInfo, READ_LIMIT)
+
+    async def health(self) -> dict[str, str]:
+        """Whether the provider's list of functions is known."""
+        return {"remote": self._problem or "ok"}
+
+    # Functions.
+
+    async def list(self, namespace: str) -> Sequence[FunctionStatus]:
+        """All functions of a namespace, sorted by name."""
+        found = await self._client.read("/system/functions", {"namespace": namespace}, list[AnyStatus], READ_LIMIT)
+        return sorted((each.complete(namespace) for each in found), key=lambda status: status.name)
+
+    async def get(self, key: FunctionKey) -> FunctionStatus:
+        """One function. Raises NotFound."""
+        query = {"namespace": key.namespace, "usage": "1"}
+        found = await self._client.read(f"/system/function/{quote(key.name)}", query, AnyStatus, READ_LIMIT)
+        return found.complete(key.namespace)
+
+    async def deploy(self, deployment: FunctionDeployment) -> None:
+        """Create a function; when it is ready is the provider's business."""
+        await self._change("POST", "/system/functions", deployment, deployment.namespace)
+
+    async def update(self, deployment: FunctionDeployment) -> None:
+        """Replace a function's whole specification. Raises NotFound."""
+        await self._change("PUT", "/system/functions", deployment, deployment.namespace)
+
+    async def delete(self, key: FunctionKey) -> None:
+        """Remove a function. Raises NotFound."""
+        body = DeleteFunctionRequest(function_name=key.name, namespace=key.namespace)
+        await self._change("DELETE", "/system/functions", body, key.namespace)
+
+    async def scale(self, key: FunctionKey, replicas: int) -> None:
+        """Ask for this many replicas. Raises NotFound."""
+        body = ScaleRequest(service_name=key.name, replicas=replicas, namespace=key.namespace)
+        await self._change("POST", f"/system/scale-function/{quote(key.name)}", body, key.namespace)
+
+    async def logs(self, query: LogQuery) -> AsyncIterator[LogMessage]:
+        """Yield log lines, oldest first. Raises NotFound, Unsupported where the provider keeps none."""
+        values = {"name": query.key.name, "namespace": query.key.namespace, "follow": str(query.follow).lower()}
+        if query.tail is not None:
+            values["tail"] = str(query.tail)
+        if query.since is not None:
+            values["since"] = query.since.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if query.instance:
+            values["instance"] = query.instance
+        try:
+            async with self._logs.stream("/system/logs", values, READ_LIMIT) as pieces:
+                async for message in log_messages(pieces, query.key):
+                    yield message
+        except NotFound:
+            await self.get(query.key)  # if it is the function that is not there, this says so
+            raise Unsupported(f"the provider at `{self._logs.address}` keeps no logs") from None
+
+    async def watch(self) -> AsyncIterator[RoutingChange]:
+        """Yield every change of routing, beginning with the present state of every function."""
+        async for change in self._feed.read(list(self._routes.values())):
+            yield change
+
+    # Secrets.
+
+    async def list_secrets(self, namespace: str) -> Sequence[Secret]:
+        """Names of the secrets of a namespace."""
+        found = await self._client.read("/system/secrets", {"namespace": namespace}, list[Secret], READ_LIMIT)
+        return [Secret(name=secret.name, namespace=secret.namespace or namespace) for secret in found]
+
+    async def create_secret(self, secret: Secret) -> None:
+        """Store a secret. Raises AlreadyExists."""
+        await self._client.change("POST", "/system/secrets", secret, CHANGE_LIMIT, secret.namespace)
+
+    async def update_secret(self, secret: Secret) -> None:
+        """Replace a secret's value. Raises NotFound."""
+        await self._client.change("PUT", "/system/secrets", secret, CHANGE_LIMIT, secret.namespace)
+
+    async def delete_secret(self, name: str, namespace: str) -> None:
+        """Forget a secret. Raises NotFound."""
+        body = Secret(name=name, namespace=namespace)
+        await self._client.change("DELETE", "/system/secrets", body, CHANGE_LIMIT, namespace)
+
+    # Namespaces.
+
+    async def list_namespaces(self) -> Sequence[str]:
+        """Names of all namespaces; only the default one where the provider has none."""
+        try:
+            found = await self._client.read("/system/namespaces", {}, list[str], READ_LIMIT)
+        except (NotFound, Unsupported):
+            found = []
+        return list(dict.fromkeys(found)) or [DEFAULT_NAMESPACE]
+
+    async def get_namespace(self, name: str) -> FunctionNamespace:
+        """One namespace with its marks. Raises NotFound."""
+        return await self._client.read(_namespace(name), {}, FunctionNamespace, READ_LIMIT)
+
+    async def create_namespace(self, namespace: FunctionNamespace) -> None:
+        """Add a namespace. Raises AlreadyExists."""
+        await self._change("POST", _namespace(namespace.name), namespace)
+
+    async def update_namespace(self, namespace: FunctionNamespace) -> None:
+        """Replace a namespace's marks. Raises NotFound."""
+        await self._change("PUT", _namespace(namespace.name), namespace)
+
+    async def delete_namespace(self, name: str) -> None:
+        """Remove a namespace and the functions in it. Raises NotFound."""
+        await self._change("DELETE", _namespace(name), FunctionNamespace(name=name))
+
+    # Routing.
+
+    async def _change(self, method: str, path: str, value: msgspec.Struct, namespace: str = "") -> None:
+        """Have functions changed; when it returns, the front door knows what became of them."""
+        await self._client.change(method, path, value, CHANGE_LIMIT, namespace)
+        try:
+            await self._look()
+        except RuntimeFault as fault:
+            self._failed(fault)  # what was asked for is done; the next look will tell
+        await self._feed.taken_over()
+
+    async def _follow(self) -> None:
+        while True:
+            starting = any(len(route.endpoints) < min(1, route.replicas) for route in self._routes.values())
+            await asyncio.sleep(POLL_STARTING if starting and not self._problem else POLL)
+            try:
+                await self._look()
+            except RuntimeFault as fault:
+                self._failed(fault)
+
+    async def _look(self) -> None:
+        """Bring the routes up to date. One at a time: an older list must not replace a newer one."""
+        async with self._looking:
+            found: dict[FunctionKey, RouteUpdate] = {}
+            for namespace in await self.list_namespaces():
+                for status in await self.list(namespace):
+                    route = route_of(status, self._client.address)
+                    found[route.key] = route
+            told = changes(self._routes, found)
+            self._routes = found
+            for change in told:
+                self._feed.publish(change)
+            if self._problem:
+                log.info("the provider at %s answers again", self._client.address)
+            self._problem = ""
+
+    def _failed(self, fault: RuntimeFault) -> None:
+        # Routes stay as they were: calls go through the provider, which may be well again sooner.
+        if not self._problem:
+            log.warning("functions are as they were known last: %s", fault)
+        self._problem = str(fault)
+
+
+def _namespace(name: str) -> str:
+    return f"/system/namespace/{quote(name, safe='')}"

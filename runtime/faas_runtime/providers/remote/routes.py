@@ -1,0 +1,41 @@
+"""What a provider's answers mean for our routing: one way to each function, through the provider."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from faas_runtime.api import FunctionStatus
+from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate, RoutingChange
+from faas_runtime.providers.process.durations import parse_duration
+from faas_runtime.providers.process.spec import EXPOSE_ANNOTATION, TIMEOUT_ANNOTATION
+from faas_runtime.providers.remote.http import Address
+
+
+def route_of(status: FunctionStatus, provider: Address) -> RouteUpdate:
+    """The routing of a function as the provider describes it.
+
+    The provider spreads calls over replicas, so it is the only endpoint, and there is none
+    while no replica is available: then the front door waits, or wakes the function.
+    """
+    key = FunctionKey(status.name, status.namespace)
+    annotations = status.annotations or {}
+    endpoint = Endpoint(
+        instance=f"{key}@{provider.authority}",
+        host=provider.host,
+        port=provider.port,
+        prefix=f"{provider.path}/function/{quote(str(key))}",
+    )
+    seconds = parse_duration(annotations.get(TIMEOUT_ANNOTATION, ""))
+    return RouteUpdate(
+        key=key,
+        endpoints=(endpoint,) if status.available_replicas else (),
+        replicas=max(status.replicas, status.available_replicas),
+        timeout=seconds or None,
+        internal=annotations.get(EXPOSE_ANNOTATION) == "internal",
+    )
+
+
+def changes(old: dict[FunctionKey, RouteUpdate], new: dict[FunctionKey, RouteUpdate]) -> list[RoutingChange]:
+    """What has to be told to somebody who knows `old` so that he knows `new`."""
+    gone: list[RoutingChange] = [RouteRemoved(key) for key in old if key not in new]
+    return gone + [route for key, route in new.items() if old.get(key) != route]

@@ -1,0 +1,61 @@
+"""Reading what other providers write, which is not always all that ours would."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from faas_runtime.api import ZERO_TIME, FunctionStatus, LogMessage
+from faas_runtime.providers.base import FunctionKey
+
+_LONGEST_LINE = 4 * 1024 * 1024
+
+
+class AnyStatus(FunctionStatus, frozen=True, kw_only=True):
+    """A function's status without what some providers leave out."""
+
+    created_at: str = ZERO_TIME
+
+    def complete(self, namespace: str) -> FunctionStatus:
+        """The status of a function that was asked for in this namespace."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        values["namespace"] = self.namespace or namespace
+        return FunctionStatus(**values)
+
+
+async def log_messages(pieces: AsyncIterator[bytes], key: FunctionKey) -> AsyncIterator[LogMessage]:
+    """The messages of a stream of newline-delimited JSON, each as soon as it is there."""
+    rest = b""
+    async for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield _message(line, key)
+        if len(rest) > _LONGEST_LINE:
+            yield _message(rest, key)
+            rest = b""
+    if rest.strip():
+        yield _message(rest, key)
+
+
+def _message(line: bytes, key: FunctionKey) -> LogMessage:
+    try:
+        found: Any = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = None
+    if not isinstance(found, dict):
+        found = {"text": line.decode("utf-8", errors="replace")}
+    return LogMessage(
+        name=_text(found, "name") or key.name,
+        namespace=_text(found, "namespace") or key.namespace,
+        instance=_text(found, "instance"),
+        timestamp=_text(found, "timestamp") or ZERO_TIME,
+        text=_text(found, "text").removesuffix("\n"),
+    )
+
+
+def _text(found: dict[str, Any], name: str) -> str:
+    value = found.get(name)
+    return value if isinstance(value, str) else ""
