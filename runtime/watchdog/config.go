@@ -64,10 +64,11 @@ type config struct {
 	doubts []string // values that could not be read and were not used
 }
 
-// readConfig reads the environment, or says what is missing from it.
-func readConfig(env lookup) (*config, error) {
+// readConfig reads the environment, or says what is missing from it. The arguments stand in for fprocess.
+func readConfig(env lookup, arguments []string) (*config, error) {
 	v := &values{env: env}
 	c := &config{
+		command:        arguments,
 		mode:           v.text("mode", modeFork),
 		port:           v.number("port", 8080),
 		maxInflight:    v.number("max_inflight", 0),
@@ -137,11 +138,13 @@ func (c *config) readTarget(v *values) error {
 		return nil
 	}
 	process := v.text("function_process", v.text("fprocess", ""))
-	if process == "" {
+	if process != "" {
+		// There is no quoting: it has always been the single space that separates.
+		c.command = strings.Split(process, " ")
+	}
+	if len(c.command) == 0 {
 		return fmt.Errorf("`fprocess` is not set; name the command that answers requests")
 	}
-	// There is no quoting: it has always been the single space that separates.
-	c.command = strings.Split(process, " ")
 	if c.mode != modeHTTP {
 		return nil
 	}

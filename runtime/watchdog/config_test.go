@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ func environment(pairs ...string) lookup {
 }
 
 func TestDefaultsAreTheClassicContract(t *testing.T) {
-	c, err := readConfig(environment("fprocess", "cat"))
+	c, err := readConfig(environment("fprocess", "cat"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,7 @@ func TestDefaultsAreTheClassicContract(t *testing.T) {
 }
 
 func TestValuesThatCannotBeReadAreNamed(t *testing.T) {
-	c, err := readConfig(environment("fprocess", "cat", "read_timeout", "soon", "port", "http", "marshal_request", "yes"))
+	c, err := readConfig(environment("fprocess", "cat", "read_timeout", "soon", "port", "http", "marshal_request", "yes"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,8 +42,19 @@ func TestValuesThatCannotBeReadAreNamed(t *testing.T) {
 	}
 }
 
+func TestArgumentsStandInForTheCommand(t *testing.T) {
+	arguments := []string{"sh", "-c", "echo a b"}
+	c, err := readConfig(environment(), arguments)
+	if err != nil || !slices.Equal(c.command, arguments) {
+		t.Errorf("got %q, %v", c.command, err)
+	}
+	if c, _ = readConfig(environment("fprocess", "cat -n"), arguments); !slices.Equal(c.command, []string{"cat", "-n"}) {
+		t.Errorf("fprocess does not win: %q", c.command)
+	}
+}
+
 func TestHealthIntervalFollowsWriteTimeout(t *testing.T) {
-	c, _ := readConfig(environment("fprocess", "cat", "write_timeout", "7"))
+	c, _ := readConfig(environment("fprocess", "cat", "write_timeout", "7"), nil)
 	if c.healthInterval != 7*time.Second {
 		t.Errorf("healthcheck_interval is %s", c.healthInterval)
 	}
@@ -54,7 +66,7 @@ func TestEveryVariableIsInTheHelp(t *testing.T) {
 		asked = append(asked, name)
 		return map[string]string{"mode": "http", "fprocess": "x", "jwt_auth": "true"}[name], false
 	}
-	_, _ = readConfig(record)
+	_, _ = readConfig(record, nil)
 	known := map[string]bool{"function_process": true, "http_upstream_url": true, "buffer_http": true}
 	for _, each := range variables {
 		known[each.name] = true

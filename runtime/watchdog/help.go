@@ -47,6 +47,7 @@ var variables = []variable{
 
 func printHelp(out io.Writer, env lookup) {
 	fmt.Fprintf(out, "fwatchdog %s: answers HTTP requests by running a command\n\n", version)
+	fmt.Fprint(out, "  fwatchdog [COMMAND ARGUMENT...]   the command is for when fprocess is not set\n\n")
 	fmt.Fprint(out, "  -run-healthcheck   exit 0 if the watchdog here is healthy, else 1\n")
 	fmt.Fprint(out, "  -version, -v       print the version\n\n")
 	fmt.Fprint(out, "Environment (default; = current value):\n")

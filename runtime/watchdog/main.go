@@ -3,8 +3,10 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 )
 
@@ -19,29 +21,28 @@ const (
 
 func main() {
 	flags := flag.NewFlagSet("fwatchdog", flag.ContinueOnError)
-	healthcheck := flags.Bool("run-healthcheck", false, "exit 0 if the watchdog of this container is healthy, else 1")
-	showVersion := flags.Bool("version", false, "print the version")
-	flags.BoolVar(showVersion, "v", false, "print the version")
-	flags.Usage = func() { printHelp(flags.Output(), os.LookupEnv) }
+	flags.SetOutput(io.Discard)
+	healthcheck := flags.Bool("run-healthcheck", false, "")
+	showVersion := flags.Bool("version", false, "")
+	flags.BoolVar(showVersion, "v", false, "")
 	switch err := flags.Parse(os.Args[1:]); {
-	case err == flag.ErrHelp:
-		os.Exit(0)
+	case errors.Is(err, flag.ErrHelp):
+		printHelp(os.Stdout, os.LookupEnv)
 	case err != nil:
+		fmt.Fprintf(os.Stderr, "fwatchdog: %v; see fwatchdog -help\n", err)
 		os.Exit(exitMisused)
-	}
-	switch {
 	case *showVersion:
 		fmt.Fprintf(os.Stderr, "fwatchdog %s\n", version)
 	case *healthcheck:
 		os.Exit(runHealthcheck(os.LookupEnv))
 	default:
-		os.Exit(run())
+		os.Exit(run(flags.Args()))
 	}
 }
 
-// run serves until it is told to stop, and returns the exit code.
-func run() int {
-	config, err := readConfig(os.LookupEnv)
+// run serves until it is told to stop, and returns the exit code. The arguments are the command, when fprocess is not set.
+func run(arguments []string) int {
+	config, err := readConfig(os.LookupEnv, arguments)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "fwatchdog: %v\n", err)
 		return exitFailed

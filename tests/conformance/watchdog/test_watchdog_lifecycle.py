@@ -31,13 +31,16 @@ def test_help_lists_variables_with_defaults_and_values(binary):
     result = run(binary, "-help", read_timeout="7s")
 
     assert result.returncode == 0
-    lines = result.stderr.splitlines()
+    lines = result.stdout.splitlines()
     assert any("read_timeout " in line and "(30s); = 7s" in line for line in lines)
     assert any("fprocess " in line for line in lines)
 
 
 def test_unknown_flag(binary):
-    assert run(binary, "-nonsense").returncode == 2
+    result = run(binary, "-nonsense")
+
+    assert result.returncode == 2
+    assert result.stderr == "fwatchdog: flag provided but not defined: -nonsense; see fwatchdog -help\n"
 
 
 def test_healthcheck_follows_the_lock_file(start, binary):

@@ -30,7 +30,7 @@ def test_only_the_standard_library_is_used():
 
 def test_every_variable_is_documented(binary):
     """The reference page lists what `-help` lists, and nothing else."""
-    text = subprocess.run([binary, "-help"], env={}, capture_output=True, text=True).stderr
+    text = subprocess.run([binary, "-help"], env={}, capture_output=True, text=True).stdout
     helped = re.findall(r"^  (\w+) +\w", text.partition("Environment")[2], re.MULTILINE)
     page = (SOURCE.parents[1] / "docs" / "watchdog.md").read_text()
     section = page.partition("## Variables")[2].partition("\n## ")[0]
