@@ -79,6 +79,21 @@ class RememberingProvider:
     async def create_secret(self, secret):
         self.secrets[secret.name, secret.namespace] = secret
 
+    async def update_secret(self, secret):
+        if (secret.name, secret.namespace) not in self.secrets:
+            raise NotFound(f"there is no secret `{secret.name}`")
+        self.secrets[secret.name, secret.namespace] = secret
+
+    async def delete_secret(self, name, namespace):
+        if self.secrets.pop((name, namespace), None) is None:
+            raise NotFound(f"there is no secret `{name}`")
+
+    async def update_namespace(self, namespace):
+        raise NotFound(f"there is no namespace `{namespace.name}`")
+
+    async def delete_namespace(self, name):
+        raise NotFound(f"there is no namespace `{name}`")
+
     async def list_namespaces(self):
         return ["openfaas-fn"]
 

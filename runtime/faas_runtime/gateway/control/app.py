@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -17,6 +17,7 @@ from faas_runtime.gateway.control import (
     info,
     logs,
     namespaces,
+    openapi,
     pages,
     queue,
     secrets,
@@ -36,6 +37,7 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
     "/system/async/{call_id}": {"GET": async_calls.state},
     "/system/async/{call_id}/result": {"GET": async_calls.result},
     "/": {"GET": pages.home},
+    "/openapi.json": {"GET": openapi.openapi},
     "/ui/{path:path}": {"GET": pages.page},
     "/system/stats": {"GET": stats.stats},
     "/system/alert": {"POST": alert.alert},
@@ -70,22 +72,24 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
 """Every path, and what answers each method. One route for each path: any other method is answered 405."""
 
 
-def create_app(room: ControlRoom, accounts: Sequence[Account] = ()) -> Starlette:
+def create_app(
+    room: ControlRoom, accounts: Sequence[Account] = (), routes: Mapping[str, Mapping[str, Endpoint]] = ROUTES
+) -> Starlette:
     """The control room as an ASGI application. Without accounts everybody may do everything."""
     middleware = [Middleware(SameSiteOnly)]
     if accounts:
         middleware.append(Middleware(BasicAuth, accounts=tuple(accounts)))
-    app = Starlette(routes=_routes(ROUTES), middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
+    app = Starlette(routes=_routes(routes), middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False
     app.state.room = room
     return app
 
 
-def _routes(table: dict[str, dict[str, Endpoint]]) -> list[Route]:
+def _routes(table: Mapping[str, Mapping[str, Endpoint]]) -> list[Route]:
     return [Route(path, _by_method(endpoints), methods=sorted(endpoints)) for path, endpoints in table.items()]
 
 
-def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
+def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         # A route for GET is also asked for HEAD, which it answers without a body.
         return await endpoints["GET" if request.method == "HEAD" else request.method](request)

@@ -29,6 +29,11 @@ async def info(request: Request) -> Response:
     return json_answer(GatewayInfo(provider=provider, version=version, arch=platform.machine()))
 
 
+async def provider_info(request: Request) -> Response:
+    """Who runs the functions, in the shape in which a provider tells a gateway."""
+    return json_answer(await room_of(request).provider.info())
+
+
 async def health(request: Request) -> Response:
     """200 and nothing when all is well, else 503 and one line for each loop that has stopped."""
     problems = room_of(request).loops()
