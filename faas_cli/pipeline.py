@@ -97,5 +97,6 @@ class Gateway:
         answer = self._client.invoke(f"/function/{name}", method=method, body=body, headers=sent, query=())
         content = b"".join(answer.stream(64 * 1024))
         if not 200 <= answer.status < 300:
-            raise GatewayError(f"`{name}` answered with status {answer.status}: {content.decode('utf-8', 'replace')}")
+            text = content.decode("utf-8", "replace").strip()
+            raise GatewayError(f"`{name}` answered with status {answer.status}: {text}", status=answer.status)
         return content

@@ -88,6 +88,5 @@ def _unknown(fields: dict[str, Value], known: set[str]) -> list[str]:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             meant = f"; did you mean `{near[0]}`?" if near else ""
-            line = value.node.start_mark.line + 1
-            remarks.append(f"{value.file}:{line}: `{value.key}` is a key nobody reads{meant}")
+            remarks.append(f"{value.file}:{value.line}: `{value.key}` is a key nobody reads{meant}")
     return remarks

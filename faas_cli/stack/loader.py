@@ -6,6 +6,7 @@ from pathlib import Path
 
 from faas_cli.errors import StackError
 from faas_cli.stack.envsubst import SubstitutionError, substitute
+from faas_cli.stack.limits import check_bytes
 from faas_cli.stack.model import Configuration, Function, Provider, Resources, Stack, TemplateSource
 from faas_cli.stack.nodes import Value, parse
 from faas_cli.stack.variables import variables
@@ -66,7 +67,8 @@ def environment_of(path: Path) -> dict[str, str]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        check_bytes(path.stat().st_size, str(path))
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise StackError(
             "there is no such file", file=str(path), hint="`faas new --lang go NAME` writes a stack file"

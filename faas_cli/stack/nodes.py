@@ -28,6 +28,8 @@ class Value:
     node: Node
     file: str
     key: str
+    line: int = 0
+    """The line of its key, else its own; counts from 1, 0 is unknown."""
 
     def fail(self, problem: str, hint: str = "") -> NoReturn:
         """Raise StackError at this value's place."""
@@ -81,20 +83,19 @@ class Value:
             self.fail(f"must be a map of keys and values, and is a {_kind(self.node)}")
         own: dict[str, Value] = {}
         merged: dict[str, Value] = {}
-        lines: dict[str, int] = {}
         for key_node, child in self.node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 for name, value in self._merged(child).items():
                     merged.setdefault(name, value)
                 continue
-            name = Value(key_node, self.file, self.key).text()
+            name = self._key(key_node)
+            place = f"{self.key}.{name}" if self.key else name
+            line = key_node.start_mark.line + 1
             if name in own:
-                place = f"{self.key}.{name}" if self.key else name
                 Value(key_node, self.file, place).fail(
-                    f"is there twice: in line {lines[name]} and in line {key_node.start_mark.line + 1}"
+                    f"is there twice: in line {own[name].line} and in line {line}", hint="keep one of them"
                 )
-            lines[name] = key_node.start_mark.line + 1
-            own[name] = Value(child, self.file, f"{self.key}.{name}" if self.key else name)
+            own[name] = Value(child, self.file, place, line)
         return {**merged, **own}
 
     def texts(self) -> dict[str, str]:
@@ -104,6 +105,13 @@ class Value:
     def text_list(self) -> list[str]:
         """A list of texts."""
         return [value.text() for value in self.items()]
+
+    def _key(self, node: Node) -> str:
+        key = Value(node, self.file, self.key)
+        if node.id != "scalar" or key.is_null:
+            whose = f"a key of `{self.key}`" if self.key else "a key"
+            Value(node, self.file, "").fail(f"{whose} must be a text", hint="write `name: value`")
+        return str(node.value)
 
     def _merged(self, node: Node) -> dict[str, Value]:
         nodes = node.value if node.id == "sequence" else [node]
@@ -118,8 +126,12 @@ def parse(text: str, file: str) -> Value:
     """The root of a YAML document. Raises StackError with the parser's reason and place."""
     import yaml
 
+    from faas_cli.stack.limits import check_size
+
     try:
-        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        check_size(text, file, loader)
+        node = yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as err:
         line, column = _place(err.problem_mark or err.context_mark)
         context = f"{err.context}: " if err.context else ""
