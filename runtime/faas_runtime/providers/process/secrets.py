@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from pathlib import Path
 
 from faas_runtime.api import Secret
@@ -76,5 +75,5 @@ def secret_bytes(secret: Secret) -> bytes:
         return secret.value.encode()
     try:
         return base64.b64decode(secret.raw_value, validate=True)
-    except binascii.Error:
+    except ValueError:  # letters that are not ASCII, too
         raise Invalid(f"field `rawValue` of secret `{secret.name}` is not base64") from None

@@ -137,6 +137,10 @@ class RemoteProvider:
         async for change in self._feed.read(list(self._routes.values())):
             yield change
 
+    async def pinned_image(self, key: FunctionKey) -> str:
+        """Empty: providers do not tell which image a name led to."""
+        return ""
+
     # Secrets.
 
     async def list_secrets(self, namespace: str) -> Sequence[Secret]:

@@ -1,0 +1,20 @@
+"""The engines that can run functions here, by the name a user gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from faas_runtime.providers.base import Provider
+
+DEFAULT_ENGINE = "process"
+
+
+def _process(state_dir: Path) -> Provider:
+    from faas_runtime.providers.process import ProcessProvider
+
+    return ProcessProvider(state_dir)
+
+
+ENGINES: dict[str, Callable[[Path], Provider]] = {"process": _process}
+"""Makes an engine that keeps its state in a folder. Imports happen when one is made, and only for that one."""
