@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from faas_cli import keychain
 from faas_cli.errors import FaasError
+
+# Option of an entry whose token is not in the file.
+_STORE = "faas-store"
 
 DEFAULT_GATEWAY = "http://127.0.0.1:8080"
 
@@ -73,10 +77,16 @@ def load_credentials(gateway: str) -> Credentials | None:
     return None
 
 
-def save_credentials(gateway: str, user: str, password: str) -> None:
-    """Keep user and password of a gateway, in place of what was kept before. Raises FaasError."""
-    entry = {"gateway": normalised(gateway), "auth": "basic"}
-    entry["token"] = base64.b64encode(f"{user}:{password}".encode()).decode()
+def save_credentials(gateway: str, user: str, password: str) -> str:
+    """Keep user and password of a gateway, in place of what was kept before; returns where, in words.
+
+    That is the system's keychain where there is one, else the credentials file. Raises FaasError.
+    """
+    token = base64.b64encode(f"{user}:{password}".encode()).decode()
+    kept = keychain.store(normalised(gateway), token)
+    entry: dict[str, Any] = {"gateway": normalised(gateway), "auth": "basic", "token": "" if kept else token}
+    if kept:
+        entry["options"] = [{"name": _STORE, "value": "keychain"}]
     entries = _entries()
     for number, old in enumerate(entries):
         if old.get("gateway") == entry["gateway"]:
@@ -85,6 +95,7 @@ def save_credentials(gateway: str, user: str, password: str) -> None:
     else:
         entries.append(entry)
     _write(entries)
+    return "the keychain" if kept else str(config_path())
 
 
 def remove_credentials(gateway: str) -> bool:
@@ -93,12 +104,15 @@ def remove_credentials(gateway: str) -> bool:
     kept = [entry for entry in entries if entry.get("gateway") != normalised(gateway)]
     if len(kept) == len(entries):
         return False
+    keychain.forget(normalised(gateway))
     _write(kept)
     return True
 
 
 def _credentials(entry: dict[str, Any]) -> Credentials:
     token = str(entry.get("token") or "")
+    if any(option.get("name") == _STORE for option in entry.get("options") or ()):
+        token = keychain.fetch(str(entry.get("gateway")))
     if entry.get("auth") == "oauth2":
         return Credentials(token=token)
     try:

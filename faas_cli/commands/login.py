@@ -43,5 +43,6 @@ def command(
     console.data("Calling the gateway to validate the credentials...")
     credentials = Credentials(user=username.strip(), password=password)
     GatewayClient(url, credentials, verify=not tls_no_verify, timeout=timeout).functions()
-    save_credentials(url, credentials.user, password)
+    where = save_credentials(url, credentials.user, password)
     console.data(f"credentials saved for {credentials.user} {url}")
+    console.info(f"They are in {where}.")
