@@ -1,4 +1,4 @@
-"""`python -m faas_runtime.gateway run`: a gateway in the foreground.
+"""`python -m faas_runtime.gateway run`: a gateway in the foreground; `provide`: a provider alone.
 
 Exit codes: 0 stopped as asked, 1 could not start (the last line on stderr says why), 2 misused.
 """
@@ -8,18 +8,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 from faas_runtime.errors import RuntimeFault
+from faas_runtime.gateway.control.auth import Account
+from faas_runtime.gateway.credentials import read_account
+from faas_runtime.gateway.environment import Environment
 from faas_runtime.gateway.listeners import PortInUse
+from faas_runtime.gateway.provide import provide
 from faas_runtime.gateway.server import serve
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import AlreadyRunning, StateDir
 from faas_runtime.paths import default_state_dir
-from faas_runtime.providers.process import ProcessProvider
+from faas_runtime.providers.base import Provider
+from faas_runtime.providers.engines import DEFAULT_ENGINE, ENGINES
 
 PREFIX = "faas-gateway: "
 """Begins the line that says why the gateway could not start."""
@@ -27,7 +33,8 @@ PREFIX = "faas-gateway: "
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    settings = _settings(_parser().parse_args(arguments))
+    options = _parser(Environment.of(os.environ)).parse_args(arguments)
+    settings = _settings(options)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s"
@@ -36,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         state.acquire()
         try:
-            _run(serve(settings, state, ProcessProvider(settings.state_dir)))
+            provider = _provider(options.engine, settings)
+            serve_it = provide if options.command == "provide" else serve
+            _run(serve_it(settings, state, provider))
         finally:
             state.release()
     except (AlreadyRunning, PortInUse, RuntimeFault) as err:
@@ -46,16 +55,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(environment: Environment) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m faas_runtime.gateway")
-    run = parser.add_subparsers(required=True, metavar="COMMAND").add_parser("run", help="run until SIGTERM")
-    run.add_argument("--state-dir", type=Path, default=default_state_dir(), help="where everything is kept")
-    run.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    run.add_argument("--port", type=int, default=8080, help="port to listen on, 0 for any")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    run = commands.add_parser("run", help="run a gateway until SIGTERM")
+    _add_common(run, environment, 8080)
     run.add_argument("--metrics-port", type=int, default=8082, help="port of the metrics on 127.0.0.1, 0 for none")
-    run.add_argument("--no-auth", action="store_true", help="ask nobody for user and password")
-    run.add_argument("--upstream-timeout", type=float, default=60.0, metavar="SECONDS", help="limit of one call")
+    run.add_argument(
+        "--provider-url", default=environment.provider_url, metavar="URL", help="let this provider run the functions"
+    )
+    run.add_argument("--logs-url", default=environment.logs_url, metavar="URL", help="who keeps the logs, if not it")
+    run.add_argument(
+        "--provider-secrets-dir",
+        type=Path,
+        default=environment.provider_secrets_dir,
+        metavar="FOLDER",
+        help="user and password for the provider, where they are not ours",
+    )
+    alone = commands.add_parser("provide", help="serve a provider alone until SIGTERM, for a gateway elsewhere")
+    _add_common(alone, environment, 8081)
+    alone.set_defaults(metrics_port=0, provider_url="", logs_url="", provider_secrets_dir=None)
     return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, environment: Environment, port: int) -> None:
+    add = parser.add_argument
+    add("--state-dir", type=Path, default=default_state_dir(), help="where everything is kept")
+    add("--engine", choices=sorted(ENGINES), default=DEFAULT_ENGINE, help="what runs the functions")
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add(
+        "--port",
+        type=int,
+        default=port if environment.port is None else environment.port,
+        help="port to listen on, 0 for any",
+    )
+    add("--no-auth", action="store_true", default=not environment.auth, help="ask nobody for user and password")
+    add(
+        "--secrets-dir",
+        type=Path,
+        default=environment.secrets_dir,
+        metavar="FOLDER",
+        help="where basic-auth-user and basic-auth-password are",
+    )
+    for name, default, text in (
+        ("--upstream-timeout", environment.upstream_timeout, "limit of one call"),
+        ("--read-timeout", environment.read_timeout, "limit of a client's silence in a request"),
+        ("--write-timeout", environment.write_timeout, "limit of a client's refusal to take a response"),
+    ):
+        add(name, type=float, default=default or 60.0, metavar="SECONDS", help=text)
 
 
 def _settings(options: argparse.Namespace) -> GatewaySettings:
@@ -66,7 +113,24 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         metrics_port=options.metrics_port,
         auth=not options.no_auth,
         upstream_timeout=options.upstream_timeout,
+        secrets_dir=options.secrets_dir,
+        provider_url=options.provider_url,
+        logs_url=options.logs_url,
+        provider_secrets_dir=options.provider_secrets_dir,
+        read_timeout=options.read_timeout,
+        write_timeout=options.write_timeout,
     )
+
+
+def _provider(engine: str, settings: GatewaySettings) -> Provider:
+    """What runs the functions. Raises Invalid."""
+    if not settings.provider_url:
+        return ENGINES[engine](settings.state_dir)
+    from faas_runtime.providers.remote import RemoteProvider
+
+    folder = settings.provider_secrets_dir or settings.secrets_dir
+    account = read_account(folder) if folder is not None else Account("", "")
+    return RemoteProvider(settings.provider_url, account.user, account.password, settings.logs_url)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

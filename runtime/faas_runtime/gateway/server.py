@@ -15,7 +15,7 @@ from faas_runtime import __version__
 from faas_runtime.gateway.asgi import AsgiServer
 from faas_runtime.gateway.catalogue import Catalogue
 from faas_runtime.gateway.control import ControlRoom, create_app
-from faas_runtime.gateway.control.auth import Account
+from faas_runtime.gateway.credentials import account_of
 from faas_runtime.gateway.cron.runner import CronRunner
 from faas_runtime.gateway.door import DoorSettings, FrontDoor
 from faas_runtime.gateway.listeners import PrivateSocket, listen
@@ -27,7 +27,7 @@ from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.scaling.scaler import Scaler
 from faas_runtime.gateway.settings import GatewaySettings
-from faas_runtime.gateway.state import USER, Running, StateDir
+from faas_runtime.gateway.state import Running, StateDir
 from faas_runtime.gateway.versions import VersionBook
 from faas_runtime.providers.base import Endpoint, FunctionKey, Provider
 from faas_runtime.providers.process.logs import now_rfc3339
@@ -72,7 +72,7 @@ class Gateway:
         await self._provider.start()
         self._closing.push_async_callback(self._loops.stop)
         self._loops.start("routing", self._follow_routes)
-        await self._catalogue.refresh()
+        await self._catalogue.update()
         await self._catalogue.until_routed()
 
     async def _start_loops(self) -> None:
@@ -85,7 +85,7 @@ class Gateway:
     async def _start_servers(self, front: socket.socket, metrics: socket.socket | None) -> None:
         settings = self._settings
         control, inside = self._private("control.sock"), self._private("gateway.sock")
-        accounts = [Account(USER, self._state.password())] if settings.auth else []
+        accounts = [account_of(settings, self._state)] if settings.auth else []
         room = ControlRoom(
             provider=self._provider,
             routes=self._routes,
@@ -124,7 +124,11 @@ class Gateway:
 
     def _front_door(self, control: Endpoint) -> FrontDoor:
         settings = DoorSettings(
-            host="", upstream_timeout=self._settings.upstream_timeout, served_by=f"faas/{__version__}"
+            host="",
+            read_timeout=self._settings.read_timeout,
+            write_timeout=self._settings.write_timeout,
+            upstream_timeout=self._settings.upstream_timeout,
+            served_by=f"faas/{__version__}",
         )
         return FrontDoor(self._routes, control, settings, self._metrics, self._wake)
 
@@ -138,7 +142,7 @@ class Gateway:
 
     def _states(self) -> dict[str, str]:
         servers = {name: server.problem() for name, server in self._servers.items()}
-        return {**self._loops.states(), **servers, "queue": self._queue.problem()}
+        return {**self._loops.states(), **servers, "queue": self._queue.problem(), "provider": self._catalogue.problem}
 
     def _problems(self) -> dict[str, str]:
         return {name: problem for name, problem in self._states().items() if problem}
@@ -158,9 +162,14 @@ class Gateway:
 
 
 async def serve(settings: GatewaySettings, state: StateDir, provider: Provider) -> None:
-    """Run a gateway until SIGTERM or SIGINT. Raises PortInUse, OSError."""
+    """Run a gateway until SIGTERM or SIGINT. Raises PortInUse, RuntimeFault, OSError."""
+    await Gateway(settings, state, provider).run(stop_on_signals())
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set from now on."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Gateway(settings, state, provider).run(stop)
+    return stop

@@ -24,3 +24,15 @@ class GatewaySettings:
     """How long one call may take where the function names no `timeout`."""
     stop_grace: float = 10.0
     """How long running calls may take when the gateway stops."""
+    secrets_dir: Path | None = None
+    """Folder of `basic-auth-user` and `basic-auth-password`; None for the account made at the first start."""
+    provider_url: str = ""
+    """Address of a provider that runs the functions; empty to run them here."""
+    logs_url: str = ""
+    """Address of who keeps the functions' logs, where that is not the provider."""
+    provider_secrets_dir: Path | None = None
+    """Folder of the user and password the provider wants, where they are not in `secrets_dir`."""
+    read_timeout: float = 60.0
+    """How long a client may be silent in the middle of a request body."""
+    write_timeout: float = 60.0
+    """How long a client may refuse to take any more of a response."""
