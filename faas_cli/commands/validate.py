@@ -69,8 +69,13 @@ def check_function(function: Function, project: Path = Path()) -> list[FaasError
 
 def unknown_keys(path: Path, *, envsubst: bool) -> list[str]:
     """A remark for each key nobody reads, with its line and the nearest one that is known."""
-    text = path.read_text(encoding="utf-8")
-    fields = parse(expand(text, str(path)) if envsubst else text, str(path)).fields()
+    text = path.read_text(encoding="utf-8-sig")
+    return remarks_of(expand(text, str(path)) if envsubst else text, str(path))
+
+
+def remarks_of(text: str, file: str) -> list[str]:
+    """The remarks on the text of a stack file; `file` names it."""
+    fields = parse(text, file).fields()
     remarks = _unknown(fields, {name for name in Stack.__struct_fields__ if name != "path"})
     known = {"provider": set(Provider.__struct_fields__), "configuration": set(Configuration.__struct_fields__)}
     for name, names in known.items():

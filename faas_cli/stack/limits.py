@@ -57,7 +57,7 @@ def check_size(text: str, file: str, loader: Any) -> None:
         elif isinstance(event, yaml.AliasEvent):
             if any(each.anchor == event.anchor for each in stack[1:]):
                 raise StackError(f"`*{event.anchor}` is inside of what it stands for", **place, hint="write it out")
-            values = known.get(event.anchor, 1)
+            values = known.get(event.anchor or "", 1)
         elif isinstance(event, yaml.ScalarEvent):
             values = known[event.anchor or ""] = 1
         stack[-1].values += values

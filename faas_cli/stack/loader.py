@@ -38,7 +38,9 @@ def expand(text: str, file: str) -> str:
         return substitute(text, variables())
     except SubstitutionError as err:
         line = text.count("\n", 0, err.position) + 1
-        raise StackError(str(err), file=file, line=line, hint="write `$$` for a plain dollar sign") from None
+        column = err.position - text.rfind("\n", 0, err.position)
+        hint = "write `$$` for a plain dollar sign"
+        raise StackError(str(err), file=file, line=line, column=column, hint=hint) from None
 
 
 def parse_stack(text: str, file: str) -> Stack:
@@ -49,7 +51,7 @@ def parse_stack(text: str, file: str) -> Stack:
         root.fail("the stack file is empty", hint="`faas new --lang go NAME` writes one")
     version = fields.get("version")
     if version is not None and version.text() != "1.0":
-        version.fail(f"must be `1.0`, and is `{version.text()}`")
+        version.fail(f"must be `1.0`, and is `{version.text()}`", hint="write `version: 1.0`")
     functions = fields.get("functions")
     return Stack(
         version=version.text() if version else "",
@@ -99,7 +101,9 @@ def _provider(root: Value, value: Value | None) -> Provider:
     fields = value.fields()
     name = fields["name"].text() if "name" in fields else ""
     if name not in PROVIDERS:
-        fields.get("name", value).fail(f"must be `openfaas`, and is `{name}`")
+        fields.get("name", value).fail(
+            f"must be `openfaas`, and is `{name}`" if name else "needs the key `name`", hint="write `name: openfaas`"
+        )
     return Provider(name=name, gateway=fields["gateway"].text() if "gateway" in fields else "")
 
 
@@ -150,7 +154,7 @@ def _configuration(value: Value | None) -> Configuration:
     for item in fields["templates"].items() if "templates" in fields else ():
         entry = item.texts()
         if not entry.get("name"):
-            item.fail("needs a `name`")
+            item.fail("needs a `name`", hint="write `- name: NAME`")
         templates.append(TemplateSource(name=entry["name"], source=entry.get("source", "")))
     copy = fields["copy"].text_list() if "copy" in fields else []
     return Configuration(templates=templates, copy=copy)

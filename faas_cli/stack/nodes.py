@@ -34,7 +34,7 @@ class Value:
     def fail(self, problem: str, hint: str = "") -> NoReturn:
         """Raise StackError at this value's place."""
         mark = self.node.start_mark if self.node is not None else None
-        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+        line, column = _place(mark) if mark is not None else (self.line or 1, 1)
         text = f"`{self.key}` {problem}" if self.key else problem
         raise StackError(text, file=self.file, line=line, column=column, key=self.key, hint=hint)
 
@@ -48,7 +48,9 @@ class Value:
         if self.is_null:
             return ""
         if self.node is None or self.node.id != "scalar":
-            self.fail(f"must be a text, and is a {_kind(self.node)}")
+            self.fail(
+                f"must be a text, and is a {_kind(self.node)}", hint="write it after the colon, in quotes if need be"
+            )
         return str(self.node.value)
 
     def boolean(self) -> bool:
@@ -57,7 +59,7 @@ class Value:
         if word in _TRUE:
             return True
         if word and word not in _FALSE:
-            self.fail(f"must be `true` or `false`, and is `{self.text()}`")
+            self.fail(f"must be `true` or `false`, and is `{self.text()}`", hint="leave it out for `false`")
         return False
 
     def integer(self) -> int:
@@ -65,7 +67,7 @@ class Value:
         try:
             return int(self.text() or "0")
         except ValueError:
-            self.fail(f"must be a whole number, and is `{self.text()}`")
+            self.fail(f"must be a whole number, and is `{self.text()}`", hint="write digits only, without a unit")
 
     def items(self) -> list[Value]:
         """The values of a list; nothing is an empty one."""
@@ -80,7 +82,8 @@ class Value:
         if self.is_null:
             return {}
         if self.node is None or self.node.id != "mapping":
-            self.fail(f"must be a map of keys and values, and is a {_kind(self.node)}")
+            hint = "write lines `name: value` below it, indented"
+            self.fail(f"must be a map of keys and values, and is a {_kind(self.node)}", hint=hint)
         own: dict[str, Value] = {}
         merged: dict[str, Value] = {}
         for key_node, child in self.node.value:
@@ -135,15 +138,46 @@ def parse(text: str, file: str) -> Value:
     except yaml.MarkedYAMLError as err:
         line, column = _place(err.problem_mark or err.context_mark)
         context = f"{err.context}: " if err.context else ""
-        hint = "indent with spaces" if "\\t" in str(err.problem) else ""
+        hint = _hint(text, line, column, str(err.problem))
         raise StackError(f"not YAML: {context}{err.problem}", file=file, line=line, column=column, hint=hint) from None
     except yaml.YAMLError as err:
-        raise StackError(f"not YAML: {str(err).splitlines()[0]}", file=file) from None
+        at = getattr(err, "position", -1)
+        line = text.encode().count(b"\n", 0, at) + 1 if at >= 0 else 0
+        reason = str(err).splitlines()[0]
+        hint = "save it as a plain text file in UTF-8"
+        raise StackError(f"not YAML: {reason}", file=file, line=line, hint=hint) from None
     return Value(node, file, "")
 
 
 def _place(mark: Mark | None) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+
+
+_HINTS = (
+    ("tab", "indent with spaces, not with tabs"),
+    ("mapping values", "put a text that holds `: ` in quotes"),
+    ("expected key", "indent all keys of one map alike"),
+    ("expected <block end>", "indent all keys of one map alike"),
+    ("'-' indicator", "indent all items of one list alike"),
+    ("could not find expected ':'", "write `name: value`, with a space after the colon"),
+    ("unexpected end", "close the quotes"),
+    ("expected ',' or", "close the brackets"),
+    ("expected node content", "close the brackets"),
+    ("undefined alias", "give the value a name with `&` before it is used"),
+    ("cannot start any token", "put the text in quotes"),
+    ("single document", "keep one document in a file"),
+    ("escape character", "write the text in single quotes"),
+)
+
+
+def _hint(text: str, line: int, column: int, problem: str) -> str:
+    """What to do about a word of the parser's; it names a tab only as `a character`."""
+    written = "".join(text.splitlines()[line - 1 : line])
+    indent = written[: len(written) - len(written.lstrip())]
+    if "\t" in indent + written[column - 1 : column]:
+        problem = "tab"
+    found = (hint for words, hint in _HINTS if words in problem)
+    return next(found, "`faas schema` describes what a stack file may hold")
 
 
 def _kind(node: Node) -> str:

@@ -94,5 +94,5 @@ def test_mistakes_are_told_with_their_place(text, line, key, words):
 
 def test_a_wrong_expression_is_told_with_its_line():
     """Even in a comment, as faas-cli does."""
-    with pytest.raises(StackError, match=r"my\.yml:2: "):
+    with pytest.raises(StackError, match=r"my\.yml:2:3: "):
         expand("a: b\n# ${\n", "my.yml")
