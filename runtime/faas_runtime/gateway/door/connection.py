@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
 from faas_runtime.gateway.door import answers
-from faas_runtime.gateway.door.cycle import RequestCycle, Stage
+from faas_runtime.gateway.door.cycle import RESPONDING, TUNNEL, RequestCycle
 from faas_runtime.gateway.door.fields import Malformed
 from faas_runtime.gateway.door.flow import PIPELINE_FULL, ReadGate
 from faas_runtime.gateway.door.half_close import HalfClosed
@@ -26,6 +26,9 @@ class Phase(Enum):
     IN_CYCLE = auto()
     LINGERING = auto()
     CLOSED = auto()
+
+
+READING_HEAD, IN_CYCLE, LINGERING, CLOSED = Phase
 
 
 class ClientConnection(asyncio.Protocol):
@@ -56,7 +59,7 @@ class ClientConnection(asyncio.Protocol):
         self.forwarded = b""
         self.trusted = False
         self.inside = False
-        self._phase = Phase.READING_HEAD
+        self._phase = READING_HEAD
         self._parsing = False
         self._half_closed: HalfClosed | None = None
         # Present request.
@@ -73,7 +76,7 @@ class ClientConnection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=settings.buffer_bytes)
         self._know_peer(transport)
         if len(self.context.connections) >= settings.max_connections:
-            self._phase = Phase.CLOSED
+            self._phase = CLOSED
             transport.write(answers.answer(503, "too many connections", close=True))
             transport.close()
             return
@@ -95,16 +98,16 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         phase = self._phase
-        if phase is Phase.READING_HEAD:
+        if phase is READING_HEAD:
             self._read_head(data)
-        elif phase is Phase.IN_CYCLE:
+        elif phase is IN_CYCLE:
             cycle = self._cycle
             assert cycle is not None
             if not cycle.request_complete:
                 leftover = cycle.feed(data)
                 if leftover:
                     self._queue(leftover)
-            elif cycle.stage is Stage.TUNNEL:
+            elif cycle.stage is TUNNEL:
                 cycle.tunnel(data)
             else:
                 self._queue(data)
@@ -113,19 +116,19 @@ class ClientConnection(asyncio.Protocol):
         cycle = self._cycle
         if cycle is None or not cycle.request_complete:
             return False
-        if cycle.stage is Stage.TUNNEL:
+        if cycle.stage is TUNNEL:
             cycle.tunnel_half_closed_by_client()
             return True
         if not self.transport.can_write_eof():
             return False
-        may_probe = cycle.head.http11 and cycle.stage is not Stage.RESPONDING
+        may_probe = cycle.head.http11 and cycle.stage is not RESPONDING
         self._half_closed = HalfClosed(self.context.loop, self.transport, may_probe)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._phase is Phase.CLOSED and self not in self.context.connections:
+        if self._phase is CLOSED and self not in self.context.connections:
             return
-        self._phase = Phase.CLOSED
+        self._phase = CLOSED
         timeouts = self.context.timeouts
         for queue in (timeouts.idle, timeouts.head, timeouts.write, timeouts.linger):
             queue.disarm(self)
@@ -152,16 +155,16 @@ class ClientConnection(asyncio.Protocol):
         """Find as many requests as can be started; usually one, whole, in one piece."""
         self._parsing = True
         try:
-            while data and self._phase is Phase.READING_HEAD:
+            while data and self._phase is READING_HEAD:
                 data = self._start_request(data)
         except Malformed as bad:
             self._refuse(bad.status, bad.reason)
         finally:
             self._parsing = False
-        if self._phase is Phase.IN_CYCLE:
+        if self._phase is IN_CYCLE:
             if data:
                 self._queue(data)
-        elif self._half_closed is not None and self._phase is Phase.READING_HEAD:
+        elif self._half_closed is not None and self._phase is READING_HEAD:
             self._finish(complete=True)
 
     def _start_request(self, data: bytes) -> bytes:
@@ -205,7 +208,7 @@ class ClientConnection(asyncio.Protocol):
             return self._answer(head, 404, str(unknown), body)
         if backend.internal and not self.inside:
             return self._answer(head, 404, f"{backend.name} cannot be called from outside", body)
-        self._phase = Phase.IN_CYCLE
+        self._phase = IN_CYCLE
         cycle = self._cycle = RequestCycle(self, head, backend, path)
         return cycle.start(body)
 
@@ -251,13 +254,13 @@ class ClientConnection(asyncio.Protocol):
 
     def break_off(self) -> None:
         """End a response so that the client cannot take it for a whole one."""
-        self._phase = Phase.CLOSED
+        self._phase = CLOSED
         self.transport.abort()
 
     def cycle_over(self, cycle: RequestCycle) -> None:
         """The present request is done: go on with the next one, or close."""
         self._cycle = None
-        if self._phase is not Phase.IN_CYCLE:
+        if self._phase is not IN_CYCLE:
             return
         if not cycle.keep or not cycle.request_complete:
             self._finish(cycle.request_complete)
@@ -266,7 +269,7 @@ class ClientConnection(asyncio.Protocol):
         if self._half_closed is not None and not buffer:
             self._finish(complete=True)
             return
-        self._phase = Phase.READING_HEAD
+        self._phase = READING_HEAD
         self.context.timeouts.idle.arm(self)
         self.gate.release(~0)
         if buffer and not self._parsing:
@@ -282,14 +285,14 @@ class ClientConnection(asyncio.Protocol):
         if complete or not self.transport.can_write_eof():
             self._close()
             return
-        self._phase = Phase.LINGERING
+        self._phase = LINGERING
         self.gate.release(~0)
         self.transport.write_eof()
         self.context.timeouts.linger.arm(self)
 
     def _close(self) -> None:
         """Close once everything written has been taken, or `write_timeout` is over."""
-        self._phase = Phase.CLOSED
+        self._phase = CLOSED
         if self.transport.get_write_buffer_size():
             self.context.timeouts.write.arm(self)
         self.transport.close()
@@ -316,7 +319,7 @@ class ClientConnection(asyncio.Protocol):
 
     def drain(self) -> None:
         """Close now if idle, else after the present response."""
-        if self._phase is Phase.READING_HEAD:
+        if self._phase is READING_HEAD:
             self._finish(complete=True)
         elif self._cycle is not None:
             self._cycle.keep = False

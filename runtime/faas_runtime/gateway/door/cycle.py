@@ -20,7 +20,15 @@ from faas_runtime.gateway.door.fields import Malformed
 from faas_runtime.gateway.door.flow import NO_REPLICA_YET, PEER_FULL
 from faas_runtime.gateway.door.framing import ChunkedDecoder, chunks, last_chunk
 from faas_runtime.gateway.door.readiness import NotReady
-from faas_runtime.gateway.door.upstream import BodyKind, UpstreamConnection
+from faas_runtime.gateway.door.upstream import (
+    CHUNKED,
+    LENGTH,
+    NO_BODY,
+    TUNNELLED,
+    UNTIL_CLOSE,
+    BodyKind,
+    UpstreamConnection,
+)
 
 if TYPE_CHECKING:
     from faas_runtime.gateway.door.connection import ClientConnection
@@ -42,6 +50,10 @@ class Stage(Enum):
     OVER = auto()
 
 
+# Looking a member up in its class costs several times the comparison it is for.
+WAITING, SENT, RESPONDING, TUNNEL, OVER = Stage
+
+
 class RequestCycle:
     """Carries one request to a replica and its response back."""
 
@@ -51,6 +63,7 @@ class RequestCycle:
         "_chunk_out",
         "_decoder",
         "_half_over",
+        "_marks_calls",
         "_outgoing",
         "_path",
         "_remaining",
@@ -82,8 +95,10 @@ class RequestCycle:
         self._unsent = b""
         self._whole: bytes | None = None
         self.request_complete = not head.has_body
+        # A function call, direct or queued, gets an id and a start time.
+        self._marks_calls = backend.meter is not None or head.path.startswith(b"/async-function/")
         # The way to a replica.
-        self.stage = Stage.WAITING
+        self.stage = WAITING
         self.upstream: UpstreamConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._retries = 0
@@ -110,7 +125,7 @@ class RequestCycle:
                 self.context.timeouts.read.arm(self)
         else:
             leftover = body
-        if self.stage is Stage.OVER:
+        if self.stage is OVER:
             return leftover
         pool = self.backend.choose()
         upstream = None if pool is None else pool.take()
@@ -209,7 +224,7 @@ class RequestCycle:
         tried.clear()
 
     def _send(self, upstream: UpstreamConnection) -> None:
-        self.stage = Stage.SENT
+        self.stage = SENT
         self.upstream = upstream
         self.context.timeouts.calls(self.backend.timeout).arm(self)
         body, self._unsent = self._unsent, b""
@@ -226,7 +241,7 @@ class RequestCycle:
         if self.backend.keep_host:
             parts.append(b"Host: " + host)
         else:
-            parts.append(b"Host: " + pool.host)
+            parts.append(pool.host_line)
         if head.length >= 0:
             parts.append(b"Content-Length: %d" % head.length)
         elif head.chunked:
@@ -243,7 +258,7 @@ class RequestCycle:
             parts += head.tracestate
         else:
             parts.append(b"traceparent: " + self.context.ids.traceparent())
-        if self.marks_calls:
+        if self._marks_calls:
             self._mark_call(parts)
         parts.append(b"\r\n")
         return b"\r\n".join(parts)
@@ -262,11 +277,6 @@ class RequestCycle:
             lines.append(b"X-Forwarded-Host: " + host)
         return b"\r\n".join(lines)
 
-    @property
-    def marks_calls(self) -> bool:
-        """Whether this is a function call, direct or queued, which gets an id and a start time."""
-        return self.backend.meter is not None or self.head.path.startswith(b"/async-function/")
-
     def _mark_call(self, parts: list[bytes]) -> None:
         if not self._start_line:
             self._start_line = b"X-Start-Time: %d" % time.time_ns()
@@ -282,20 +292,20 @@ class RequestCycle:
         """Pass on an interim response to a client that can understand one."""
         if head.status == 100 and not self.head.expects_continue:
             return
-        if self.head.http11 and self.stage is Stage.SENT:
+        if self.head.http11 and self.stage is SENT:
             parts = [head.status_line, *head.lines, b"\r\n"]
             self.connection.write(b"\r\n".join(parts))
 
     def respond(self, head: ResponseHead, kind: BodyKind) -> None:
         """A final response's head has come; it goes out together with the body's first bytes."""
-        self.stage = Stage.RESPONDING
+        self.stage = RESPONDING
         self.status = head.status
         parts = [head.status_line, *head.lines]
-        if kind is BodyKind.TUNNEL:
+        if kind is TUNNELLED:
             self._enter_tunnel(head, parts)
         else:
             self._frame(head, kind, parts)
-        if self.marks_calls:
+        if self._marks_calls:
             if self._call_id and not head.call_id:
                 parts.append(self._call_id)
             if not head.start_time:
@@ -304,7 +314,7 @@ class RequestCycle:
         if self.context.draining or (head.status >= 400 and not self.request_complete):
             # An upload that is turned down is not read to its end.
             self.keep = False
-        if kind is not BodyKind.TUNNEL:
+        if kind is not TUNNELLED:
             if not self.keep:
                 parts.append(b"Connection: close")
             elif not self.head.http11:
@@ -313,9 +323,9 @@ class RequestCycle:
         self._outgoing = b"\r\n".join(parts)
 
     def _frame(self, head: ResponseHead, kind: BodyKind, parts: list[bytes]) -> None:
-        if kind is BodyKind.LENGTH or (kind is BodyKind.NONE and head.length >= 0 and head.status != 204):
+        if kind is LENGTH or (kind is NO_BODY and head.length >= 0 and head.status != 204):
             parts.append(b"Content-Length: %d" % head.length)
-        elif kind is BodyKind.CHUNKED or kind is BodyKind.UNTIL_CLOSE:
+        elif kind is CHUNKED or kind is UNTIL_CLOSE:
             if self.head.http11:
                 parts.append(b"Transfer-Encoding: chunked")
                 self._chunk_out = True
@@ -324,11 +334,11 @@ class RequestCycle:
 
     def relay(self, data: bytes) -> None:
         """Pass on bytes of the response's body."""
-        if self.stage is Stage.OVER:
+        if self.stage is OVER:
             return
         if self._chunk_out:
             data = b"%x\r\n%b\r\n" % (len(data), data)
-        elif self.stage is Stage.TUNNEL:
+        elif self.stage is TUNNEL:
             self.context.timeouts.tunnel.arm(self)
         if self._outgoing:
             data = self._outgoing + data
@@ -337,13 +347,13 @@ class RequestCycle:
 
     def flush(self) -> None:
         """Nothing more has come for now: send what was held back."""
-        if self._outgoing and self.stage is not Stage.OVER:
+        if self._outgoing and self.stage is not OVER:
             outgoing, self._outgoing = self._outgoing, b""
             self.connection.write(outgoing)
 
     def response_end(self, trailers: list[bytes]) -> None:
         """The response came to its proper end."""
-        if self.stage is Stage.OVER:
+        if self.stage is OVER:
             return
         if self._chunk_out:
             self._outgoing += last_chunk(trailers)
@@ -358,7 +368,7 @@ class RequestCycle:
     def upstream_lost(self) -> None:
         """The connection to the replica broke before the response ended."""
         upstream = self.upstream
-        if self.stage is Stage.OVER or upstream is None:
+        if self.stage is OVER or upstream is None:
             return
         if upstream.reused and not upstream.answered and self._may_send_again():
             self._send_again()
@@ -367,9 +377,9 @@ class RequestCycle:
 
     def upstream_failed(self, what: str) -> None:
         """The replica did something from which the call cannot recover."""
-        if self.stage is Stage.OVER:
+        if self.stage is OVER:
             return
-        when = "in the middle of its answer" if self.stage is Stage.RESPONDING else "before it answered"
+        when = "in the middle of its answer" if self.stage is RESPONDING else "before it answered"
         self._fail(502, f"a replica of {self.backend.name} {what} {when}")
 
     def call_expired(self) -> None:
@@ -389,13 +399,13 @@ class RequestCycle:
         self._retries += 1
         self._leave_upstream()
         self._unsent = self._whole or b""
-        self.stage = Stage.WAITING
+        self.stage = WAITING
         self._task = self.context.loop.create_task(self._find_replica(self.backend.choose()))
 
     # Upgraded connections.
 
     def _enter_tunnel(self, head: ResponseHead, parts: list[bytes]) -> None:
-        self.stage = Stage.TUNNEL
+        self.stage = TUNNEL
         self.keep = False
         self._leave_call_queue()
         self.context.timeouts.tunnel.arm(self)
@@ -428,7 +438,7 @@ class RequestCycle:
 
     def tunnel_over(self) -> None:
         """One side has closed: so will the other, once it has got everything."""
-        if self.stage is not Stage.OVER:
+        if self.stage is not OVER:
             self.flush()
             self._over(self.status)
 
@@ -460,9 +470,9 @@ class RequestCycle:
 
     def client_gone(self) -> None:
         """The client has disconnected: so do we from the replica."""
-        if self.stage is not Stage.OVER:
+        if self.stage is not OVER:
             self._cut_upstream()
-            self._over(answers.CLIENT_GONE if self.stage is not Stage.TUNNEL else self.status)
+            self._over(answers.CLIENT_GONE if self.stage is not TUNNEL else self.status)
 
     def _refuse(self, status: int, reason: str) -> None:
         """The client's own fault."""
@@ -472,13 +482,13 @@ class RequestCycle:
     def _fail(self, status: int, text: str, lines: tuple[bytes, ...] = ()) -> None:
         """Give up: with an answer if none has begun, else by breaking the client's connection."""
         self._cut_upstream()
-        if self.stage in (Stage.RESPONDING, Stage.TUNNEL):
+        if self.stage in (RESPONDING, TUNNEL):
             self.connection.break_off()
             self._over(status)
             return
         if not self.request_complete or self.context.draining:
             self.keep = False
-        if self.marks_calls:
+        if self._marks_calls:
             if status >= 500:
                 lines += answers.INTERNAL
             lines += tuple(line for line in (self._call_id, self._start_line) if line)
@@ -506,8 +516,8 @@ class RequestCycle:
 
     def _over(self, status: int) -> None:
         """Everything is done: free the replica, count the call, let the client go on."""
-        tunnelled = self.stage is Stage.TUNNEL
-        self.stage = Stage.OVER
+        tunnelled = self.stage is TUNNEL
+        self.stage = OVER
         self.status = status
         self._leave_upstream()
         if tunnelled:

@@ -40,7 +40,7 @@ class EndpointPool:
         "_idle",
         "aside_until",
         "endpoint",
-        "host",
+        "host_line",
         "in_flight",
         "prefix",
         "retired",
@@ -48,7 +48,7 @@ class EndpointPool:
 
     def __init__(self, endpoint: Endpoint, connector: Connector) -> None:
         self.endpoint = endpoint
-        self.host = (f"{endpoint.host}:{endpoint.port}" if endpoint.host else "localhost").encode()
+        self.host_line = (f"Host: {endpoint.host}:{endpoint.port}" if endpoint.host else "Host: localhost").encode()
         self.prefix = endpoint.prefix.encode()
         self.in_flight = 0
         self.aside_until = 0.0

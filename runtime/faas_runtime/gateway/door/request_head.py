@@ -5,8 +5,19 @@ from __future__ import annotations
 import re
 
 from faas_runtime.gateway.door.fields import (
+    CALL_ID,
+    CONNECTION,
+    CONTENT_LENGTH,
+    DROP,
+    EXPECT,
     FIELD_BLOCK,
+    FORWARDED,
+    HOST,
     TOKEN,
+    TRACEPARENT,
+    TRACESTATE,
+    TRANSFER_ENCODING,
+    UPGRADE,
     Field,
     Malformed,
     check_no_bare_line_end,
@@ -16,41 +27,41 @@ from faas_runtime.gateway.door.fields import (
     with_underscores,
 )
 
-_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])")
+_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])\r\n")
 _OTHER_VERSION = re.compile(TOKEN + rb" [\x21-\x7e]+ HTTP/[0-9]+(?:\.[0-9]+)?")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~\-%!$&'()*+,;=]*)(?::[0-9]{0,5})?")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 _SPECIAL = with_underscores(
     {
-        b"host": Field.HOST,
-        b"content-length": Field.CONTENT_LENGTH,
-        b"transfer-encoding": Field.TRANSFER_ENCODING,
-        b"connection": Field.CONNECTION,
-        b"expect": Field.EXPECT,
-        b"upgrade": Field.UPGRADE,
-        b"x-call-id": Field.CALL_ID,
-        b"traceparent": Field.TRACEPARENT,
-        b"tracestate": Field.TRACESTATE,
-        b"x-forwarded-for": Field.FORWARDED,
-        b"x-forwarded-host": Field.FORWARDED,
-        b"x-forwarded-proto": Field.FORWARDED,
-        b"x-forwarded-port": Field.FORWARDED,
-        b"forwarded": Field.FORWARDED,
-        b"x-real-ip": Field.FORWARDED,
+        b"host": HOST,
+        b"content-length": CONTENT_LENGTH,
+        b"transfer-encoding": TRANSFER_ENCODING,
+        b"connection": CONNECTION,
+        b"expect": EXPECT,
+        b"upgrade": UPGRADE,
+        b"x-call-id": CALL_ID,
+        b"traceparent": TRACEPARENT,
+        b"tracestate": TRACESTATE,
+        b"x-forwarded-for": FORWARDED,
+        b"x-forwarded-host": FORWARDED,
+        b"x-forwarded-proto": FORWARDED,
+        b"x-forwarded-port": FORWARDED,
+        b"forwarded": FORWARDED,
+        b"x-real-ip": FORWARDED,
         # The gateway's own marks: nobody else may set them.
-        b"x-start-time": Field.DROP,
-        b"x-served-by": Field.DROP,
-        b"x-openfaas-internal": Field.DROP,
+        b"x-start-time": DROP,
+        b"x-served-by": DROP,
+        b"x-openfaas-internal": DROP,
         # Hop by hop.
-        b"keep-alive": Field.DROP,
-        b"proxy-connection": Field.DROP,
-        b"proxy-authenticate": Field.DROP,
-        b"proxy-authorization": Field.DROP,
-        b"te": Field.DROP,
-        b"http2-settings": Field.DROP,
+        b"keep-alive": DROP,
+        b"proxy-connection": DROP,
+        b"proxy-authenticate": DROP,
+        b"proxy-authorization": DROP,
+        b"te": DROP,
+        b"http2-settings": DROP,
         # Becomes HTTP_PROXY in a CGI-like environment.
-        b"proxy": Field.DROP,
+        b"proxy": DROP,
     }
 )
 
@@ -127,12 +138,15 @@ def find_head_end(buffer: bytes | bytearray, searched: int, limit: int) -> int:
 
 def parse_request(buffer: bytes, end: int, max_headers: int) -> RequestHead:
     """Read the head in `buffer[:end]`. Raises Malformed."""
-    first = buffer.find(b"\r\n")
-    head = _request_line(buffer[:first])
-    if FIELD_BLOCK.fullmatch(buffer, first + 2, end) is None:
-        raise explain(buffer[first + 2 : end - 2])
-    if end > first + 2:
-        _read_fields(head, buffer[first + 2 : end - 2].split(b"\r\n"), max_headers)
+    matched = _REQUEST_LINE.match(buffer)
+    if matched is None:
+        raise _explain_line(buffer[: buffer.find(b"\r\n")])
+    head = _request_line(matched)
+    first = matched.end()
+    if FIELD_BLOCK.fullmatch(buffer, first, end) is None:
+        raise explain(buffer[first : end - 2])
+    if end > first:
+        _read_fields(head, buffer[first : end - 2].split(b"\r\n"), max_headers)
     if head.host is None and head.http11:
         raise Malformed("an HTTP/1.1 request without Host")
     if head.upgrade and (head.has_body or not head.http11):
@@ -140,13 +154,15 @@ def parse_request(buffer: bytes, end: int, max_headers: int) -> RequestHead:
     return head
 
 
-def _request_line(line: bytes) -> RequestHead:
-    matched = _REQUEST_LINE.fullmatch(line)
-    if matched is None:
-        check_no_bare_line_end(line)
-        if _OTHER_VERSION.fullmatch(line):
-            raise Malformed("this is an HTTP/1.1 server", 505)
-        raise Malformed("bad request line")
+def _explain_line(line: bytes) -> Malformed:
+    """Why the first line was not accepted."""
+    check_no_bare_line_end(line)
+    if _OTHER_VERSION.fullmatch(line):
+        return Malformed("this is an HTTP/1.1 server", 505)
+    return Malformed("bad request line")
+
+
+def _request_line(matched: re.Match[bytes]) -> RequestHead:
     method, target, minor = matched.groups()
     path, mark, query = target.partition(b"?")
     head = RequestHead(method, path, mark + query, minor == b"1")
@@ -185,18 +201,18 @@ def _read_fields(head: RequestHead, lines: list[bytes], max_headers: int) -> Non
         if field is None:
             keep.append(line)
             continue
-        if field is Field.DROP:
+        if field is DROP:
             continue
         value = value.strip(b" \t")
-        if field <= Field.TRANSFER_ENCODING:
+        if field <= TRANSFER_ENCODING:
             if seen & 1 << field:
                 raise Malformed(f"more than one {name.decode()}")
             seen |= 1 << field
-        if field is Field.HOST:
+        if field is HOST:
             head.host = _checked_host(value, absolute)
-        elif field is Field.CONTENT_LENGTH:
+        elif field is CONTENT_LENGTH:
             head.length = content_length(value)
-        elif field is Field.CONNECTION:
+        elif field is CONNECTION:
             named += tokens(value)
         else:
             _rarer_field(head, field, line, value)
@@ -217,7 +233,7 @@ def _checked_host(value: bytes, absolute: bytes | None) -> bytes:
 
 
 def _rarer_field(head: RequestHead, field: Field, line: bytes, value: bytes) -> None:
-    if field is Field.TRANSFER_ENCODING:
+    if field is TRANSFER_ENCODING:
         if not head.http11:
             raise Malformed("Transfer-Encoding in an HTTP/1.0 request")
         if value.lower() != b"chunked":
@@ -225,23 +241,23 @@ def _rarer_field(head: RequestHead, field: Field, line: bytes, value: bytes) -> 
             ends = tokens(value)[-1:] == [b"chunked"]
             raise Malformed("unknown Transfer-Encoding", 501 if ends else 400)
         head.chunked = True
-    elif field is Field.EXPECT:
+    elif field is EXPECT:
         if value.lower() != b"100-continue":
             raise Malformed("unknown expectation", 417)
         head.expects_continue = head.http11
-    elif field is Field.UPGRADE:
+    elif field is UPGRADE:
         if value.lower() in _TUNNELS:
             head.upgrade = value
-    elif field is Field.CALL_ID:
+    elif field is CALL_ID:
         if value and not head.call_id:
             head.call_id = value
             head.lines.append(line)
-    elif field is Field.TRACEPARENT:
+    elif field is TRACEPARENT:
         if _TRACEPARENT.fullmatch(value) and not head.traceparent:
             head.traceparent = value
-    elif field is Field.TRACESTATE:
+    elif field is TRACESTATE:
         head.tracestate.append(line)
-    elif field is Field.FORWARDED:
+    elif field is FORWARDED:
         if head.forwarded is None:
             head.forwarded = []
         head.forwarded.append(line)

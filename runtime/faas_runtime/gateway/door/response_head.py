@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 
 from faas_runtime.gateway.door.fields import (
+    CALL_ID,
+    CONNECTION,
+    CONTENT_LENGTH,
+    DROP,
     FIELD_BLOCK,
+    SERVED_BY,
+    START_TIME,
+    TRANSFER_ENCODING,
+    UPGRADE,
     Field,
     Malformed,
     check_no_bare_line_end,
@@ -14,20 +22,20 @@ from faas_runtime.gateway.door.fields import (
     tokens,
 )
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
 
 _SPECIAL = {
-    b"content-length": Field.CONTENT_LENGTH,
-    b"transfer-encoding": Field.TRANSFER_ENCODING,
-    b"connection": Field.CONNECTION,
-    b"upgrade": Field.UPGRADE,
-    b"x-call-id": Field.CALL_ID,
-    b"x-start-time": Field.START_TIME,
-    b"x-served-by": Field.SERVED_BY,
-    b"keep-alive": Field.DROP,
-    b"proxy-connection": Field.DROP,
-    b"proxy-authenticate": Field.DROP,
-    b"te": Field.DROP,
+    b"content-length": CONTENT_LENGTH,
+    b"transfer-encoding": TRANSFER_ENCODING,
+    b"connection": CONNECTION,
+    b"upgrade": UPGRADE,
+    b"x-call-id": CALL_ID,
+    b"x-start-time": START_TIME,
+    b"x-served-by": SERVED_BY,
+    b"keep-alive": DROP,
+    b"proxy-connection": DROP,
+    b"proxy-authenticate": DROP,
+    b"te": DROP,
 }
 
 
@@ -76,17 +84,17 @@ def find_response_end(buffer: bytes, limit: int) -> int:
 
 def parse_response(buffer: bytes, end: int, max_headers: int) -> ResponseHead:
     """Read the head in `buffer[:end]`. Raises Malformed."""
-    first = buffer.find(b"\r\n")
-    line = buffer[:first]
-    matched = _STATUS_LINE.fullmatch(line)
+    matched = _STATUS_LINE.match(buffer)
     if matched is None:
         raise Malformed("bad status line", 502)
+    first = matched.end()
+    line = buffer[: first - 2]
     http11 = matched[1] == b"1"
     head = ResponseHead(line if http11 else b"HTTP/1.1" + line[8:], int(matched[2]), http11)
-    if FIELD_BLOCK.fullmatch(buffer, first + 2, end) is None:
-        raise explain(buffer[first + 2 : end - 2])
-    if end > first + 2:
-        _read_fields(head, buffer[first + 2 : end - 2].split(b"\r\n"), max_headers)
+    if FIELD_BLOCK.fullmatch(buffer, first, end) is None:
+        raise explain(buffer[first : end - 2])
+    if end > first:
+        _read_fields(head, buffer[first : end - 2].split(b"\r\n"), max_headers)
     return head
 
 
@@ -101,14 +109,14 @@ def _read_fields(head: ResponseHead, lines: list[bytes], max_headers: int) -> No
         field = special(name.lower())
         if field is None:
             keep.append(line)
-        elif field is Field.CONTENT_LENGTH:
+        elif field is CONTENT_LENGTH:
             length = content_length(value.strip(b" \t"))
             if head.length >= 0:
                 raise Malformed("more than one Content-Length", 502)
             head.length = length
-        elif field is Field.CONNECTION:
+        elif field is CONNECTION:
             named += tokens(value)
-        elif field is not Field.DROP and field is not Field.SERVED_BY:
+        elif field is not DROP and field is not SERVED_BY:
             _rarer_field(head, field, line, value.strip(b" \t"))
     if head.chunked and head.length >= 0:
         raise Malformed("both Content-Length and Transfer-Encoding", 502)
@@ -117,16 +125,16 @@ def _read_fields(head: ResponseHead, lines: list[bytes], max_headers: int) -> No
 
 
 def _rarer_field(head: ResponseHead, field: Field, line: bytes, value: bytes) -> None:
-    if field is Field.TRANSFER_ENCODING:
+    if field is TRANSFER_ENCODING:
         if value.lower() != b"chunked" or head.chunked:
             raise Malformed("unknown Transfer-Encoding", 502)
         head.chunked = True
-    elif field is Field.UPGRADE:
+    elif field is UPGRADE:
         head.upgrade = value
-    elif field is Field.CALL_ID:
+    elif field is CALL_ID:
         head.call_id = True
         head.lines.append(line)
-    elif field is Field.START_TIME:
+    elif field is START_TIME:
         head.start_time = True
         head.lines.append(line)
 

@@ -22,11 +22,15 @@ _MOST_INFORMATIONAL = 16
 class BodyKind(Enum):
     """How the end of a response's body is found."""
 
-    NONE = auto()
+    NO_BODY = auto()
     LENGTH = auto()
     CHUNKED = auto()
     UNTIL_CLOSE = auto()
-    TUNNEL = auto()
+    TUNNELLED = auto()
+
+
+# Looking a member up in its class costs several times the comparison it is for.
+NO_BODY, LENGTH, CHUNKED, UNTIL_CLOSE, TUNNELLED = BodyKind
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -96,9 +100,9 @@ class UpstreamConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         cycle = self.cycle
         self.usable = False
-        if cycle is not None and self._kind is BodyKind.UNTIL_CLOSE:
+        if cycle is not None and self._kind is UNTIL_CLOSE:
             cycle.response_end([])
-        elif cycle is not None and self._kind is BodyKind.TUNNEL:
+        elif cycle is not None and self._kind is TUNNELLED:
             cycle.tunnel_half_closed_by_upstream()
             return True
         return False
@@ -108,9 +112,9 @@ class UpstreamConnection(asyncio.Protocol):
         cycle = self.cycle
         if cycle is None:
             self.pool.forget(self)
-        elif self._kind is BodyKind.UNTIL_CLOSE and exc is None:
+        elif self._kind is UNTIL_CLOSE and exc is None:
             cycle.response_end([])
-        elif self._kind is BodyKind.TUNNEL:
+        elif self._kind is TUNNELLED:
             cycle.tunnel_over()
         else:
             cycle.upstream_lost()
@@ -140,7 +144,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._decoder = None
         if not (self._keep and self.usable and not self._buffer):
             self.usable = False
-            if self._kind is BodyKind.TUNNEL:
+            if self._kind is TUNNELLED:
                 self.transport.close()
             else:
                 self.transport.abort()
@@ -194,28 +198,28 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self._keep = head.keep_alive
         if head.status == 101:
-            self._kind = BodyKind.TUNNEL
+            self._kind = TUNNELLED
             self._keep = False
         elif head.bodiless or cycle.head.method == b"HEAD":
-            self._kind = BodyKind.NONE
+            self._kind = NO_BODY
         elif head.chunked:
-            self._kind = BodyKind.CHUNKED
+            self._kind = CHUNKED
             self._decoder = ChunkedDecoder()
         elif head.length >= 0:
-            self._kind = BodyKind.LENGTH if head.length else BodyKind.NONE
+            self._kind = LENGTH if head.length else NO_BODY
             self._remaining = head.length
         else:
-            self._kind = BodyKind.UNTIL_CLOSE
+            self._kind = UNTIL_CLOSE
             self._keep = False
         cycle.respond(head, self._kind)
-        if rest or self._kind is BodyKind.NONE:
+        if rest or self._kind is NO_BODY:
             self._read_body(cycle, rest)
         else:
             cycle.flush()
 
     def _read_body(self, cycle: RequestCycle, data: bytes) -> None:
         kind = self._kind
-        if kind is BodyKind.LENGTH:
+        if kind is LENGTH:
             extra = len(data) - self._remaining
             if extra < 0:
                 self._remaining = -extra
@@ -226,7 +230,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._remaining = 0
             cycle.relay(data)
             cycle.response_end([])
-        elif kind is BodyKind.CHUNKED:
+        elif kind is CHUNKED:
             decoder = self._decoder
             assert decoder is not None
             for piece in decoder.feed(data):
@@ -236,7 +240,7 @@ class UpstreamConnection(asyncio.Protocol):
                 cycle.response_end(decoder.trailers)
             else:
                 cycle.flush()
-        elif kind is BodyKind.NONE:
+        elif kind is NO_BODY:
             self._buffer = data
             cycle.response_end([])
         else:
