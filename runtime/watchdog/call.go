@@ -133,10 +133,31 @@ func (c *call) stopFeeding() {
 	if c.fed == nil {
 		return
 	}
-	if c.reason() != "" || c.streamed {
+	if !c.wholeBody() && (c.reason() != "" || c.streamed) {
 		_ = http.NewResponseController(c.writer).SetReadDeadline(time.Unix(1, 0))
 	}
 	<-c.fed
+}
+
+// wholeBody reports that the body has been read to its end. Otherwise what is left of it is still to come, and
+// must not be taken for the connection's next request.
+func (c *call) wholeBody() bool {
+	if c.fed == nil {
+		return true
+	}
+	select {
+	case <-c.fed:
+		return c.bodyErr == nil
+	default:
+		return false
+	}
+}
+
+// closeAfter makes this answer the last one of its connection, when that is needed.
+func (c *call) closeAfter() {
+	if !c.wholeBody() {
+		c.writer.Header().Set("Connection", "close")
+	}
 }
 
 // bodyReader keeps apart the two ways a copy can fail: this one is the client's.

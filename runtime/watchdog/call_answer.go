@@ -68,6 +68,7 @@ func (c *call) beginStream() error {
 }
 
 func (c *call) goodHeader() {
+	c.closeAfter()
 	header, config := c.writer.Header(), c.handler.config
 	switch {
 	case config.contentType != "" || config.mode != modeFork:
@@ -177,6 +178,7 @@ func (c *call) fail(status int, reason string, output []byte) {
 	if config.mode != modeFork {
 		logAccess(config, logger, c.request, status, int64(len(reason)), time.Since(c.begun))
 	}
+	c.closeAfter()
 	c.writer.WriteHeader(status)
 	_, _ = io.WriteString(c.writer, reason)
 	_, _ = c.writer.Write(output)

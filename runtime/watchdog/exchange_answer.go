@@ -17,6 +17,9 @@ func (e *exchange) answer(response *http.Response) error {
 	if response.ContentLength >= 0 && response.Header.Get("Content-Length") != "" {
 		header.Set("Content-Length", response.Header.Get("Content-Length"))
 	}
+	if !e.wholeBody() {
+		header.Set("Connection", "close")
+	}
 	for name := range response.Trailer {
 		header.Add("Trailer", name)
 	}

@@ -80,6 +80,21 @@ func (e *exchange) startSending() {
 	}()
 }
 
+// wholeBody reports that the request's body has been read to its end. Otherwise what is left of it is still to come,
+// and must not be taken for the connection's next request.
+func (e *exchange) wholeBody() bool {
+	if e.sent == nil {
+		return !e.expects
+	}
+	select {
+	case err := <-e.sent:
+		e.sent <- err
+		return err == nil
+	default:
+		return false
+	}
+}
+
 // stopSending returns when nobody reads the body any more, and whether all of it has been sent.
 func (e *exchange) stopSending() bool {
 	if e.sent == nil {

@@ -61,6 +61,10 @@ func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error, begun 
 	}
 	p.logger.printf("%s %s - %d: %v", r.Method, r.URL.RequestURI(), status, err)
 	w.Header().Set("X-Openfaas-Internal", "of-watchdog")
+	if r.ContentLength != 0 {
+		// What is left of the body must not be taken for the connection's next request.
+		w.Header().Set("Connection", "close")
+	}
 	w.WriteHeader(status)
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,31 @@ def test_answer_before_the_body_is_complete(function):
     with function().connect() as connection:
         connection.sendall(b"POST /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n" + b"x" * 50_000)
         assert read_until(connection, b"big").startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("path", ["/refuse", "/hang-up", "/html", "/silence"])
+def test_rest_of_a_body_is_never_a_request(function, path):
+    watchdog = function(exec_timeout="300ms")
+    left_over = b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+    with watchdog.connect() as connection:
+        length = 100_000 + len(left_over)
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n".encode())
+        connection.sendall(b"x" * 50_000)
+        answer = connection.recv(100)
+        with suppress(OSError):
+            connection.sendall(b"x" * 50_000 + left_over)
+        answer += read_all(connection)
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert "/smuggled" not in watchdog.log
+
+
+def test_connection_of_the_client_is_kept(function):
+    watchdog = function()
+    with watchdog.connect() as connection:
+        for size in (0, 5, 100_000, 200_000):
+            connection.sendall(f"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n\r\n".encode() + b"x" * size)
+            assert b"Connection: close" not in read_until(connection, b'"connection": ')
 
 
 @pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "other/1"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import threading
+from contextlib import suppress
 
 import pytest
-from watchdog_driver import Answer, eventually, read_until
+from watchdog_driver import Answer, eventually, read_all, read_until
 
 CLOSE = "Host: h\r\nConnection: close\r\n\r\n"
 
@@ -65,6 +66,38 @@ def test_requests_can_be_pipelined(cat):
     answer = cat.raw(one.format("", "a") + one.format("", "b") + one.format("Connection: close\r\n", "c"))
 
     assert re.findall(rb"\r\n\r\n(.)", answer) == [b"a", b"b", b"c"]
+
+
+LEFT_OVER = "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+@pytest.mark.parametrize("mode", ["", "streaming", "serializing"])
+@pytest.mark.parametrize("text", ["exit 3", "echo answer", "head -c 200000 /dev/zero", "sleep 60"])
+def test_rest_of_a_body_is_never_a_request(start, script, text, mode):
+    """The process answers, fails or is killed before the body has come."""
+    watchdog = start(script(text), mode=mode, exec_timeout="300ms", read_timeout="1s")
+    with watchdog.connect() as connection:
+        length = 100_000 + len(LEFT_OVER)
+        connection.sendall(f"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n".encode())
+        connection.sendall(b"x" * 50_000)
+        answer = connection.recv(100)
+        with suppress(OSError):
+            connection.sendall(b"x" * 50_000 + LEFT_OVER.encode())
+        answer += read_all(connection)
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert "/smuggled" not in watchdog.log
+
+
+@pytest.mark.parametrize("mode", ["", "streaming", "serializing"])
+def test_connection_is_kept_after_large_answers(start, script, mode):
+    watchdog = start(script("cat >/dev/null; head -c 200000 /dev/zero; echo end"), mode=mode)
+    with watchdog.connect() as connection:
+        for _ in range(3):
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000)
+            head = read_until(connection, b"end\n\r\n0\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert b"Connection: close" not in head
 
 
 def test_idle_connection_is_closed(start):
