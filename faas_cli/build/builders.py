@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from faas_cli.build.model import Builder, BuildOptions
+from faas_cli.build.context import DOCKERFILE_NAME
+from faas_cli.build.dockerfile import PACKAGES, uses_buildkit
+from faas_cli.build.dockerfile_parser import parse
+from faas_cli.build.engine import Engine, find_engine, ping, require_engine
+from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter
 from faas_cli.build.oci import OciBuilder
+from faas_cli.config import gateway_of
+from faas_cli.errors import FaasError
 from faas_runtime.imagestore import ImageStore
 from faas_runtime.paths import default_state_dir, images_dir
 
@@ -13,8 +23,138 @@ if TYPE_CHECKING:
     from faas_cli.console import Console
     from faas_cli.stack.model import Stack
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_BUILDKIT_FLAGS = {
+    "RUN": ("mount", "network", "security"),
+    "COPY": ("chmod", "link", "parents", "exclude"),
+    "ADD": ("chmod", "link", "checksum", "keep-git-dir", "exclude"),
+}
+
 
 def choose_builder(options: BuildOptions, stack: Stack, console: Console) -> Builder:
-    """The builder for these options. Raises FaasError when the one asked for cannot work here."""
+    """The builder for these options; for `auto`, a line on stderr says which it is and why.
+
+    Raises FaasError when the one asked for cannot work here.
+    """
+    if options.shrinkwrap or options.builder == "oci":
+        return _oci()
+    if options.builder == "buildx":
+        return _buildx(require_engine("buildx"))
+    if options.builder == "docker":
+        return EngineBuilder(require_engine("docker"))
+    return _automatic(stack, console)
+
+
+def _automatic(stack: Stack, console: Console) -> Builder:
+    engine, missing = _answering_engine()
+    gateway = process_gateway(stack, default_state_dir())
+    if gateway:
+        console.info(f"builder: oci (the gateway at {gateway} runs what is in this machine's own image store)")
+    elif engine is None:
+        console.info(f"builder: oci ({missing})")
+    else:
+        console.info(f"builder: docker (an engine answers at {engine.address}, {engine.source})")
+        return EngineBuilder(engine)
+    return CompositeBuilder(_oci(), EngineBuilder(engine)) if engine else _oci()
+
+
+def _answering_engine() -> tuple[Engine | None, str]:
+    """The engine if it answers, else None and why not."""
+    try:
+        engine = find_engine()
+    except FaasError as err:
+        return None, err.message
+    reason = ping(engine)
+    return (None, f"no container engine answers at {engine.address}: {reason}") if reason else (engine, "")
+
+
+def process_gateway(stack: Stack, state: Path) -> str:
+    """The address of this machine's own gateway, if the stack's functions go there and it runs them as processes."""
+    try:
+        record = json.loads((state / "gateway.json").read_bytes())
+        url, engine = str(record["url"]), record["engine"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+    if engine != "process":
+        return ""
+    return url if _same_place(url, gateway_of("", stack.provider.gateway)) else ""
+
+
+def _same_place(one: str, other: str) -> bool:
+    try:
+        places = [(urlsplit(url).hostname, urlsplit(url).port or 80) for url in (one, other)]
+    except ValueError:
+        return False
+    names = {name for name, _ in places}
+    return places[0][1] == places[1][1] and (len(names) == 1 or names <= _LOOPBACK)
+
+
+def _oci() -> OciBuilder:
     state = default_state_dir()
     return OciBuilder(ImageStore(images_dir(state)), state / "build")
+
+
+def _buildx(engine: Engine) -> Builder:
+    from faas_cli.build.buildx import BuildxBuilder, find_command
+
+    return BuildxBuilder(engine, find_command())
+
+
+class EngineBuilder:
+    """Builds with an engine: the classic way, or with BuildKit what only that can do."""
+
+    name = "docker"
+
+    def __init__(self, engine: Engine) -> None:
+        from faas_cli.build.docker import DockerBuilder
+
+        self._engine = engine
+        self._classic = DockerBuilder(engine)
+        self._lock = threading.Lock()
+        self._buildkit: Builder | None = None
+
+    def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
+        """Build one image. Raises BuildError, or FaasError when BuildKit is needed and not there."""
+        reason = buildkit_reason(job)
+        if not reason:
+            return self._classic.build(job, report)
+        with self._lock:
+            self._buildkit = self._buildkit or _buildx(self._engine)
+        report.note(job.function.name, f"built with BuildKit: {reason}")
+        return self._buildkit.build(job, report)
+
+
+def buildkit_reason(job: BuildJob) -> str:
+    """Why only BuildKit can build a job; empty when the classic builder can as well."""
+    if uses_buildkit(job):
+        return "it has build secrets, needs ssh, or is for another platform"
+    try:
+        dockerfile = parse((job.context / DOCKERFILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        # The builder says what is wrong with it.
+        return ""
+    if "syntax" in dockerfile.directives:
+        return "its Dockerfile chooses a `syntax`"
+    for instruction in dockerfile.instructions:
+        if instruction.heredocs:
+            return "its Dockerfile has here-documents"
+        for flag, _ in instruction.flags:
+            if flag in _BUILDKIT_FLAGS.get(instruction.keyword, ()):
+                return f"its Dockerfile uses `{instruction.keyword} --{flag}`"
+    return ""
+
+
+class CompositeBuilder:
+    """Builds without an engine what can be, and the rest with one."""
+
+    name = "oci"
+
+    def __init__(self, without: Builder, engine: Builder) -> None:
+        self._without, self._engine = without, engine
+
+    def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
+        """Build one image. Raises BuildError."""
+        if job.template is not None and job.template.recipe is not None and not job.build_args.get(PACKAGES):
+            return self._without.build(job, report)
+        report.note(job.function.name, "built with docker, as its Dockerfile or packages need a container engine")
+        return self._engine.build(job, report)

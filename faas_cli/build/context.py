@@ -63,7 +63,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file of a context, in an order that depends on the names alone; not what only a Dockerfile's build needs."""
+    """Every file of a context that is the function's, in an order that depends on the names alone."""
     for parent, folders, files in os.walk(folder):
         if parent == str(folder):
             folders[:] = [name for name in folders if name != SUPPORT_FOLDER]

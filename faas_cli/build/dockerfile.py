@@ -9,7 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
     from faas_cli.build.model import BuildJob
-    from faas_cli.templates.model import Recipe, Template
+    from faas_cli.templates.model import Recipe, Step, Template
 
 SKELETON = "_base/Dockerfile.j2"
 TEMPLATE_FILE = "Dockerfile.j2"
@@ -65,9 +65,7 @@ class Request:
 def is_generated(job: BuildJob) -> bool:
     """Whether the job's Dockerfile is ours to write: its template has a recipe and no Dockerfile of its own."""
     template = job.template
-    return (
-        template is not None and template.recipe is not None and not (template.folder / DOCKERFILE_NAME).exists()
-    )
+    return template is not None and template.recipe is not None and not (template.folder / DOCKERFILE_NAME).exists()
 
 
 def write_dockerfile(job: BuildJob, *, buildkit: bool, project: Path, cache: Path) -> None:
@@ -88,18 +86,15 @@ def write_dockerfile(job: BuildJob, *, buildkit: bool, project: Path, cache: Pat
     (job.context / DOCKERFILE_NAME).write_text(text, encoding="utf-8")
 
 
-def write_support(job: BuildJob) -> None:
-    """Put beside the function what its Dockerfile copies from us: watchdogs and, without a base, system files.
+def write_support(job: BuildJob, *, rootfs: bool) -> None:
+    """Put beside the function what its Dockerfile copies from us: watchdogs and, with `rootfs`, system files.
 
     Raises BuildError for a platform this package carries no watchdog for.
     """
     folder = job.context / SUPPORT_FOLDER
     folder.mkdir(exist_ok=True)
     write_watchdogs(job, folder)
-    recipe = job.template.recipe if job.template else None
-    if recipe is None or recipe.images.runtime != "scratch":
-        return
-    for entry in system_files():
+    for entry in system_files() if rootfs else ():
         target = folder / "rootfs" / entry.path
         target.parent.mkdir(parents=True, exist_ok=True)
         if entry.source is not None:
@@ -131,8 +126,10 @@ def architectures(job: BuildJob) -> list[str]:
     return sorted({platform.split("/")[1] for platform in platforms(job) if "/" in platform}) or [host_architecture()]
 
 
-def needs_buildkit(job: BuildJob) -> bool:
-    """Whether only BuildKit can do what the job asks for: secrets during the build, other platforms."""
+def uses_buildkit(job: BuildJob) -> bool:
+    """Whether BuildKit is asked for, or only it can do what is: secrets during the build, other platforms."""
+    if job.options.builder == "buildx":
+        return True
     ssh = job.template is not None and job.template.mount_ssh
     return bool(job.function.build_secrets) or ssh or architectures(job) != [host_architecture()]
 
@@ -217,7 +214,7 @@ def _variables(request: Request) -> dict[str, Any]:
         "inputs": _copies_by_folder(name for name in _inputs(recipe) if name in request.layout.files),
         "sources": _sources(request.layout),
         "outputs": recipe.dependencies.outputs if recipe.dependencies else [],
-        "collect": _collect(recipe),
+        "scripts": _scripts(recipe),
         "environment": {"fprocess": request.template.fprocess, **recipe.runtime.env},
         "labels": dict(request.labels),
     }
@@ -240,7 +237,7 @@ def _environment(template: Path) -> SandboxedEnvironment:
 
 
 def quoted(value: str) -> str:
-    """A value of ENV or LABEL, with nothing in it left for a Dockerfile to replace. Raises BuildError for line feeds."""
+    """A value of ENV or LABEL in which nothing is left to be replaced. Raises BuildError for line feeds."""
     if "\n" in value or "\r" in value:
         raise BuildError(f"`{value.splitlines()[0]}`... has several lines, and a Dockerfile cannot hold it")
     return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'
@@ -274,26 +271,52 @@ def _literal(name: str) -> str:
     return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", name.replace("\\", "\\\\")).replace("$", "\\$")
 
 
-def _collect(recipe: Recipe) -> str:
-    """The command that lays out what goes into the image, readable for everyone whatever the umask was."""
+def _scripts(recipe: Recipe) -> dict[str, str]:
+    """What each RUN of the Dockerfile runs."""
     outputs = recipe.dependencies.outputs if recipe.dependencies else []
+    folders = f"mkdir -p {_words(outputs)}" if outputs else ""
+    steps = {"dependencies": recipe.dependencies, "test": recipe.test, "build": recipe.build}
+    scripts = {name: _script(step, folders if name == "dependencies" else "") for name, step in steps.items() if step}
+    return {**scripts, "collect": _collect(recipe, outputs)}
+
+
+def _script(step: Step, afterwards: str) -> str:
+    parts = [f"export {' '.join(f'{key}={shlex.quote(value)}' for key, value in sorted(step.env.items()))}"] * bool(
+        step.env
+    )
+    run = step.run.strip()
+    if "\n" in run or run.endswith("\\"):
+        # The one form of RUN that holds any text.
+        return json.dumps(["/bin/sh", "-c", "\n".join([*parts, run, *[afterwards] * bool(afterwards)])])
+    return " && ".join([*parts, run, *[afterwards] * bool(afterwards)])
+
+
+def _collect(recipe: Recipe, outputs: Sequence[str]) -> str:
+    """The command that lays out what goes into the image, readable for everyone whatever the umask was."""
+    included, excluded = recipe.runtime.include, recipe.runtime.exclude
+    inside = [name for name in outputs if any(PurePosixPath(name).is_relative_to(each) for each in included)]
     commands = [f"mkdir -p {_STAGING}"]
-    for name in recipe.runtime.include:
-        parent = PurePosixPath(name).parent
-        if str(parent) != ".":
-            commands.append(f"mkdir -p {shlex.quote(f'{_STAGING}/{parent}')}")
-        commands.append(f"cp -R {shlex.quote(name)} {shlex.quote(f'{_STAGING}/{name}')}")
-    inside = [name for name in outputs if any(PurePosixPath(name).is_relative_to(each) for each in recipe.runtime.include)]
-    if inside:
-        commands.append(f"rm -rf {' '.join(shlex.quote(f'{_STAGING}/{name}') for name in inside)}")
-    tests = [
-        f"-path {shlex.quote(f'{_STAGING}/{pattern}')}" if "/" in pattern else f"-name {shlex.quote(pattern)}"
-        for pattern in recipe.runtime.exclude
-    ]
-    if tests:
-        commands.append(f"find {_STAGING} -depth \\( {' -o '.join(tests)} \\) -exec rm -rf {{}} +")
+    if included:
+        left_out = "".join(f" --exclude={shlex.quote(name)}" for name in inside)
+        commands.append(f"tar -cf /tmp/function.tar{left_out} {_words(included)}")
+        commands.append(f"tar -xf /tmp/function.tar -C {_STAGING} && rm /tmp/function.tar")
+    for folder, prefix in ((_STAGING, f"{_STAGING}/"), (_words(outputs), "")):
+        if excluded and folder:
+            commands.append(_remove(folder, prefix, excluded))
     commands.append(f"chmod -R u=rwX,go=rX {_STAGING}")
     return " && \\\n    ".join(commands)
+
+
+def _remove(folders: str, prefix: str, patterns: Iterable[str]) -> str:
+    tests = [
+        f"-path {shlex.quote(prefix + pattern)}" if "/" in pattern else f"-name {shlex.quote(pattern)}"
+        for pattern in patterns
+    ]
+    return f"find {folders} -depth \\( {' -o '.join(tests)} \\) -exec rm -rf {{}} +"
+
+
+def _words(names: Iterable[str]) -> str:
+    return " ".join(shlex.quote(name) for name in names)
 
 
 @functools.lru_cache
@@ -314,9 +337,7 @@ def source_labels(project: Path) -> dict[str, str]:
 
 def _git(project: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=project, capture_output=True, text=True, check=False, timeout=10
-        )
+        done = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

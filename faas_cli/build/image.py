@@ -21,7 +21,7 @@ _HEALTHCHECK = {"Test": ["CMD", WATCHDOG, "--run-healthcheck"], "Interval": 3_00
 
 
 def system_entries(recipe: Recipe, watchdog: Path) -> list[Entry]:
-    """The files every image needs beside the function: the watchdog; an account and certificates where there is no base."""
+    """The files every image needs beside the function: the watchdog, and what a base would bring."""
     entries = [Entry("usr/bin/fwatchdog", 0o755, source=watchdog), Entry(HOME, 0o755)]
     return entries if recipe.images.runtime != "scratch" else [*entries, *system_files()]
 

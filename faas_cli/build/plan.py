@@ -10,13 +10,14 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from faas_cli.build.context import assemble
-from faas_cli.build.dockerfile import is_generated, needs_buildkit, write_dockerfile, write_support
+from faas_cli.build.contextfiles import complete
+from faas_cli.build.dockerfile import is_generated, uses_buildkit, write_dockerfile
 from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult
 from faas_cli.build.tags import image_reference
 from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.stack.model import Function, Stack
-from faas_cli.templates.obtain import obtain_template
 from faas_cli.templates.model import Template
+from faas_cli.templates.obtain import obtain_template
 from faas_runtime.paths import default_state_dir
 
 _FETCHING = threading.Lock()
@@ -78,6 +79,8 @@ def _build_one(
             return BuildResult(function.name, image, 0.0, skipped=True)
         job = prepare(stack, function, options, project)
         image = job.image
+        if options.shrinkwrap:
+            complete(job, report, buildkit=uses_buildkit(job))
         outcome = None if options.shrinkwrap else builder.build(job, report)
         return BuildResult(function.name, image, time.monotonic() - begun, outcome)
     except FaasError as err:
@@ -98,10 +101,8 @@ def prepare(stack: Stack, function: Function, options: BuildOptions, project: Pa
         function=function, template=template, context=context, image=image, options=options, build_args=arguments
     )
     if is_generated(job):
-        buildkit = options.builder == "buildx" or needs_buildkit(job)
-        write_dockerfile(job, buildkit=buildkit, project=project, cache=default_state_dir() / "build" / "dockerfiles")
-        if options.shrinkwrap:
-            write_support(job)
+        cache = default_state_dir() / "build" / "dockerfiles"
+        write_dockerfile(job, buildkit=uses_buildkit(job), project=project, cache=cache)
     return job
 
 

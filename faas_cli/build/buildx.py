@@ -1,0 +1,223 @@
+"""Building with BuildKit, through a Docker command that speaks to it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from faas_cli.build.contextfiles import complete, dockerfile_text
+from faas_cli.build.docker import build_arguments, engine_gone, place_of, plain, short, why
+from faas_cli.build.dockerfile import PACKAGES, platforms
+from faas_cli.build.dockerfile_parser import Dockerfile, parse
+from faas_cli.build.engine import Engine, ping
+from faas_cli.build.model import BuildJob, BuildOutcome, BuildReporter
+from faas_cli.errors import BuildError, FaasError
+
+_EVENT = re.compile(r"#(\d+) (.*)")
+_STEP = re.compile(r"\[(?:([^\s\]]+) )?\s*(\d+)/(\d+)\] (.*)")
+_TIMED = re.compile(r"\d+\.\d+ (.*)")
+_FILE_LINE = re.compile(r"Dockerfile:(\d+)")
+
+# The last major version of the command that brings BuildKit's client itself.
+_LAST_BUILT_IN = 22
+
+
+@dataclass(frozen=True, slots=True)
+class BuildKitCommand:
+    """A Docker command that can use BuildKit: by its plugin `buildx`, or by itself."""
+
+    executable: str
+    plugin: bool
+
+    def arguments(self) -> list[str]:
+        """How a build is begun with it."""
+        return [self.executable, "buildx", "build", "--load"] if self.plugin else [self.executable, "build"]
+
+    @property
+    def described(self) -> str:
+        """What it is, for people."""
+        return f"`{self.executable}` with {'the plugin buildx' if self.plugin else 'its own BuildKit client'}"
+
+
+@functools.lru_cache
+def find_command(path: str | None = None) -> BuildKitCommand:
+    """The first Docker command on PATH that can use BuildKit. Raises FaasError when none can."""
+    folders = (path or os.environ.get("PATH") or os.defpath).split(os.pathsep)
+    seen = [found for folder in folders if (found := shutil.which("docker", path=folder))]
+    for executable in dict.fromkeys(seen):
+        if _answer(executable, "buildx", "version"):
+            return BuildKitCommand(executable, plugin=True)
+        version = re.search(r"version (\d+)\.", _answer(executable, "--version"))
+        if version and int(version[1]) <= _LAST_BUILT_IN:
+            return BuildKitCommand(executable, plugin=False)
+    reason = f"`{seen[0]}` has no plugin `buildx`" if seen else "there is no `docker` command on PATH"
+    raise FaasError(
+        f"`--builder buildx` cannot work here: {reason}",
+        hint="install it (Debian: `apt-get install docker-buildx`), or build with `--builder docker`",
+    )
+
+
+class BuildxBuilder:
+    """Builds with BuildKit; the images go to the engine, as those of the classic builder do."""
+
+    name = "buildx"
+
+    def __init__(self, engine: Engine, command: BuildKitCommand) -> None:
+        self._engine = engine
+        self._command = command
+
+    def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
+        """Build one image. Raises BuildError naming the step and its line, with all output as `detail`."""
+        complete(job, report, buildkit=True)
+        progress = PlainProgress(job, report, parse(dockerfile_text(job)))
+        environment = {**os.environ, **self._engine.environment(), "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
+        before = self._image_id(job.image, environment)
+        code = self._run(self._arguments(job), environment, job.context, progress)
+        if code != 0:
+            if reason := ping(self._engine):
+                raise engine_gone(job, self._engine, reason, progress.text())
+            raise progress.failure(code)
+        after = self._image_id(job.image, environment)
+        return BuildOutcome(digest=after, cached=after != "" and before == after)
+
+    def _run(self, arguments: list[str], environment: Mapping[str, str], folder: Path, progress: PlainProgress) -> int:
+        process = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+        assert process.stdout is not None
+        try:
+            with process.stdout as lines:
+                for line in lines:
+                    progress.take(line.rstrip("\r\n"))
+            return process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+
+    def _arguments(self, job: BuildJob) -> list[str]:
+        options = job.options
+        wanted = platforms(job)
+        if len(wanted) > 1:
+            raise BuildError(
+                f"`{job.function.name}` is for several platforms ({', '.join(wanted)}), "
+                "and an engine keeps an image of one",
+                hint="`faas publish` builds for several and pushes them",
+            )
+        switches = {"--no-cache": options.no_cache, "--pull": options.pull, "--squash": options.squash}
+        secrets = (f"id={key},src={Path(value).absolute()}" for key, value in job.function.build_secrets.items())
+        arguments = {PACKAGES: "", **build_arguments(job)} if job.template else build_arguments(job)
+        return [
+            *self._command.arguments(),
+            *(switch for switch, on in switches.items() if on),
+            *_each("--platform", wanted),
+            *_each("--secret", secrets),
+            *(["--ssh", "default"] if job.template is not None and job.template.mount_ssh else []),
+            *_each("--label", (f"{key}={value}" for key, value in options.labels.items())),
+            *_each("--build-arg", (f"{key}={value}" for key, value in arguments.items())),
+            "--tag",
+            job.image,
+            ".",
+        ]
+
+    def _image_id(self, image: str, environment: Mapping[str, str]) -> str:
+        done = subprocess.run(
+            [self._command.executable, "image", "inspect", "--format", "{{.Id}}", image],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+
+class PlainProgress:
+    """Reads BuildKit's plain progress, tells the reporter, and knows what failed where."""
+
+    def __init__(self, job: BuildJob, report: BuildReporter, dockerfile: Dockerfile) -> None:
+        self._job, self._report, self._dockerfile = job, report, dockerfile
+        self._steps: dict[str, str] = {}
+        self._output: list[str] = []
+        self._failed = ""
+        self._reason = ""
+        self._line = 0
+
+    def take(self, line: str) -> None:
+        """One line of the command's output."""
+        line = plain(line)
+        self._output.append(line)
+        if found := _FILE_LINE.match(line):
+            self._line = int(found[1])
+        event = _EVENT.match(line)
+        if event is None:
+            if line.strip().lower().startswith(("error:", "failed to solve", "unknown flag", "error response")):
+                self._reason = line.strip()
+            return
+        self._event(event[1], event[2])
+
+    def _event(self, number: str, text: str) -> None:
+        name = self._job.function.name
+        if text.startswith("[") and self._steps.get(number) != text:
+            self._steps[number] = text
+            self._report.step(name, short(text))
+        elif text.startswith("ERROR"):
+            self._failed = self._steps.get(number, "")
+            self._reason = text.removeprefix("ERROR").lstrip(": ")
+        elif found := _TIMED.match(text):
+            self._report.line(name, found[1])
+        else:
+            self._report.line(name, text)
+
+    def failure(self, code: int) -> BuildError:
+        """The error for this build, with the step and its line in it and all of the output as its detail."""
+        name = self._job.function.name
+        reason = why(self._reason) or f"`docker` ended with exit code {code}"
+        step = _STEP.match(self._failed)
+        if step is None:
+            return BuildError(f"`{name}` cannot be built: {reason}", detail=self.text())
+        line = self._line or self._line_of(step[1] or "", step[4])
+        place = f"`{place_of(self._job)}`{f' line {line}' if line else ''}"
+        return BuildError(f"`{name}` cannot be built: {place}: `{short(step[4])}`: {reason}", detail=self.text())
+
+    def text(self) -> str:
+        """Everything the build has printed."""
+        return "\n".join(self._output)
+
+    def _line_of(self, stage: str, text: str) -> int:
+        wanted = " ".join(text.split())
+        for number, each in enumerate(self._dockerfile.stages):
+            if stage and stage.lower() not in (each.name, f"stage-{number}"):
+                continue
+            for instruction in each.instructions:
+                # BuildKit fills in variables and cuts long texts; the beginning is the same.
+                flags = "".join(f"--{key}={value} " for key, value in instruction.flags)
+                said = " ".join(f"{instruction.keyword} {flags}{instruction.value}".split())
+                without = " ".join(f"{instruction.keyword} {instruction.value}".split())
+                if wanted.rstrip(".…")[:60] in (said[: len(wanted)][:60], without[: len(wanted)][:60]):
+                    return instruction.line
+        return 0
+
+
+def _each(flag: str, values: Iterable[str]) -> list[str]:
+    return [word for value in values for word in (flag, value)]
+
+
+def _answer(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""

@@ -1,0 +1,207 @@
+"""Building with an engine's own API, the classic way: no Docker command is needed."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faas_cli.build.context import DOCKERFILE_NAME
+from faas_cli.build.contextfiles import complete
+from faas_cli.build.dockerfile_parser import Dockerfile, parse
+from faas_cli.build.engine import START_HINT, Engine
+from faas_cli.build.model import BuildJob, BuildOutcome, BuildReporter
+from faas_cli.errors import BuildError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
+_EXIT_CODE = re.compile(r"(?:returned a non-zero code|exit code): (\d+)\s*$")
+_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "ftp_proxy")
+
+# A step may be silent for long (a compiler); an engine that is gone closes the connection.
+_READ_SECONDS = 3600
+
+
+def connect(engine: Engine, timeout: float = _READ_SECONDS) -> APIClient:
+    """A client of the engine. Raises docker.errors.DockerException when it cannot be reached."""
+    import docker
+    from docker.tls import TLSConfig
+
+    tls: TLSConfig | bool = False
+    if engine.tls:
+        folder = Path(engine.tls)
+        pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
+        tls = TLSConfig(client_cert=pair, ca_cert=str(folder / "ca.pem"), verify=True)
+    return docker.APIClient(base_url=engine.address, tls=tls, timeout=int(timeout), version="auto")
+
+
+class DockerBuilder:
+    """Builds with the engine's classic builder; its images are the engine's."""
+
+    name = "docker"
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._local = threading.local()
+
+    def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
+        """Build one image. Raises BuildError naming the step and its line, with all output as `detail`."""
+        import docker.errors
+        import requests
+
+        complete(job, report, buildkit=False)
+        dockerfile = parse((job.context / DOCKERFILE_NAME).read_text(encoding="utf-8"))
+        progress = Progress(job, report, dockerfile)
+        try:
+            client = self._client()
+            before = _image_id(client, job.image)
+            for event in self._events(client, job):
+                progress.take(event)
+            after = _image_id(client, job.image)
+        except docker.errors.APIError as err:
+            raise progress.failure(err.explanation or str(err)) from None
+        except (docker.errors.DockerException, requests.RequestException, OSError) as err:
+            raise engine_gone(job, self._engine, _reason(err), progress.text()) from None
+        if not after:
+            raise progress.failure("the engine made no image")
+        return BuildOutcome(digest=after, cached=progress.all_cached and before == after)
+
+    def _client(self) -> APIClient:
+        # One connection pool for each thread: the library's sessions are not made to be shared.
+        if not hasattr(self._local, "client"):
+            self._local.client = connect(self._engine)
+        client: APIClient = self._local.client
+        return client
+
+    def _events(self, client: APIClient, job: BuildJob) -> Iterator[Mapping[str, Any]]:
+        options = job.options
+        events = client.build(
+            path=str(job.context),
+            tag=job.image,
+            nocache=options.no_cache,
+            pull=options.pull,
+            squash=options.squash,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            labels=dict(options.labels) or None,
+            buildargs=build_arguments(job),
+        )
+        return iter(events)
+
+
+class Progress:
+    """Reads what the engine says of a build, tells the reporter, and knows what failed where."""
+
+    def __init__(self, job: BuildJob, report: BuildReporter, dockerfile: Dockerfile) -> None:
+        self._job, self._report, self._dockerfile = job, report, dockerfile
+        self._output: list[str] = []
+        self._step = ""
+        self._number = 0
+        self.all_cached = True
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """One event of the engine's stream. Raises BuildError when it says that the build failed."""
+        if "error" in event:
+            detail = event.get("errorDetail")
+            message = detail.get("message") if isinstance(detail, dict) else None
+            raise self.failure(str(message or event["error"]))
+        if status := event.get("status"):
+            # A base image on its way: each of its layers reports many times a second.
+            if not event.get("progressDetail"):
+                self._line(f"{event.get('id', '')} {status}".strip())
+            return
+        for line in str(event.get("stream") or "").splitlines():
+            self._stream(line)
+
+    def failure(self, message: str) -> BuildError:
+        """The error for this build, with the step and its line in it and all of the output as its detail."""
+        name = self._job.function.name
+        if not self._step:
+            return BuildError(f"`{name}` cannot be built: {why(message)}", detail=self.text())
+        line = self._line_of_step()
+        place = f"`{place_of(self._job)}` line {line}" if line else "its Dockerfile"
+        return BuildError(
+            f"`{name}` cannot be built: {place}: `{short(self._step)}`: {why(message)}", detail=self.text()
+        )
+
+    def text(self) -> str:
+        """Everything the build has printed."""
+        return "\n".join(self._output)
+
+    def _stream(self, line: str) -> None:
+        line = plain(line)
+        found = _STEP.match(line)
+        if found:
+            self._number, self._step = int(found[1]), found[3]
+            self._output.append(line)
+            self._report.step(self._job.function.name, f"step {found[1]}/{found[2]}: {short(found[3])}")
+            return
+        if line.startswith(" ---> Running in"):
+            self.all_cached = False
+        if line.strip():
+            self._line(line)
+
+    def _line(self, line: str) -> None:
+        self._output.append(line)
+        self._report.line(self._job.function.name, line)
+
+    def _line_of_step(self) -> int:
+        steps = self._dockerfile.instructions
+        return steps[self._number - 1].line if 0 < self._number <= len(steps) else 0
+
+
+def engine_gone(job: BuildJob, engine: Engine, reason: str, output: str) -> BuildError:
+    """The error for an engine that stopped answering in the middle of a build."""
+    message = f"`{job.function.name}`: the engine at `{engine.address}` went away during the build: {reason}"
+    return BuildError(message, hint=START_HINT, detail=output)
+
+
+def build_arguments(job: BuildJob) -> dict[str, str]:
+    """The arguments of a build: the proxies of this shell, then what the user asks for."""
+    proxies = {name: value for proxy in _PROXIES for name in (proxy, proxy.upper()) if (value := os.environ.get(name))}
+    return {**proxies, **job.build_args}
+
+
+def place_of(job: BuildJob) -> str:
+    """The Dockerfile of a build as a user finds it."""
+    return f"build/{job.function.name}/{DOCKERFILE_NAME}"
+
+
+def short(text: str, length: int = 100) -> str:
+    """A step on one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def why(message: str) -> str:
+    """An engine's message on one line; of a command that failed, only its exit code, as the step says the rest."""
+    code = _EXIT_CODE.search(message)
+    return f"it ended with exit code {code[1]}" if code else " ".join(message.split())
+
+
+def plain(line: str) -> str:
+    """A tool's line without the codes that colour it or move the cursor."""
+    return _TERMINAL.sub("", line).rstrip("\r")
+
+
+def _image_id(client: APIClient, image: str) -> str:
+    import docker.errors
+
+    try:
+        return str(client.inspect_image(image)["Id"])  # type: ignore[no-untyped-call]
+    except docker.errors.NotFound:
+        return ""
+
+
+def _reason(err: BaseException) -> str:
+    # The library wraps the reason several times; the innermost is the one to read.
+    while err.__cause__ or err.__context__:
+        err = err.__cause__ or err.__context__ or err
+    return getattr(err, "strerror", None) or str(err) or type(err).__name__

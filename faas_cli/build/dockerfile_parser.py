@@ -1,0 +1,278 @@
+"""Reading a Dockerfile: instructions with their lines, stages, and what the last one would start.
+
+What a line is follows Dockerfile's reference: parser directives first, comments and
+continuations with the escape character they choose, here-documents after `RUN`, `COPY` and `ADD`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+KEYWORDS = frozenset(
+    (
+        *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),
+        *("MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
+    )
+)
+DEFAULT_SHELL = ("/bin/sh", "-c")
+
+_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
+_FLAG = re.compile(r"--([a-z][a-z0-9-]*)(?:=(\S*))?(?:\s+|$)")
+_HEREDOC = re.compile(r"<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_.-]*)\2")
+_VARIABLE = re.compile(r"\$(?:\{(\w+)(?::([-+])([^}]*))?\}|(\w+))")
+_HEREDOC_KEYWORDS = frozenset({"RUN", "COPY", "ADD"})
+
+
+class DockerfileError(ValueError):
+    """The text is no Dockerfile; `line` counts from 1."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.message, self.line = message, line
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction: its word in capitals, its flags, and the rest on one line."""
+
+    keyword: str
+    value: str
+    line: int
+    end: int
+    """Its last line, here-documents included."""
+    flags: tuple[tuple[str, str], ...] = ()
+    heredocs: tuple[str, ...] = ()
+
+    def words(self) -> list[str] | None:
+        """The words of the exec form, None for the shell form."""
+        return exec_form(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A `FROM` and what follows it up to the next."""
+
+    image: str
+    """The base as it is written, variables of earlier `ARG`s filled in."""
+    name: str
+    """In lower case; empty when it has none."""
+    instructions: tuple[Instruction, ...]
+    """Without the `FROM`."""
+    line: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """A whole file."""
+
+    instructions: tuple[Instruction, ...]
+    stages: tuple[Stage, ...]
+    directives: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def escape(self) -> str:
+        """The character that continues a line."""
+        return self.directives.get("escape", "\\")
+
+    def chain(self) -> list[Stage]:
+        """The last stage and those of this file it stands on, nearest first."""
+        found = [self.stages[-1]]
+        while True:
+            position = self.stages.index(found[-1])
+            below = [stage for stage in self.stages[:position] if stage.name and stage.name == found[-1].image.lower()]
+            if not below:
+                return found
+            found.append(below[-1])
+
+    def command(self) -> list[str]:
+        """The words a container would start with, as far as the file says: `ENTRYPOINT` and `CMD` together."""
+        entrypoint: list[str] | None = None
+        command: list[str] | None = None
+        by_shell = False
+        for stage in reversed(self.chain()):
+            shell: Sequence[str] = DEFAULT_SHELL
+            for instruction in stage.instructions:
+                if instruction.keyword == "SHELL":
+                    shell = instruction.words() or shell
+                elif instruction.keyword == "ENTRYPOINT":
+                    # A new ENTRYPOINT makes an inherited CMD meaningless, and so does Docker.
+                    command = command if _same_stage(stage, "CMD", instruction) else None
+                    entrypoint, by_shell = _started(instruction, shell)
+                elif instruction.keyword == "CMD":
+                    command, _ = _started(instruction, shell)
+        if by_shell:
+            return entrypoint or []
+        return [*(entrypoint or []), *(command or [])]
+
+    def last(self, keyword: str) -> Instruction | None:
+        """The last instruction of a kind that holds for the last stage."""
+        for stage in self.chain():
+            for instruction in reversed(stage.instructions):
+                if instruction.keyword == keyword:
+                    return instruction
+        return None
+
+
+def parse(text: str) -> Dockerfile:
+    """Read a Dockerfile. Raises DockerfileError with the line."""
+    lines = text.removeprefix("\ufeff").splitlines()
+    directives, position = _directives(lines)
+    escape = directives.get("escape", "\\")
+    if escape not in ("\\", "`"):
+        raise DockerfileError(f"the escape character can be `\\` or a backtick, not `{escape}`", 1)
+    instructions = []
+    while position < len(lines):
+        if _is_blank(lines[position]):
+            position += 1
+            continue
+        instruction, position = _instruction(lines, position, escape)
+        instructions.append(instruction)
+    stages = _stages(instructions)
+    if not stages:
+        raise DockerfileError("there is no `FROM`", max(1, len(lines)))
+    return Dockerfile(tuple(instructions), tuple(stages), directives)
+
+
+def exec_form(value: str) -> list[str] | None:
+    """The words of `["a", "b"]`, None for anything else (which Docker gives to the shell)."""
+    if not value.startswith("["):
+        return None
+    try:
+        words = json.loads(value)
+    except ValueError:
+        return None
+    return words if isinstance(words, list) and all(isinstance(word, str) for word in words) else None
+
+
+def _directives(lines: Sequence[str]) -> tuple[dict[str, str], int]:
+    found: dict[str, str] = {}
+    for position, line in enumerate(lines):
+        match = _DIRECTIVE.fullmatch(line.strip())
+        if match is None or match[1].lower() in found:
+            return found, position
+        found[match[1].lower()] = match[2]
+    return found, len(lines)
+
+
+def _is_blank(line: str) -> bool:
+    stripped = line.strip()
+    return not stripped or stripped.startswith("#")
+
+
+def _instruction(lines: Sequence[str], start: int, escape: str) -> tuple[Instruction, int]:
+    value, position = _joined(lines, start, escape)
+    keyword, _, rest = value.strip().partition(" ") if " " in value.strip() else _split_any(value.strip())
+    keyword = keyword.upper()
+    if keyword not in KEYWORDS:
+        raise DockerfileError(f"`{keyword}` is not an instruction", start + 1)
+    rest = rest.strip()
+    if not rest:
+        raise DockerfileError(f"`{keyword}` has nothing after it", start + 1)
+    flags = []
+    while found := _FLAG.match(rest):
+        flags.append((found[1], found[2] or ""))
+        rest = rest[found.end() :]
+    heredocs: list[str] = []
+    if keyword in _HEREDOC_KEYWORDS and exec_form(rest) is None:
+        for marker in _HEREDOC.finditer(rest):
+            body, position = _heredoc(lines, position, marker[3], tabs=bool(marker[1]), start=start)
+            heredocs.append(body)
+    return Instruction(keyword, rest, start + 1, position, tuple(flags), tuple(heredocs)), position
+
+
+def _split_any(text: str) -> tuple[str, str, str]:
+    parts = text.split(None, 1)
+    return parts[0], " ", parts[1] if len(parts) > 1 else ""
+
+
+def _joined(lines: Sequence[str], position: int, escape: str) -> tuple[str, int]:
+    """The logical line that begins at `position`: comments and empty lines within it are left out."""
+    parts: list[str] = []
+    while position < len(lines):
+        line = lines[position]
+        position += 1
+        if parts and _is_blank(line):
+            continue
+        stripped = line.rstrip()
+        if not stripped.endswith(escape):
+            parts.append(line)
+            break
+        parts.append(stripped[: -len(escape)])
+    return "".join(parts).replace("\t", " "), position
+
+
+def _heredoc(lines: Sequence[str], position: int, word: str, *, tabs: bool, start: int) -> tuple[str, int]:
+    body: list[str] = []
+    while position < len(lines):
+        line = lines[position].lstrip("\t") if tabs else lines[position]
+        position += 1
+        if line == word:
+            return "\n".join(body), position
+        body.append(line)
+    raise DockerfileError(f"the here-document `{word}` does not end", start + 1)
+
+
+def _stages(instructions: Sequence[Instruction]) -> list[Stage]:
+    arguments: dict[str, str] = {}
+    stages: list[Stage] = []
+    for position, instruction in enumerate(instructions):
+        if instruction.keyword == "ARG" and not stages:
+            arguments |= _argument(instruction.value, arguments)
+        elif instruction.keyword == "FROM":
+            inside = _until_from(instructions[position + 1 :])
+            image, name = _from(instruction)
+            end = inside[-1].end if inside else instruction.end
+            stages.append(Stage(fill(image, arguments), name, tuple(inside), instruction.line, end))
+        elif not stages:
+            raise DockerfileError(f"`{instruction.keyword}` stands before the first `FROM`", instruction.line)
+    return stages
+
+
+def _until_from(instructions: Sequence[Instruction]) -> list[Instruction]:
+    found: list[Instruction] = []
+    for instruction in instructions:
+        if instruction.keyword == "FROM":
+            break
+        found.append(instruction)
+    return found
+
+
+def _from(instruction: Instruction) -> tuple[str, str]:
+    words = instruction.value.split()
+    if len(words) == 1:
+        return words[0], ""
+    if len(words) == 3 and words[1].upper() == "AS":
+        return words[0], words[2].lower()
+    raise DockerfileError("`FROM` takes an image, and `AS` with a name", instruction.line)
+
+
+def _argument(value: str, known: Mapping[str, str]) -> dict[str, str]:
+    name, separator, default = value.partition("=")
+    return {name.strip(): fill(default.strip().strip("\"'"), known)} if separator else {}
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """A text with `$NAME`, `${NAME}`, `${NAME:-other}` and `${NAME:+other}` filled in; unknown names become empty."""
+
+    def value(match: re.Match[str]) -> str:
+        found = values.get(match[1] or match[4], "")
+        if match[2] == "-":
+            return found or match[3]
+        if match[2] == "+":
+            return match[3] if found else ""
+        return found
+
+    return _VARIABLE.sub(value, text)
+
+
+def _started(instruction: Instruction, shell: Sequence[str]) -> tuple[list[str], bool]:
+    words = instruction.words()
+    return (words, False) if words is not None else ([*shell, instruction.value], True)
+
+
+def _same_stage(stage: Stage, keyword: str, before: Instruction) -> bool:
+    return any(each.keyword == keyword and each.line < before.line for each in stage.instructions)

@@ -1,0 +1,126 @@
+"""Putting the watchdog into a user's own Dockerfile, so that any image with a program becomes a function."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from faas_cli.build.context import SUPPORT_FOLDER
+from faas_cli.build.dockerfile import quoted
+from faas_cli.build.dockerfile_parser import Dockerfile, Stage, parse
+from faas_cli.build.image import WATCHDOG
+
+SCRIPT = "command"
+"""The file beside the watchdog that starts a command `fprocess` has no way to write."""
+
+_STAGE = "faas-watchdog"
+_SCRIPT_TARGET = f"{WATCHDOG}-{SCRIPT}"
+_WATCHDOGS = re.compile(r"(?:\bf|of-|classic-)watchdog\b")
+
+
+class NothingToRun(ValueError):
+    """The Dockerfile names no command, and neither does the stack file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """A Dockerfile with the watchdog in it, and what a person should know of it."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+    script: str = ""
+    """Content of `SCRIPT`, empty when the command needs none."""
+    temporary: bool = False
+    """Whether the watchdog's stage brings a `/tmp`: the image has no base that would."""
+
+
+def has_watchdog(dockerfile: Dockerfile) -> bool:
+    """Whether the file already brings a watchdog, ours or one of OpenFaaS's."""
+    return any(_WATCHDOGS.search(instruction.value) for instruction in dockerfile.instructions)
+
+
+def inject(text: str, *, fprocess: str = "", buildkit: bool = False, architecture: str = "amd64") -> Injection:
+    """The Dockerfile with a stage that holds the watchdog, and a last stage that starts it.
+
+    `fprocess` is the stack file's and wins over the file's own command. A file that has a
+    watchdog comes back as it is. Raises DockerfileError, or NothingToRun without any command.
+    """
+    dockerfile = parse(text)
+    if has_watchdog(dockerfile):
+        return Injection(text)
+    process, script, told = _process(dockerfile, fprocess)
+    base = dockerfile.chain()[-1].image.lower()
+    name = _free_name(dockerfile.stages)
+    stage = [
+        f"FROM scratch AS {name}",
+        "ARG TARGETARCH" if buildkit else f"ARG TARGETARCH={architecture}",
+        f"COPY {SUPPORT_FOLDER}/fwatchdog-${{TARGETARCH}} {WATCHDOG}",
+        *[f"COPY {SUPPORT_FOLDER}/{SCRIPT} {_SCRIPT_TARGET}"] * bool(script),
+        *[f"COPY {SUPPORT_FOLDER}/rootfs/tmp /tmp"] * (base == "scratch"),
+        "",
+    ]
+    ending = [
+        "",
+        "# The watchdog, put here by `faas build`.",
+        f"COPY --from={name} / /",
+        *[f"ENV fprocess={quoted(process)}"] * bool(process),
+        "EXPOSE 8080",
+        *[f'HEALTHCHECK --interval=3s CMD ["{WATCHDOG}", "--run-healthcheck"]']
+        * (dockerfile.last("HEALTHCHECK") is None),
+        "ENTRYPOINT []",
+        f'CMD ["{WATCHDOG}"]',
+    ]
+    lines = _closed(text.removeprefix("\ufeff").splitlines(), dockerfile.escape)
+    place = dockerfile.stages[-1].line - 1
+    return Injection(
+        "\n".join([*lines[:place], *stage, *lines[place:], *ending]) + "\n",
+        notes=(f"put the watchdog into its Dockerfile; {told}", *_remarks(dockerfile)),
+        script=script,
+        temporary=base == "scratch",
+    )
+
+
+def _process(dockerfile: Dockerfile, fprocess: str) -> tuple[str, str, str]:
+    """The value of `fprocess` to write, the script it needs, and what to say of it."""
+    for stage in dockerfile.chain():
+        for instruction in stage.instructions:
+            if instruction.keyword == "ENV" and re.search(r"(?:^|\s)f(?:unction_)?process[=\s]", instruction.value):
+                return "", "", "each request runs the `fprocess` it sets"
+    if fprocess:
+        return fprocess, "", f"each request runs `{fprocess}`, as the stack file says"
+    words = dockerfile.command()
+    if not words:
+        raise NothingToRun
+    told = f"each request runs its command, `{shlex.join(words)}`"
+    if all(words) and not any(re.search(r"\s", word) for word in words):
+        return " ".join(words), "", told
+    # The watchdog splits at every space and knows no quotes.
+    return _SCRIPT_TARGET, f"#!/bin/sh\nexec {shlex.join(words)}\n", told
+
+
+def _remarks(dockerfile: Dockerfile) -> list[str]:
+    user = dockerfile.last("USER")
+    if user is None:
+        return ["its Dockerfile names no `USER`: it runs as root unless its base image says otherwise"]
+    return []
+
+
+def _free_name(stages: Sequence[Stage]) -> str:
+    taken = {stage.name for stage in stages}
+    name, number = _STAGE, 2
+    while name in taken:
+        name, number = f"{_STAGE}-{number}", number + 1
+    return name
+
+
+def _closed(lines: list[str], escape: str) -> list[str]:
+    """The lines, with a continuation at the very end taken off: ours would become part of it."""
+    position = len(lines) - 1
+    while position >= 0 and (not lines[position].strip() or lines[position].lstrip().startswith("#")):
+        position -= 1
+    last = lines[position].rstrip()
+    if last.endswith(escape):
+        lines[position] = last[: -len(escape)]
+    return lines
