@@ -78,9 +78,11 @@ class Answer:
 class Gateway:
     """A gateway process and a client of it."""
 
+    command = ("run", "--metrics-port", "0")
+
     def __init__(self, state, *options):
         self.state = state
-        self.options = ["--state-dir", str(state), "--port", "0", "--metrics-port", "0", *options]
+        self.options = ["--state-dir", str(state), "--port", "0", *options]
         self.store = ImageStore(state / "images")
         self.process = None
         self.url = ""
@@ -88,7 +90,7 @@ class Gateway:
     def start(self):
         with (self.state / "test.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "faas_runtime.gateway", "run", *self.options],
+                [sys.executable, "-m", "faas_runtime.gateway", *self.command, *self.options],
                 env={**os.environ, "PYTHONPATH": f"{ROOT / 'runtime'}:{ROOT}"},
                 stdout=log,
                 stderr=log,
@@ -182,7 +184,11 @@ def build_watchdog():
     if shutil.which("go"):
         fresh = target.with_name(f".{target.name}-{os.getpid()}")
         built = subprocess.run(
-            ["go", "build", "-trimpath", "-o", str(fresh), "."], cwd=ROOT / "runtime/watchdog", capture_output=True
+            # As the package has it: static, so that it also runs in an image without a C library.
+            ["go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", str(fresh), "."],
+            cwd=ROOT / "runtime/watchdog",
+            env={**os.environ, "CGO_ENABLED": "0"},
+            capture_output=True,
         )
         if built.returncode == 0:
             fresh.replace(target)
