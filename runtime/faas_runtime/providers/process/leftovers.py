@@ -1,9 +1,10 @@
-"""Ending what a gateway that was killed left running."""
+"""Clearing up after earlier gateways: processes of one that was killed, files of images nobody runs any more."""
 
 from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -24,3 +25,11 @@ def clear_leftovers(replicas: Path) -> None:
         if kill_leftover(mark):
             log.info("ended replica %s of an earlier run", path.parent.name)
     shutil.rmtree(replicas, ignore_errors=True)
+
+
+def clear_unused(rootfs: Path, digests: Iterable[str]) -> None:
+    """Delete the unpacked images that none of these digests stands for. Blocking."""
+    used = {digest.partition(":")[2] for digest in digests}
+    for folder in rootfs.glob("*"):
+        if folder.name not in used:
+            shutil.rmtree(folder, ignore_errors=True)

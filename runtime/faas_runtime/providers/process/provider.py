@@ -21,18 +21,19 @@ from faas_runtime.api import (
     Secret,
     VersionInfo,
 )
-from faas_runtime.errors import AlreadyExists, Invalid, NotFound, RuntimeFault
-from faas_runtime.imagestore import ImageInfo, ImageNotFound, ImageStore
+from faas_runtime.errors import AlreadyExists, NotFound, RuntimeFault
+from faas_runtime.imagestore import ImageStore
 from faas_runtime.paths import images_dir
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.process.feed import RoutingFeed
 from faas_runtime.providers.process.function import Function, Version
-from faas_runtime.providers.process.leftovers import clear_leftovers
-from faas_runtime.providers.process.limits import check_resources, not_enforced
+from faas_runtime.providers.process.leftovers import clear_leftovers, clear_unused
+from faas_runtime.providers.process.limits import not_enforced
 from faas_runtime.providers.process.logs import FunctionLog, now_rfc3339
 from faas_runtime.providers.process.namespaces import NamespaceBook
+from faas_runtime.providers.process.preparation import Preparer
 from faas_runtime.providers.process.secrets import SecretStore
-from faas_runtime.providers.process.spec import SCALE_MIN_LABEL, ReplicaSpec, build_spec, call_timeout, initial_replicas
+from faas_runtime.providers.process.spec import SCALE_MIN_LABEL, initial_replicas
 from faas_runtime.providers.process.store import Deployed, FunctionStore
 from faas_runtime.providers.process.supervisor import ReplicaSet, stop_slots
 from faas_runtime.providers.process.usage import UsageMeter
@@ -52,13 +53,13 @@ class ProcessProvider:
 
     def __init__(self, state_dir: Path) -> None:
         folder = state_dir / "process"
-        self._images = ImageStore(images_dir(state_dir))
         self._rootfs = folder / "rootfs"
         self._replicas = folder / "replicas"
         self._logs = folder / "logs"
         self._store = FunctionStore(folder)
         self._secrets = SecretStore(state_dir / "secrets")
         self._namespaces = NamespaceBook(self._store)
+        self._preparer = Preparer(ImageStore(images_dir(state_dir)), self._rootfs, self._secrets, self._namespaces)
         self._functions: dict[FunctionKey, Function] = {}
         self._feed = RoutingFeed()
         self._usage = UsageMeter()
@@ -67,7 +68,9 @@ class ProcessProvider:
     async def start(self) -> None:
         """Bring back every function that was deployed; they become ready in the background."""
         await asyncio.to_thread(clear_leftovers, self._replicas)
-        for deployed in await asyncio.to_thread(self._store.load):
+        known = await asyncio.to_thread(self._store.load)
+        await asyncio.to_thread(clear_unused, self._rootfs, [deployed.digest for deployed in known])
+        for deployed in known:
             await self._bring_back(deployed)
 
     async def close(self) -> None:
@@ -260,31 +263,13 @@ class ProcessProvider:
 
     async def _prepare(self, function: Function, deployment: FunctionDeployment, replicas: int) -> Version:
         """Check everything that can be checked, then start the replicas. Raises Invalid."""
-        self._namespaces.check(deployment.namespace)
-        call_timeout(deployment)
-        check_resources(deployment)
-        image = await self._image(deployment.image)
-        spec = await self._spec(deployment, image)
-        deployed = Deployed(deployment=deployment, digest=image.digest, replicas=replicas, created_at=now_rfc3339())
+        spec = await self._preparer.spec(deployment)
+        deployed = Deployed(deployment=deployment, digest=spec.digest, replicas=replicas, created_at=now_rfc3339())
         version = function.prepare(deployed, spec)
         missing = not_enforced(deployment)
         if missing:
             function.log.add("gateway", f"not enforced for processes of this machine: {', '.join(missing)}")
         return version
-
-    async def _image(self, reference: str) -> ImageInfo:
-        try:
-            return await asyncio.to_thread(self._images.resolve, reference)
-        except ImageNotFound:
-            raise Invalid(f"image `{reference}` is not in the local store: build it with `faas build`") from None
-
-    async def _spec(self, deployment: FunctionDeployment, image: ImageInfo) -> ReplicaSpec:
-        values = await asyncio.to_thread(self._secrets.values, list(deployment.secrets), deployment.namespace)
-        try:
-            rootfs = await asyncio.to_thread(self._images.unpack, image.digest, self._rootfs)
-        except (OSError, ValueError, LookupError) as err:
-            raise Invalid(f"image `{deployment.image}` cannot be unpacked: {err}") from None
-        return build_spec(deployment, image, rootfs, values)
 
     async def _first_ready(self, version: Version) -> None:
         assert version.replicas is not None
@@ -305,9 +290,9 @@ class ProcessProvider:
     async def _bring_back(self, deployed: Deployed) -> None:
         function = self._functions[deployed.key] = self._new_function(deployed.key)
         try:
-            image = await asyncio.to_thread(self._images.resolve_digest, deployed.digest)
-            version = function.prepare(deployed, await self._spec(deployed.deployment, image))
-        except (RuntimeFault, LookupError) as fault:
+            spec = await self._preparer.spec_of(deployed.deployment, deployed.digest)
+            version = function.prepare(deployed, spec)
+        except RuntimeFault as fault:
             log.error("%s cannot be brought back: %s", deployed.key, fault)
             version = Version(deployed, None, str(fault))
         function.switch(version)

@@ -99,18 +99,24 @@ class Replica:
         return code
 
     async def stop(self, grace: float) -> None:
-        """Let running calls finish for `grace` seconds, then end every process of the replica."""
+        """Let running calls finish for `grace` seconds, then end every process of the replica.
+
+        When it is cancelled the processes end at once.
+        """
         process = self._process
-        if process is not None:
-            if process.returncode is None:
+        try:
+            if process is not None and process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(signal.SIGTERM)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(grace):
                         await process.wait()
-            kill_session(process.pid)
+        finally:
+            if process is not None:
+                kill_session(process.pid)
+            self._release()
+        if process is not None:
             await process.wait()
-        self._release()
 
     def renew_secrets(self, secrets: Mapping[str, bytes]) -> None:
         """Let the running function see other values of its secrets. Blocking."""

@@ -70,15 +70,22 @@ class Slot:
             code = await replica.ended()
             log.warning("replica %s ended with code %s, starting another", replica.instance, code)
         except StartFailed as fault:
-            log.warning("%s", str(fault).splitlines()[0])
-            if not self.first_try.done():
-                self.first_try.set_exception(fault)
-                self.first_try.exception()  # somebody may look, nobody has to
+            self._failed(fault)
+        except Exception as error:
+            # A full disk, for instance: the slot must be filled once that is over.
+            log.exception("replica %s failed", replica.instance)
+            self._failed(StartFailed(f"`{self._owner.spec.key.name}` cannot be started: {error}"))
         finally:
             self._set_ready(False)
         self.replica = None
         await replica.stop(0)
         return time.monotonic() - began if began else 0.0
+
+    def _failed(self, fault: StartFailed) -> None:
+        log.warning("%s", str(fault).splitlines()[0])
+        if not self.first_try.done():
+            self.first_try.set_exception(fault)
+            self.first_try.exception()  # somebody may look, nobody has to
 
     def _set_ready(self, ready: bool) -> None:
         if ready and not self.first_try.done():
