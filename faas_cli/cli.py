@@ -36,7 +36,9 @@ COMMANDS = {
     "new": "Make a new function from a template",
     "plugin": "Show the plugins",
     "queue": "Look after asynchronous calls",
+    "push": "Push the images of a stack to their registries",
     "ready": "Wait until a gateway or a function is ready",
+    "registry-login": "Write the credentials of a registry",
     "remove": "Remove functions from a gateway",
     "rollback": "Bring an earlier version of a function back",
     "scale": "Set the number of replicas of a function",
@@ -48,6 +50,7 @@ COMMANDS = {
     "validate": "Check a stack file",
     "version": "Show the versions of this tool and the gateway",
 }
+_GLOBAL_FLAGS = frozenset({"-f", "--yaml", "--filter", "--regex"})
 ALIASES = {"delete": "remove", "rm": "remove", "ls": "list", "ns": "namespace"}
 
 
@@ -122,7 +125,7 @@ def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code."""
     console = Console()
     try:
-        result: Any = root.main(arguments, prog_name="faas", standalone_mode=False)
+        result: Any = root.main(_globals_behind(arguments), prog_name="faas", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except FaasError as err:
@@ -152,6 +155,20 @@ def run(arguments: list[str]) -> int:
             raise
         console.error(f"this should not have happened: {type(err).__name__}: {err}", "FAAS_DEBUG=1 shows where")
         return EXIT_FAILED
+
+
+def _globals_behind(arguments: list[str]) -> list[str]:
+    """The arguments with the global flags in front of the command (`faas -f my.yml build`) moved behind it."""
+    rest, moved = list(arguments), list[str]()
+    while rest:
+        name, equals, _ = rest[0].partition("=")
+        if name not in _GLOBAL_FLAGS:
+            break
+        size = 1 if equals else 2
+        moved += rest[:size]
+        rest = rest[size:]
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *moved, *rest[end:]]
 
 
 def _interrupted() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -10,14 +11,15 @@ from faas_cli.commands.build import build_all, build_flags, options_of
 from faas_cli.commands.deploy import deploy_all, deploy_flags, flags_of, warn_plain_http
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED
-from faas_cli.flags import FaasCommand, gateway_options, namespace_option, stack_options, switch
+from faas_cli.flags import FaasCommand, gateway_options, stack_namespace_option, stack_options, switch
+from faas_cli.stack.model import Function
 from faas_cli.stack.select import open_stack, select
 
 
 @click.command(cls=FaasCommand)
 @stack_options
 @gateway_options
-@namespace_option
+@stack_namespace_option
 @build_flags
 @deploy_flags
 @switch("--quiet", help="Hide what the tools print.")
@@ -36,7 +38,11 @@ def command(
     results = build_all(stack, functions, options_of(flags, quiet=quiet), console)
     if any(result.error is not None for result in results):
         return EXIT_FAILED
-    if skip_deploy or flags["shrinkwrap"]:
+    if flags["shrinkwrap"]:
+        return 0
+    if not skip_push and not _push(functions, flags["tag"], flags["parallel"], console):
+        return EXIT_FAILED
+    if skip_deploy:
         return 0
     from faas_cli.gateway_client import connect
 
@@ -44,3 +50,14 @@ def command(
     warn_plain_http(client.gateway, console)
     done = deploy_all(client, functions, wanted, console, update=flags["update"], replace=flags["replace"])
     return 0 if done else EXIT_FAILED
+
+
+def _push(functions: Sequence[Function], tag: str, parallel: int, console: Console) -> bool:
+    """Push the images whose names say a registry; a purely local one is for this machine's own gateway."""
+    from faas_cli.commands.push import push_all
+
+    named = [function for function in functions if "/" in function.image]
+    for function in functions:
+        if "/" not in function.image and not function.skip_build:
+            console.info(f"{function.name}: `{function.image}` names no registry; it stays on this machine")
+    return push_all(named, tag, parallel, console)

@@ -1,0 +1,155 @@
+"""Pushing an image of the local store to a registry, without any engine.
+
+Layers are kept uncompressed, so that the same input gives the same digest everywhere; on the way
+out they are compressed, deterministically too. A function on top of a base image (Python, Node)
+gets its base here: its layers are mounted or copied by digest, never unpacked.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from faas_cli.build.image import BASE_NAME
+from faas_cli.errors import FaasError
+from faas_cli.registry.client import Registry
+from faas_cli.registry.reference import Reference, parse_reference
+from faas_runtime.imagestore import CONFIG_TYPE, MANIFEST_TYPE, Descriptor, ImageStore, canonical_json
+
+GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
+
+_PARALLEL = 4
+_LEVEL = 6
+
+
+class Push:
+    """One image on its way to one registry. `told` hears of every blob: its digest and what became of it."""
+
+    def __init__(
+        self, store: ImageStore, cache: Path, image: str, told: Callable[[str, str], object] = lambda digest, what: None
+    ) -> None:
+        self._store, self._cache, self._told = store, cache, told
+        self._target = parse_reference(image)
+        self._registry = Registry(self._target.registry, push=True)
+        self._image = image
+
+    def run(self) -> str:
+        """Push, and return the digest of the manifest in the registry. Raises ImageNotFound, FaasError."""
+        digest = self._store.digest_of(self._image)
+        manifest = self._store.manifest(digest)
+        config = json.loads(self._store.blob_path(manifest["config"]["digest"]).read_bytes())
+        annotations = dict(manifest.get("annotations") or {})
+        layers = [self._compressed(layer["digest"]) for layer in manifest["layers"]]
+        base_layers: list[dict[str, Any]] = []
+        if BASE_NAME in annotations:
+            base_layers = self._put_base(annotations, config)
+        self._upload_all([(layer, path) for layer, path in layers])
+        config_bytes = canonical_json(config)
+        described = self._put_bytes(config_bytes)
+        content = canonical_json(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST_TYPE,
+                "config": described.as_json(),
+                "layers": [*base_layers, *(layer.as_json() for layer, _ in layers)],
+                **({"annotations": annotations} if annotations else {}),
+            }
+        )
+        return self._registry.put_manifest(self._target.repository, self._target.tag, content, MANIFEST_TYPE)
+
+    def _compressed(self, digest: str) -> tuple[Descriptor, Path]:
+        """A layer as it travels; made once and kept."""
+        folder = self._cache / "compressed"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{digest.partition(':')[2]}.gz"
+        if not path.exists():
+            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as sink:
+                with gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=_LEVEL, mtime=0, filename="") as squeezed:
+                    with self._store.blob_path(digest).open("rb") as source:
+                        shutil.copyfileobj(source, squeezed, 1 << 20)
+            Path(sink.name).rename(path)
+        with path.open("rb") as stream:
+            total = hashlib.file_digest(stream, "sha256").hexdigest()
+        return Descriptor(GZIP_LAYER, f"sha256:{total}", path.stat().st_size), path
+
+    def _upload_all(self, blobs: list[tuple[Descriptor, Path]]) -> None:
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            for finished in [pool.submit(self._upload, blob, path) for blob, path in blobs]:
+                finished.result()
+
+    def _upload(self, blob: Descriptor, path: Path) -> None:
+        if self._registry.has_blob(self._target.repository, blob.digest):
+            self._told(blob.digest, "is there already")
+            return
+        self._registry.upload(self._target.repository, blob.digest, path)
+        self._told(blob.digest, "pushed")
+
+    def _put_bytes(self, content: bytes) -> Descriptor:
+        described = Descriptor(CONFIG_TYPE, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
+        with tempfile.NamedTemporaryFile() as stream:
+            stream.write(content)
+            stream.flush()
+            self._upload(described, Path(stream.name))
+        return described
+
+    def _put_base(self, annotations: dict[str, str], config: dict[str, Any]) -> list[dict[str, Any]]:
+        """See that the base's layers are in the target; returns their descriptors and completes the configuration."""
+        reference = parse_reference(annotations[BASE_NAME])
+        source = self._registry if reference.registry == self._target.registry else Registry(reference.registry)
+        manifest, digest = _for_platform(source, reference, config["architecture"])
+        annotations[BASE_DIGEST] = digest
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            jobs = [pool.submit(self._take_over, source, reference, layer) for layer in manifest["layers"]]
+            for job in jobs:
+                job.result()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "config"
+            source.fetch_blob(reference.repository, manifest["config"]["digest"], path)
+            _lay_on(json.loads(path.read_bytes()), config)
+        return list(manifest["layers"])
+
+    def _take_over(self, source: Registry, reference: Reference, layer: dict[str, Any]) -> None:
+        digest = layer["digest"]
+        repository = self._target.repository
+        if self._registry.has_blob(repository, digest):
+            self._told(digest, "is there already")
+            return
+        if source is self._registry and self._registry.mount(repository, digest, reference.repository):
+            self._told(digest, "mounted")
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "layer"
+            source.fetch_blob(reference.repository, digest, path)
+            self._registry.upload(repository, digest, path)
+        self._told(digest, "copied")
+
+
+def _for_platform(registry: Registry, reference: Reference, architecture: str) -> tuple[dict[str, Any], str]:
+    """The manifest of the base for one architecture, and its digest."""
+    found = registry.manifest(reference.repository, reference.manifest)
+    content = found.json()
+    if "manifests" not in content:
+        return content, found.digest
+    for entry in content["manifests"]:
+        platform = entry.get("platform") or {}
+        if platform.get("os") == "linux" and platform.get("architecture") == architecture:
+            return registry.manifest(reference.repository, entry["digest"]).json(), entry["digest"]
+    raise FaasError(f"the base image {reference} does not exist for linux/{architecture}")
+
+
+def _lay_on(base: dict[str, Any], config: dict[str, Any]) -> None:
+    """Make `config` that of an image whose lower layers are the base's."""
+    below, ours = base.get("config") or {}, config["config"]
+    names = {entry.partition("=")[0] for entry in ours.get("Env") or []}
+    ours["Env"] = [*(e for e in below.get("Env") or [] if e.partition("=")[0] not in names), *(ours.get("Env") or [])]
+    ours["Labels"] = {**(below.get("Labels") or {}), **(ours.get("Labels") or {})}
+    config["rootfs"]["diff_ids"] = [*base["rootfs"]["diff_ids"], *config["rootfs"]["diff_ids"]]
+    config["history"] = [*(base.get("history") or []), *(config.get("history") or [])]

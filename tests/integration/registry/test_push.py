@@ -1,0 +1,134 @@
+"""Pushing from the local store, without an engine, to a real registry."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from faas_cli.errors import FaasError
+from faas_cli.registry.client import Registry, RegistryError
+from faas_cli.registry.push import BASE_DIGEST, Push
+from faas_cli.registry.reference import check_pushable
+
+from .conftest import PASSWORD, USER, make_image, write_docker_config
+
+
+def push(store, tmp_path, image):
+    told = []
+    digest = Push(store, tmp_path / "cache", image, lambda blob, what: told.append(what)).run()
+    return digest, told
+
+
+def test_another_tool_reads_what_was_pushed(registry, docker_config, store, tmp_path, tool):
+    """And the digest is the one we said."""
+    image = f"{registry}/acme/fn:1"
+    make_image(store, image)
+    digest, told = push(store, tmp_path, image)
+    assert told == ["pushed", "pushed"]
+    command = [tool("skopeo"), "inspect", "--tls-verify=false", f"--creds={USER}:{PASSWORD}", f"docker://{image}"]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert (found["Digest"], found["Env"]) == (digest, ["A=1"])
+
+
+def test_what_is_there_is_not_sent_again(registry, docker_config, store, tmp_path):
+    """The second push sends nothing, and ends at the same digest."""
+    image = f"{registry}/acme/twice:1"
+    make_image(store, image, b"twice")
+    first, _ = push(store, tmp_path, image)
+    second, told = push(store, tmp_path, image)
+    assert (second, told) == (first, ["is there already", "is there already"])
+
+
+def test_the_same_input_has_the_same_digest_in_the_registry(registry, docker_config, tmp_path):
+    """From another store too: compression adds no time and no name."""
+    from faas_runtime.imagestore import ImageStore
+
+    digests = []
+    for place in ("a", "b"):
+        store = ImageStore(tmp_path / place)
+        image = f"{registry}/acme/same-{place}:1"
+        make_image(store, image, b"same")
+        digests.append(push(store, tmp_path / f"cache-{place}", image)[0])
+    assert digests[0] == digests[1]
+
+
+def test_a_base_is_put_below(registry, docker_config, store, tmp_path):
+    """Its layers are mounted within a registry; its environment comes first, ours wins."""
+    base = f"{registry}/library/base:1"
+    make_image(store, base, b"base")
+    base_digest, _ = push(store, tmp_path, base)
+    image = f"{registry}/acme/upper:1"
+    make_image(store, image, b"upper", {"org.opencontainers.image.base.name": base})
+    digest, told = push(store, tmp_path, image)
+    assert "mounted" in told
+    remote = Registry(registry)
+    manifest = remote.manifest("acme/upper", digest).json()
+    assert len(manifest["layers"]) == 2
+    assert manifest["annotations"][BASE_DIGEST] == base_digest
+    remote.fetch_blob("acme/upper", manifest["config"]["digest"], tmp_path / "config")
+    config = json.loads((tmp_path / "config").read_bytes())
+    assert len(config["rootfs"]["diff_ids"]) == len(config["history"]) == 2
+    assert config["config"]["Env"] == ["A=1"]
+
+
+def test_a_large_blob_goes_in_chunks_and_survives_a_break(registry, docker_config, store, tmp_path, monkeypatch):
+    """A chunk that is lost is sent again from where the registry stands."""
+    image = f"{registry}/acme/large:1"
+    make_image(store, image, os.urandom(10 * 1024 * 1024))
+    broken = []
+    patch = Registry._patch
+
+    def flaky(self, location, repository, chunk, offset):
+        if not broken and offset:
+            broken.append(offset)
+            raise RegistryError("the connection broke")
+        return patch(self, location, repository, chunk, offset)
+
+    monkeypatch.setattr(Registry, "_patch", flaky)
+    digest, _ = push(store, tmp_path, image)
+    assert broken
+    layer = Registry(registry).manifest("acme/large", digest).json()["layers"][0]
+    Registry(registry).fetch_blob("acme/large", layer["digest"], tmp_path / "layer")
+    assert (tmp_path / "layer").stat().st_size == layer["size"]
+
+
+def test_wrong_and_missing_credentials(registry, docker_config, store, tmp_path):
+    """One line each, with the way to log in."""
+    image = f"{registry}/acme/closed:1"
+    make_image(store, image)
+    write_docker_config(docker_config, registry, password="wrong")
+    with pytest.raises(RegistryError, match="did not accept the credentials") as caught:
+        push(store, tmp_path, image)
+    assert "registry-login" in caught.value.hint
+    (docker_config / "config.json").unlink()
+    with pytest.raises(RegistryError, match="asks for credentials"):
+        push(store, tmp_path, image)
+
+
+def test_a_credential_helper_is_asked(registry, docker_config, store, tmp_path, monkeypatch):
+    """A program `docker-credential-NAME` on PATH."""
+    helper = tmp_path / "bin" / "docker-credential-test"
+    helper.parent.mkdir()
+    helper.write_text(f'#!/bin/sh\ncat >/dev/null\necho \'{{"Username": "{USER}", "Secret": "{PASSWORD}"}}\'\n')
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{helper.parent}{os.pathsep}{os.environ['PATH']}")
+    (docker_config / "config.json").write_text(json.dumps({"credHelpers": {registry: "test"}}))
+    image = f"{registry}/acme/helped:1"
+    make_image(store, image)
+    push(store, tmp_path, image)
+
+
+def test_nobody_there(docker_config, store, tmp_path):
+    """The registry's name, not a stack of causes."""
+    make_image(store, "127.0.0.1:1/acme/fn:1")
+    with pytest.raises(RegistryError, match=r"the registry 127\.0\.0\.1:1 does not answer"):
+        push(store, tmp_path, "127.0.0.1:1/acme/fn:1")
+
+
+@pytest.mark.parametrize("image", ["gohash:latest", "gohash"])
+def test_a_local_name_cannot_be_pushed(image):
+    """And what to do about it is said."""
+    with pytest.raises(FaasError, match="names no registry") as caught:
+        check_pushable(image)
+    assert f"OWNER/{image}" in caught.value.hint
