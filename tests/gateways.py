@@ -78,11 +78,11 @@ class Answer:
 class Gateway:
     """A gateway process and a client of it."""
 
-    command = ("run", "--metrics-port", "0")
+    command = "run"
 
     def __init__(self, state, *options):
         self.state = state
-        self.options = ["--state-dir", str(state), "--port", "0", *options]
+        self.options = ["--state-dir", str(state), "--port", "0", "--metrics-port", "0", *options]
         self.store = ImageStore(state / "images")
         self.process = None
         self.url = ""
@@ -90,7 +90,7 @@ class Gateway:
     def start(self):
         with (self.state / "test.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "faas_runtime.gateway", *self.command, *self.options],
+                [sys.executable, "-m", "faas_runtime.gateway", self.command, *self.options],
                 env={**os.environ, "PYTHONPATH": f"{ROOT / 'runtime'}:{ROOT}"},
                 stdout=log,
                 stderr=log,
