@@ -4,7 +4,8 @@
 
 Always measured are the door, with everything a user has on by default, and Go's own
 reverse proxy; nginx and Caddy too where they are installed. Proxies have one core,
-the load and the upstream the other, so what counts are the ratios, not the numbers.
+the load and the upstream the other. What counts are the ratios, and of these the ones of
+processor time spent on a call, which hold on a machine that does other things as well.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Result:
     """What one proxy did under one load, round by round."""
 
     rates: list[float] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
     tails: list[float] = field(default_factory=list)
     errors: int = 0
 
@@ -141,8 +143,22 @@ def commands(helper: Path, upstream: int, work: Path) -> dict[str, tuple[list[st
     return {name: (pinned(PROXY_CORE, *command), ports[name]) for name, command in found.items()}
 
 
-def measure(load: Load, port: int, seconds: float, script: Path, result: Result) -> None:
+def processor_time(pid: int) -> float:
+    """Seconds of processor time that a process and its children have used."""
+    used = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(stat.parent.name) == pid or int(fields[1]) == pid:
+            used += int(fields[11]) + int(fields[12])
+    return used / os.sysconf("SC_CLK_TCK")
+
+
+def measure(load: Load, pid: int, port: int, seconds: float, script: Path, result: Result) -> None:
     """Put a proxy under a load for some seconds."""
+    before = processor_time(pid)
     script.write_text(load.script())
     command = pinned(LOAD_CORE, "wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s", "-s", str(script))
     done = subprocess.run(
@@ -152,6 +168,9 @@ def measure(load: Load, port: int, seconds: float, script: Path, result: Result)
     tail = re.search(r"p99\s+([\d.]+)", done.stdout)
     assert rate is not None
     assert tail is not None
+    calls = re.search(r"(\d+) requests in", done.stdout)
+    assert calls is not None
+    result.costs.append((processor_time(pid) - before) / int(calls[1]) * 1e6)
     result.rates.append(float(rate[1]))
     result.tails.append(float(tail[1]))
     result.errors += sum(map(int, re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", done.stdout)))
@@ -162,10 +181,19 @@ def report(load: Load, results: dict[str, Result]) -> None:
     print(f"{load.title}:")
     for name, result in results.items():
         rate, tail = statistics.median(result.rates), statistics.median(result.tails)
-        ratio = statistics.median(x / y for x, y in zip(results["door"].rates, result.rates, strict=True))
-        beside = "" if name == "door" else f"   door/{name} {ratio:.2f}"
+        cost = statistics.median(result.costs)
+        beside = (
+            "" if name == "door" else f"   door/{name} {ratio(results['door'].rates, result.rates):.2f} by the clock"
+        )
+        if beside:
+            beside += f", {ratio(result.costs, results['door'].costs):.2f} by processor time"
         errors = f"   {result.errors} ERRORS" if result.errors else ""
-        print(f"  {name:6} {rate:8.0f} calls/s   p99 {tail:6.1f} ms{beside}{errors}", flush=True)
+        print(f"  {name:6}{rate:8.0f} calls/s{cost:8.1f} us/call   p99{tail:7.1f} ms{beside}{errors}", flush=True)
+
+
+def ratio(of: list[float], to: list[float]) -> float:
+    """The median of ratios, round by round."""
+    return statistics.median(x / y for x, y in zip(of, to, strict=True))
 
 
 def idle_memory(command: list[str], port: int, count: int) -> None:
@@ -213,9 +241,9 @@ def compare(options: argparse.Namespace, work: Path) -> None:
         results = {load: {name: Result() for name in proxies} for load in LOADS}
         for _ in range(options.rounds):
             for name, (command, port) in proxies.items():
-                with running(command, port, {"GOMAXPROCS": "1"}):
+                with running(command, port, {"GOMAXPROCS": "1"}) as server:
                     for load in LOADS:
-                        measure(load, port, options.seconds, work / "load.lua", results[load][name])
+                        measure(load, server.pid, port, options.seconds, work / "load.lua", results[load][name])
         for load in LOADS:
             report(load, results[load])
         idle_memory(*proxies["door"], options.idle)
