@@ -22,6 +22,7 @@ from faas_cli.errors import BuildError, FaasError
 _EVENT = re.compile(r"#(\d+) (.*)")
 _STEP = re.compile(r"\[(?:([^\s\]]+) )?\s*(\d+)/(\d+)\] (.*)")
 _TIMED = re.compile(r"\d+\.\d+ (.*)")
+_NOISE = re.compile(r"sha256:[0-9a-f]{64}|DONE \S+|CACHED|\.\.\.|transferring .*")
 _FILE_LINE = re.compile(r"Dockerfile:(\d+)")
 
 # The last major version of the command that brings BuildKit's client itself.
@@ -172,13 +173,14 @@ class PlainProgress:
         name = self._job.function.name
         if text.startswith("[") and self._steps.get(number) != text:
             self._steps[number] = text
-            self._report.step(name, short(text))
+            if not text.startswith("[internal]"):
+                self._report.step(name, short(text))
         elif text.startswith("ERROR"):
             self._failed = self._steps.get(number, "")
             self._reason = text.removeprefix("ERROR").lstrip(": ")
         elif found := _TIMED.match(text):
             self._report.line(name, found[1])
-        else:
+        elif not _NOISE.fullmatch(text) and not text.startswith("["):
             self._report.line(name, text)
 
     def failure(self, code: int) -> BuildError:

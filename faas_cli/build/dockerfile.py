@@ -193,7 +193,7 @@ def render(request: Request) -> str:
 
 
 def _variables(request: Request) -> dict[str, Any]:
-    recipe = request.recipe
+    recipe, layout = request.recipe, request.layout
     return {
         "name": request.function,
         "recipe": recipe,
@@ -211,8 +211,9 @@ def _variables(request: Request) -> dict[str, Any]:
         "arguments": request.arguments,
         "additional_packages": request.packages,
         "secrets": request.secrets,
-        "inputs": _copies_by_folder(name for name in _inputs(recipe) if name in request.layout.files),
-        "sources": _sources(request.layout),
+        "inputs": _copies_by_folder(name for name in _inputs(recipe) if name in layout.files),
+        "template_files": [_copy(layout.top_files, "./")] if layout.top_files else [],
+        "folders": [_copy([f"{folder}/"], f"./{folder}/") for folder in layout.top_folders],
         "outputs": recipe.dependencies.outputs if recipe.dependencies else [],
         "scripts": _scripts(recipe),
         "environment": {"fprocess": request.template.fprocess, **recipe.runtime.env},
@@ -252,11 +253,6 @@ def _copies_by_folder(names: Iterable[str]) -> list[str]:
     for name in names:
         folders.setdefault(str(PurePosixPath(name).parent), []).append(name)
     return [_copy(sources, f"./{folder}/" if folder != "." else "./") for folder, sources in folders.items()]
-
-
-def _sources(layout: Layout) -> list[str]:
-    copies = [_copy(layout.top_files, "./")] if layout.top_files else []
-    return copies + [_copy([f"{folder}/"], f"./{folder}/") for folder in layout.top_folders]
 
 
 def _copy(sources: Iterable[str], target: str) -> str:
