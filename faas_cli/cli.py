@@ -35,6 +35,7 @@ COMMANDS = {
     "namespace": "Manage the namespaces of a gateway",
     "new": "Make a new function from a template",
     "plugin": "Show the plugins",
+    "provider": "Run functions for a gateway elsewhere",
     "queue": "Look after asynchronous calls",
     "push": "Push the images of a stack to their registries",
     "ready": "Wait until a gateway or a function is ready",

@@ -20,11 +20,14 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from faas_cli.errors import FaasError, UsageError
 
 USER = "admin"
+ENGINES = ("process", "docker")
+"""What can run functions on this machine."""
 START_LIMIT = 30.0
 """Seconds a gateway may take until it answers."""
 STOP_LIMIT = 30.0
@@ -43,6 +46,9 @@ class StartOptions:
     port: int = 8080
     metrics_port: int = 8082
     no_auth: int = 0
+    engine: str = "process"
+    provider_url: str = ""
+    provider_secrets_dir: Path | None = None
 
     def check(self) -> None:
         """Raises UsageError for what would give this machine to everybody."""
@@ -56,6 +62,11 @@ class StartOptions:
         """The command that runs such a gateway in the foreground."""
         command = [sys.executable, "-m", "faas_runtime.gateway", "run", "--state-dir", str(self.state_dir)]
         command += ["--host", self.host, "--port", str(self.port), "--metrics-port", str(self.metrics_port)]
+        command += ["--engine", self.engine]
+        if self.provider_url:
+            command += ["--provider-url", self.provider_url]
+        if self.provider_secrets_dir is not None:
+            command += ["--provider-secrets-dir", str(self.provider_secrets_dir)]
         return [*command, "--no-auth"] if self.no_auth else command
 
 
@@ -67,6 +78,7 @@ class GatewayStatus:
     url: str
     metrics_url: str
     auth: bool
+    engine: str
     started_at: str
 
 
@@ -88,6 +100,7 @@ def find(state_dir: Path) -> GatewayStatus | None:
         url=_reachable(str(told.get("url", ""))),
         metrics_url=str(told.get("metrics_url", "")),
         auth=bool(told.get("auth", True)),
+        engine=str(told.get("engine") or "process"),
         started_at=str(told.get("started_at", "")),
     )
 
@@ -119,9 +132,10 @@ def login(state_dir: Path, status: GatewayStatus) -> None:
     """Save the gateway's credentials for later commands. Raises FaasError."""
     from faas_cli.config import save_credentials
 
-    if status.auth and status.url:
-        password = (state_dir / "basic-auth-password").read_text(encoding="utf-8").strip()
-        save_credentials(status.url, USER, password)
+    path = state_dir / "basic-auth-password"
+    # A gateway that was given its account in files elsewhere made none here.
+    if status.auth and status.url and path.exists():
+        save_credentials(status.url, USER, path.read_text(encoding="utf-8").strip())
 
 
 def stop(state_dir: Path) -> bool:
@@ -144,7 +158,11 @@ def stop(state_dir: Path) -> bool:
 def run(options: StartOptions) -> None:
     """Become a gateway in the foreground. Does not return."""
     options.check()
-    command = options.command()
+    become(options.command())
+
+
+def become(command: list[str]) -> NoReturn:
+    """Put this command in the place of the present process."""
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - a list, no shell
 

@@ -27,6 +27,20 @@ _STATE_DIR = click.option(
 
 def _start_options(function: Decorated) -> Decorated:
     for option in (
+        click.option(
+            "--provider-secrets-dir",
+            type=click.Path(file_okay=False, path_type=Path),
+            default=None,
+            help="Folder of basic-auth-user and basic-auth-password for the provider.",
+        ),
+        click.option("--provider-url", default="", help="Let the provider at this address run the functions."),
+        click.option(
+            "--engine",
+            type=click.Choice(local_gateway.ENGINES),
+            default="process",
+            show_default=True,
+            help="What runs the functions.",
+        ),
         click.option("--no-auth", count=True, help="Ask nobody for user and password; twice with a public address."),
         _STATE_DIR,
         click.option("--metrics-port", type=click.IntRange(0, 65535), default=8082, show_default=True),
@@ -37,8 +51,9 @@ def _start_options(function: Decorated) -> Decorated:
     return function
 
 
-def _options(state_dir: Path | None, host: str, port: int, metrics_port: int, no_auth: int) -> StartOptions:
-    return StartOptions(_state_dir(state_dir), host, port, metrics_port, no_auth)
+def _options(state_dir: Path | None, provider_secrets_dir: Path | None, **values: Any) -> StartOptions:
+    folder = provider_secrets_dir.expanduser().absolute() if provider_secrets_dir else None
+    return StartOptions(_state_dir(state_dir), provider_secrets_dir=folder, **values)
 
 
 def _state_dir(chosen: Path | None) -> Path:
@@ -52,10 +67,10 @@ def command() -> None:
 
 @command.command()
 @_start_options
-def start(state_dir: Path | None, host: str, port: int, metrics_port: int, no_auth: int) -> None:
+def start(**values: Any) -> None:
     """Start a gateway in the background and log in to it."""
     console = Console()
-    options = _options(state_dir, host, port, metrics_port, no_auth)
+    options = _options(**values)
     running = local_gateway.find(options.state_dir)
     if running is not None:
         local_gateway.login(options.state_dir, running)
@@ -86,6 +101,7 @@ def status(state_dir: Path | None) -> None:
     for name, value in (
         ("Gateway", running.url or "starting"),
         ("Metrics", running.metrics_url or "off"),
+        ("Engine", running.engine),
         ("Process", str(running.pid)),
         ("Since", running.started_at[:19].replace("T", " ") + " UTC" if running.started_at else "just now"),
         ("Password", "asked for" if running.auth else "not asked for"),
@@ -108,6 +124,6 @@ def logs(state_dir: Path | None, lines: int, follow: bool) -> None:
 
 @command.command()
 @_start_options
-def run(state_dir: Path | None, host: str, port: int, metrics_port: int, no_auth: int) -> None:
+def run(**values: Any) -> None:
     """Run a gateway in the foreground, for containers and service managers."""
-    local_gateway.run(_options(state_dir, host, port, metrics_port, no_auth))
+    local_gateway.run(_options(**values))

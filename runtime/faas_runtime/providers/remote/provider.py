@@ -21,7 +21,7 @@ from faas_runtime.api import (
     ScaleRequest,
     Secret,
 )
-from faas_runtime.errors import Invalid, NotFound, RuntimeFault, Unsupported
+from faas_runtime.errors import Invalid, NotFound, RuntimeFault, Unavailable, Unsupported
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteUpdate, RoutingChange
 from faas_runtime.providers.process.feed import RoutingFeed
 from faas_runtime.providers.remote.client import ProviderClient, WrongCredentials
@@ -63,8 +63,9 @@ class RemoteProvider:
         """
         try:
             await self._look()
-        except WrongCredentials:
-            raise
+        except WrongCredentials as fault:
+            hint = "name the folder of its basic-auth-user and basic-auth-password with `--provider-secrets-dir`"
+            raise Unavailable(f"{fault}; {hint}") from None
         except RuntimeFault as fault:
             self._failed(fault)
         self._task = asyncio.create_task(self._follow())
