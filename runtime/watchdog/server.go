@@ -32,7 +32,6 @@ type watchdog struct {
 
 func newWatchdog(c *config, l *logger) (*watchdog, error) {
 	w := &watchdog{config: c, logger: l, state: &state{}, metrics: newMetrics()}
-	w.rest = newRest(func() bool { return w.metrics.inflight.Load() > 0 })
 	if !c.suppressLock {
 		w.state.lockFile = c.lockFile
 	}
@@ -46,16 +45,18 @@ func newWatchdog(c *config, l *logger) (*watchdog, error) {
 		}
 		w.tokens = &tokenGuard{config: c, logger: l, keys: keys}
 	}
+	var up *upstream
 	switch c.mode {
 	case modeStatic:
 		w.funcs = http.FileServer(http.Dir(c.staticPath))
 	case modeHTTP:
-		up := newUpstream(c.upstream)
+		up = newUpstream(c.upstream)
 		w.child = newChild(c, l, up, inheritedEnvironment())
 		w.funcs = newProxy(c, l, w.child, up)
 	default:
 		w.funcs = newForkHandler(c, l, inheritedEnvironment())
 	}
+	w.rest = newRest(func() bool { return w.metrics.inflight.Load() > 0 }, up)
 	w.newServer()
 	return w, nil
 }

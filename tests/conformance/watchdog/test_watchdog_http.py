@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -436,7 +436,19 @@ def test_function_is_told_to_leave_after_its_calls(function, tmp_path):
     assert not alive(pid)
 
 
-def test_calls_above_the_limit_are_refused(function, tmp_path):
+def test_concurrency_is_not_limited_by_default(function, tmp_path):
+    gate, watchdog = tmp_path / "gate", function()
+    with ExitStack() as stack:
+        connections = [stack.enter_context(watchdog.connect()) for _ in range(100)]
+        for connection in connections:
+            connection.sendall(f"GET /stream?{gate} HTTP/1.1\r\n{CLOSE}".encode())
+        for connection in connections:
+            read_until(connection, b"first")
+        gate.touch()
+        assert all(read_all(connection).endswith(b"0\r\n\r\n") for connection in connections)
+
+
+def test_calls_above_the_limit_are_refused(function):
     watchdog = function(max_inflight="1")
     with watchdog.connect() as connection:
         connection.sendall(b"GET /silence HTTP/1.1\r\nHost: h\r\n\r\n")

@@ -156,6 +156,34 @@ def test_many_calls_with_dying_processes_leave_nothing_behind(start):
     assert after["process_resident_memory_bytes"] <= before["process_resident_memory_bytes"] * 1.2
 
 
+def test_many_calls_of_a_process_that_misbehaves_leave_nothing_behind(start):
+    port = free_port()
+    command = f"{sys.executable} -S {FUNCTION} {port}"
+    watchdog = start(command, mode="http", upstream_url=f"http://127.0.0.1:{port}", exec_timeout="5s")
+    eventually("the function is ready", lambda: watchdog.get("/_/ready").status == 200)
+    before = {name: gauge(watchdog, name) for name in ("go_goroutines", "process_open_fds")}
+    unexpected: list[str] = []
+
+    def client() -> None:
+        for path in ("/html", "/hang-up", "/last", "/refuse", "/garbage", "/cut", "/until-close", "/trailers") * 3:
+            for body in (None, b"x" * 100, b"x" * 50_000):
+                with suppress(OSError, http.client.HTTPException):
+                    answer = watchdog.call("POST" if body else "GET", path, body)
+                    if answer.status not in (200, 413, 500):
+                        unexpected.append(f"{path}: {answer.status}")
+
+    threads = [threading.Thread(target=client) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert unexpected == []
+    # Connections to the function are closed when nothing happens for two seconds.
+    for name, value in before.items():
+        eventually(f"{name} falls again", lambda: gauge(watchdog, name) <= value + 2)  # noqa: B023
+
+
 def test_orphans_are_reaped_as_the_first_process(binary, tmp_path):
     """In a container the watchdog is PID 1 and inherits what its functions leave behind."""
     probe = ["unshare", "--pid", "--fork", "--mount-proc"]

@@ -277,6 +277,15 @@ def test_metrics_port_has_nothing_else(cat):
     assert cat.get("/metrics").headers["Content-Type"].startswith("text/plain; version=0.0.4; charset=utf-8")
 
 
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 200), ("HEAD", 200)])
+def test_metrics_answer_every_method(cat, method, status):
+    cat.port = cat.metrics_port
+
+    answer = cat.call(method, "/metrics")
+
+    assert (answer.status, len(answer.body) > 0) == (status, method != "HEAD")
+
+
 def test_logs_as_json(start):
     watchdog = start("cat", mode="streaming", log_format="json")
     watchdog.call("POST", "/p?q", b"12345", X_Call_Id="7")
