@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         state.acquire()
         try:
-            provider = _provider(options.engine, settings)
+            provider = _provider(settings)
             serve_it = provide if options.command == "provide" else serve
             _run(serve_it(settings, state, provider))
         finally:
@@ -110,6 +110,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         state_dir=options.state_dir.absolute(),
         host=options.host,
         port=options.port,
+        engine=options.engine,
         metrics_port=options.metrics_port,
         auth=not options.no_auth,
         upstream_timeout=options.upstream_timeout,
@@ -122,10 +123,10 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
     )
 
 
-def _provider(engine: str, settings: GatewaySettings) -> Provider:
+def _provider(settings: GatewaySettings) -> Provider:
     """What runs the functions. Raises Invalid."""
     if not settings.provider_url:
-        return ENGINES[engine](settings.state_dir)
+        return ENGINES[settings.engine](settings.state_dir)
     from faas_runtime.providers.remote import RemoteProvider
 
     folder = settings.provider_secrets_dir or settings.secrets_dir

@@ -156,6 +156,7 @@ class Gateway:
                 url=url,
                 metrics_url=metrics_url,
                 auth=self._settings.auth,
+                engine="remote" if self._settings.provider_url else self._settings.engine,
                 started_at=now_rfc3339(),
             )
         )

@@ -16,6 +16,8 @@ class GatewaySettings:
     """Address of the front door."""
     port: int = 8080
     """Port of the front door; 0 lets the system choose."""
+    engine: str = "process"
+    """What runs the functions, where that is not a provider elsewhere."""
     metrics_port: int = 8082
     """Port of the Prometheus metrics, on loopback; 0 for none."""
     auth: bool = True

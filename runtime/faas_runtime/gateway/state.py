@@ -28,6 +28,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     metrics_url: str = ""
     auth: bool = True
+    engine: str = ""
+    """What runs the functions: `process`, `docker`, ...; `remote` for a provider elsewhere."""
     started_at: str = ""
 
 
