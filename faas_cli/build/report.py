@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from faas_cli.build.model import BuildOptions, BuildResult
@@ -46,7 +47,7 @@ class ConsoleReporter:
         """A worker took up a function."""
         if self._functions[function].skip_build:
             return
-        with self._lock:
+        with self._lock, self._paused():
             self._console.progress(f"[{worker}] > Building {function}.")
             lang, image = self._functions[function].lang, self._functions[function].image
             if not self._options.shrinkwrap:
@@ -69,12 +70,12 @@ class ConsoleReporter:
 
     def note(self, function: str, text: str) -> None:
         """Something the user should know about this build."""
-        with self._lock:
+        with self._lock, self._paused():
             self._console.info(f"{function}: {text}")
 
     def finished(self, worker: int, result: BuildResult) -> None:
         """A worker is done with a function."""
-        with self._lock:
+        with self._lock, self._paused():
             self._doing.pop(result.function, None)
             self._refresh()
             if result.skipped:
@@ -95,6 +96,17 @@ class ConsoleReporter:
         if len(results) > 1 and failed:
             names = ", ".join(result.function for result in failed)
             self._console.error(f"{len(failed)} of {len(results)} functions could not be built: {names}")
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        """Take the live line away while other lines are printed, so that they do not run into it."""
+        if self._status is None:
+            yield
+            return
+        self._status.stop()
+        yield
+        if self._doing:
+            self._status.start()
 
     def _success(self, result: BuildResult) -> str:
         if result.outcome is None:

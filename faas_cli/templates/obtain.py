@@ -41,4 +41,5 @@ def _source(lang: str, project: Path, sources: Iterable[TemplateSource], missing
     try:
         return Source(find_in_store(name, store_address()).repo, ref)
     except FaasError as err:
-        raise TemplateNotFound(f"{missing.message}; {err.message}", hint=missing.hint) from None
+        # What was misspelt is told first; that the store could not help is of less interest.
+        raise TemplateNotFound(missing.message, hint=f"{missing.hint}\n        ({err.message})") from None
