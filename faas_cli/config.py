@@ -59,6 +59,11 @@ def gateway_of(typed: str | None, in_stack: str = "") -> str:
     return normalised(typed or in_stack or os.environ.get("OPENFAAS_URL") or DEFAULT_GATEWAY)
 
 
+def namespace_of(typed: str, in_stack: str = "") -> str:
+    """Which namespace a command is about: the flag, else the stack file, else `OPENFAAS_NS`, else the gateway's own."""
+    return typed or in_stack or os.environ.get("OPENFAAS_NS", "")
+
+
 def config_path() -> Path:
     """The credentials file: in `$OPENFAAS_CONFIG`, in CI `./.openfaas`, else `~/.openfaas`."""
     chosen = os.environ.get("OPENFAAS_CONFIG")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faas_cli.build.tags import image_reference
+from faas_cli.config import namespace_of
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.flags import duration_seconds
 from faas_cli.stack.loader import environment_of
@@ -29,6 +30,7 @@ class DeployFlags:
     readonly: bool = False
     namespace: str = ""
     tag: str = "latest"
+    """How the image's tag is made; empty leaves the image as it is written."""
     read_template: bool = True
 
 
@@ -40,8 +42,8 @@ def deployment_of(function: Function, flags: DeployFlags, project: Path = Path()
     constraints = function.constraints if function.constraints is not None else list(flags.constraints)
     return FunctionDeployment(
         service=function.name,
-        image=image_reference(function, flags.tag, project),
-        namespace=flags.namespace or function.namespace,
+        image=image_reference(function, flags.tag, project) if flags.tag else function.image,
+        namespace=namespace_of(flags.namespace, function.namespace),
         env_process=_process(function, flags, project),
         env_vars=_environment(function, flags, project),
         constraints=constraints,

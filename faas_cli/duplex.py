@@ -10,6 +10,16 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from urllib3 import HTTPHeaderDict
+
+
+class Timeouts(NamedTuple):
+    """Seconds to wait for the connection and for the next bytes; None is no limit."""
+
+    connect: float
+    read: float | None
 
 
 class DuplexAnswer:
@@ -19,6 +29,7 @@ class DuplexAnswer:
         self._connection = connection
         self._response = response
         self.status = response.status
+        self.headers: Mapping[str, str] = HTTPHeaderDict(response.headers.items())
 
     def read(self, limit: int) -> bytes:
         """At most this many bytes of the body."""
@@ -41,15 +52,15 @@ def call(
     target: str,
     headers: Mapping[str, str],
     body: Iterable[bytes],
-    connect_timeout: float,
+    timeouts: Timeouts,
 ) -> DuplexAnswer:
     """Send a request with a chunked body and return as soon as the answer's head is here.
 
     Raises OSError when there is nobody to talk to, HTTPException when what comes back is not HTTP.
     """
-    connection = http.client.HTTPConnection(host, port, timeout=connect_timeout)
+    connection = http.client.HTTPConnection(host, port, timeout=timeouts.connect)
     connection.connect()
-    connection.sock.settimeout(None)
+    connection.sock.settimeout(timeouts.read)
     connection.putrequest(method, target, skip_accept_encoding=True)
     for name, value in headers.items():
         connection.putheader(name, value)

@@ -14,6 +14,9 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+GLOBAL_FLAGS = (("-f", "--yaml"), ("--filter",), ("--regex",))
+"""Flags with a value that every command accepts, also in front of its name."""
+
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 
 
@@ -83,6 +86,14 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
 
 class FaasCommand(click.Command):
     """A command that reads flags as faas-cli does."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        known = {name for param in self.params for name in param.opts}
+        # faas-cli takes its global flags everywhere, also where they say nothing.
+        self.params += [
+            click.Option(names, hidden=True, expose_value=False) for names in GLOBAL_FLAGS if not known & set(names)
+        ]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put every accepted form into the one click knows, then let click parse."""
@@ -185,5 +196,12 @@ def gateway_options(command: Decorated) -> Decorated:
 
 
 def namespace_option(command: Decorated) -> Decorated:
-    """`--namespace`: where the function lives."""
+    """`--namespace`, else `OPENFAAS_NS`: where a function lives that is in no stack file."""
+    return click.option("-n", "--namespace", default="", envvar="OPENFAAS_NS", help="Namespace of the function.")(
+        command
+    )
+
+
+def stack_namespace_option(command: Decorated) -> Decorated:
+    """`--namespace` as it was typed; `config.namespace_of` decides between it and the stack file."""
     return click.option("-n", "--namespace", default="", help="Namespace of the function.")(command)

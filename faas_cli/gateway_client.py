@@ -14,6 +14,7 @@ import urllib3
 from faas_cli import duplex
 from faas_cli.config import Credentials, gateway_of, load_credentials
 from faas_cli.errors import GatewayError
+from faas_cli.http_trace import trace
 from faas_runtime import __version__
 from faas_runtime.api import (
     AsyncCall,
@@ -48,6 +49,10 @@ class Answer(Protocol):
     """A function's answer: its status, and its body to be read."""
 
     status: int
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The fields of its head; names in any case."""
 
     def read(self, limit: int, /) -> bytes:
         """At most this many bytes of the body."""
@@ -214,21 +219,37 @@ class GatewayClient:
         body: bytes | Iterator[bytes],
         headers: Mapping[str, str],
         query: Sequence[tuple[str, str]],
+        timeout: float | None = None,
     ) -> Answer:
         """Call a function; credentials are never sent to it. The answer's body is not read yet.
 
-        A body in pieces is sent while the answer is read, except over TLS.
+        A body in pieces is sent while the answer is read, except over TLS. `timeout` is the longest
+        silence in seconds, None for no limit.
         """
         headers = {"User-Agent": f"{_agent()} (faas; {platform.system().lower()}; {platform.machine()})", **headers}
         if isinstance(body, bytes) or isinstance(self._pool, urllib3.HTTPSConnectionPool):
             return self._send(
-                method, path, query, body=body, headers=headers, stream=True, timeout=None, credentials=False
+                method, path, query, body=body, headers=headers, stream=True, timeout=timeout, credentials=False
             )
+        target = self._target(path, query)
+        trace(method, self._origin + target, headers, body)
         try:
-            target = self._target(path, query)
-            return duplex.call(self._pool.host, self._pool.port or 80, method, target, headers, body, CONNECT_TIMEOUT)
+            wait = duplex.Timeouts(CONNECT_TIMEOUT, timeout)
+            return duplex.call(self._pool.host, self._pool.port or 80, method, target, headers, body, wait)
         except (OSError, HTTPException) as err:
-            self._unreachable(err)
+            self._unreachable(err, timeout)
+
+    @property
+    def bearer_token(self) -> str:
+        """The token used with this gateway; empty when a user and a password are."""
+        return self._credentials.token if self._credentials is not None else ""
+
+    def post_form(self, path: str, form: Mapping[str, str]) -> tuple[int, bytes]:
+        """Send a form without credentials; returns status and body, whatever they are."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode(form).encode()
+        answer = self._send("POST", path, (), body=body, headers=headers, timeout=self._timeout, credentials=False)
+        return answer.status, answer.data
 
     def _deploy(self, method: str, deployment: FunctionDeployment, allowed: tuple[int, ...] = ()) -> int:
         subject = f"function `{deployment.service}`"
@@ -267,10 +288,12 @@ class GatewayClient:
         sent = {"User-Agent": _agent(), **(headers or {})}
         if credentials and self._credentials is not None:
             sent["Authorization"] = self._credentials.authorization()
+        target = self._target(path, query)
+        trace(method, self._origin + target, sent, body)
         try:
             return self._pool.urlopen(
                 method,
-                self._target(path, query),
+                target,
                 body=body,
                 headers=sent,
                 preload_content=not stream,
@@ -278,17 +301,22 @@ class GatewayClient:
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout),
             )
         except urllib3.exceptions.HTTPError as err:
-            self._unreachable(err)
+            self._unreachable(err, timeout)
 
     def _target(self, path: str, query: Mapping[str, str] | Sequence[tuple[str, str]]) -> str:
         return urlsplit(self.gateway).path + path + (f"?{urlencode(query)}" if query else "")
 
-    def _unreachable(self, err: Exception) -> NoReturn:
+    @property
+    def _origin(self) -> str:
+        url = urlsplit(self.gateway)
+        return f"{url.scheme}://{url.netloc}"
+
+    def _unreachable(self, err: Exception, timeout: float | None) -> NoReturn:
         if isinstance(err, urllib3.exceptions.SSLError):
             hint = "`--tls-no-verify` accepts a certificate that nobody vouches for"
             raise GatewayError(f"the certificate of {self.gateway} was not accepted: {err}", hint=hint) from None
-        if isinstance(err, urllib3.exceptions.ReadTimeoutError):
-            raise GatewayError(f"the gateway at {self.gateway} did not answer within {self._timeout:g} s") from None
+        if isinstance(err, (urllib3.exceptions.ReadTimeoutError, TimeoutError)) and timeout is not None:
+            raise GatewayError(f"the gateway at {self.gateway} did not answer within {timeout:g} s") from None
         local = urlsplit(self.gateway).hostname in ("127.0.0.1", "localhost", "::1")
         elsewhere = "check the address: `--gateway`, the stack file, OPENFAAS_URL"
         hint = "start one with `faas gateway start`" if local else elsewhere

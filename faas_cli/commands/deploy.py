@@ -10,7 +10,7 @@ import click
 from faas_cli.console import Console
 from faas_cli.deployment import DeployFlags, deployment_of
 from faas_cli.errors import EXIT_FAILED, GatewayError, UsageError
-from faas_cli.flags import Duration, FaasCommand, Pair, gateway_options, namespace_option, stack_options, switch
+from faas_cli.flags import Duration, FaasCommand, Pair, gateway_options, stack_namespace_option, stack_options, switch
 from faas_cli.stack.model import Function, Provider, Resources, Stack
 from faas_cli.stack.select import open_stack, select
 
@@ -107,7 +107,7 @@ def deploy_one(client: GatewayClient, deployment: FunctionDeployment, *, update:
 @click.command(cls=FaasCommand)
 @stack_options
 @gateway_options
-@namespace_option
+@stack_namespace_option
 @click.option("--image", default="", help="Image of a function that is in no stack file.")
 @click.option("--name", default="", help="Its name.")
 @click.option("--fprocess", default="", help="Its process.")
@@ -131,8 +131,9 @@ def command(
     from faas_cli.gateway_client import connect
 
     console = Console()
-    wanted = flags_of(flags, tag=tag, namespace=namespace)
-    if (image or name) and not stack_file:
+    without_stack = bool(image or name) and not stack_file
+    wanted = flags_of(flags, tag="" if without_stack else tag, namespace=namespace)
+    if without_stack:
         if not (image and name):
             raise UsageError("a function without a stack file needs both `--image` and `--name`")
         single = Function(

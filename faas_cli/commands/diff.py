@@ -7,7 +7,7 @@ import click
 from faas_cli.console import Console
 from faas_cli.deployment import DeployFlags, deployment_of
 from faas_cli.errors import EXIT_FAILED
-from faas_cli.flags import FaasCommand, gateway_options, namespace_option, stack_options
+from faas_cli.flags import FaasCommand, gateway_options, stack_namespace_option, stack_options
 from faas_cli.stack.select import open_stack, select
 from faas_runtime.api import FunctionDeployment, FunctionResources, FunctionStatus
 
@@ -17,7 +17,7 @@ _WIDTH = 40
 @click.command(cls=FaasCommand)
 @stack_options
 @gateway_options
-@namespace_option
+@stack_namespace_option
 @click.option("--env", "side", type=click.Choice(["local", "remote", "all"]), default="local", show_default=True,
               help="Whose environment counts: variables only the other side has are left out.")  # fmt: skip
 @click.option("--tag", default="latest", show_default=True, help="Tag from: latest, sha, branch, describe or digest.")
@@ -32,14 +32,18 @@ def command(
     stack = open_stack(stack_file, envsubst=envsubst)
     functions = select(stack, pattern, regex)
     client = connect(gateway, stack, token=token, tls_no_verify=tls_no_verify)
-    remote = {function.name: function for function in client.functions(namespace)}
+    deployments = [deployment_of(function, DeployFlags(namespace=namespace, tag=tag)) for function in functions]
+    remote = {
+        (found.name, where): found
+        for where in dict.fromkeys(each.namespace for each in deployments)
+        for found in client.functions(where)
+    }
     different = False
-    for function in functions:
-        wanted = deployment_of(function, DeployFlags(namespace=namespace, tag=tag))
-        rows = compare(wanted, remote.get(function.name), side)
+    for wanted in deployments:
+        rows = compare(wanted, remote.get((wanted.service, wanted.namespace)), side)
         if rows:
             different = True
-            key = f"{function.name}.{namespace}" if namespace else function.name
+            key = f"{wanted.service}.{wanted.namespace}" if wanted.namespace else wanted.service
             for line in table(key, rows):
                 console.data(line)
     if not different:

@@ -7,14 +7,19 @@ import select
 import sys
 from collections.abc import Iterator
 from http.client import HTTPException
+from typing import TYPE_CHECKING
 
 import click
 
+from faas_cli.config import namespace_of
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, GatewayError, UsageError
-from faas_cli.flags import FaasCommand, Pair, stack_options, switch
+from faas_cli.flags import Duration, FaasCommand, Pair, stack_options, switch
 from faas_cli.stack.model import Stack
 from faas_cli.stack.select import find_stack_file, open_stack
+
+if TYPE_CHECKING:
+    from faas_cli.gateway_client import Answer
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _CHUNK = 64 * 1024
@@ -34,15 +39,19 @@ _SECOND_PIECE_WAIT = 0.05
 @click.option("-a", "--async", "asynchronous", is_flag=True, help="Queue the call and return at once.")
 @click.option("-m", "--method", default="POST", show_default=True, help="HTTP method.")
 @click.option("--path", default="", help="Path below the function.")
+@click.option("--timeout", type=Duration(), default=None, help="Longest silence of the function; no limit unless set.")
+@switch("--auth", help="Get a token for the function first, instead of when the gateway asks for one.")
+@click.option("--name", "unused_name", default="", hidden=True, expose_value=False)
 @click.option("--sign", default="", help="Header to put an HMAC-SHA256 of the body into.")
 @click.option("--key", default="", help="Key of the signature.")
 def command(
     name: str, stack_file: str, pattern: str, regex: str, envsubst: bool,
     gateway: str | None, tls_no_verify: bool, namespace: str, content_type: str | None,
     query: tuple[tuple[str, str], ...], headers: tuple[str, ...], asynchronous: bool, method: str, path: str,
-    sign: str, key: str,
+    timeout: float | None, auth: bool, sign: str, key: str,
 ) -> int:  # fmt: skip
     """Call the function NAME. Its answer goes to standard output as it comes, byte for byte."""
+    from faas_cli.function_token import function_token, is_asked_for
     from faas_cli.gateway_client import connect
 
     if method.upper() not in METHODS:
@@ -50,7 +59,7 @@ def command(
     if bool(sign) != bool(key):
         raise UsageError("`--sign` and `--key` are needed together")
     stack = stack_nearby(stack_file, envsubst=envsubst)
-    where = namespace or _namespace_in(stack, name)
+    where = namespace_of(namespace, _namespace_in(stack, name))
     client = connect(gateway, stack, tls_no_verify=tls_no_verify)
     sent = _headers(headers, content_type)
     body = _body()
@@ -59,7 +68,16 @@ def command(
         sent[sign] = _signature(body, key)
     kind = "async-function" if asynchronous else "function"
     target = f"/{kind}/{name}{'.' + where if where else ''}" + (f"/{path.lstrip('/')}" if path else "")
-    answer = client.invoke(target, method=method.upper(), body=body, headers=sent, query=query)
+
+    def call(token: str) -> Answer:
+        fields = sent | {"Authorization": f"Bearer {token}"} if token else sent
+        return client.invoke(target, method=method.upper(), body=body, headers=fields, query=query, timeout=timeout)
+
+    answer = call(function_token(client, name, where) if auth else "")
+    if not auth and is_asked_for(answer.status, answer.headers) and (token := function_token(client, name, where)):
+        if not isinstance(body, bytes):
+            raise GatewayError(f"`{name}` needs a token, and its input was sent already", hint="add `--auth`")
+        answer = call(token)
     if not 200 <= answer.status < 300:
         return _refused(name, client.gateway, answer.status, answer.read(_CHUNK))
     if asynchronous:

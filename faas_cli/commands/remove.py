@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from faas_cli.config import namespace_of
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, GatewayError
-from faas_cli.flags import FaasCommand, gateway_options, namespace_option, stack_options
+from faas_cli.flags import FaasCommand, gateway_options, stack_namespace_option, stack_options
 from faas_cli.stack.select import open_stack, select
 
 
@@ -14,7 +15,7 @@ from faas_cli.stack.select import open_stack, select
 @click.argument("name", required=False)
 @stack_options
 @gateway_options
-@namespace_option
+@stack_namespace_option
 def command(
     name: str | None, stack_file: str, pattern: str, regex: str, envsubst: bool,
     gateway: str | None, tls_no_verify: bool, token: str, namespace: str,
@@ -26,10 +27,10 @@ def command(
     console = Console()
     if name:
         stack = stack_nearby(stack_file, envsubst=envsubst)
-        wanted = [(name, namespace)]
+        wanted = [(name, namespace_of(namespace))]
     else:
         stack = open_stack(stack_file, envsubst=envsubst)
-        wanted = [(each.name, namespace or each.namespace) for each in select(stack, pattern, regex)]
+        wanted = [(each.name, namespace_of(namespace, each.namespace)) for each in select(stack, pattern, regex)]
     client = connect(gateway, stack, token=token, tls_no_verify=tls_no_verify)
     failed: list[str] = []
     for each, where in wanted:

@@ -106,7 +106,7 @@ def deploy(
     function = function_of(found, platform or own_platform(), rename)
     function.limits = Resources(memory=memory_limit, cpu=cpu_limit)
     function.requests = Resources(memory=memory_request, cpu=cpu_request)
-    wanted = flags_of(flags, tag="latest", namespace=namespace)
+    wanted = flags_of(flags, tag="", namespace=namespace)
     client = connect(gateway, None, token=token, tls_no_verify=tls_no_verify, timeout=flags["timeout"])
     warn_plain_http(client.gateway, console)
     deployment = deployment_of(function, wanted)

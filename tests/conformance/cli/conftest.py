@@ -1,9 +1,15 @@
 """Which command line is tested."""
 
+import os
 import socket
+import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+
+from .recorder import Recorder, serve
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +31,47 @@ def silent_port():
     """A port whose connections are accepted and never answered."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         yield listener.getsockname()[1]
+
+
+@dataclass
+class Client:
+    """A command line, the folder it is typed in, and the gateway it speaks with."""
+
+    cli: list[str]
+    folder: Path
+    gateway: Recorder
+    env: dict[str, str]
+
+    def run(self, *arguments, stdin=b"", code=0):
+        """Run a command, which must end with this code."""
+        done = subprocess.run(
+            [*self.cli, *arguments],
+            cwd=self.folder,
+            env=self.env,
+            input=stdin,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == code, f"{arguments}\n{done.stdout.decode()}\n{done.stderr.decode()}"
+        assert b"Traceback" not in done.stderr
+        return done
+
+    def write(self, name, text):
+        """Write a file of the folder."""
+        (self.folder / name).write_text(text)
+
+
+@pytest.fixture
+def client(cli, tmp_path):
+    """The command line in an empty folder, with a gateway that writes down what it is asked."""
+    recorder = Recorder()
+    server = serve(recorder)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "project").mkdir()
+    env = {**os.environ, "HOME": str(tmp_path / "home"), "NO_COLOR": "1", "OPENFAAS_URL": recorder.url}
+    for name in ("OPENFAAS_CONFIG", "OPENFAAS_NS", "CI", "FAAS_DEBUG"):
+        env.pop(name, None)
+    yield Client(cli, tmp_path / "project", recorder, env)
+    server.shutdown()
+    server.server_close()

@@ -1,0 +1,54 @@
+"""Tokens for calling functions whose gateway asks for one: the saved login is exchanged for a token of one function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from faas_cli.errors import GatewayError
+from faas_runtime.api import DEFAULT_NAMESPACE
+
+if TYPE_CHECKING:
+    from faas_cli.gateway_client import GatewayClient
+
+REALM = "IAM function invoke"
+"""What a gateway names in its 401 when a call needs a token."""
+
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105
+
+
+class _Reply(msgspec.Struct):
+    access_token: str = ""
+    error: str = ""
+    error_description: str = ""
+
+
+def is_asked_for(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether an answer says that the call needs a function token."""
+    return status == 401 and REALM in (headers.get("WWW-Authenticate") or "")
+
+
+def function_token(client: GatewayClient, name: str, namespace: str) -> str:
+    """A token to call one function with; empty when no token is saved for the gateway. Raises GatewayError."""
+    login = client.bearer_token
+    if not login:
+        return ""
+    form = {
+        "grant_type": _EXCHANGE,
+        "subject_token": login,
+        "subject_token_type": _ID_TOKEN,
+        "scope": "function",
+        "audience": f"{namespace or DEFAULT_NAMESPACE}:{name}",
+    }
+    status, body = client.post_form("/oauth/token", form)
+    try:
+        reply = msgspec.json.decode(body, type=_Reply)
+    except msgspec.DecodeError:
+        reply = _Reply(error=body.decode("utf-8", "replace").strip() or "no reason given")
+    if not 200 <= status < 300 or not reply.access_token:
+        reason = ": ".join(part for part in (reply.error, reply.error_description) if part)
+        raise GatewayError(f"{client.gateway} gives no token for `{name}`: {reason} (status {status})", status=status)
+    return reply.access_token

@@ -1,0 +1,86 @@
+"""A stand-in for a gateway that writes down what it is asked, and answers as it is told."""
+
+import http.server
+import json
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Request:
+    """What came in."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self):
+        """The body's value."""
+        return json.loads(self.body)
+
+    def __str__(self):
+        return f"{self.method} {self.target}"
+
+
+@dataclass
+class Recorder:
+    """Requests in the order they came; `answers` maps `METHOD PATH` to status, body, or a list of them to use up."""
+
+    answers: dict[str, object] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    url: str = ""
+
+    @property
+    def lines(self):
+        """Each request as `METHOD TARGET`."""
+        return [str(request) for request in self.requests]
+
+    def answer_to(self, request: Request):
+        """Status, body and headers for a request."""
+        key = f"{request.method} {request.target.partition('?')[0]}"
+        answer = self.answers.get(key, (200, b""))
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        status, body, *headers = answer
+        return status, body if isinstance(body, bytes) else json.dumps(body).encode(), headers[0] if headers else {}
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def _answer(self) -> None:
+        recorder = self.server.recorder
+        request = Request(self.command, self.path, dict(self.headers.items()), self._body())
+        recorder.requests.append(request)
+        status, body, headers = recorder.answer_to(request)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
+
+    def log_message(self, *args): ...
+
+
+def serve(recorder: Recorder) -> http.server.ThreadingHTTPServer:
+    """Start answering for a recorder on a free port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.recorder = recorder
+    recorder.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
