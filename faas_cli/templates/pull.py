@@ -173,7 +173,8 @@ def _git(*arguments: str) -> None:
     if done.returncode != 0:
         lines = [line for line in done.stderr.strip().splitlines() if line.startswith(("fatal:", "error:"))]
         reason = (lines or done.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise FaasError(f"git {arguments[0] if arguments[0] != '-C' else arguments[2]} failed: {reason}", detail=done.stderr)
+        verb = arguments[2] if arguments[0] == "-C" else arguments[0]
+        raise FaasError(f"git {verb} failed: {reason}", detail=done.stderr)
 
 
 def _now() -> str:

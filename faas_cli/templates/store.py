@@ -50,7 +50,8 @@ def find_in_store(name: str, address: str) -> StoreTemplate:
         if name in (entry.template, f"{entry.source}/{entry.template}"):
             return entry
     near = difflib.get_close_matches(name, [entry.template for entry in entries], n=3)
-    hint = f"did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else "`faas template store list` shows all"
+    meant = f"did you mean {' or '.join(f'`{each}`' for each in near)}?"
+    hint = meant if near else "`faas template store list` shows all"
     raise FaasError(f"the template store has no `{name}`", hint=hint)
 
 

@@ -137,8 +137,9 @@ def test_a_missing_template_is_fetched_from_the_store(repository, tmp_path, monk
     monkeypatch.setenv("OPENFAAS_TEMPLATE_STORE_URL", str(store))
     assert obtain_template("lang-a", tmp_path, tell=len).language == "one"
     assert obtain_template("lang-a@next", tmp_path, tell=len).language == "two"
-    with pytest.raises(TemplateNotFound, match="the template store has no `lang-z`"):
+    with pytest.raises(TemplateNotFound, match="no template called `lang-z`") as caught:
         obtain_template("lang-z", tmp_path, tell=len)
+    assert "the template store has no `lang-z`" in caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["file:///x", "nonsense", "https://h/r#sha-zz", "https://h/r#--upload-pack=x", "-x"])
