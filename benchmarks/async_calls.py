@@ -1,0 +1,114 @@
+"""How fast asynchronous calls are accepted, beside a bare loop that inserts the same into SQLite.
+
+    python benchmarks/async_calls.py [SECONDS]
+
+Needs `wrk`. Both write to the same disk, in turns, and both are durable: each answer, and each
+turn of the loop, waits for the sync of the log. The gateway commits calls that wait together.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from faas_runtime.imagestore import ImageStore
+from faas_runtime.paths import images_dir
+from faas_runtime.watchdog import host_architecture
+
+TARGET = 0.5
+ROUNDS = 3
+BODY = b"x" * 256
+
+
+@contextlib.contextmanager
+def gateway(state: Path) -> Iterator[str]:
+    """A gateway with one function; yields its address."""
+    config = {"architecture": host_architecture(), "os": "linux", "config": {"Env": ["fprocess=cat"]}}
+    ImageStore(images_dir(state)).put_image("cat", config, [])
+    command = [sys.executable, "-m", "faas_runtime.gateway", "run", "--state-dir", str(state), "--port", "0"]
+    with (state / "log").open("wb") as log:
+        process = subprocess.Popen([*command, "--metrics-port", "0"], stdout=log, stderr=log)
+    try:
+        while not (state / "gateway.json").exists():
+            assert process.poll() is None, (state / "log").read_text()
+            time.sleep(0.05)
+        url = json.loads((state / "gateway.json").read_text())["url"]
+        password = (state / "basic-auth-password").read_text().strip()
+        token = base64.b64encode(f"admin:{password}".encode()).decode()
+        body = json.dumps({"service": "cat", "image": "cat"}).encode()
+        request = urllib.request.Request(f"{url}/system/functions", body, {"Authorization": f"Basic {token}"})
+        urllib.request.urlopen(request, timeout=30).close()
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def accepted_rate(url: str, seconds: int, connections: int) -> float:
+    """Calls accepted a second; they are delayed, so that making them costs nothing meanwhile."""
+    script = f'wrk.method="POST"; wrk.body="{BODY.decode()}"; wrk.headers["X-Faas-Delay"]="1h"'
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
+        lua.write(script)
+        lua.flush()
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", lua.name, f"{url}/async-function/cat"]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in told, told
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])
+
+
+def insert_rate(folder: Path, seconds: float) -> float:
+    """Durable inserts a second of one connection, one transaction each."""
+    path = folder / "bare.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("CREATE TABLE IF NOT EXISTS calls (seq INTEGER PRIMARY KEY, id TEXT, name TEXT, body BLOB)")
+    count, end = 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        connection.execute("INSERT INTO calls (id, name, body) VALUES (?, ?, ?)", (os.urandom(16).hex(), "cat", BODY))
+        count += 1
+    connection.close()
+    return count / seconds
+
+
+def main() -> None:
+    """Measure and print."""
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    if shutil.which("wrk") is None:
+        raise SystemExit("this benchmark needs wrk: apt-get install wrk")
+    with tempfile.TemporaryDirectory(prefix="faas-bench-") as name:
+        state = Path(name)
+        with gateway(state) as url:
+            for connections in (1, 32):
+                accepted_rate(url, 1, connections)
+                pairs = [(accepted_rate(url, seconds, connections), insert_rate(state, seconds)) for _ in range(ROUNDS)]
+                report(connections, pairs)
+
+
+def report(connections: int, pairs: list[tuple[float, float]]) -> None:
+    """One line for a number of connections."""
+    ratios = [accepted / bare for accepted, bare in pairs]
+    ratio = statistics.median(ratios)
+    accepted, bare = (statistics.median(values) for values in zip(*pairs, strict=True))
+    goal = "" if connections == 1 else f"  target >= {TARGET}: {'met' if ratio >= TARGET else 'MISSED'}"
+    print(
+        f"asynchronous calls, {connections} connections: {accepted:.0f} accepted/s, bare SQLite {bare:.0f} inserts/s, "
+        f"ratio {ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f}, n={len(pairs)}){goal}"
+    )
+
+
+if __name__ == "__main__":
+    main()
