@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ class Door:
         replica: Replica,
         control: Replica,
         wake: Callable[[FunctionKey], Awaitable[None]] | None = None,
+        tls: ssl.SSLContext | None = None,
         **settings: Any,
     ) -> None:
         self.replica = replica
@@ -46,7 +48,7 @@ class Door:
             wake,
         )
         self._thread.start()
-        self.run(self._front.start())
+        self.run(self._front.start(tls=tls))
         self.port = int(self._front.addresses()[0].rpartition(":")[2])
         self.stopped = False
 

@@ -85,9 +85,9 @@ class Replica:
     def stop(self) -> None:
         """Close the listener and every connection."""
         quietly_close(self._listener)
+        self._acceptor.join(PATIENCE)
         for wire in self.connections:
             quietly_close(wire.sock)
-        self._acceptor.join(PATIENCE)
         for thread in self._threads:
             thread.join(PATIENCE)
 

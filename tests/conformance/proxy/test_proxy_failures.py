@@ -61,6 +61,32 @@ def test_functions_own_timeout_wins(door: Door, replica: Replica):
     assert b"within 0.2 s" in door.ask(get()).body
 
 
+def test_timeout_that_changes_during_a_call_ends_no_later_call(door: Door, replica: Replica):
+    """The first call's clock stops with the first call, whatever its function's timeout is by then."""
+    go_on = threading.Event()
+
+    def script(wire: Wire) -> None:
+        replica.note(wire.request())
+        go_on.wait(PATIENCE)
+        wire.send(ok(b"first"))
+        wire.request()
+        wire.quiet(0.4)
+        wire.send(ok(b"second"))
+
+    replica.script = script
+    door.replicas(replica, timeout=0.4)
+    client = door.connect()
+    client.send(get())
+    replica.saw()
+
+    door.replicas(replica, timeout=5)
+    go_on.set()
+    assert client.response().body == b"first"
+    client.send(get())
+
+    assert client.response().body == b"second"
+
+
 def test_response_that_takes_too_long_breaks_off(open_door: OpenDoor, replica: Replica):
     """It has begun: another status is impossible, a clean end would be a lie."""
 

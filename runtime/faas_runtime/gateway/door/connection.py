@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
 from faas_runtime.gateway.door import answers
-from faas_runtime.gateway.door.cycle import RESPONDING, TUNNEL, RequestCycle
+from faas_runtime.gateway.door.cycle import RESPONDING, RequestCycle
 from faas_runtime.gateway.door.fields import Malformed
 from faas_runtime.gateway.door.flow import PIPELINE_FULL, ReadGate
 from faas_runtime.gateway.door.half_close import HalfClosed
@@ -107,8 +107,8 @@ class ClientConnection(asyncio.Protocol):
                 leftover = cycle.feed(data)
                 if leftover:
                     self._queue(leftover)
-            elif cycle.stage is TUNNEL:
-                cycle.tunnel(data)
+            elif cycle.tunnel is not None:
+                cycle.tunnel.send(data)
             else:
                 self._queue(data)
 
@@ -116,8 +116,8 @@ class ClientConnection(asyncio.Protocol):
         cycle = self._cycle
         if cycle is None or not cycle.request_complete:
             return False
-        if cycle.stage is TUNNEL:
-            cycle.tunnel_half_closed_by_client()
+        if cycle.tunnel is not None:
+            cycle.tunnel.client_finished()
             return True
         if not self.transport.can_write_eof():
             return False

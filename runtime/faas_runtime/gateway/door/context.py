@@ -19,6 +19,7 @@ from faas_runtime.providers.base import Endpoint
 if TYPE_CHECKING:
     from faas_runtime.gateway.door.connection import ClientConnection
     from faas_runtime.gateway.door.cycle import RequestCycle
+    from faas_runtime.gateway.door.tunnel import Tunnel
 
 
 class Timeouts:
@@ -41,8 +42,8 @@ class Timeouts:
         self.read: DeadlineQueue[RequestCycle] = DeadlineQueue(
             loop, settings.read_timeout, lambda cycle: cycle.read_expired()
         )
-        self.tunnel: DeadlineQueue[RequestCycle] = DeadlineQueue(
-            loop, settings.tunnel_idle_timeout, lambda cycle: cycle.tunnel_expired()
+        self.tunnel: DeadlineQueue[Tunnel] = DeadlineQueue(
+            loop, settings.tunnel_idle_timeout, lambda tunnel: tunnel.expired()
         )
         self._calls: dict[float, DeadlineQueue[RequestCycle]] = {}
 

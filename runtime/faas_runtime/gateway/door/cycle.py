@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING
 from faas_runtime.gateway.door import answers
 from faas_runtime.gateway.door.fields import Malformed
 from faas_runtime.gateway.door.flow import NO_REPLICA_YET, PEER_FULL
-from faas_runtime.gateway.door.framing import ChunkedDecoder, chunks, last_chunk
+from faas_runtime.gateway.door.forwarding import CallMarks, request_head
+from faas_runtime.gateway.door.framing import last_chunk
 from faas_runtime.gateway.door.readiness import NotReady
+from faas_runtime.gateway.door.tunnel import Tunnel
+from faas_runtime.gateway.door.upload import Upload
 from faas_runtime.gateway.door.upstream import (
     CHUNKED,
     LENGTH,
@@ -32,11 +35,11 @@ from faas_runtime.gateway.door.upstream import (
 
 if TYPE_CHECKING:
     from faas_runtime.gateway.door.connection import ClientConnection
+    from faas_runtime.gateway.door.deadlines import DeadlineQueue
     from faas_runtime.gateway.door.pool import Backend, EndpointPool
     from faas_runtime.gateway.door.request_head import RequestHead
     from faas_runtime.gateway.door.response_head import ResponseHead
 
-_USUALLY_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 
 
@@ -59,27 +62,25 @@ class RequestCycle:
 
     __slots__ = (
         "_began",
-        "_call_id",
         "_chunk_out",
-        "_decoder",
-        "_half_over",
-        "_marks_calls",
+        "_deadline",
         "_outgoing",
-        "_path",
-        "_remaining",
         "_retries",
-        "_start_line",
         "_task",
         "_unsent",
+        "_upload",
         "_whole",
         "backend",
         "connection",
         "context",
         "head",
         "keep",
+        "marks",
+        "path",
         "request_complete",
         "stage",
         "status",
+        "tunnel",
         "upstream",
     )
 
@@ -89,27 +90,26 @@ class RequestCycle:
         self.context = connection.context
         self.head = head
         self.backend = backend
-        self._path = path
-        self._decoder = ChunkedDecoder() if head.chunked else None
-        self._remaining = max(head.length, 0)
+        self.path = path
+        self._upload = Upload(head) if head.has_body else None
         self._unsent = b""
         self._whole: bytes | None = None
         self.request_complete = not head.has_body
-        # A function call, direct or queued, gets an id and a start time.
-        self._marks_calls = backend.meter is not None or head.path.startswith(b"/async-function/")
+        # Only function calls, direct or queued, get an id and a start time.
+        marked = backend.meter is not None or head.path.startswith(b"/async-function/")
+        self.marks = CallMarks(head, self.context.ids) if marked else None
         # The way to a replica.
         self.stage = WAITING
         self.upstream: UpstreamConnection | None = None
+        self.tunnel: Tunnel | None = None
+        self._deadline: DeadlineQueue[RequestCycle] | None = None
         self._task: asyncio.Task[None] | None = None
         self._retries = 0
         # The response.
         self.keep = head.keep_alive
         self.status = 0
         self._chunk_out = False
-        self._half_over = False
         self._outgoing = b""
-        self._call_id = b""
-        self._start_line = b""
         self._began = 0.0
 
     def start(self, body: bytes) -> bytes:
@@ -139,27 +139,17 @@ class RequestCycle:
 
     def feed(self, data: bytes) -> bytes:
         """Pass on bytes of the body; returns those behind its end."""
-        leftover = b""
+        upload = self._upload
+        assert upload is not None
         try:
-            if self._decoder is not None:
-                out = chunks(self._decoder.feed(data))
-                if self._decoder.done:
-                    out += last_chunk(self._decoder.trailers)
-                    leftover = self._decoder.leftover
-                    self._request_over()
-            else:
-                remaining = self._remaining - len(data)
-                out = data
-                if remaining <= 0:
-                    if remaining:
-                        out, leftover = data[: self._remaining], data[self._remaining :]
-                    remaining = 0
-                    self._request_over()
-                self._remaining = remaining
+            out = upload.feed(data)
         except Malformed as bad:
             self._refuse(bad.status, bad.reason)
             return b""
-        if not self.request_complete:
+        if upload.complete:
+            self.request_complete = True
+            self.context.timeouts.read.disarm(self)
+        else:
             self.context.timeouts.read.arm(self)
         if self.upstream is not None:
             self.upstream.transport.write(out)
@@ -167,11 +157,7 @@ class RequestCycle:
             self._unsent += out
             if len(self._unsent) > self.context.settings.buffer_bytes:
                 self.connection.gate.hold(NO_REPLICA_YET)
-        return leftover
-
-    def _request_over(self) -> None:
-        self.request_complete = True
-        self.context.timeouts.read.disarm(self)
+        return upload.leftover
 
     def read_expired(self) -> None:
         """The client has been silent for `read_timeout` in the middle of its body."""
@@ -226,65 +212,13 @@ class RequestCycle:
     def _send(self, upstream: UpstreamConnection) -> None:
         self.stage = SENT
         self.upstream = upstream
-        self.context.timeouts.calls(self.backend.timeout).arm(self)
+        self._deadline = self.context.timeouts.calls(self.backend.timeout)
+        self._deadline.arm(self)
         body, self._unsent = self._unsent, b""
         # Only a request that is here as a whole can be sent again.
         self._whole = body if self.request_complete else None
-        upstream.begin(self, self._request_head(upstream.pool) + body)
+        upstream.begin(self, request_head(self, upstream.pool) + body)
         self.connection.gate.release(NO_REPLICA_YET)
-
-    def _request_head(self, pool: EndpointPool) -> bytes:
-        head = self.head
-        parts = [b"%b %b%b%b HTTP/1.1" % (head.method, pool.prefix, self._path, head.query)]
-        parts += head.lines
-        host = head.host or b""
-        if self.backend.keep_host:
-            parts.append(b"Host: " + host)
-        else:
-            parts.append(pool.host_line)
-        if head.length >= 0:
-            parts.append(b"Content-Length: %d" % head.length)
-        elif head.chunked:
-            parts.append(b"Transfer-Encoding: chunked")
-        elif head.method in _USUALLY_WITH_BODY:
-            parts.append(b"Content-Length: 0")
-        if head.expects_continue and not self.request_complete:
-            parts.append(b"Expect: 100-continue")
-        if head.upgrade:
-            parts.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
-        parts.append(self._forwarded(head, host))
-        if head.traceparent:
-            parts.append(b"traceparent: " + head.traceparent)
-            parts += head.tracestate
-        else:
-            parts.append(b"traceparent: " + self.context.ids.traceparent())
-        if self._marks_calls:
-            self._mark_call(parts)
-        parts.append(b"\r\n")
-        return b"\r\n".join(parts)
-
-    def _forwarded(self, head: RequestHead, host: bytes) -> bytes:
-        ours = self.connection.forwarded
-        if head.forwarded is None or not self.connection.trusted:
-            return b"%b\r\nX-Forwarded-Host: %b" % (ours, host)
-        lines = head.forwarded
-        names = {line.partition(b":")[0].lower() for line in lines}
-        if b"x-forwarded-for" not in names:
-            lines.append(ours.partition(b"\r\n")[0])
-        if b"x-forwarded-proto" not in names:
-            lines.append(ours.partition(b"\r\n")[2])
-        if b"x-forwarded-host" not in names:
-            lines.append(b"X-Forwarded-Host: " + host)
-        return b"\r\n".join(lines)
-
-    def _mark_call(self, parts: list[bytes]) -> None:
-        if not self._start_line:
-            self._start_line = b"X-Start-Time: %d" % time.time_ns()
-            if not self.head.call_id:
-                self._call_id = b"X-Call-Id: " + self.context.ids.call_id()
-        if self._call_id:
-            parts.append(self._call_id)
-        parts.append(self._start_line)
 
     # What the replica says.
 
@@ -305,11 +239,12 @@ class RequestCycle:
             self._enter_tunnel(head, parts)
         else:
             self._frame(head, kind, parts)
-        if self._marks_calls:
-            if self._call_id and not head.call_id:
-                parts.append(self._call_id)
+        marks = self.marks
+        if marks is not None:
+            if marks.call_id and not head.call_id:
+                parts.append(marks.call_id)
             if not head.start_time:
-                parts.append(self._start_line)
+                parts.append(marks.start_time)
             parts.append(self.context.served_by)
         if self.context.draining or (head.status >= 400 and not self.request_complete):
             # An upload that is turned down is not read to its end.
@@ -338,8 +273,8 @@ class RequestCycle:
             return
         if self._chunk_out:
             data = b"%x\r\n%b\r\n" % (len(data), data)
-        elif self.stage is TUNNEL:
-            self.context.timeouts.tunnel.arm(self)
+        elif self.tunnel is not None:
+            self.tunnel.moved()
         if self._outgoing:
             data = self._outgoing + data
             self._outgoing = b""
@@ -405,46 +340,18 @@ class RequestCycle:
     # Upgraded connections.
 
     def _enter_tunnel(self, head: ResponseHead, parts: list[bytes]) -> None:
+        assert self.upstream is not None
         self.stage = TUNNEL
         self.keep = False
-        self._leave_call_queue()
-        self.context.timeouts.tunnel.arm(self)
+        self._stop_clock()
         parts.append(b"Connection: Upgrade\r\nUpgrade: " + (head.upgrade or self.head.upgrade))
-        early = self.connection.take_queued()
-        if early:
-            self.tunnel(early)
-
-    def tunnel(self, data: bytes) -> None:
-        """Bytes from the client on an upgraded connection."""
-        if self.upstream is not None:
-            self.context.timeouts.tunnel.arm(self)
-            self.upstream.transport.write(data)
-
-    def tunnel_half_closed_by_client(self) -> None:
-        """The client will send no more; the replica may."""
-        if self._half_over:
-            self.tunnel_over()
-            return
-        self._half_over = True
-        if self.upstream is not None and self.upstream.transport.can_write_eof():
-            self.upstream.transport.write_eof()
-
-    def tunnel_half_closed_by_upstream(self) -> None:
-        """The replica will send no more; the client may."""
-        self.flush()
-        if self._half_over or not self.connection.write_eof():
-            self.tunnel_over()
-        self._half_over = True
+        self.tunnel = Tunnel(self, self.upstream)
 
     def tunnel_over(self) -> None:
         """One side has closed: so will the other, once it has got everything."""
         if self.stage is not OVER:
             self.flush()
             self._over(self.status)
-
-    def tunnel_expired(self) -> None:
-        """Nothing has moved in either direction for `tunnel_idle_timeout`."""
-        self.tunnel_over()
 
     # Back-pressure.
 
@@ -488,11 +395,13 @@ class RequestCycle:
             return
         if not self.request_complete or self.context.draining:
             self.keep = False
-        if self._marks_calls:
+        marks = self.marks
+        if marks is not None:
             if status >= 500:
                 lines += answers.INTERNAL
-            lines += tuple(line for line in (self._call_id, self._start_line) if line)
-            lines += (self.context.served_by,)
+            if marks.call_id:
+                lines += (marks.call_id,)
+            lines += (marks.start_time, self.context.served_by)
         self.connection.write(
             answers.answer(status, text, lines=lines, close=not self.keep, head_only=self.head.method == b"HEAD")
         )
@@ -505,23 +414,25 @@ class RequestCycle:
         if self.upstream is not None:
             self.upstream.spoil()
 
-    def _leave_call_queue(self) -> None:
-        self.context.timeouts.calls(self.backend.timeout).disarm(self)
+    def _stop_clock(self) -> None:
+        # Not the queue of the function's present timeout: that may have changed since.
+        if self._deadline is not None:
+            self._deadline.disarm(self)
+            self._deadline = None
 
     def _leave_upstream(self) -> None:
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
-            self._leave_call_queue()
+            self._stop_clock()
             upstream.release()
 
     def _over(self, status: int) -> None:
         """Everything is done: free the replica, count the call, let the client go on."""
-        tunnelled = self.stage is TUNNEL
         self.stage = OVER
         self.status = status
         self._leave_upstream()
-        if tunnelled:
-            self.context.timeouts.tunnel.disarm(self)
+        if self.tunnel is not None:
+            self.tunnel.close()
         if not self.request_complete:
             self.context.timeouts.read.disarm(self)
         meter = self.backend.meter

@@ -103,7 +103,8 @@ class UpstreamConnection(asyncio.Protocol):
         if cycle is not None and self._kind is UNTIL_CLOSE:
             cycle.response_end([])
         elif cycle is not None and self._kind is TUNNELLED:
-            cycle.tunnel_half_closed_by_upstream()
+            assert cycle.tunnel is not None
+            cycle.tunnel.upstream_finished()
             return True
         return False
 
