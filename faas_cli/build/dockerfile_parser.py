@@ -119,7 +119,7 @@ class Dockerfile:
 
 def parse(text: str) -> Dockerfile:
     """Read a Dockerfile. Raises DockerfileError with the line."""
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = text_lines(text)
     directives, position = _directives(lines)
     escape = directives.get("escape", "\\")
     if escape not in ("\\", "`"):
@@ -135,6 +135,12 @@ def parse(text: str) -> Dockerfile:
     if not stages:
         raise DockerfileError("there is no `FROM`", max(1, len(lines)))
     return Dockerfile(tuple(instructions), tuple(stages), directives)
+
+
+def text_lines(text: str) -> list[str]:
+    """The lines as Docker counts them: only a line feed ends one."""
+    lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
+    return lines[:-1] if lines[-1] == "" else lines
 
 
 def exec_form(value: str) -> list[str] | None:
@@ -165,28 +171,23 @@ def _is_blank(line: str) -> bool:
 
 def _instruction(lines: Sequence[str], start: int, escape: str) -> tuple[Instruction, int]:
     value, position = _joined(lines, start, escape)
-    keyword, _, rest = value.strip().partition(" ") if " " in value.strip() else _split_any(value.strip())
+    keyword, _, rest = value.strip().partition(" ")
     keyword = keyword.upper()
     if keyword not in KEYWORDS:
-        raise DockerfileError(f"`{keyword}` is not an instruction", start + 1)
+        raise DockerfileError(f"`{keyword or escape}` is not an instruction", start + 1)
     rest = rest.strip()
-    if not rest:
-        raise DockerfileError(f"`{keyword}` has nothing after it", start + 1)
     flags = []
     while found := _FLAG.match(rest):
         flags.append((found[1], found[2] or ""))
         rest = rest[found.end() :]
+    if not rest:
+        raise DockerfileError(f"`{keyword}` has nothing after it", start + 1)
     heredocs: list[str] = []
     if keyword in _HEREDOC_KEYWORDS and exec_form(rest) is None:
         for marker in _HEREDOC.finditer(rest):
             body, position = _heredoc(lines, position, marker[3], tabs=bool(marker[1]), start=start)
             heredocs.append(body)
     return Instruction(keyword, rest, start + 1, position, tuple(flags), tuple(heredocs)), position
-
-
-def _split_any(text: str) -> tuple[str, str, str]:
-    parts = text.split(None, 1)
-    return parts[0], " ", parts[1] if len(parts) > 1 else ""
 
 
 def _joined(lines: Sequence[str], position: int, escape: str) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from faas_cli.build.context import SUPPORT_FOLDER
 from faas_cli.build.dockerfile import quoted
-from faas_cli.build.dockerfile_parser import Dockerfile, Stage, parse
+from faas_cli.build.dockerfile_parser import Dockerfile, Stage, parse, text_lines
 from faas_cli.build.image import WATCHDOG
 
 SCRIPT = "command"
@@ -72,7 +72,7 @@ def inject(text: str, *, fprocess: str = "", buildkit: bool = False, architectur
         "ENTRYPOINT []",
         f'CMD ["{WATCHDOG}"]',
     ]
-    lines = _closed(text.removeprefix("\ufeff").splitlines(), dockerfile.escape)
+    lines = _closed(text_lines(text), dockerfile.escape)
     place = dockerfile.stages[-1].line - 1
     return Injection(
         "\n".join([*lines[:place], *stage, *lines[place:], *ending]) + "\n",
