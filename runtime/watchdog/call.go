@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -18,8 +19,10 @@ type call struct {
 	begun   time.Time
 
 	*worker
-	bodyErr error         // why the request's body could not be read
-	fed     chan struct{} // closed when the body needs no more attention
+	bodyErr  error         // why the request's body could not be read
+	bodyEnd  atomic.Bool   // all of it has been read
+	cutShort bool          // nothing more can be read from the client
+	fed      chan struct{} // closed when the body needs no more attention
 
 	mutex    sync.Mutex
 	killed   string // why the child was killed: one of the reasons below
@@ -70,7 +73,9 @@ func (c *call) document() ([]byte, error) {
 	if !c.handler.config.marshalRequest {
 		return nil, nil
 	}
-	return marshalRequest(c.request)
+	document, err := marshalRequest(c.request)
+	c.bodyEnd.Store(err == nil)
+	return document, err
 }
 
 // start gives the call a process: one that waits already, or a new one.
@@ -117,7 +122,7 @@ func (c *call) feed(document []byte) {
 		}
 		buffer := buffers.Get().(*[]byte)
 		defer buffers.Put(buffer)
-		source := bodyReader{c.request.Body, &c.bodyErr}
+		source := bodyReader{c}
 		_, err := io.CopyBuffer(writerOnly{c.input}, source, *buffer)
 		if err != nil && c.bodyErr == nil {
 			_, err = io.CopyBuffer(writerOnly{io.Discard}, source, *buffer)
@@ -134,6 +139,7 @@ func (c *call) stopFeeding() {
 		return
 	}
 	if !c.wholeBody() && (c.reason() != "" || c.streamed) {
+		c.cutShort = true
 		_ = http.NewResponseController(c.writer).SetReadDeadline(time.Unix(1, 0))
 	}
 	<-c.fed
@@ -141,35 +147,26 @@ func (c *call) stopFeeding() {
 
 // wholeBody reports that the body has been read to its end. Otherwise what is left of it is still to come, and
 // must not be taken for the connection's next request.
-func (c *call) wholeBody() bool {
-	if c.fed == nil {
-		return true
-	}
-	select {
-	case <-c.fed:
-		return c.bodyErr == nil
-	default:
-		return false
-	}
-}
+func (c *call) wholeBody() bool { return c.fed == nil || c.bodyEnd.Load() }
 
 // closeAfter makes this answer the last one of its connection, when that is needed.
 func (c *call) closeAfter() {
-	if !c.wholeBody() {
+	if c.cutShort || !c.wholeBody() {
 		c.writer.Header().Set("Connection", "close")
 	}
 }
 
 // bodyReader keeps apart the two ways a copy can fail: this one is the client's.
-type bodyReader struct {
-	body io.Reader
-	err  *error
-}
+type bodyReader struct{ call *call }
 
 func (r bodyReader) Read(p []byte) (int, error) {
-	n, err := r.body.Read(p)
-	if err != nil && err != io.EOF {
-		*r.err = err
+	n, err := r.call.request.Body.Read(p)
+	switch {
+	case err == io.EOF:
+		// Known before the process sees the last bytes, and can answer.
+		r.call.bodyEnd.Store(true)
+	case err != nil:
+		r.call.bodyErr = err
 	}
 	return n, err
 }

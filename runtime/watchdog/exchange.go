@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type exchange struct {
 	body    []byte      // all of the request's body, when it is small
 	stream  bool        // the body is sent while the answer is read
 	expects bool        // the body is sent only when the process asks for it
+	bodyEnd atomic.Bool // all of a streamed body has been read from the client
 	sent    chan error  // result of sending the streamed body, nil before it has begun
 	started bool        // the answer's header went to the client
 	status  int

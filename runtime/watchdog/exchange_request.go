@@ -69,9 +69,9 @@ func writeField(w *bufio.Writer, name, value string) {
 func (e *exchange) startSending() {
 	e.sent = make(chan error, 1)
 	_ = http.NewResponseController(e.writer).EnableFullDuplex()
-	conn, request := e.conn, e.request
+	conn := e.conn
 	go func() {
-		err := sendBody(conn, request)
+		err := e.sendBody()
 		var client clientError
 		if errors.As(err, &client) {
 			conn.interrupt()
@@ -82,44 +82,48 @@ func (e *exchange) startSending() {
 
 // wholeBody reports that the request's body has been read to its end. Otherwise what is left of it is still to come,
 // and must not be taken for the connection's next request.
-func (e *exchange) wholeBody() bool {
-	if e.sent == nil {
-		return !e.expects
-	}
-	select {
-	case err := <-e.sent:
-		e.sent <- err
-		return err == nil
-	default:
-		return false
-	}
-}
+func (e *exchange) wholeBody() bool { return !e.stream || e.bodyEnd.Load() }
 
 // stopSending returns when nobody reads the body any more, and whether all of it has been sent.
 func (e *exchange) stopSending() bool {
 	if e.sent == nil {
 		return !e.expects
 	}
-	var err error
-	select {
-	case err = <-e.sent:
-	default:
-		e.conn.Close()
-		_ = http.NewResponseController(e.writer).SetReadDeadline(time.Unix(1, 0))
-		if err = <-e.sent; err == nil {
-			err = io.ErrShortWrite
-		}
-	}
+	err, early := e.sendResult()
 	e.sent = nil
-	return err == nil
+	return err == nil && !early
 }
 
-func sendBody(conn *upstreamConn, r *http.Request) error {
+// sendResult returns how the sending ended, and whether we had to end it.
+func (e *exchange) sendResult() (err error, early bool) {
+	patience := time.Duration(0)
+	if e.bodyEnd.Load() {
+		// The sender has everything, and is about to say so unless the process does not read.
+		patience = blameWait
+	}
+	select {
+	case err = <-e.sent:
+		return err, false
+	case <-time.After(patience):
+	}
+	e.conn.Close()
+	if !e.bodyEnd.Load() {
+		_ = http.NewResponseController(e.writer).SetReadDeadline(time.Unix(1, 0))
+	}
+	return <-e.sent, true
+}
+
+func (e *exchange) sendBody() error {
+	conn, r := e.conn, e.request
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	chunked := r.ContentLength < 0
 	for {
 		n, err := r.Body.Read(*buffer)
+		if err == io.EOF {
+			// Known before the process sees the last bytes, and can answer.
+			e.bodyEnd.Store(true)
+		}
 		if n > 0 {
 			if failed := sendPiece(conn.writer, (*buffer)[:n], chunked); failed != nil {
 				return failed
