@@ -124,7 +124,15 @@ class ProviderServer:
         if self._settings.auth and self._settings.secrets_dir is None:
             # Now the folder holds both, and a gateway on this machine can be pointed to it.
             (self._settings.state_dir / USER_FILE).write_text(f"{USER}\n", encoding="ascii")
-        self._state.announce(Running(pid=os.getpid(), url=url, auth=self._settings.auth, started_at=now_rfc3339()))
+        self._state.announce(
+            Running(
+                pid=os.getpid(),
+                url=url,
+                auth=self._settings.auth,
+                engine=self._settings.engine,
+                started_at=now_rfc3339(),
+            )
+        )
 
 
 async def provide(settings: GatewaySettings, state: StateDir, provider: Provider) -> None:

@@ -34,7 +34,9 @@ log = logging.getLogger("faas.remote")
 POLL = 2.0
 """Seconds between two looks at the provider's list of functions."""
 POLL_STARTING = 0.2
-"""The same while a function has replicas that are not available yet: calls may be waiting for them."""
+"""The same once a function has replicas that are not available yet: calls may be waiting for them."""
+_SLOWER = 1.2
+"""Growth of that pause while nothing happens: a function that never comes up must not keep the provider busy."""
 READ_LIMIT = 10.0
 """Seconds the provider may take to tell something."""
 CHANGE_LIMIT = 90.0
@@ -55,6 +57,8 @@ class RemoteProvider:
         self._looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._problem = ""
+        self._pause = POLL
+        self._changed = asyncio.Event()
 
     async def start(self) -> None:
         """Take up what the provider has. Raises Unavailable if it refuses our credentials.
@@ -197,12 +201,18 @@ class RemoteProvider:
             await self._look()
         except RuntimeFault as fault:
             self._failed(fault)  # what was asked for is done; the next look will tell
+        self._changed.set()
         await self._feed.taken_over()
 
     async def _follow(self) -> None:
         while True:
-            starting = any(len(route.endpoints) < min(1, route.replicas) for route in self._routes.values())
-            await asyncio.sleep(POLL_STARTING if starting and not self._problem else POLL)
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(self._pause):
+                    await self._changed.wait()
+                continue  # there was a look meanwhile, and perhaps the next one has to be sooner
+            except TimeoutError:
+                pass
             try:
                 await self._look()
             except RuntimeFault as fault:
@@ -220,6 +230,8 @@ class RemoteProvider:
             self._routes = found
             for change in told:
                 self._feed.publish(change)
+            starting = any(route.replicas and not route.endpoints for route in found.values())
+            self._pause = min(POLL_STARTING if told else self._pause * _SLOWER, POLL) if starting else POLL
             if self._problem:
                 log.info("the provider at %s answers again", self._client.address)
             self._problem = ""
@@ -229,6 +241,7 @@ class RemoteProvider:
         if not self._problem:
             log.warning("functions are as they were known last: %s", fault)
         self._problem = str(fault)
+        self._pause = POLL
 
 
 def _namespace(name: str) -> str:
