@@ -51,6 +51,8 @@ COMMANDS = {
     "validate": "Check a stack file",
     "version": "Show the versions of this tool and the gateway",
 }
+_HIDDEN = frozenset({"bashcompletion", "namespaces", "print-token"})
+"""Commands that scripts may still use, in no list."""
 _GLOBAL_FLAGS = frozenset({"-f", "--yaml", "--filter", "--regex"})
 ALIASES = {"delete": "remove", "rm": "remove", "ls": "list", "ns": "namespace"}
 
@@ -65,7 +67,7 @@ class RootGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of a command; None when there is no such command."""
         name = ALIASES.get(cmd_name, cmd_name)
-        if name not in COMMANDS:
+        if name not in COMMANDS and name not in _HIDDEN:
             return _plugin(name)
         from importlib import import_module
 

@@ -15,6 +15,7 @@ from faas_cli import duplex
 from faas_cli.config import Credentials, gateway_of, load_credentials
 from faas_cli.errors import GatewayError
 from faas_cli.http_trace import trace
+from faas_cli.logstream import messages
 from faas_runtime import __version__
 from faas_runtime.api import (
     AsyncCall,
@@ -152,20 +153,16 @@ class GatewayClient:
         return self._decode(self._call("GET", "/system/info"), GatewayInfo)
 
     def logs(self, name: str, query: Mapping[str, str]) -> Iterator[LogMessage]:
-        """Log lines as they come; ends when the gateway ends the stream."""
+        """Log lines as they come; ends when the gateway ends the stream. Raises GatewayError when it breaks off."""
         answer = self._send("GET", "/system/logs", {"name": name, **query}, stream=True, timeout=None)
         if answer.status != 200:
             self._refuse(answer, f"function `{name}`")
-        decoder = msgspec.json.Decoder(LogMessage)
-        pending = b""
         try:
-            for chunk in answer.stream(_CHUNK):
-                *lines, pending = (pending + chunk).split(b"\n")
-                yield from (decoder.decode(line) for line in lines if line.strip())
-        except (urllib3.exceptions.HTTPError, msgspec.DecodeError):
-            return
-        if pending.strip():
-            yield decoder.decode(pending)
+            yield from messages(answer.stream(_CHUNK))
+        except urllib3.exceptions.HTTPError as err:
+            raise GatewayError(f"{self.gateway} broke off the log: {_reason(err)}") from None
+        except ValueError as err:
+            raise GatewayError(f"{self.gateway} does not answer like a gateway: {err}") from None
 
     def healthy(self) -> bool:
         """Whether the gateway says that it is well."""

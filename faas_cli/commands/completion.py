@@ -17,12 +17,17 @@ SHELLS = ("bash", "zsh", "fish")
 @click.option("--shell", default="", help="bash, zsh or fish.")
 def command(usage: str | None, shell: str) -> None:
     """Print the completion script of a shell: `source <(faas completion --shell bash)`."""
-    from faas_cli.cli import root
-
     shell = shell or usage or ""
     if shell not in SHELLS:
         asked = f"`{shell}` is not known" if shell else "which shell?"
         raise UsageError(asked, hint=f"`--shell` can be {', '.join(SHELLS)}")
+    Console().data(script(shell))
+
+
+def script(shell: str) -> str:
+    """The completion script of one of `SHELLS`."""
+    from faas_cli.cli import root
+
     kind = get_completion_class(shell)
     assert kind is not None
-    Console().data(kind(root, {}, "faas", "_FAAS_COMPLETE").source())
+    return kind(root, {}, "faas", "_FAAS_COMPLETE").source()

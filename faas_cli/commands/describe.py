@@ -17,6 +17,7 @@ from faas_runtime.api import FunctionResources, FunctionStatus, encode
 @stack_options
 @gateway_options
 @namespace_option
+@click.option("--name", "unused_name", default="", hidden=True, expose_value=False)
 @switch("-v", "--verbose", help="Show what is empty, too.")
 @switch("-j", "--json", help="JSON.")
 def command(
