@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
 from faas_runtime.gateway.door import answers
+from faas_runtime.gateway.door.access_log import Entry
 from faas_runtime.gateway.door.cycle import RESPONDING, RequestCycle
 from faas_runtime.gateway.door.fields import Malformed
 from faas_runtime.gateway.door.flow import PIPELINE_FULL, ReadGate
@@ -45,6 +47,7 @@ class ClientConnection(asyncio.Protocol):
         "forwarded",
         "gate",
         "inside",
+        "peer",
         "transport",
         "trusted",
     )
@@ -57,6 +60,7 @@ class ClientConnection(asyncio.Protocol):
         self.context = context
         # Connection.
         self.forwarded = b""
+        self.peer = ""
         self.trusted = False
         self.inside = False
         self._phase = READING_HEAD
@@ -93,6 +97,7 @@ class ClientConnection(asyncio.Protocol):
             # A Unix socket: whoever may open it is on our side.
             address = "unix"
             self.trusted = self.inside = True
+        self.peer = address
         scheme = "https" if transport.get_extra_info("ssl_object") is not None else "http"
         self.forwarded = f"X-Forwarded-For: {address}\r\nX-Forwarded-Proto: {scheme}".encode()
 
@@ -217,6 +222,7 @@ class ClientConnection(asyncio.Protocol):
         complete = not head.chunked and len(body) >= head.length
         keep = head.keep_alive and complete and not self.context.draining
         self.write(answers.answer(status, text, lines=lines, close=not keep, head_only=head.method == b"HEAD"))
+        self._log(status, head.method.decode(), (head.path + head.query).decode())
         if not keep:
             self._finish(complete)
             return b""
@@ -226,7 +232,14 @@ class ClientConnection(asyncio.Protocol):
     def _refuse(self, status: int, reason: str) -> None:
         """The bytes make no sense as a request: say so, and read no further."""
         self.write(answers.answer(status, reason, close=True))
+        self._log(status, "-", "-")
         self._finish(complete=False)
+
+    def _log(self, status: int, method: str, target: str) -> None:
+        """Log a request that never became a cycle."""
+        log = self.context.access_log
+        if log is not None:
+            log.add(Entry(time.time_ns(), self.peer, method, target, "", "", status, 0.0, 0, ""))
 
     def _queue(self, data: bytes) -> None:
         self._buffer += data

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 from typing import TYPE_CHECKING
 
+from faas_runtime.gateway.door.access_log import AccessLog
 from faas_runtime.gateway.door.deadlines import DeadlineQueue
 from faas_runtime.gateway.door.identity import Ids
 from faas_runtime.gateway.door.pool import Connector
@@ -83,6 +84,7 @@ class DoorContext:
         self.readiness = Readiness(routes, wake, settings.ready_timeout)
         self.timeouts = Timeouts(loop, settings)
         self.ids = Ids()
+        self.access_log = None if settings.access_log == "off" else AccessLog(loop, settings.access_log)
         self.connections: set[ClientConnection] = set()
         self.draining = False
         self._closed: asyncio.Event | None = None
@@ -109,9 +111,11 @@ class DoorContext:
             self._closed = asyncio.Event()
             await self._closed.wait()
 
-    def close(self) -> None:
-        """Stop timers and wake-ups, close idle connections to replicas."""
+    async def close(self) -> None:
+        """Stop timers and wake-ups, close idle connections to replicas, write the rest of the log."""
         self.readiness.close()
         self.router.close()
         self.timeouts.close()
         self.connector.idle.close()
+        if self.access_log is not None:
+            await self.access_log.close()

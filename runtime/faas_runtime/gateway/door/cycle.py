@@ -16,6 +16,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from faas_runtime.gateway.door import answers
+from faas_runtime.gateway.door.access_log import AccessLog, Entry
 from faas_runtime.gateway.door.fields import Malformed
 from faas_runtime.gateway.door.flow import NO_REPLICA_YET, PEER_FULL
 from faas_runtime.gateway.door.forwarding import CallMarks, request_head
@@ -65,7 +66,9 @@ class RequestCycle:
         "_chunk_out",
         "_deadline",
         "_outgoing",
+        "_replica",
         "_retries",
+        "_sent",
         "_task",
         "_unsent",
         "_upload",
@@ -110,6 +113,8 @@ class RequestCycle:
         self.status = 0
         self._chunk_out = False
         self._outgoing = b""
+        self._sent = 0
+        self._replica = ""
         self._began = 0.0
 
     def start(self, body: bytes) -> bytes:
@@ -212,6 +217,7 @@ class RequestCycle:
     def _send(self, upstream: UpstreamConnection) -> None:
         self.stage = SENT
         self.upstream = upstream
+        self._replica = upstream.pool.endpoint.instance
         self._deadline = self.context.timeouts.calls(self.backend.timeout)
         self._deadline.arm(self)
         body, self._unsent = self._unsent, b""
@@ -271,6 +277,7 @@ class RequestCycle:
         """Pass on bytes of the response's body."""
         if self.stage is OVER:
             return
+        self._sent += len(data)
         if self._chunk_out:
             data = b"%x\r\n%b\r\n" % (len(data), data)
         elif self.tunnel is not None:
@@ -420,6 +427,26 @@ class RequestCycle:
             self._deadline.disarm(self)
             self._deadline = None
 
+    def _log(self, log: AccessLog) -> None:
+        marks = self.marks
+        call_id = self.head.call_id or (b"" if marks is None else marks.call_id.partition(b" ")[2])
+        key = self.backend.key
+        seconds = time.monotonic() - self._began
+        log.add(
+            Entry(
+                time.time_ns() - int(seconds * 1e9),
+                self.connection.peer,
+                self.head.method.decode(),
+                (self.head.path + self.head.query).decode(),
+                "" if key is None else str(key),
+                self._replica,
+                self.status,
+                seconds,
+                self._sent,
+                call_id.decode("ascii", "backslashreplace"),
+            )
+        )
+
     def _leave_upstream(self) -> None:
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
@@ -438,4 +465,6 @@ class RequestCycle:
         meter = self.backend.meter
         if meter is not None:
             meter.end(status, time.monotonic() - self._began)
+        if self.context.access_log is not None:
+            self._log(self.context.access_log)
         self.connection.cycle_over(self)

@@ -97,7 +97,7 @@ class FrontDoor:
         self._ask_to_finish(context)
         await self._wait_until_finished(context, grace)
         self._cut_off(context)
-        context.close()
+        await context.close()
 
     def _stop_accepting(self) -> None:
         for server in self._servers:

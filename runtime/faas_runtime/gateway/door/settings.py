@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from faas_runtime.api import DEFAULT_NAMESPACE
 
@@ -28,6 +29,8 @@ class DoorSettings:
     """Namespace of a function that is called without one."""
     served_by: str = "faas"
     """Name and version of this gateway, the value of `X-Served-By` on every answer of a function."""
+    access_log: Literal["off", "text", "json"] = "off"
+    """Whether, and how, every request is logged on standard output."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     """Networks whose `X-Forwarded-*` headers are kept; everybody else's are replaced."""
 

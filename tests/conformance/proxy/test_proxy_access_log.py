@@ -1,0 +1,108 @@
+"""The access log: one line for each request, whatever became of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from door_driver import Door, get, ok, post
+from replica import Replica
+
+OpenDoor = Callable[..., Door]
+Capture = pytest.CaptureFixture[str]
+
+
+def entries(door: Door, capfd: Capture) -> list[dict[str, Any]]:
+    """Everything that was logged; the door is stopped for it."""
+    door.begin_stop()()
+    return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+
+
+def test_nothing_is_logged_unless_asked_for(door: Door, capfd: Capture):
+    door.ask(get())
+    door.begin_stop()()
+
+    assert capfd.readouterr().out == ""
+
+
+def test_call_is_logged_with_everything_about_it(open_door: OpenDoor, replica: Replica, capfd: Capture):
+    replica.always(ok(b"12345"))
+    door = open_door(access_log="json")
+
+    door.ask(post(b"x", "X-Call-Id: id", path='/function/echo/a?b="c"'))
+
+    (entry,) = entries(door, capfd)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("time"))
+    assert re.fullmatch(r"127\.0\.0\.1:\d+", entry.pop("client"))
+    assert 0 < entry.pop("seconds") < 5
+    assert entry == {
+        "method": "POST",
+        "target": '/function/echo/a?b="c"',
+        "function": "echo.openfaas-fn",
+        "replica": f"replica-{replica.port}",
+        "status": 200,
+        "sent": 5,
+        "call_id": "id",
+    }
+
+
+def test_id_made_here_is_logged(open_door: OpenDoor, replica: Replica, capfd: Capture):
+    door = open_door(access_log="json")
+
+    response = door.ask(get())
+
+    assert [entry["call_id"] for entry in entries(door, capfd)] == [response.get("X-Call-Id")]
+
+
+def test_what_never_became_a_call_is_logged(open_door: OpenDoor, capfd: Capture):
+    door = open_door(access_log="json")
+
+    door.ask(get("/function/ghost"))
+    door.ask(get("//"))
+    door.ask(b"nonsense\r\n\r\n")
+    door.ask(get("/system/info"))
+
+    logged = [(entry["status"], entry["target"], entry["function"]) for entry in entries(door, capfd)]
+    assert logged == [(404, "/function/ghost", ""), (301, "//", ""), (400, "-", ""), (200, "/system/info", "")]
+
+
+def test_text_is_for_people(open_door: OpenDoor, replica: Replica, capfd: Capture):
+    replica.always(ok(b"12345"))
+    door = open_door(access_log="text")
+
+    door.ask(get("/function/echo", "X-Call-Id: id"))
+    door.begin_stop()()
+
+    line = capfd.readouterr().out
+    assert re.fullmatch(
+        r"[0-9T:.Z-]+ 127\.0\.0\.1:\d+ \"GET /function/echo\" 200 5 B [0-9.]+ ms echo\.openfaas-fn replica-\d+ id\n",
+        line,
+    )
+
+
+def test_hostile_request_cannot_forge_a_line(open_door: OpenDoor, capfd: Capture):
+    door = open_door(access_log="text")
+
+    door.ask(get("/function/echo", 'X-Call-Id: a"b'))
+    door.ask(b"GET /function/ghost?%0a2026 HTTP/1.1\r\nHost: h\r\n\r\n")
+    door.begin_stop()()
+
+    assert len(capfd.readouterr().out.splitlines()) == 2
+
+
+def test_call_that_nobody_waited_for_is_logged(
+    open_door: OpenDoor, replica: Replica, capfd: Capture, eventually: Callable[[Callable[[], bool]], None]
+):
+    replica.script = lambda wire: (replica.note(wire.request()), wire.ended())[1]
+    door = open_door(access_log="json")
+    client = door.connect()
+    client.send(get())
+    replica.saw()
+
+    client.reset()
+    eventually(lambda: door.in_flight() == 0)
+
+    assert [entry["status"] for entry in entries(door, capfd)] == [499]
