@@ -1,0 +1,66 @@
+"""A gateway killed in the middle of a change leaves the old state or the new one, and nothing running."""
+
+import contextlib
+import os
+import random
+import threading
+import time
+from pathlib import Path
+
+ROUNDS = int(os.environ.get("FAAS_KILL_ROUNDS", "8"))
+
+
+def processes_of(state):
+    """Processes that were started below this state directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if f"TMPDIR={state}".encode() in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+    return found
+
+
+def change(gateway, number):
+    """A deployment, an update or a removal; whatever the answer is, it may never come."""
+    with contextlib.suppress(OSError):
+        if number % 3 == 0:
+            gateway.delete("server")
+        elif number % 3 == 1:
+            gateway.deploy("server", "server", envVars={"GREETING": f"v{number}"})
+        else:
+            gateway.update("server", "server", envVars={"GREETING": f"v{number}"})
+
+
+def test_a_change_that_is_cut_off_happened_or_did_not(gateway):
+    chance = random.Random(7)
+    for number in range(1, ROUNDS + 1):
+        before = gateway.ask("GET", "/system/functions").json()
+        worker = threading.Thread(target=change, args=(gateway, number))
+        worker.start()
+        time.sleep(chance.uniform(0, 0.25))
+        gateway.kill()
+        worker.join()
+        gateway.start()
+
+        after = gateway.ask("GET", "/system/functions").json()
+        assert len(after) in {len(before), 0 if number % 3 == 0 else 1}
+        if after:
+            answer = gateway.call("server", b"x")
+            assert answer.status == 200, answer
+            greeting = answer.text.split()[0]
+            assert greeting == after[0]["envVars"]["GREETING"]
+        # The next change works at the first try, whatever was interrupted.
+        assert gateway.delete("server").status == (202 if after else 404)
+        assert gateway.deploy("server", "server", envVars={"GREETING": "v0"}).status == 202
+        assert len(gateway.ask("GET", "/system/functions").json()) == 1
+
+
+def test_nothing_runs_after_the_gateway_has_stopped(gateway, wait_for):
+    gateway.deploy("server", "server", labels={"com.openfaas.scale.min": "2"})
+    gateway.wait_available("server", 2)
+    assert len(processes_of(gateway.state)) >= 4
+
+    gateway.stop()
+
+    wait_for(lambda: processes_of(gateway.state) == [])
