@@ -13,30 +13,41 @@ from door_driver import Door, get, post
 from replica import Replica
 from wire import Wire
 
+from faas_runtime.errors import Invalid
+from faas_runtime.gateway.door import Certificate
+
 OpenDoor = Callable[..., Door]
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], str]) -> Path:
-    """A certificate for this machine, with its key in the same file."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    command = [tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    names = ["-subj", "/CN=door", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
-    subprocess.run([*command, *names, "-keyout", key, "-out", cert], check=True, capture_output=True, timeout=30)
-    cert.write_text(cert.read_text() + key.read_text())
-    return cert
+Make = Callable[[str], None]
 
 
 @pytest.fixture
-def connect(open_door: OpenDoor, certificate: Path) -> Callable[[], Wire]:
-    """Connections to a door with that certificate."""
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(certificate)
-    door = open_door(tls=server)
-    client = ssl.create_default_context(cafile=str(certificate))
+def make(tmp_path: Path, tool: Callable[[str], str]) -> Make:
+    """Writes a certificate for this machine, issued to a name, and its key."""
+
+    def write(name: str) -> None:
+        command = [tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+        files = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
+        subprocess.run([*command, *names, *files], check=True, capture_output=True, timeout=30)
+
+    write("first")
+    return write
+
+
+@pytest.fixture
+def certificate(make: Make, tmp_path: Path) -> Certificate:
+    return Certificate(tmp_path / "cert.pem", tmp_path / "key.pem")
+
+
+@pytest.fixture
+def connect(open_door: OpenDoor, certificate: Certificate, tmp_path: Path) -> Callable[[], Wire]:
+    """Connections to a door with that certificate, by a client that trusts what the file says now."""
+    door = open_door(tls=certificate.context)
 
     def start() -> Wire:
+        client = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
         sock = socket.create_connection(("127.0.0.1", door.port))
         return Wire(client.wrap_socket(sock, server_hostname="127.0.0.1"))
 
@@ -84,3 +95,53 @@ def test_plain_request_on_the_tls_port_is_closed(connect: Callable[[], Wire], re
 
     assert b"HTTP/" not in answer
     assert replica.saw_nothing()
+
+
+def test_certificate_that_changes_is_served_from_then_on(
+    connect: Callable[[], Wire], certificate: Certificate, make: Make
+):
+    """Connections that are open go on with the one before."""
+    before = connect()
+    assert not certificate.reload()
+
+    make("second")
+    assert certificate.reload()
+
+    after = connect()
+    for client, name in ((before, "first"), (after, "second")):
+        client.send(get())
+        assert client.response().status == 200
+        assert isinstance(client.sock, ssl.SSLSocket)
+        assert (client.sock.getpeercert() or {})["subject"] == ((("commonName", name),),)
+        client.close()
+
+
+@pytest.mark.parametrize("broken", ["cert.pem", "key.pem"])
+def test_certificate_that_cannot_be_used_changes_nothing(
+    connect: Callable[[], Wire], certificate: Certificate, tmp_path: Path, broken: str
+):
+    good = (tmp_path / broken).read_text()
+    (tmp_path / broken).write_text("nonsense")
+    with pytest.raises(Invalid, match="cannot use the certificate `"):
+        certificate.reload()
+    (tmp_path / broken).write_text(good)
+
+    client = connect()
+    client.send(get())
+
+    assert client.response().status == 200
+    client.close()
+
+
+def test_key_of_another_certificate_is_refused(make: Make, tmp_path: Path):
+    key = (tmp_path / "key.pem").read_text()
+    make("second")
+    (tmp_path / "key.pem").write_text(key)
+
+    with pytest.raises(Invalid, match="key values mismatch"):
+        Certificate(tmp_path / "cert.pem", tmp_path / "key.pem")
+
+
+def test_missing_certificate_is_named(tmp_path: Path):
+    with pytest.raises(Invalid, match=r"none\.pem` or its key .*: No such file"):
+        Certificate(tmp_path / "none.pem", tmp_path / "key.pem")

@@ -1,0 +1,84 @@
+"""The door's certificate: read from files, and read again when they change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from pathlib import Path
+
+from faas_runtime.errors import Invalid
+
+log = logging.getLogger("faas.gateway")
+
+_LOOK_EVERY = 5.0
+
+
+class Certificate:
+    """A certificate with its key. `context` serves the newest one that could be read, to every new connection."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Raises Invalid when the files are missing or do not belong together."""
+        self._certificate = certificate
+        self._key = key
+        self._seen = self._stamps()
+        self._present = self._load()
+        self.context = self._load()
+        # The context a server was started with cannot be replaced, but each handshake can choose another one.
+        self.context.sni_callback = self._choose
+
+    def reload(self) -> bool:
+        """Read the files again if they have changed; True if there is a new certificate. Raises Invalid."""
+        stamps = self._stamps()
+        if stamps == self._seen:
+            return False
+        self._seen = stamps
+        self._present = self._load()
+        return True
+
+    async def follow(self) -> None:
+        """Look for changes for ever. Files that cannot be used are named in the log, and change nothing."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            try:
+                if self.reload():
+                    log.info("read a new certificate from %s", self._certificate)
+            except Invalid as err:
+                log.warning("%s; the certificate before it stays", err)
+
+    def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        connection.context = self._present
+
+    def _stamps(self) -> tuple[tuple[int, int, int], ...]:
+        return tuple(_stamp(path) for path in (self._certificate, self._key))
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            context.load_cert_chain(self._certificate, self._key, password=_no_password)
+        except ssl.SSLError as err:
+            reason = err.reason.replace("_", " ").lower() if err.reason else "not in PEM format"
+            raise Invalid(
+                f"cannot use the certificate `{self._certificate}` with the key `{self._key}`: {reason}"
+            ) from None
+        except OSError as err:
+            raise Invalid(
+                f"cannot read the certificate `{self._certificate}` or its key `{self._key}`: {err.strerror or err}"
+            ) from None
+        return context
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is written or replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _no_password() -> str:
+    # Without it, OpenSSL would ask on the terminal.
+    raise OSError("the key is protected by a password")
