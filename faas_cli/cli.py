@@ -94,6 +94,15 @@ class RootGroup(click.Group):
         command = self.get_command(ctx, args[1]) if len(args) > 1 else self
         return args[0], command or self, ["--help"]
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Names of commands and plugins, without importing any command."""
+        from click.shell_completion import CompletionItem
+
+        from faas_cli.plugins import installed
+
+        offered = {**dict.fromkeys(installed(), "A plugin"), **COMMANDS}
+        return [CompletionItem(name, help=offered[name]) for name in sorted(offered) if name.startswith(incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of commands, without importing any."""
         with formatter.section("Commands"):

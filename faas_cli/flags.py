@@ -155,6 +155,22 @@ def switch(*names: str, default: bool = False, help: str = "") -> Callable[[Deco
     return click.option(f"{long}/--no-{long[2:]}", *others, is_flag=True, default=True, show_default=True, help=help)
 
 
+def offered(kind: str) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """What a shell completes a value with: a function of `faas_cli.complete`, imported when it is asked for."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
+        from faas_cli import complete
+
+        return getattr(complete, kind)(ctx, param, incomplete)
+
+    return complete
+
+
+def function_argument(*, required: bool = True) -> Callable[[Decorated], Decorated]:
+    """The name of a deployed function; a shell completes it."""
+    return click.argument("name", required=required, shell_complete=offered("function_names"))
+
+
 def _use_env_files(ctx: click.Context, param: click.Parameter, files: tuple[str, ...]) -> None:
     if files:
         from pathlib import Path
@@ -177,7 +193,13 @@ def stack_options(command: Decorated) -> Decorated:
         ),
         switch("--envsubst", default=True, help="Expand ${VARIABLES} in the stack file."),
         click.option("--regex", default="", help="Only functions whose name matches this regular expression."),
-        click.option("--filter", "pattern", default="", help="Only functions whose name matches; `*` is any text."),
+        click.option(
+            "--filter",
+            "pattern",
+            default="",
+            shell_complete=offered("stack_functions"),
+            help="Only functions whose name matches; `*` is any text.",
+        ),
         click.option("-f", "--yaml", "stack_file", default="", help="Stack file, or its http(s) address."),
     ):
         command = option(command)

@@ -8,12 +8,14 @@ import click
 
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
-from faas_cli.flags import FaasCommand, gateway_options, namespace_option, stack_options, switch
+from faas_cli.errors import GatewayError
+from faas_cli.flags import FaasCommand, function_argument, gateway_options, namespace_option, stack_options, switch
+from faas_cli.suggest import hint_for_function
 from faas_runtime.api import FunctionResources, FunctionStatus, encode
 
 
 @click.command(cls=FaasCommand)
-@click.argument("name")
+@function_argument()
 @stack_options
 @gateway_options
 @namespace_option
@@ -30,7 +32,12 @@ def command(
     console = Console()
     stack = stack_nearby(stack_file, envsubst=envsubst)
     client = connect(gateway, stack, token=token, tls_no_verify=tls_no_verify)
-    function = client.get(name, namespace, usage=True)
+    try:
+        function = client.get(name, namespace, usage=True)
+    except GatewayError as err:
+        if err.status == 404:
+            err.hint = hint_for_function(client, name, namespace)
+        raise
     suffix = f"{name}.{namespace}" if namespace else name
     url = f"{client.gateway}/function/{suffix}"
     async_url = f"{client.gateway}/async-function/{suffix}"

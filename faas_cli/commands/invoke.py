@@ -14,9 +14,10 @@ import click
 from faas_cli.config import namespace_of
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, GatewayError, UsageError
-from faas_cli.flags import Duration, FaasCommand, Pair, stack_options, switch
+from faas_cli.flags import Duration, FaasCommand, Pair, function_argument, stack_options, switch
 from faas_cli.stack.model import Stack
 from faas_cli.stack.select import find_stack_file, open_stack
+from faas_cli.suggest import hint_for_function
 
 if TYPE_CHECKING:
     from faas_cli.gateway_client import Answer
@@ -28,7 +29,7 @@ _SECOND_PIECE_WAIT = 0.05
 
 
 @click.command(cls=FaasCommand)
-@click.argument("name")
+@function_argument()
 @stack_options
 @click.option("-g", "--gateway", default=None, help="Address of the gateway.")
 @switch("--tls-no-verify", help="Do not check the gateway's certificate.")
@@ -79,7 +80,8 @@ def command(
             raise GatewayError(f"`{name}` needs a token, and its input was sent already", hint="add `--auth`")
         answer = call(token)
     if not 200 <= answer.status < 300:
-        return _refused(name, client.gateway, answer.status, answer.read(_CHUNK))
+        nearest = hint_for_function(client, name, where) if answer.status == 404 else ""
+        return _refused(name, client.gateway, answer.status, answer.read(_CHUNK), nearest)
     if asynchronous:
         Console().info("Function submitted asynchronously.")
         return 0
@@ -164,10 +166,9 @@ def _copy(pieces: Iterator[bytes]) -> None:
         output.flush()
 
 
-def _refused(name: str, gateway: str, status: int, body: bytes) -> int:
+def _refused(name: str, gateway: str, status: int, body: bytes, hint: str) -> int:
     text = body.decode("utf-8", "replace").strip()
-    hint = f"`faas logs {name}` shows what it printed" if status >= 500 else ""
-    if status == 404:
-        hint = "`faas list` shows what is there"
+    if status >= 500:
+        hint = f"`faas logs {name}` shows what it printed"
     reason = f": {text}" if text else ""
     raise GatewayError(f"`{name}` at {gateway} answered with status {status}{reason}", hint=hint, status=status)

@@ -12,7 +12,7 @@ from faas_cli.build.tags import image_reference
 from faas_cli.commands.build import build_all, build_flags, options_of
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, UsageError
-from faas_cli.flags import FaasCommand, Integer, stack_options, switch
+from faas_cli.flags import FaasCommand, Integer, offered, stack_options, switch
 from faas_cli.local_run import in_store, plan_container, plan_process
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import open_stack, select
@@ -21,7 +21,7 @@ from faas_runtime.paths import default_state_dir, images_dir
 
 
 @click.command(cls=FaasCommand)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=offered("stack_functions"))
 @stack_options
 @build_flags
 @switch("--print", "print_only", help="Only print the command.")

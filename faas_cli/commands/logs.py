@@ -9,7 +9,7 @@ import click
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.flags import Duration, FaasCommand, Integer, gateway_options, namespace_option, switch
+from faas_cli.flags import Duration, FaasCommand, Integer, function_argument, gateway_options, namespace_option, switch
 from faas_runtime.api import LogMessage, encode
 
 FORMATS = ("plain", "keyvalue", "json")
@@ -36,7 +36,7 @@ _NAMED = {
 
 
 @click.command(cls=FaasCommand)
-@click.argument("name")
+@function_argument()
 @click.option("-f", "--yaml", "stack_file", default="", help="Stack file to take the gateway from.")
 @gateway_options
 @namespace_option

@@ -10,7 +10,7 @@ import click
 from faas_cli.config import gateway_of
 from faas_cli.console import LOGO, Console
 from faas_cli.errors import UsageError
-from faas_cli.flags import FaasCommand, switch
+from faas_cli.flags import FaasCommand, offered, switch
 from faas_cli.scaffold import Scaffold, check_name, create
 from faas_cli.stack.edit import append_function, new_stack_text
 from faas_cli.stack.model import Function, Resources
@@ -20,7 +20,7 @@ from faas_cli.templates.obtain import obtain_template
 
 @click.command(cls=FaasCommand)
 @click.argument("name", required=False)
-@click.option("--lang", default="", help="Language: the name of a template.")
+@click.option("--lang", default="", shell_complete=offered("languages"), help="Language: the name of a template.")
 @click.option("--handler", default="", help="Folder to make; the function's name unless set.")
 @click.option("-p", "--prefix", default=None, help="Prefix of the image: a registry, an owner, or both.")
 @click.option("-a", "--append", default="", help="Add the function to this stack file.")

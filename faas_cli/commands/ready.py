@@ -9,12 +9,20 @@ import click
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, GatewayError, UsageError
-from faas_cli.flags import Duration, FaasCommand, Integer, gateway_options, namespace_option, stack_options
+from faas_cli.flags import (
+    Duration,
+    FaasCommand,
+    Integer,
+    function_argument,
+    gateway_options,
+    namespace_option,
+    stack_options,
+)
 from faas_cli.gateway_client import GatewayClient, connect
 
 
 @click.command(cls=FaasCommand)
-@click.argument("name", required=False)
+@function_argument(required=False)
 @stack_options
 @gateway_options
 @namespace_option

@@ -7,12 +7,12 @@ import click
 from faas_cli.config import namespace_of
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, GatewayError
-from faas_cli.flags import FaasCommand, gateway_options, stack_namespace_option, stack_options
+from faas_cli.flags import FaasCommand, function_argument, gateway_options, stack_namespace_option, stack_options
 from faas_cli.stack.select import open_stack, select
 
 
 @click.command(cls=FaasCommand)
-@click.argument("name", required=False)
+@function_argument(required=False)
 @stack_options
 @gateway_options
 @stack_namespace_option

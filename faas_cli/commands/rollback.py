@@ -6,12 +6,12 @@ import click
 
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
-from faas_cli.flags import FaasCommand, Integer, gateway_options, namespace_option, switch
+from faas_cli.flags import FaasCommand, Integer, function_argument, gateway_options, namespace_option, switch
 from faas_cli.gateway_client import connect
 
 
 @click.command(cls=FaasCommand)
-@click.argument("name")
+@function_argument()
 @click.argument("version", type=Integer(), required=False, default=0)
 @switch("--list", help="Show the versions instead.")
 @click.option("-f", "--yaml", "stack_file", default="", help="Stack file to take the gateway from.")

@@ -7,12 +7,12 @@ import click
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.flags import FaasCommand, Integer, gateway_options, namespace_option
+from faas_cli.flags import FaasCommand, Integer, function_argument, gateway_options, namespace_option
 from faas_cli.gateway_client import connect
 
 
 @click.command(cls=FaasCommand)
-@click.argument("name")
+@function_argument()
 @click.argument("replicas", type=Integer())
 @click.option("-f", "--yaml", "stack_file", default="", help="Stack file to take the gateway from.")
 @gateway_options
