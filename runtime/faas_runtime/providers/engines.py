@@ -16,5 +16,11 @@ def _process(state_dir: Path) -> Provider:
     return ProcessProvider(state_dir)
 
 
-ENGINES: dict[str, Callable[[Path], Provider]] = {"process": _process}
+def _docker(state_dir: Path) -> Provider:
+    from faas_runtime.providers.docker import DockerProvider
+
+    return DockerProvider(state_dir)
+
+
+ENGINES: dict[str, Callable[[Path], Provider]] = {"docker": _docker, "process": _process}
 """Makes an engine that keeps its state in a folder. Imports happen when one is made, and only for that one."""

@@ -23,6 +23,8 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     replicas: int
     created_at: str
+    version: str = ""
+    """Tells replicas of one deployment from those of another, where they outlive the gateway."""
 
     @property
     def key(self) -> FunctionKey:

@@ -1,0 +1,85 @@
+"""From a deployment to what the engine is told to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from faas_runtime.api import SECRETS_PATH, FunctionDeployment
+from faas_runtime.errors import Invalid
+from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.process.limits import check_resources, parse_quantity
+from faas_runtime.providers.process.spec import TIMEOUT_ANNOTATION, call_timeout
+
+WATCHDOG_PORT = 8080
+INSTANCE_LABEL = "io.faas.gateway"
+"""Whose container it is; one without our value is never touched."""
+FUNCTION_LABEL = "io.faas.function"
+NAMESPACE_LABEL = "io.faas.namespace"
+VERSION_LABEL = "io.faas.version"
+
+_DRAIN_WINDOW = "250ms"
+_LEAST_MEMORY = 6 * 1024 * 1024
+
+
+def container_config(
+    deployment: FunctionDeployment, image: str, labels: Mapping[str, str], network: str, secrets: str
+) -> dict[str, Any]:
+    """Arguments of the engine's `create` call; `secrets` is the folder to show the function, empty for none.
+
+    Raises Invalid for resources that make no sense.
+    """
+    check_resources(deployment)
+    return {
+        "image": image,
+        "environment": _environment(deployment),
+        "labels": {**(deployment.labels or {}), **labels},
+        "network": network,
+        "ports": {f"{WATCHDOG_PORT}/tcp": ("127.0.0.1", None)},
+        "read_only": deployment.read_only_root_filesystem,
+        # The watchdog's lock file, and whatever a function needs for a moment.
+        "tmpfs": {"/tmp": "mode=1777"} if deployment.read_only_root_filesystem else {},  # noqa: S108
+        "volumes": {secrets: {"bind": SECRETS_PATH, "mode": "ro"}} if secrets else {},
+        "security_opt": ["no-new-privileges"],
+        "init": False,
+        **_resources(deployment),
+    }
+
+
+def labels_of(key: FunctionKey, version: str, instance: str) -> dict[str, str]:
+    """The labels by which our containers are found again."""
+    return {INSTANCE_LABEL: instance, FUNCTION_LABEL: key.name, NAMESPACE_LABEL: key.namespace, VERSION_LABEL: version}
+
+
+def _environment(deployment: FunctionDeployment) -> dict[str, str]:
+    environment = {"healthcheck_interval": _DRAIN_WINDOW, **deployment.env_vars}
+    if deployment.env_process:
+        environment["fprocess"] = deployment.env_process
+    if call_timeout(deployment) is not None:
+        text = (deployment.annotations or {})[TIMEOUT_ANNOTATION]
+        for name in ("exec_timeout", "read_timeout", "write_timeout"):
+            environment.setdefault(name, text)
+    environment["OPENFAAS_NAME"] = deployment.service
+    environment["OPENFAAS_NAMESPACE"] = deployment.namespace
+    return environment
+
+
+def _resources(deployment: FunctionDeployment) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    limits, requests = deployment.limits, deployment.requests
+    if limits is not None and limits.memory:
+        found["mem_limit"] = _memory(limits.memory, "limits.memory")
+    if limits is not None and limits.cpu:
+        found["nano_cpus"] = int(parse_quantity(limits.cpu, "limits.cpu") * 1_000_000_000)
+    if requests is not None and requests.memory:
+        found["mem_reservation"] = _memory(requests.memory, "requests.memory")
+    if requests is not None and requests.cpu:
+        found["cpu_shares"] = max(2, int(parse_quantity(requests.cpu, "requests.cpu") * 1024))
+    return found
+
+
+def _memory(text: str, field: str) -> int:
+    size = int(parse_quantity(text, field))
+    if size < _LEAST_MEMORY:
+        raise Invalid(f"field `{field}`: `{text}` is less than the engine can give (6Mi)")
+    return size
