@@ -9,7 +9,7 @@ from faas_runtime.api import ZERO_TIME, FunctionStatus
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
 from faas_runtime.providers.remote.http import Address
 from faas_runtime.providers.remote.routes import changes, route_of
-from faas_runtime.providers.remote.wire import AnyStatus, log_messages
+from faas_runtime.providers.remote.wire import AnyStatus, RouteStatus, log_messages
 
 KEY = FunctionKey("echo", "openfaas-fn")
 PROVIDER = Address("10.0.0.7", 8081, "/base")
@@ -43,12 +43,12 @@ def test_an_address_is_shown_as_a_url():
 
 
 def status(**values):
-    return FunctionStatus(**{"name": "echo", "image": "i", "namespace": "openfaas-fn", "created_at": "", **values})
+    return RouteStatus(name="echo", **values)
 
 
 def test_there_is_one_way_to_a_function_however_many_replicas_it_has():
     annotations = {"com.faas.timeout": "90s", "com.faas.expose": "internal"}
-    found = route_of(status(replicas=3, available_replicas=2, annotations=annotations), PROVIDER)
+    found = route_of(status(replicas=3, available_replicas=2, annotations=annotations), "openfaas-fn", PROVIDER)
 
     endpoint = Endpoint("echo.openfaas-fn@10.0.0.7:8081", "10.0.0.7", 8081, prefix="/base/function/echo.openfaas-fn")
     assert found == RouteUpdate(KEY, (endpoint,), 3, timeout=90.0, internal=True)
@@ -56,7 +56,7 @@ def test_there_is_one_way_to_a_function_however_many_replicas_it_has():
 
 @pytest.mark.parametrize(("replicas", "available", "ways"), [(0, 0, 0), (1, 0, 0), (1, 1, 1), (0, 1, 1)])
 def test_there_is_no_way_while_no_replica_is_available(replicas, available, ways):
-    found = route_of(status(replicas=replicas, available_replicas=available), PROVIDER)
+    found = route_of(status(replicas=replicas, available_replicas=available), "openfaas-fn", PROVIDER)
 
     assert (len(found.endpoints), found.replicas) == (ways, max(replicas, available))
 

@@ -42,8 +42,7 @@ class ProviderClient:
         """A value that the provider has, within `limit` seconds."""
         body = await self._exchange("GET", path, query, b"", limit)
         try:
-            # Some providers send `null` for an empty list and for empty fields.
-            return msgspec.convert(_without_nulls(msgspec.json.decode(body) or []), kind)
+            return _decoded(body, kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as err:
             raise Unavailable(
                 f"the provider at `{self.address}` answered GET {path} with something else: {err}"
@@ -111,6 +110,14 @@ class ProviderClient:
 
 class WrongCredentials(Unavailable):
     """The provider wants another user and password."""
+
+
+def _decoded(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError:
+        # Some providers send `null` for an empty list and for empty fields. Looking for it takes ten times as long.
+        return msgspec.convert(_without_nulls(msgspec.json.decode(body) or []), kind)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from faas_runtime.api import FunctionStatus
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate, RoutingChange
 from faas_runtime.providers.process.durations import parse_duration
 from faas_runtime.providers.process.spec import EXPOSE_ANNOTATION, TIMEOUT_ANNOTATION
 from faas_runtime.providers.remote.http import Address
+from faas_runtime.providers.remote.wire import RouteStatus
 
 
-def route_of(status: FunctionStatus, provider: Address) -> RouteUpdate:
-    """The routing of a function as the provider describes it.
+def route_of(status: RouteStatus, namespace: str, provider: Address) -> RouteUpdate:
+    """The routing of a function as the provider describes it in the list of a namespace.
 
     The provider spreads calls over replicas, so it is the only endpoint, and there is none
     while no replica is available: then the front door waits, or wakes the function.
     """
-    key = FunctionKey(status.name, status.namespace)
+    key = FunctionKey(status.name, status.namespace or namespace)
+    replicas, available = status.replicas or 0, status.available_replicas or 0
     annotations = status.annotations or {}
     endpoint = Endpoint(
         instance=f"{key}@{provider.authority}",
@@ -28,8 +29,8 @@ def route_of(status: FunctionStatus, provider: Address) -> RouteUpdate:
     seconds = parse_duration(annotations.get(TIMEOUT_ANNOTATION, ""))
     return RouteUpdate(
         key=key,
-        endpoints=(endpoint,) if status.available_replicas else (),
-        replicas=max(status.replicas, status.available_replicas),
+        endpoints=(endpoint,) if available else (),
+        replicas=max(replicas, available),
         timeout=seconds or None,
         internal=annotations.get(EXPOSE_ANNOTATION) == "internal",
     )
