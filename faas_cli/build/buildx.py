@@ -22,7 +22,8 @@ from faas_cli.errors import BuildError, FaasError
 _EVENT = re.compile(r"#(\d+) (.*)")
 _STEP = re.compile(r"\[(?:([^\s\]]+) )?\s*(\d+)/(\d+)\] (.*)")
 _TIMED = re.compile(r"\d+\.\d+ (.*)")
-_NOISE = re.compile(r"sha256:[0-9a-f]{64}|DONE \S+|CACHED|\.\.\.|transferring .*")
+_NOISE = re.compile(r"sha256:[0-9a-f]{64}|DONE \S+|\.\.\.|transferring .*")
+_MOUNT = re.compile(r"--mount=\S+ ")
 _FILE_LINE = re.compile(r"Dockerfile:(\d+)")
 
 # The last major version of the command that brings BuildKit's client itself.
@@ -174,7 +175,11 @@ class PlainProgress:
         if text.startswith("[") and self._steps.get(number) != text:
             self._steps[number] = text
             if not text.startswith("[internal]"):
-                self._report.step(name, short(text))
+                # How a step's caches are mounted is long, and not what it does.
+                self._report.step(name, short(_MOUNT.sub("", text)))
+        elif text == "CACHED":
+            step = short(self._steps.get(number, ""))
+            self._report.line(name, f"CACHED {step[: step.find(']') + 1]}")
         elif text.startswith("ERROR"):
             self._failed = self._steps.get(number, "")
             self._reason = text.removeprefix("ERROR").lstrip(": ")

@@ -46,7 +46,8 @@ def assemble(function: Function, template: Template | None, project: Path, extra
         copier.copy_template(template.folder, context)
         overlay = context / template.handler_folder
     overlay.mkdir(parents=True, exist_ok=True)
-    copier.copy(handler, overlay, _ignore_rules(handler))
+    # With a Dockerfile of its own, the engine reads the rules: they may leave out the Dockerfile itself.
+    copier.copy(handler, overlay, _ignore_rules(handler) if template is not None else None)
     for path in extra:
         _copy_extra(copier, project, path, overlay, function.name)
     return context

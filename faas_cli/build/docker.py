@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import threading
@@ -54,6 +55,7 @@ class DockerBuilder:
         """Build one image. Raises BuildError naming the step and its line, with all output as `detail`."""
         import docker.errors
         import requests
+        import urllib3.exceptions
 
         complete(job, report, buildkit=False)
         dockerfile = parse((job.context / DOCKERFILE_NAME).read_text(encoding="utf-8"))
@@ -66,7 +68,12 @@ class DockerBuilder:
             after = _image_id(client, job.image)
         except docker.errors.APIError as err:
             raise progress.failure(err.explanation or str(err)) from None
-        except (docker.errors.DockerException, requests.RequestException, OSError) as err:
+        except (
+            docker.errors.DockerException,
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            OSError,
+        ) as err:
             raise engine_gone(job, self._engine, _reason(err), progress.text()) from None
         if not after:
             raise progress.failure("the engine made no image")
@@ -204,4 +211,6 @@ def _reason(err: BaseException) -> str:
     # The library wraps the reason several times; the innermost is the one to read.
     while err.__cause__ or err.__context__:
         err = err.__cause__ or err.__context__ or err
+    if isinstance(err, http.client.IncompleteRead):
+        return "it closed the connection"
     return getattr(err, "strerror", None) or str(err) or type(err).__name__

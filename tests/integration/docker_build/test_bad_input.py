@@ -1,0 +1,198 @@
+"""What a person reads when a build cannot work: one line each."""
+
+import hashlib
+import json
+import os
+import select
+import socket
+import threading
+
+import pytest
+
+from faas_cli.build.builders import CompositeBuilder, EngineBuilder, choose_builder
+from faas_cli.build.buildx import BuildxBuilder
+from faas_cli.build.engine import Engine, find_engine, ping
+from faas_cli.build.model import BuildOptions
+from faas_cli.console import Console
+from faas_cli.errors import FaasError
+from faas_cli.stack.model import Provider, Stack
+from tests.integration.docker_build.conftest import Recorder
+
+pytestmark = pytest.mark.integration
+
+STACK = Stack(provider=Provider(name="openfaas", gateway="http://127.0.0.1:8080"))
+
+
+@pytest.mark.parametrize("builder", ["docker", "buildx"])
+def test_a_base_image_that_is_missing(project, builder):
+    """The image's name and the line are there."""
+    project.own("fn", "# a\n\nFROM 127.0.0.1:1/no/such:image\nCMD x\n")
+    result, _ = project.build("fn", builder)
+    assert result.error.message.startswith("`fn` cannot be built: ")
+    assert "127.0.0.1:1" in result.error.message
+    assert "\n" not in result.error.message
+
+
+@pytest.mark.parametrize("builder", ["docker", "buildx"])
+def test_a_dockerfile_that_is_none(project, builder):
+    """With its own place and line, before the engine sees it."""
+    project.own("fn", "FROM scratch\n\nFROBNICATE x\n")
+    result, _ = project.build("fn", builder)
+    assert result.error.message == "`fn`: fn/Dockerfile:3: `FROBNICATE` is not an instruction"
+
+
+def test_no_dockerfile(project):
+    """The folder is named."""
+    project.own("fn", "").joinpath("Dockerfile").unlink()
+    result, _ = project.build("fn")
+    assert result.error.message == "`fn`: there is no `Dockerfile` in `fn`"
+
+
+def test_no_command(project):
+    """Nothing could answer a request."""
+    project.own("fn", "FROM debian:stable-slim\n")
+    result, _ = project.build("fn")
+    assert "neither `ENTRYPOINT` nor `CMD`" in result.error.message
+
+
+def test_a_step_of_ones_own_that_fails(project):
+    """The line counts in the file that was built, which shows the injected stage too."""
+    project.own("fn", "FROM debian:stable-slim\nRUN true\nRUN exit 7\nCMD cat\n")
+    result, _ = project.build("fn")
+    number = (project.folder / "build/fn/Dockerfile").read_text().splitlines().index("RUN exit 7") + 1
+    assert result.error.message == (
+        f"`fn` cannot be built: `build/fn/Dockerfile` line {number}: `RUN exit 7`: it ended with exit code 7"
+    )
+
+
+@pytest.mark.parametrize("builder", ["docker", "buildx"])
+def test_no_engine(builder, tmp_path, monkeypatch):
+    """Asked for by name, it is one line and how to start it."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    with pytest.raises(FaasError, match="none answers at") as caught:
+        choose_builder(BuildOptions(builder=builder), STACK, Console())
+    assert "systemctl start docker" in caught.value.hint
+
+
+def test_without_an_engine_auto_builds_without(tmp_path, monkeypatch, capsys):
+    """And says why."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setenv("FAAS_STATE_DIR", str(tmp_path))
+    assert choose_builder(BuildOptions(), STACK, Console()).name == "oci"
+    assert "builder: oci (no container engine answers" in capsys.readouterr().err
+
+
+def test_with_an_engine_auto_uses_it_unless_the_gateway_runs_processes(engine, tmp_path, monkeypatch, capsys):
+    """The gateway's own record decides, and only for the gateway the stack means."""
+    monkeypatch.setenv("FAAS_STATE_DIR", str(tmp_path))
+    assert isinstance(choose_builder(BuildOptions(), STACK, Console()), EngineBuilder)
+    assert "builder: docker (an engine answers" in capsys.readouterr().err
+    record = tmp_path / "gateway.json"
+    record.write_text(json.dumps({"url": "http://localhost:8080", "engine": "process"}))
+    assert isinstance(choose_builder(BuildOptions(), STACK, Console()), CompositeBuilder)
+    assert "builder: oci (the gateway at" in capsys.readouterr().err
+    for other in (
+        {"url": "http://127.0.0.1:9999", "engine": "process"},
+        {"url": "http://127.0.0.1:8080", "engine": "docker"},
+        [],
+    ):
+        record.write_text(json.dumps(other))
+        assert isinstance(choose_builder(BuildOptions(), STACK, Console()), EngineBuilder)
+
+
+def test_a_docker_context_and_podmans_socket_are_found(tmp_path):
+    """DOCKER_HOST before the context, the context before sockets."""
+    environment = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    folder = tmp_path / ".docker"
+    key = hashlib.sha256(b"far").hexdigest()
+    (folder / "contexts" / "meta" / key).mkdir(parents=True)
+    (folder / "contexts" / "meta" / key / "meta.json").write_text(
+        json.dumps({"Name": "far", "Endpoints": {"docker": {"Host": "tcp://far.example:2375"}}})
+    )
+    (folder / "config.json").write_text(json.dumps({"currentContext": "far"}))
+    assert find_engine(environment) == Engine("tcp://far.example:2375", "the Docker context `far`")
+    assert find_engine({**environment, "DOCKER_HOST": "/x.sock"}) == Engine("unix:///x.sock", "DOCKER_HOST")
+    assert find_engine({**environment, "DOCKER_CONTEXT": "default"}).source != "the Docker context `far`"
+    with pytest.raises(FaasError, match="`near` is not there"):
+        find_engine({**environment, "DOCKER_CONTEXT": "near"})
+
+
+def test_a_socket_that_does_not_answer_takes_a_second(tmp_path):
+    """No longer."""
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "s"))
+        silent.listen()
+        assert "timed out" in ping(Engine(f"unix://{tmp_path}/s", "a test"), seconds=0.2)
+
+
+class Relay:
+    """Stands between a client and the engine until it is cut, as when the engine dies."""
+
+    def __init__(self, path, engine):
+        self.path, self._engine = path, engine
+        self._open = []
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(path))
+        self._server.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            upstream = socket.socket(socket.AF_UNIX)
+            upstream.connect(self._engine.socket)
+            self._open += [client, upstream]
+            threading.Thread(target=self._copy, args=(client, upstream), daemon=True).start()
+
+    def _copy(self, one, other):
+        try:
+            while True:
+                for ready in select.select([one, other], [], [])[0]:
+                    content = ready.recv(65536)
+                    if not content:
+                        return
+                    (other if ready is one else one).sendall(content)
+        except (OSError, ValueError):
+            return
+        finally:
+            one.close()
+            other.close()
+
+    def cut(self):
+        """Close everything and listen no more."""
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self.path.unlink()
+        for connection in self._open:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+@pytest.mark.parametrize("builder", ["docker", "buildx"])
+def test_the_engine_dies_in_the_middle(project, engine, builders, tmp_path, builder):
+    """It is said in one line, soon."""
+    relay = Relay(tmp_path / "r.sock", engine)
+    through = Engine(f"unix://{relay.path}", "a test")
+    made = {
+        "docker": lambda: EngineBuilder(through),
+        "buildx": lambda: BuildxBuilder(through, builders["buildx"]._command),
+    }
+    project.builders = {builder: made[builder]()}
+    project.own("fn", f"FROM debian:stable-slim\nRUN echo {os.urandom(8).hex()}; sleep 5\nCMD cat\n")
+    report = Recorder(until="sleep 5")
+
+    def cut():
+        if report.seen.wait(60):
+            relay.cut()
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    result, _ = project.build("fn", builder, report=report)
+    cutter.join()
+    assert f"`fn`: the engine at `{through.address}` went away during the build" in result.error.message
+    assert "\n" not in result.error.message
