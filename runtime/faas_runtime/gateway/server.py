@@ -15,6 +15,7 @@ from faas_runtime import __version__
 from faas_runtime.gateway.asgi import AsgiServer
 from faas_runtime.gateway.catalogue import Catalogue
 from faas_runtime.gateway.control import ControlRoom, create_app
+from faas_runtime.gateway.control.users import UserFile
 from faas_runtime.gateway.credentials import account_of
 from faas_runtime.gateway.cron.runner import CronRunner
 from faas_runtime.gateway.door import DoorSettings, FrontDoor
@@ -27,7 +28,7 @@ from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.scaling.scaler import Scaler
 from faas_runtime.gateway.settings import GatewaySettings
-from faas_runtime.gateway.state import Running, StateDir
+from faas_runtime.gateway.state import USERS_FILE, Running, StateDir
 from faas_runtime.gateway.versions import VersionBook
 from faas_runtime.providers.base import Endpoint, FunctionKey, Provider
 from faas_runtime.providers.process.logs import now_rfc3339
@@ -95,7 +96,8 @@ class Gateway:
             versions=VersionBook(settings.state_dir / "versions"),
             changed=self._catalogue.update,
         )
-        await self._serve("control", create_app(room, accounts), control.socket)
+        users = UserFile(settings.state_dir / USERS_FILE)
+        await self._serve("control", create_app(room, accounts, users=users), control.socket)
         if metrics is not None:
             page = create_metrics_app(self._metrics, self._routes, self._states, self._queue.calls.counts)
             await self._serve("metrics", page, metrics)

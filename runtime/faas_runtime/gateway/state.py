@@ -12,6 +12,8 @@ import msgspec
 USER = "admin"
 """Name of the account made at the first start."""
 PASSWORD_FILE = "basic-auth-password"  # noqa: S105
+USERS_FILE = "users.htpasswd"
+"""Further accounts, where there is such a file."""
 LOCK_FILE = "gateway.lock"
 RUNNING_FILE = "gateway.json"
 """Describes the gateway that runs; it appears once the gateway answers, and goes when it stops."""

@@ -178,3 +178,19 @@ def test_metrics_show_calls_replicas_queue_and_loops(gateway, wait_for):
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
+
+
+def test_further_users_come_and_go_with_their_file(gateway):
+    """The hash is of `secret`."""
+
+    def status():
+        return gateway.ask(
+            "GET", "/system/info", headers={"Authorization": "Basic YWRhOnNlY3JldA=="}, auth=False
+        ).status
+
+    users = gateway.state / "users.htpasswd"
+    assert status() == 401
+    users.write_text("ada:$5$saltstring$C3o4O1TC6aRHF4FI.QSZMXtHbaj2gSXr4sUc/3NcUi.\n")
+    assert [status(), status()] == [200, 200]
+    users.unlink()
+    assert status() == 401

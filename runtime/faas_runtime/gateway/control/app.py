@@ -27,6 +27,7 @@ from faas_runtime.gateway.control import (
 from faas_runtime.gateway.control.auth import Account, BasicAuth, SameSiteOnly
 from faas_runtime.gateway.control.faults import EXCEPTION_HANDLERS
 from faas_runtime.gateway.control.room import ControlRoom
+from faas_runtime.gateway.control.users import UserFile
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -73,12 +74,18 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
 
 
 def create_app(
-    room: ControlRoom, accounts: Sequence[Account] = (), routes: Mapping[str, Mapping[str, Endpoint]] = ROUTES
+    room: ControlRoom,
+    accounts: Sequence[Account] = (),
+    routes: Mapping[str, Mapping[str, Endpoint]] = ROUTES,
+    users: UserFile | None = None,
 ) -> Starlette:
-    """The control room as an ASGI application. Without accounts everybody may do everything."""
+    """The control room as an ASGI application. Without accounts everybody may do everything.
+
+    `users` are further accounts, in a file that may change.
+    """
     middleware = [Middleware(SameSiteOnly)]
     if accounts:
-        middleware.append(Middleware(BasicAuth, accounts=tuple(accounts)))
+        middleware.append(Middleware(BasicAuth, accounts=tuple(accounts), users=users))
     app = Starlette(routes=_routes(routes), middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False
     app.state.room = room

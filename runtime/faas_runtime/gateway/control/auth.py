@@ -16,6 +16,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from faas_runtime.gateway.control.users import UserFile
+
 OPEN_PATHS = frozenset({"/", "/healthz"})
 """Paths anybody may ask for; function calls never come here."""
 OPEN_PREFIXES = ("/async-function/",)
@@ -37,9 +39,14 @@ class BasicAuth:
     """ASGI middleware that answers 401 to whoever does not name an account and its password."""
 
     def __init__(
-        self, app: ASGIApp, accounts: tuple[Account, ...], clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        accounts: tuple[Account, ...],
+        users: UserFile | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
+        self._users = users
         self._accepted = [_digest(f"{account.user}:{account.password}".encode()) for account in accounts]
         self._failures = FailureCounter(clock)
 
@@ -53,7 +60,7 @@ class BasicAuth:
         given = _credentials(headers)
         if given is not None and self._failures.too_many(address):
             refusal: Response = PlainTextResponse("too many wrong passwords", 429, {"Retry-After": "60"})
-        elif given is not None and self._accepts(given):
+        elif given is not None and await self._accepts(given):
             await self._app(scope, receive, send)
             return
         else:
@@ -62,10 +69,13 @@ class BasicAuth:
             refusal = PlainTextResponse("invalid credentials", 401, {"WWW-Authenticate": 'Basic realm="Restricted"'})
         await refusal(scope, receive, send)
 
-    def _accepts(self, given: bytes) -> bool:
+    async def _accepts(self, given: bytes) -> bool:
         # Digests have one length, and every account is looked at: the time tells nothing.
         digest = _digest(given)
-        return sum(hmac.compare_digest(digest, accepted) for accepted in self._accepted) > 0
+        if sum(hmac.compare_digest(digest, accepted) for accepted in self._accepted):
+            return True
+        user, colon, password = given.decode("utf-8", errors="replace").partition(":")
+        return self._users is not None and bool(colon) and await self._users.accepts(user, password)
 
 
 class FailureCounter:
