@@ -8,7 +8,8 @@ c  a Python function with and without processes started in advance
 d  size of the binary, memory when idle, time from exec to the first answer
 
 What is measured runs on one pinned core, the load on another; rounds alternate, so that a slow
-moment of the machine hits all. Needs go, wrk, nginx and caddy (Debian packages) on PATH.
+moment of the machine hits all. Throughput is answers per second of processor time: what one core
+of its own would do, whoever else uses this one. Needs go, wrk, nginx and caddy (Debian packages) on PATH.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import http.client
 import os
 import re
+import resource
 import shutil
 import socket
 import statistics
@@ -24,8 +26,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,30 +71,46 @@ def running(command: list[str], at: int, core: str = SUBJECT, **env: str) -> Ite
 
 
 @contextmanager
-def watchdog(binary: Path, folder: Path, fprocess: str, **env: str) -> Iterator[int]:
-    """A watchdog; yields its port."""
+def watchdog(binary: Path, folder: Path, fprocess: str, **env: str) -> Iterator[tuple[int, int]]:
+    """A watchdog; yields its port and process number."""
     port = free_port()
     settings = {"port": str(port), "metrics_port": "off", "TMPDIR": str(folder), "healthcheck_interval": "0"}
-    with running([str(binary)], port, fprocess=fprocess, **settings | env):
-        yield port
+    with running([str(binary)], port, fprocess=fprocess, **settings | env) as process:
+        yield port, process.pid
 
 
-def requests_per_second(port: int, seconds: int, clients: int, body: str = "") -> float:
-    """Answers of status 2xx per second, by wrk."""
+def processor_seconds(pid: int) -> float:
+    """Processor time of a server, its worker processes, and those of their children that have ended."""
+    total = 0.0
+    for member in [pid, *children(pid)]:
+        fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+        total += sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+def children(pid: int) -> list[int]:
+    listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout
+    return [int(child) for child in listed.split()]
+
+
+def answers_per_second(port: int, pid: int, seconds: int, clients: int, body: str = "") -> float:
+    """Answers of status 2xx per second of processor time, under wrk."""
     command = ["taskset", "-c", LOAD, "wrk", "-t1", f"-c{clients}", f"-d{seconds}"]
     if body:
         script = Path(tempfile.gettempdir()) / f"wrk-{os.getpid()}.lua"
         script.write_text(f'wrk.method = "POST"\nwrk.body = "{body}"\n')
         command += ["-s", str(script)]
+    before = processor_seconds(pid)
     out = subprocess.run([*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, check=True).stdout
+    used = processor_seconds(pid) - before
     if "Non-2xx" in out or "Socket errors" in out:
         sys.exit(f"failing answers:\n{out}")
-    found = re.search(r"Requests/sec:\s+([\d.]+)", out)
+    found = re.search(r"(\d+) requests in", out)
     assert found is not None, out
-    return float(found[1])
+    return int(found[1]) / used
 
 
-def compare(title: str, actions: dict[str, Callable[[], float]], rounds: int, unit: str) -> dict[str, float]:
+def compare(title: str, actions: Mapping[str, Callable[[], float]], rounds: int, unit: str) -> dict[str, float]:
     """Run the actions in turn; print and return the medians."""
     values: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(rounds):
@@ -115,11 +134,14 @@ def fork_mode(binary: Path, folder: Path, seconds: int, rounds: int) -> None:
     limit = go_build(ROOT / "benchmarks" / "spawn_limit", folder / "spawn_limit")
 
     def bare() -> float:
-        command = ["taskset", "-c", SUBJECT, str(limit), str(seconds * 500), "/bin/cat"]
-        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        count = seconds * 500
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(["taskset", "-c", SUBJECT, str(limit), str(count), "/bin/cat"], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return count / (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
-    with watchdog(binary, folder, "/bin/cat") as port:
-        actions = {"only spawning": bare, "watchdog": lambda: requests_per_second(port, seconds, 8, "hello")}
+    with watchdog(binary, folder, "/bin/cat") as (port, pid):
+        actions = {"only spawning": bare, "watchdog": lambda: answers_per_second(port, pid, seconds, 8, "hello")}
         found = compare("a process per request (/bin/cat)", actions, rounds, "per s")
     verdict("watchdog / only spawning", found["watchdog"] / found["only spawning"], 0.85)
 
@@ -154,13 +176,15 @@ def http_mode(binary: Path, folder: Path, seconds: int, rounds: int) -> None:
     )
     caddy = ["caddy", "run", "--config", str(caddyfile), "--adapter", "caddyfile"]
     with ExitStack() as stack:
-        stack.enter_context(running(upstream, up, LOAD))
-        stack.enter_context(running(proxy, nginx_port))
-        stack.enter_context(running(caddy, caddy_port, HOME=str(folder)))
+        servers = {
+            "upstream alone": (up, stack.enter_context(running(upstream, up, LOAD)).pid),
+            "nginx": (nginx_port, stack.enter_context(running(proxy, nginx_port)).pid),
+            "Caddy": (caddy_port, stack.enter_context(running(caddy, caddy_port, HOME=str(folder))).pid),
+        }
         url = f"http://127.0.0.1:{up}"
-        port = stack.enter_context(watchdog(binary, folder, "sleep 1000000", mode="http", upstream_url=url))
-        ports = {"upstream alone": up, "nginx": nginx_port, "Caddy": caddy_port, "watchdog": port}
-        actions = {name: lambda port=each: requests_per_second(port, seconds, 32) for name, each in ports.items()}
+        settings = {"mode": "http", "upstream_url": url}
+        servers["watchdog"] = stack.enter_context(watchdog(binary, folder, "sleep 1000000", **settings))
+        actions = {name: partial(answers_per_second, *each, seconds, 32) for name, each in servers.items()}
         found = compare("a long-lived process behind the proxy", actions, rounds, "per s")
     verdict("watchdog / Caddy", found["watchdog"] / found["Caddy"], 2)
     verdict("watchdog / nginx", found["watchdog"] / found["nginx"], 0.6)
@@ -208,13 +232,13 @@ def warm_pool(binary: Path, folder: Path, seconds: int, rounds: int) -> None:
             place.mkdir()
         command = f"{sys.executable} {function}"
         with (
-            watchdog(binary, places[0], command, cgi_headers="false") as cold,
-            watchdog(binary, places[1], command, cgi_headers="false", warm="4") as warm,
+            watchdog(binary, places[0], command, cgi_headers="false") as (cold, _),
+            watchdog(binary, places[1], command, cgi_headers="false", warm="4") as (warm, _),
         ):
-            actions: dict[str, Callable[[], float]] = {
-                "without": lambda port=cold: latency(port),  # type: ignore[misc]
-                "warm=4": lambda port=warm: latency(port),  # type: ignore[misc]
-                "waiting process alone": lambda path=function: bare_finish(path),  # type: ignore[misc]
+            actions = {
+                "without": partial(latency, cold),
+                "warm=4": partial(latency, warm),
+                "waiting process alone": partial(bare_finish, function),
             }
             found = compare(f"a Python function ({kind}), median latency", actions, rounds, "ms")
         verdict("without / warm=4", found["without"] / found["warm=4"], 8)

@@ -1,15 +1,13 @@
 // Spawn_limit starts a command again and again, with pipes, and does nothing else: what no process per request can beat.
 //
-// Arguments: number of times, command. Prints the number per second.
+// Arguments: number of times, command.
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"syscall"
-	"time"
 )
 
 func main() {
@@ -17,11 +15,9 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	begun := time.Now()
 	for range count {
 		spawn(os.Args[2])
 	}
-	fmt.Printf("%.0f\n", float64(count)/time.Since(begun).Seconds())
 }
 
 func spawn(command string) {
