@@ -15,6 +15,8 @@ from faas_cli.flags import FaasGroup
 from faas_cli.local_gateway import StartOptions
 from faas_runtime.paths import default_state_dir
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _STATE_DIR = click.option(
@@ -27,6 +29,15 @@ _STATE_DIR = click.option(
 
 def _start_options(function: Decorated) -> Decorated:
     for option in (
+        click.option("--tls-key", type=_FILE, default=None, help="Its key, where that is a file of its own."),
+        click.option("--tls-cert", type=_FILE, default=None, help="Serve HTTPS with this certificate."),
+        click.option(
+            "--access-log",
+            type=click.Choice(["off", "text", "json"]),
+            default="off",
+            show_default=True,
+            help="Log every request.",
+        ),
         click.option(
             "--provider-secrets-dir",
             type=click.Path(file_okay=False, path_type=Path),
@@ -51,9 +62,11 @@ def _start_options(function: Decorated) -> Decorated:
     return function
 
 
-def _options(state_dir: Path | None, provider_secrets_dir: Path | None, **values: Any) -> StartOptions:
-    folder = provider_secrets_dir.expanduser().absolute() if provider_secrets_dir else None
-    return StartOptions(_state_dir(state_dir), provider_secrets_dir=folder, **values)
+def _options(state_dir: Path | None, **values: Any) -> StartOptions:
+    for name in ("provider_secrets_dir", "tls_cert", "tls_key"):
+        # The gateway runs in a folder of its own.
+        values[name] = values[name].expanduser().absolute() if values[name] else None
+    return StartOptions(_state_dir(state_dir), **values)
 
 
 def _state_dir(chosen: Path | None) -> Path:

@@ -72,9 +72,13 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="user and password for the provider, where they are not ours",
     )
+    run.add_argument("--access-log", choices=["off", "text", "json"], default="off", help="log every request on stdout")
+    run.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve HTTPS with this certificate")
+    run.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, where that is a file of its own")
     alone = commands.add_parser("provide", help="serve a provider alone until SIGTERM, for a gateway elsewhere")
     _add_common(alone, environment, 8081)
     alone.set_defaults(metrics_port=0, provider_url="", logs_url="", provider_secrets_dir=None)
+    alone.set_defaults(access_log="off", tls_cert=None, tls_key=None)
     return parser
 
 
@@ -120,6 +124,9 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         provider_secrets_dir=options.provider_secrets_dir,
         read_timeout=options.read_timeout,
         write_timeout=options.write_timeout,
+        access_log=options.access_log,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
     )
 
 

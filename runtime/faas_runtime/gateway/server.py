@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 
 from starlette.types import ASGIApp
 
@@ -18,7 +19,7 @@ from faas_runtime.gateway.control import ControlRoom, create_app
 from faas_runtime.gateway.control.users import UserFile
 from faas_runtime.gateway.credentials import account_of
 from faas_runtime.gateway.cron.runner import CronRunner
-from faas_runtime.gateway.door import DoorSettings, FrontDoor
+from faas_runtime.gateway.door import Certificate, DoorSettings, FrontDoor
 from faas_runtime.gateway.listeners import PrivateSocket, listen
 from faas_runtime.gateway.loops import Loops
 from faas_runtime.gateway.metrics import InvocationMetrics
@@ -103,7 +104,7 @@ class Gateway:
             await self._serve("metrics", page, metrics)
         door = self._front_door(Endpoint("control", unix=str(control.path)))
         self._closing.push_async_callback(door.stop, settings.stop_grace)
-        await door.start([front, inside.socket])
+        await door.start([front, inside.socket], tls=self._tls())
         # Last to start and first to stop: it calls functions through the front door.
         self._closing.push_async_callback(self._queue.stop)
         await self._queue.start(f"unix:{inside.path}")
@@ -130,9 +131,19 @@ class Gateway:
             read_timeout=self._settings.read_timeout,
             write_timeout=self._settings.write_timeout,
             upstream_timeout=self._settings.upstream_timeout,
+            access_log=self._settings.access_log,
             served_by=f"faas/{__version__}",
         )
         return FrontDoor(self._routes, control, settings, self._metrics, self._wake)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """What the front door encrypts with, if it does. Raises Invalid."""
+        settings = self._settings
+        if settings.tls_cert is None:
+            return None
+        certificate = Certificate(settings.tls_cert, settings.tls_key or settings.tls_cert)
+        self._loops.start("certificate", certificate.follow)
+        return certificate.context
 
     async def _wake(self, key: FunctionKey) -> None:
         status = self._catalogue.get(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +39,9 @@ class GatewaySettings:
     """How long a client may be silent in the middle of a request body."""
     write_timeout: float = 60.0
     """How long a client may refuse to take any more of a response."""
+    access_log: Literal["off", "text", "json"] = "off"
+    """Whether, and how, every request is logged on standard output."""
+    tls_cert: Path | None = None
+    """The front door's certificate, with those that lead to its root; read again when it changes."""
+    tls_key: Path | None = None
+    """The key of the certificate, where it is not in the same file."""
