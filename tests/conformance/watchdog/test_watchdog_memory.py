@@ -205,10 +205,9 @@ def test_orphans_are_reaped_as_the_first_process(binary, tmp_path):
                 while piece := connection.recv(4096):
                     answer += piece
             zombies.append(int(answer.split()[-1]))
-            return len(zombies) >= 20
+            return len(zombies) >= 20 and zombies[-1] <= 2
 
-        eventually("twenty calls are answered", ask)
-        assert max(zombies) <= 5
+        eventually("twenty calls are answered and hardly a zombie is left", ask)
     finally:
         for child in children(process.pid):
             os.kill(child, signal.SIGKILL)
