@@ -25,7 +25,7 @@ COMMANDS = {
     "diff": "Compare a stack file with what is deployed",
     "doctor": "Show what is installed, what is wrong and how to mend it",
     "gateway": "Start and stop the gateway of this machine",
-    "generate": "Write Kubernetes or Knative resources of a stack",
+    "generate": "Write Kubernetes, Knative or Docker resources of a stack",
     "invoke": "Call a function with what comes in on standard input",
     "list": "List the functions of a gateway",
     "local-run": "Build a function and run it in the foreground",

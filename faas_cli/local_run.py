@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faas_cli.errors import FaasError
+from faas_cli.quantity import cpu_cores, memory_bytes
 from faas_cli.stack.loader import environment_of
-from faas_cli.stack.model import Function
+from faas_cli.stack.model import Function, Resources
 from faas_runtime.api import DEFAULT_NAMESPACE, SECRETS_PATH
 from faas_runtime.imagestore import ImageInfo, ImageNotFound, ImageStore
 from faas_runtime.toolpaths import search_path
@@ -19,6 +20,8 @@ from faas_runtime.watchdog import watchdog_binary
 SECRETS = Path(".secrets")
 WATCHDOG_PORT = 8080
 """Port of the watchdog inside a container."""
+_LEAST_MEMORY = 6 * 1024 * 1024
+"""Docker refuses to reserve less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,21 @@ def plan_container(function: Function, image: str, port: int, extra: Mapping[str
         command.append(f"-e={key}={value}")
     if function.readonly_root_filesystem:
         command.append("--read-only")
+    command += _limits(function)
     if function.secrets:
         command.append(f"--volume={_secrets(function).resolve()}:{SECRETS_PATH}")
     return RunPlan([*command, image])
+
+
+def _limits(function: Function) -> list[str]:
+    """Docker's flags for the function's memory and CPU."""
+    limits, requests = function.limits or Resources(), function.requests or Resources()
+    memory, cpu = requests.memory or limits.memory, limits.cpu or requests.cpu
+    try:
+        flags = [f"--memory-reservation={max(memory_bytes(memory), _LEAST_MEMORY)}"] if memory else []
+        return [*flags, f"--cpus={cpu_cores(cpu):f}"] if cpu else flags
+    except ValueError as err:
+        raise FaasError(f"`{function.name}`: {err}") from None
 
 
 def function_environment(function: Function, extra: Mapping[str, str]) -> dict[str, str]:

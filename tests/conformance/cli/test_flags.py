@@ -22,7 +22,7 @@ FLAGS = {
     "deploy": f"{STACK} {GATEWAY} -n --namespace --image --name --fprocess --tag {DEPLOY} {RESOURCES}",
     "up": f"{STACK} {GATEWAY} -n --namespace {BUILD} {DEPLOY} --skip-push --skip-deploy",
     "invoke": f"{STACK} -g --gateway --tls-no-verify -n --namespace --content-type --query -H --header -a --async "
-    "-m --method --sign --key",
+    "-m --method --sign --key --auth",
     "remove": f"{STACK} {GATEWAY} -n --namespace",
     "list": f"{STACK} {GATEWAY} -n --namespace -q --quiet -v --verbose --sort -j --json",
     "describe": f"{STACK} {GATEWAY} -n --namespace -v --verbose -j --json",
@@ -30,7 +30,7 @@ FLAGS = {
     "--instance -j",
     "ready": "-g --gateway --tls-no-verify -n --namespace --attempts --interval",
     "diff": f"{STACK} {GATEWAY} -n --namespace --env --tag",
-    "generate": f"{STACK} --api -n --namespace --tag",
+    "generate": f"{STACK} --api -n --namespace --tag --from-store --name --arch --annotation --label",
     "login": "-g --gateway -u --username -p --password -s --password-stdin --timeout --tls-no-verify",
     "logout": "-g --gateway",
     "version": f"{GATEWAY} --short-version --warn-update --envsubst -j --json",
