@@ -9,20 +9,18 @@ import pytest
 PACKAGES = {"wrk": "wrk", "skopeo": "skopeo", "umoci": "umoci", "go": "golang", "node": "nodejs"}
 
 
-def _missing(what: str, command: str) -> None:
+def missing(what: str, command: str) -> None:
+    """A part a test needs is not there: in CI the test fails, elsewhere it is skipped and says what gets it."""
     text = f"{what} is missing; `{command}` gets it"
     if os.environ.get("CI"):
         pytest.fail(text)
     pytest.skip(text)
 
 
-@pytest.fixture(scope="session")
-def missing():
-    """A part a test needs is not there: in CI the test fails, elsewhere it is skipped and says what gets it.
-
-    `missing("a browser", "apt-get install chromium")`
-    """
-    return _missing
+@pytest.fixture(scope="session", name="missing")
+def missing_fixture():
+    """What to call when a part is not there: `missing("a browser", "apt-get install chromium")`."""
+    return missing
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +32,7 @@ def tool():
 
         path = shutil.which(name, path=search_path())
         if path is None:
-            _missing(f"`{name}`", f"apt-get install {PACKAGES.get(name, name)}")
+            missing(f"`{name}`", f"apt-get install {PACKAGES.get(name, name)}")
         return path
 
     return find

@@ -1,0 +1,91 @@
+"""A real engine with an image made for these tests: our watchdog, and a static Go program behind it."""
+
+import contextlib
+import io
+import os
+import subprocess
+import tarfile
+import uuid
+
+import docker
+import pytest
+
+from faas_runtime.watchdog import watchdog_binary
+from tests.gateways import build_watchdog
+
+PROGRAM = """package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+func main() {
+	if os.Getenv("FAIL") != "" {
+		fmt.Fprintln(os.Stderr, "no reason to live")
+		os.Exit(3)
+	}
+	if pause, err := time.ParseDuration(os.Getenv("PAUSE")); err == nil {
+		time.Sleep(pause)
+	}
+	body, _ := io.ReadAll(os.Stdin)
+	secret, _ := os.ReadFile("/var/openfaas/secrets/word")
+	fmt.Fprintln(os.Stderr, "noted")
+	fmt.Printf("%s|%s|%s", os.Getenv("GREETING"), body, secret)
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def client(missing):
+    """The engine's own client, to look at things from outside."""
+    found = docker.from_env()
+    try:
+        found.ping()
+    except docker.errors.DockerException:
+        missing("a container engine", "systemctl start docker")
+    yield found
+    found.close()
+
+
+def build(client, tag, files, dockerfile):
+    """Build an image from a few files."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in {**files, "Dockerfile": dockerfile.encode()}.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), 0o755
+            archive.addfile(info, io.BytesIO(content))
+    stream.seek(0)
+    client.images.build(fileobj=stream, custom_context=True, tag=tag, rm=True)
+
+
+@pytest.fixture(scope="session")
+def image(client, tmp_path_factory, tool):
+    """Name of the image; it is removed at the end."""
+    build_watchdog()
+    folder = tmp_path_factory.mktemp("program")
+    (folder / "main.go").write_text(PROGRAM)
+    (folder / "go.mod").write_text("module program\n\ngo 1.21\n")
+    subprocess.run(
+        [tool("go"), "build", "-o", "program", "."], cwd=folder, env={**os.environ, "CGO_ENABLED": "0"}, check=True
+    )
+    files = {"program": (folder / "program").read_bytes(), "fwatchdog": watchdog_binary().read_bytes(), "empty": b""}
+    tag = f"faas-test-{uuid.uuid4().hex[:8]}:1"
+    text = (
+        "FROM scratch\nCOPY program fwatchdog /\nCOPY empty /tmp/.keep\n"
+        'ENV fprocess=/program combine_output=false\nCMD ["/fwatchdog"]\n'
+    )
+    build(client, tag, files, text)
+    build(
+        client,
+        tag.replace(":1", ":dead"),
+        {"program": files["program"]},
+        'FROM scratch\nCOPY program /\nENV FAIL=1\nCMD ["/program"]\n',
+    )
+    yield tag
+    for each in (tag, tag.replace(":1", ":dead")):
+        with contextlib.suppress(docker.errors.DockerException):
+            client.images.remove(each, force=True)
