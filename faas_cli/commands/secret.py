@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json as json_module
-import os
 import re
 import secrets as random_secrets
 import sys
@@ -12,10 +11,12 @@ from pathlib import Path
 
 import click
 
+from faas_cli.commands.seal import keygen, seal, unseal
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, FaasError, GatewayError, UsageError
 from faas_cli.flags import FaasGroup, Integer, gateway_options, namespace_option, switch
 from faas_cli.gateway_client import GatewayClient, connect
+from faas_cli.sealing import write_private
 from faas_runtime.api import DEFAULT_NAMESPACE, Secret
 
 FOLDER = Path(".secrets")
@@ -29,6 +30,11 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 )
 def command() -> None:
     """Create, update, list and remove secrets."""
+
+
+command.add_command(keygen)
+command.add_command(seal)
+command.add_command(unseal)
 
 
 def _client(gateway: str | None, token: str, tls_no_verify: bool) -> GatewayClient:
@@ -137,10 +143,7 @@ def generate(length: int, output: Path | None) -> None:
     if output is None:
         click.echo(value, nl=sys.stdout.isatty())
         return
-    output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(value)
+    write_private(output, value)
     Console().data(f"Wrote {length}-byte secret to {output}")
 
 
