@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -358,6 +359,40 @@ def test_connection_that_a_replica_closed_while_idle_is_not_used(door: Door, rep
         assert door.ask(post(b"x")).status == 200
         assert closed.wait(PATIENCE)
         door.call(lambda: None)
+
+
+def test_connection_that_has_just_died_is_not_used(door: Door, replica: Replica):
+    """The call and the end of the kept connection reach the door at the same moment: it looks before it sends."""
+    ends, together = threading.Event(), threading.Barrier(8)
+
+    def script(wire: Wire) -> None:
+        wire.request()
+        together.wait(PATIENCE)
+        wire.send(ok(b""))
+        ends.wait(PATIENCE)
+        wire.close()
+
+    replica.script = script
+    clients = [door.connect() for _ in range(8)]
+    for client in clients:
+        client.send(post(b"x"))
+    for client in clients:
+        assert client.response().status == 200
+    replica.always(ok(b""))
+
+    def meanwhile() -> None:
+        # The loop stands still: what happens now is found all at once, the calls first.
+        time.sleep(0.1)
+        for client in clients:
+            client.send(post(b"y"))
+        ends.set()
+        for wire in replica.connections:
+            while wire.sock.fileno() >= 0:
+                time.sleep(0.001)
+
+    door.call(meanwhile)
+
+    assert [client.response().status for client in clients] == [200] * 8
 
 
 # Functions that change.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import select
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from faas_runtime.gateway.metrics import FunctionMeter
 
 _FEW = 8
+# A connection used so short a time ago (in seconds) is not looked at again: that would cost more than it saves.
+_FRESH = 0.05
 _ASIDE_FIRST = 0.2
 _ASIDE_MOST = 5.0
 
@@ -62,10 +65,21 @@ class EndpointPool:
         while self._idle:
             connection = self._idle.pop()
             self._connector.idle.disarm(connection)
-            if connection.usable:
+            if connection.usable and not self._has_ended(connection):
                 self.in_flight += 1
                 return connection
         return None
+
+    def _has_ended(self, connection: UpstreamConnection) -> bool:
+        """Whether the other side has closed, or said something unasked, that the loop has not come to yet."""
+        if self._connector.loop.time() - connection.idle_since < _FRESH:
+            return False
+        poll = select.poll()
+        poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        if not poll.poll(0):
+            return False
+        connection.abort()
+        return True
 
     async def connect(self) -> UpstreamConnection:
         """A new connection; the call counts as in flight from here on. Raises OSError, TimeoutError."""
@@ -98,6 +112,7 @@ class EndpointPool:
         if self.retired or len(self._idle) >= self._connector.settings.max_idle_upstream:
             connection.close()
             return
+        connection.idle_since = self._connector.loop.time()
         self._idle.append(connection)
         self._connector.idle.arm(connection)
 

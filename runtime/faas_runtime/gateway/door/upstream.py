@@ -47,6 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_write_eof",
         "cycle",
         "gate",
+        "idle_since",
         "paused",
         "pool",
         "reused",
@@ -63,6 +64,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._settings = settings
         self.usable = False
         self.reused = False
+        self.idle_since = 0.0
         self.paused = False
         self._write_eof = False
         # Present request.
