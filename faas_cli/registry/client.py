@@ -156,8 +156,9 @@ class Registry:
     ) -> urllib3.BaseHTTPResponse:
         url = urljoin(self._base, target)
         scope = f"repository:{repository}:{self._actions}"
+        used = self._tokens.get(scope, "")
         answer = self._send(method, url, scope, headers, body, stream)
-        if answer.status == 401 and self._authorize(answer.headers.get("WWW-Authenticate", ""), scope):
+        if answer.status == 401 and self._authorize(answer.headers.get("WWW-Authenticate", ""), scope, used):
             answer = self._send(method, url, scope, headers, body, stream)
         if not 200 <= answer.status < 300 and answer.status not in allowed:
             self._refuse(answer, repository)
@@ -186,8 +187,8 @@ class Registry:
                 f"the registry {self.host} does not answer: {reason}", hint="check the image's name and the network"
             ) from None
 
-    def _authorize(self, challenge: str, scope: str) -> bool:
-        """Get what the challenge asks for; False when there is nothing to try."""
+    def _authorize(self, challenge: str, scope: str, used: str) -> bool:
+        """Get what the challenge asks for; False when there is nothing to try but what was refused (`used`)."""
         kind, _, rest = challenge.partition(" ")
         credentials = self._credentials
         if kind.lower() == "basic":
@@ -200,10 +201,8 @@ class Registry:
         else:
             return False
         with self._lock:
-            if self._tokens.get(scope) == token:
-                return False
             self._tokens[scope] = token
-        return True
+        return token != used
 
     def _bearer(self, fields: dict[str, str], scope: str) -> str:
         query = {"service": fields.get("service", ""), "scope": fields.get("scope") or scope}

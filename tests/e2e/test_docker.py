@@ -1,0 +1,72 @@
+"""The same walkthrough with a container engine: build, push to a real registry, deploy from there, call, delete."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.integration.registry.conftest import registry, write_docker_config
+
+from .conftest import ROOT
+
+pytestmark = pytest.mark.e2e
+
+__all__ = ["registry"]
+
+GREETINGS = {"go": "Go", "python": "Python", "node": "Node"}
+LANGUAGES = ["go", "python", "node", "go-http", "python-http", "node-http"]
+
+
+@pytest.fixture(scope="module")
+def client(missing):
+    """The engine, with the base images under their real names."""
+    found = docker.from_env()
+    try:
+        found.ping()
+    except docker.errors.DockerException:
+        missing("a container engine", "systemctl start docker")
+    spec = importlib.util.spec_from_file_location("make_base_images", ROOT / "tests" / "images" / "make_base_images.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.ensure()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def containers(shell, client, registry):
+    """A folder whose gateway runs functions as containers, with credentials for the registry."""
+    folder = Path(shell.env["HOME"]) / ".docker"
+    folder.mkdir()
+    write_docker_config(folder, registry)
+    done = shell.faas("gateway", "start", "--engine", "docker", "--port", "0", "--metrics-port", "0")
+    shell.env["OPENFAAS_URL"] = re.search(r"http://127\.0\.0\.1:\d+", done.stdout.decode())[0]
+    yield shell
+    for name in shell.faas("list", "-q", check=False).stdout.decode().split():
+        shell.faas("delete", name, check=False)
+    shell.faas("gateway", "stop", check=False)
+
+
+# Without an engine the base of Python and Node is fetched when the image is pushed, and no registry here has it.
+@pytest.mark.parametrize(
+    ("lang", "builder"), [*((lang, "docker") for lang in LANGUAGES), ("go", "oci"), ("go-http", "oci")]
+)
+def test_walkthrough(containers, client, registry, lang, builder):
+    """Built either way, the image comes back from the registry and answers the same."""
+    shell = containers
+    shell.faas("new", "--lang", lang, "gohash", "--prefix", f"{registry}/{builder}-{lang}")
+    image = f"{registry}/{builder}-{lang}/gohash:latest"
+    shell.faas("build", "-f", "gohash.yml", "--builder", builder)
+    shell.faas("push", "-f", "gohash.yml")
+    if builder == "docker":
+        client.images.remove(image, force=True)
+    try:
+        shell.faas("deploy", "-f", "gohash.yml")
+        answer = shell.faas("invoke", "gohash", stdin=b"test").stdout
+        assert answer == f"Hello, {GREETINGS[lang.partition('-')[0]]}. You said: test".encode()
+        shell.faas("delete", "-f", "gohash.yml")
+        assert shell.faas("list", "-q").stdout == b""
+    finally:
+        client.images.remove(image, force=True)
