@@ -57,7 +57,10 @@ class DevLoop:
         flags: DeployFlags,
         console: Console,
         project: Path = Path(),
+        publish: Callable[[Function], bool] | None = None,
     ) -> None:
+        """`publish` is called between build and deployment; a function it says False of is not deployed."""
+        self._publish = publish
         self._reload = reload
         self._client, self._builder, self._options, self._flags = client, builder, options, flags
         self._console = console
@@ -99,6 +102,8 @@ class DevLoop:
         from faas_cli.commands.deploy import deploy_one
 
         try:
+            if self._publish is not None and not self._publish(function):
+                return
             deploy_one(self._client, deployment_of(function, self._flags, self._project), update=True, replace=False)
         except FaasError as err:
             self._console.error(err.message, err.hint, err.detail)

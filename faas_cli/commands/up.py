@@ -7,12 +7,15 @@ from typing import Any
 
 import click
 
+from faas_cli.build.builders import choose_builder
 from faas_cli.commands.build import build_all, build_flags, options_of
 from faas_cli.commands.deploy import deploy_all, deploy_flags, flags_of, warn_plain_http
 from faas_cli.console import Console
-from faas_cli.errors import EXIT_FAILED
+from faas_cli.dev import DevLoop
+from faas_cli.errors import EXIT_FAILED, UsageError
 from faas_cli.flags import FaasCommand, gateway_options, stack_namespace_option, stack_options, switch
-from faas_cli.stack.model import Function
+from faas_cli.gateway_client import GatewayClient, connect
+from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import open_stack, select
 
 
@@ -25,16 +28,30 @@ from faas_cli.stack.select import open_stack, select
 @switch("--quiet", help="Hide what the tools print.")
 @switch("--skip-push", help="Do not push the images.")
 @switch("--skip-deploy", help="Only build.")
+@switch("--watch", help="Go on: do it again for every function whose folder changes.")
 def command(
     stack_file: str, pattern: str, regex: str, envsubst: bool,
     gateway: str | None, tls_no_verify: bool, token: str, namespace: str,
-    quiet: bool, skip_push: bool, skip_deploy: bool, **flags: Any,
+    quiet: bool, skip_push: bool, skip_deploy: bool, watch: bool, **flags: Any,
 ) -> int:  # fmt: skip
     """Build the functions of a stack and deploy them."""
     console = Console(quiet=quiet)
-    stack = open_stack(stack_file, envsubst=envsubst)
-    functions = select(stack, pattern, regex)
+
+    def read() -> tuple[Stack, list[Function]]:
+        stack = open_stack(stack_file, envsubst=envsubst)
+        return stack, select(stack, pattern, regex)
+
+    stack, functions = read()
     wanted = flags_of(flags, tag=flags["tag"], namespace=namespace)
+    if watch:
+        if skip_deploy or flags["shrinkwrap"]:
+            raise UsageError("`--watch` deploys what has changed; it needs neither `--skip-deploy` nor `--shrinkwrap`")
+        client = _client(stack, gateway, token, tls_no_verify, flags["timeout"], console)
+        options = options_of(flags, quiet=True)
+        publish = None if skip_push else lambda function: _push([function], flags["tag"], 1, console)
+        builder = choose_builder(options, stack, console)
+        DevLoop(read, client, builder, options, wanted, console, publish=publish).run()
+        return 0
     results = build_all(stack, functions, options_of(flags, quiet=quiet), console)
     if any(result.error is not None for result in results):
         return EXIT_FAILED
@@ -44,12 +61,17 @@ def command(
         return EXIT_FAILED
     if skip_deploy:
         return 0
-    from faas_cli.gateway_client import connect
-
-    client = connect(gateway, stack, token=token, tls_no_verify=tls_no_verify, timeout=flags["timeout"])
-    warn_plain_http(client.gateway, console)
+    client = _client(stack, gateway, token, tls_no_verify, flags["timeout"], console)
     done = deploy_all(client, functions, wanted, console, update=flags["update"], replace=flags["replace"])
     return 0 if done else EXIT_FAILED
+
+
+def _client(
+    stack: Stack, gateway: str | None, token: str, tls_no_verify: bool, timeout: float, console: Console
+) -> GatewayClient:
+    client = connect(gateway, stack, token=token, tls_no_verify=tls_no_verify, timeout=timeout)
+    warn_plain_http(client.gateway, console)
+    return client
 
 
 def _push(functions: Sequence[Function], tag: str, parallel: int, console: Console) -> bool:

@@ -89,3 +89,20 @@ def test_a_program_on_path_is_a_command(shell, tmp_path):
     assert b"greet\t" in shell.faas("plugin", "list").stdout
     program.write_text("#!/nowhere/at/all\n")
     assert shell.faas("greet", check=False).returncode == 127
+
+
+def test_up_can_go_on(gateway):
+    """`up --watch` does it again for what has changed; an image without a registry is not pushed."""
+    gateway.faas("new", "--lang", "python", "fn")
+    for test in (gateway.folder / "fn").glob("handler_test.py"):
+        test.unlink()
+    up = Running(gateway, "up", "-f", "fn.yml", "--builder", "oci", "--watch")
+    try:
+        up.until("watching")
+        assert "fn:latest` names no registry" in up.output
+        handler = gateway.folder / "fn" / "handler.py"
+        handler.write_text(handler.read_text().replace("You said", "You wrote"))
+        up.until("fn is live", 2)
+        assert gateway.faas("invoke", "fn", stdin=b"x").stdout.endswith(b"You wrote: x")
+    finally:
+        assert up.interrupt() in (0, 130)
