@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from faas_cli.build.engine import find_engine, ping
 from faas_cli.config import config_path, gateway_of, load_credentials
 from faas_cli.errors import FaasError
 from faas_runtime import __version__
@@ -87,21 +86,13 @@ def _tool(name: str, consequence: str, remedy: str) -> Finding:
 
 
 def _engine() -> Finding:
-    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-    kind, _, rest = address.partition("://")
-    try:
-        if kind == "unix":
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.settimeout(LIMIT)
-                probe.connect(rest)
-        else:
-            url = urlsplit(address)
-            socket.create_connection((url.hostname or "", url.port or 2375), LIMIT).close()
-    except OSError as err:
-        reason = err.strerror or "no answer"
+    engine = find_engine()
+    reason = ping(engine, LIMIT)
+    where = f"{engine.address} ({engine.source})"
+    if reason:
         remedy = "nothing needs it: functions are built and run without; to use one, start it or set DOCKER_HOST"
-        return Finding("engine", "missing", f"{address}: {reason.lower()}", remedy)
-    return Finding("engine", "ok", address)
+        return Finding("engine", "missing", f"{where}: {reason}", remedy)
+    return Finding("engine", "ok", where)
 
 
 def _state() -> Finding:
