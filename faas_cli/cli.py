@@ -165,6 +165,10 @@ def run(arguments: list[str]) -> int:
     except Exception as err:
         if os.environ.get("FAAS_DEBUG") == "1":
             raise
+        if isinstance(err, OSError) and err.filename and err.strerror:
+            # A full disk, a folder without permission: the system's own words are the reason.
+            console.error(f"`{os.fsdecode(err.filename)}`: {_lower(err.strerror)}")
+            return EXIT_FAILED
         console.error(f"this should not have happened: {type(err).__name__}: {err}", "FAAS_DEBUG=1 shows where")
         return EXIT_FAILED
 

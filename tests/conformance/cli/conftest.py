@@ -75,3 +75,31 @@ def client(cli, tmp_path):
     yield Client(cli, tmp_path / "project", recorder, env)
     server.shutdown()
     server.server_close()
+
+
+class SilentGateway:
+    """Accepts connections and never answers."""
+
+    def __init__(self, listener):
+        self._listener = listener
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._callers = []
+
+    def wait_for_a_caller(self, process):
+        """Return once somebody has sent the beginning of a request."""
+        self._listener.settimeout(20)
+        caller, _ = self._listener.accept()
+        self._callers.append(caller)
+        caller.settimeout(20)
+        assert caller.recv(1)
+        assert process.poll() is None
+
+
+@pytest.fixture
+def silent_gateway():
+    """A gateway that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        silent = SilentGateway(listener)
+        yield silent
+        for caller in silent._callers:
+            caller.close()
