@@ -24,6 +24,8 @@ _STEP = re.compile(r"\[(?:([^\s\]]+) )?\s*(\d+)/(\d+)\] (.*)")
 _TIMED = re.compile(r"\d+\.\d+ (.*)")
 _NOISE = re.compile(r"sha256:[0-9a-f]{64}|DONE \S+|\.\.\.|transferring .*")
 _MOUNT = re.compile(r"--mount=\S+ ")
+_METADATA = re.compile(r"\[internal\] load metadata for (\S+)")
+_COMPLAINTS = ("error:", "failed to solve", "unknown flag", "error response", "cannot connect", "error during connect")
 _FILE_LINE = re.compile(r"Dockerfile:(\d+)")
 
 # The last major version of the command that brings BuildKit's client itself.
@@ -120,7 +122,7 @@ class BuildxBuilder:
                 hint="`faas publish` builds for several and pushes them",
             )
         switches = {"--no-cache": options.no_cache, "--pull": options.pull, "--squash": options.squash}
-        secrets = (f"id={key},src={Path(value).absolute()}" for key, value in job.function.build_secrets.items())
+        secrets = (f"id={key},src={path}" for key, path in _secret_files(job).items())
         arguments = {PACKAGES: "", **build_arguments(job)} if job.template else build_arguments(job)
         return [
             *self._command.arguments(),
@@ -165,7 +167,8 @@ class PlainProgress:
             self._line = int(found[1])
         event = _EVENT.match(line)
         if event is None:
-            if line.strip().lower().startswith(("error:", "failed to solve", "unknown flag", "error response")):
+            # A step's own error, which came before, says more than the summary at the end.
+            if not self._reason and line.lower().startswith(_COMPLAINTS):
                 self._reason = line.strip()
             return
         self._event(event[1], event[2])
@@ -191,17 +194,29 @@ class PlainProgress:
     def failure(self, code: int) -> BuildError:
         """The error for this build, with the step and its line in it and all of the output as its detail."""
         name = self._job.function.name
-        reason = why(self._reason) or f"`docker` ended with exit code {code}"
-        step = _STEP.match(self._failed)
-        if step is None:
+        last = next((line for line in reversed(self._output) if line.strip()), "")
+        reason = why(self._reason or last) or f"`docker` ended with exit code {code}"
+        said, line = self._failing()
+        if not said:
             return BuildError(f"`{name}` cannot be built: {reason}", detail=self.text())
-        line = self._line or self._line_of(step[1] or "", step[4])
         place = f"`{place_of(self._job)}`{f' line {line}' if line else ''}"
-        return BuildError(f"`{name}` cannot be built: {place}: `{short(step[4])}`: {reason}", detail=self.text())
+        return BuildError(f"`{name}` cannot be built: {place}: `{short(said)}`: {reason}", detail=self.text())
 
     def text(self) -> str:
         """Everything the build has printed."""
         return "\n".join(self._output)
+
+    def _failing(self) -> tuple[str, int]:
+        """The failing instruction and its line (0 unknown); empty when it was none."""
+        step = _STEP.match(self._failed)
+        if step is not None:
+            return _MOUNT.sub("", step[4]), self._line or self._line_of(step[1] or "", step[4])
+        if base := _METADATA.match(self._failed):
+            for stage in self._dockerfile.stages:
+                # BuildKit gives an image its full name.
+                if stage.image and base[1].endswith(stage.image):
+                    return f"FROM {stage.image}", self._line or stage.line
+        return "", 0
 
     def _line_of(self, stage: str, text: str) -> int:
         wanted = " ".join(text.split())
@@ -216,6 +231,16 @@ class PlainProgress:
                 if wanted.rstrip(".…")[:60] in (said[: len(wanted)][:60], without[: len(wanted)][:60]):
                     return instruction.line
         return 0
+
+
+def _secret_files(job: BuildJob) -> dict[str, Path]:
+    files = {key: Path(value).expanduser().absolute() for key, value in job.function.build_secrets.items()}
+    for key, path in files.items():
+        if not path.is_file():
+            raise BuildError(f"`{job.function.name}`: the file of its build secret `{key}` is not there: `{path}`")
+        if "," in str(path):
+            raise BuildError(f"`{job.function.name}`: the file of its build secret `{key}` has a comma in its name")
+    return files
 
 
 def _each(flag: str, values: Iterable[str]) -> list[str]:

@@ -39,7 +39,14 @@ def connect(engine: Engine, timeout: float = _READ_SECONDS) -> APIClient:
         folder = Path(engine.tls)
         pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
         tls = TLSConfig(client_cert=pair, ca_cert=str(folder / "ca.pem"), verify=True)
-    return docker.APIClient(base_url=engine.address, tls=tls, timeout=int(timeout), version="auto")
+    return docker.APIClient(
+        base_url=engine.address,
+        tls=tls,
+        timeout=int(timeout),
+        version="auto",
+        # The user's own ssh has the keys and the hosts.
+        use_ssh_client=engine.address.startswith("ssh://"),
+    )
 
 
 class DockerBuilder:

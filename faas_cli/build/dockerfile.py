@@ -8,7 +8,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from faas_cli.build.context import DOCKERFILE_NAME, SUPPORT_FOLDER
 from faas_cli.build.image import HOME, USER, WATCHDOG, system_files
+from faas_cli.build.provenance import source_labels
 from faas_cli.errors import BuildError
 from faas_cli.templates.find import builtin_folder
 from faas_runtime.watchdog import host_architecture, watchdog_binary
@@ -313,30 +313,6 @@ def _remove(folders: str, prefix: str, patterns: Iterable[str]) -> str:
 
 def _words(names: Iterable[str]) -> str:
     return " ".join(shlex.quote(name) for name in names)
-
-
-@functools.lru_cache
-def source_labels(project: Path) -> dict[str, str]:
-    """Labels of where a project's files come from, by git: empty when it is in no repository.
-
-    `created` is the commit's time, so that the same revision gives the same image anywhere.
-    """
-    if not any((folder / ".git").exists() for folder in (project, *project.parents)):
-        return {}
-    commit = _git(project, "log", "-1", "--format=%H %cI").split()
-    if len(commit) != 2:
-        return {}
-    labels = {"org.opencontainers.image.revision": commit[0], "org.opencontainers.image.created": commit[1]}
-    source = re.sub(r"^(\w+://)[^/@]*@", r"\1", _git(project, "config", "--get", "remote.origin.url"))
-    return {**labels, "org.opencontainers.image.source": source} if source else labels
-
-
-def _git(project: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _key(request: Request) -> str:
