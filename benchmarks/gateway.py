@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -198,6 +199,10 @@ def ratio(of: list[float], to: list[float]) -> float:
 
 def idle_memory(command: list[str], port: int, count: int) -> None:
     """How much memory a proxy needs for connections that do nothing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count + 200:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    count = min(count, hard - 200)
     with running(command, port) as server:
         before = resident(server.pid)
         held = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
@@ -221,7 +226,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=1, help="of each load, on each proxy, in each round")
     parser.add_argument("--only", default="", help="names of proxies, separated by commas")
-    parser.add_argument("--idle", type=int, default=900, help="idle connections whose memory is measured")
+    parser.add_argument("--idle", type=int, default=10_000, help="idle connections whose memory is measured")
     options = parser.parse_args()
     for tool in ("wrk", "taskset", "go"):
         if shutil.which(tool) is None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from faas_runtime.gateway.door.connection import ClientConnection
 from faas_runtime.gateway.door.context import DoorContext
+from faas_runtime.gateway.door.memory import keep_read_buffers
 from faas_runtime.gateway.door.readiness import Wake
 from faas_runtime.gateway.door.settings import DoorSettings
 from faas_runtime.gateway.metrics import InvocationMetrics
@@ -48,6 +49,7 @@ class FrontDoor:
 
         `sockets` that already listen are used instead of the settings' address.
         """
+        keep_read_buffers()
         loop = asyncio.get_running_loop()
         context = DoorContext(loop, self._routes, self._control, self._settings, self._metrics, self._wake)
         self._context = context

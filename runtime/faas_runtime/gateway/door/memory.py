@@ -1,0 +1,27 @@
+"""Keeping the memory of read buffers, instead of giving each one back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+
+# From glibc's malloc.h.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+
+_LARGEST_KEPT = 1024 * 1024
+_KEPT_IN_ALL = 16 * 1024 * 1024
+
+
+def keep_read_buffers() -> None:
+    """Have this process keep up to 16 MB of freed memory for its next reads.
+
+    A read of a large body takes a block of 256 kB. By default glibc maps and unmaps such a
+    block each time, and its pages are cleared and faulted in anew: a third of all the time a
+    large body takes. Where the C library has no such setting, nothing happens.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return
+    mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+    mallopt(_M_TRIM_THRESHOLD, _KEPT_IN_ALL)
