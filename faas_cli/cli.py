@@ -37,6 +37,7 @@ COMMANDS = {
     "plugin": "Show the plugins",
     "provider": "Run functions for a gateway elsewhere",
     "queue": "Look after asynchronous calls",
+    "publish": "Build for several platforms and push",
     "push": "Push the images of a stack to their registries",
     "ready": "Wait until a gateway or a function is ready",
     "registry-login": "Write the credentials of a registry",
@@ -167,7 +168,7 @@ def run(arguments: list[str]) -> int:
             raise
         if isinstance(err, OSError) and err.filename and err.strerror:
             # A full disk, a folder without permission: the system's own words are the reason.
-            console.error(f"`{os.fsdecode(err.filename)}`: {_lower(err.strerror)}")
+            console.error(f"`{err.filename}`: {_lower(err.strerror)}")
             return EXIT_FAILED
         console.error(f"this should not have happened: {type(err).__name__}: {err}", "FAAS_DEBUG=1 shows where")
         return EXIT_FAILED

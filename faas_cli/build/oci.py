@@ -35,27 +35,49 @@ _FORMAT = "1"
 
 
 class OciBuilder:
-    """Builds into the image store of a state directory; keeps its working copies there too."""
+    """Builds into the image store of a state directory; keeps its working copies there too.
+
+    `architecture` is the image's, this machine's own unless told. Another one can be built for where
+    the compiler can do so and nothing but the result goes into the image: Go, without a base.
+    """
 
     name = "oci"
 
-    def __init__(self, store: ImageStore, cache: Path) -> None:
+    def __init__(self, store: ImageStore, cache: Path, architecture: str = "") -> None:
         self._store = store
         self._cache = cache
+        self._architecture = architecture or host_architecture()
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError with the failing tool's own output as `detail`."""
         recipe = _recipe(job)
         toolchain = find_toolchain(recipe.toolchain)
-        key = _key(job, recipe, toolchain)
+        self._check_architecture(job, recipe)
+        key = _key(job, recipe, toolchain, self._architecture)
         known = None if job.options.no_cache else self._known(key)
         if known is not None:
             self._name(job.image, known)
             return BuildOutcome(digest=known, cached=True)
         with self._working_copy(job) as work:
-            digest = _Build(self._store, job, recipe, toolchain, work, report).run()
+            digest = _Build(self._store, job, recipe, toolchain, work, report, self._architecture).run()
         self._remember(key, digest)
         return BuildOutcome(digest=digest)
+
+    def _check_architecture(self, job: BuildJob, recipe: Recipe) -> None:
+        try:
+            watchdog_binary("linux", self._architecture)
+        except FileNotFoundError as err:
+            raise BuildError(
+                f"`{job.function.name}` cannot be built: {err}", hint="install faas from its wheel"
+            ) from None
+        if self._architecture == host_architecture():
+            return
+        if recipe.toolchain != "go" or recipe.images.runtime != "scratch":
+            platform = f"linux/{self._architecture}"
+            raise BuildError(
+                f"`{job.function.name}` cannot be built for {platform} on this machine without an engine",
+                hint=f"build it with `--builder buildx`, or on a machine that is {platform}",
+            )
 
     def _known(self, key: str) -> str | None:
         try:
@@ -104,7 +126,9 @@ class _Build:
         toolchain: Toolchain,
         folder: Path,
         report: BuildReporter,
+        architecture: str,
     ) -> None:
+        self._architecture = architecture
         self._store, self._job, self._recipe, self._report = store, job, recipe, report
         self._toolchain = toolchain
         self._folder = folder
@@ -116,6 +140,8 @@ class _Build:
         mirror(self._job.context, self._work, keep=outputs)
         with tempfile.TemporaryDirectory(prefix="run-", dir=self._folder) as scratch:
             environment = {**write_shims(self._toolchain, Path(scratch)), **self._job.build_args}
+            if self._architecture != host_architecture():
+                environment |= {"GOOS": "linux", "GOARCH": self._architecture}
             runner = StepRunner(
                 self._work, environment, lambda line: self._report.line(self._name, self._readable(line))
             )
@@ -161,6 +187,9 @@ class _Build:
             (self._recipe.build, f"`{self._name}` does not compile"),
             (self._recipe.test, f"the tests of `{self._name}` fail"),
         ]
+        if self._architecture != host_architecture():
+            # What is built for another machine cannot be run on this one.
+            del steps[1]
         wanted = [(step, failure) for step, failure in steps if step is not None]
         if not wanted:
             return
@@ -178,7 +207,7 @@ class _Build:
 
     def _write(self, dependencies: Descriptor | None) -> str:
         self._report.step(self._name, "writing the image")
-        architecture = host_architecture()
+        architecture = self._architecture
         layers = [self._system_layer(watchdog_binary("linux", architecture))]
         if dependencies is not None:
             layers.append(dependencies)
@@ -258,8 +287,8 @@ def _recipe(job: BuildJob) -> Recipe:
     return job.template.recipe
 
 
-def _key(job: BuildJob, recipe: Recipe, toolchain: Toolchain) -> str:
-    watchdog = watchdog_binary("linux", host_architecture()).stat()
+def _key(job: BuildJob, recipe: Recipe, toolchain: Toolchain, architecture: str) -> str:
+    watchdog = watchdog_binary("linux", architecture).stat()
     assert job.template is not None
     parts = {
         "format": _FORMAT,
@@ -267,6 +296,7 @@ def _key(job: BuildJob, recipe: Recipe, toolchain: Toolchain) -> str:
         "recipe": msgspec.to_builtins(recipe),
         "fprocess": job.template.fprocess,
         "toolchain": toolchain.identity,
+        "architecture": architecture,
         "watchdog": [watchdog.st_size, watchdog.st_mtime_ns],
         "arguments": dict(job.build_args),
         "labels": dict(job.options.labels),

@@ -73,7 +73,8 @@ def _pusher(image: str, console: Console) -> Callable[[], str]:
     if in_store(image, store):
         from faas_cli.registry.push import Push
 
-        return Push(store, state / "build", image, lambda digest, what: console.info(f"  {digest[7:19]} {what}")).run
+        push = Push(store, state / "build", image, lambda digest, what: console.info(f"  {digest[7:19]} {what}"))
+        return lambda: push.run().digest
     from faas_cli.registry.engine import push_from_engine
 
     return lambda: push_from_engine(image, console.info)

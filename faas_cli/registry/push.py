@@ -19,7 +19,7 @@ from typing import Any
 
 from faas_cli.build.image import BASE_NAME
 from faas_cli.errors import FaasError
-from faas_cli.registry.client import Registry
+from faas_cli.registry.client import Manifest, Registry
 from faas_cli.registry.reference import Reference, parse_reference
 from faas_runtime.imagestore import CONFIG_TYPE, MANIFEST_TYPE, Descriptor, ImageStore, canonical_json
 
@@ -41,8 +41,14 @@ class Push:
         self._registry = Registry(self._target.registry, push=True)
         self._image = image
 
-    def run(self) -> str:
-        """Push, and return the digest of the manifest in the registry. Raises ImageNotFound, FaasError."""
+    def run(self, *, target: str = "", tagged: bool = True) -> Manifest:
+        """Push and return the manifest as the registry has it. Raises ImageNotFound, FaasError.
+
+        `target` is another name to push it under; without `tagged` it gets none, and an index can name it.
+        """
+        if target:
+            self._target = parse_reference(target)
+            self._registry = Registry(self._target.registry, push=True)
         digest = self._store.digest_of(self._image)
         manifest = self._store.manifest(digest)
         config = json.loads(self._store.blob_path(manifest["config"]["digest"]).read_bytes())
@@ -63,7 +69,10 @@ class Push:
                 **({"annotations": annotations} if annotations else {}),
             }
         )
-        return self._registry.put_manifest(self._target.repository, self._target.tag, content, MANIFEST_TYPE)
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        reference = self._target.tag if tagged else digest
+        self._registry.put_manifest(self._target.repository, reference, content, MANIFEST_TYPE)
+        return Manifest(content, MANIFEST_TYPE, digest)
 
     def _compressed(self, digest: str) -> tuple[Descriptor, Path]:
         """A layer as it travels; made once and kept."""

@@ -61,7 +61,7 @@ def install(folder: Path, *extras: str) -> Path:
     venv.create(folder, with_pip=True)
     target = str(ROOT) + (f"[{','.join(extras)}]" if extras else "")
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", target]
-    subprocess.run(pip, check=True, env={**os.environ, "FAAS_WATCHDOG_PLATFORMS": "host"}, timeout=LIMIT)
+    subprocess.run(pip, check=True, env={**os.environ, "FAAS_WATCHDOG_PLATFORMS": "host,linux/arm64"}, timeout=LIMIT)
     return folder / "bin"
 
 

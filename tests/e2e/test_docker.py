@@ -1,13 +1,14 @@
 """The same walkthrough with a container engine: build, push to a real registry, deploy from there, call, delete."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
 import docker
 import pytest
 
-from tests.integration.registry.conftest import registry, write_docker_config
+from tests.integration.registry.conftest import PASSWORD, USER, registry, write_docker_config
 
 from .conftest import ROOT
 
@@ -70,3 +71,29 @@ def test_walkthrough(containers, client, registry, lang, builder):
         assert shell.faas("list", "-q").stdout == b""
     finally:
         client.images.remove(image, force=True)
+
+
+def test_publish_for_two_platforms(shell, registry, tool, tmp_path):
+    """One name, a manifest for each platform, built here without an engine or an emulator."""
+    folder = Path(shell.env["HOME"]) / ".docker"
+    folder.mkdir()
+    write_docker_config(folder, registry)
+    shell.faas("new", "--lang", "go", "gohash", "--prefix", f"{registry}/both")
+    platforms = ["--platforms", "linux/amd64,linux/arm64"]
+    shell.faas("publish", "-f", "gohash.yml", *platforms, "--extra-tag", "v2")
+    for tag in ("latest", "v2"):
+        credentials = f"--creds={USER}:{PASSWORD}"
+        image = f"docker://{registry}/both/gohash:{tag}"
+        done = shell.run(tool("skopeo"), "inspect", "--raw", "--tls-verify=false", credentials, image)
+        found = {entry["platform"]["architecture"] for entry in json.loads(done.stdout)["manifests"]}
+        assert found == {"amd64", "arm64"}
+    copied = tmp_path / "arm64"
+    source = f"docker://{registry}/both/gohash:latest"
+    arguments = ["--override-arch", "arm64", "copy", "--src-tls-verify=false", f"--src-creds={USER}:{PASSWORD}"]
+    shell.run(tool("skopeo"), *arguments, source, f"oci:{copied}:x")
+    shell.run(tool("umoci"), "unpack", "--rootless", "--image", f"{copied}:x", str(tmp_path / "bundle"))
+    # The machine field of the ELF header: 0xb7 is AArch64.
+    for name in ("home/app/handler", "usr/bin/fwatchdog"):
+        assert (tmp_path / "bundle" / "rootfs" / name).read_bytes()[18] == 0xB7
+    shell.faas("new", "--lang", "python", "py", "--prefix", f"{registry}/both")
+    assert "cannot be built for linux/arm64" in shell.fails("publish", "-f", "py.yml", *platforms)

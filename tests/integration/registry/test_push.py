@@ -16,8 +16,8 @@ from .conftest import PASSWORD, USER, make_image, write_docker_config
 
 def push(store, tmp_path, image):
     told = []
-    digest = Push(store, tmp_path / "cache", image, lambda blob, what: told.append(what)).run()
-    return digest, told
+    manifest = Push(store, tmp_path / "cache", image, lambda blob, what: told.append(what)).run()
+    return manifest.digest, told
 
 
 def test_another_tool_reads_what_was_pushed(registry, docker_config, store, tmp_path, tool):
