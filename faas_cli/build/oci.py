@@ -50,9 +50,8 @@ class OciBuilder:
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError with the failing tool's own output as `detail`."""
-        recipe = _recipe(job)
+        recipe = self.check(job)
         toolchain = find_toolchain(recipe.toolchain)
-        self._check_architecture(job, recipe)
         key = _key(job, recipe, toolchain, self._architecture)
         known = None if job.options.no_cache else self._known(key)
         if known is not None:
@@ -75,9 +74,10 @@ class OciBuilder:
         if recipe.toolchain != "go" or recipe.images.runtime != "scratch":
             platform = f"linux/{self._architecture}"
             raise BuildError(
-                f"`{job.function.name}` cannot be built for {platform} on this machine without an engine",
+                f"{name} cannot be built for {platform} on this machine without an engine",
                 hint=f"build it with `--builder buildx`, or on a machine that is {platform}",
             )
+        return recipe
 
     def _known(self, key: str) -> str | None:
         try:

@@ -84,13 +84,17 @@ def _publish(
     store = ImageStore(images_dir(state))
     job = prepare(stack, function, options, Path())
     check_pushable(job.image)
+    builders = {architecture: OciBuilder(store, state / "build", architecture) for architecture in wanted}
+    for builder in builders.values():
+        # Before anything is built or pushed: an image for half of the platforms helps nobody.
+        builder.check(job)
     manifests: dict[str, Manifest] = {}
     with ConsoleReporter(console, [function], options) as report:
-        for architecture in wanted:
+        for architecture, builder in builders.items():
             console.progress(f"Building: {job.image} for linux/{architecture}. Please wait..")
             # A name of its own for each platform; only what is pushed gets the image's.
             local = _named(job, f"{job.image}-{architecture}")
-            OciBuilder(store, state / "build", architecture).build(local, report)
+            builder.build(local, report)
             push = Push(store, state / "build", local.image)
             manifests[architecture] = push.run(target=job.image, tagged=False)
     return put_index(job.image, manifests, extra_tags)
