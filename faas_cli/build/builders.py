@@ -97,7 +97,7 @@ def _oci() -> OciBuilder:
 def _buildx(engine: Engine) -> Builder:
     from faas_cli.build.buildx import BuildxBuilder, find_command
 
-    return BuildxBuilder(engine, find_command())
+    return BuildxBuilder(engine, find_command(default_state_dir() / "build" / "docker-command.json"))
 
 
 class EngineBuilder:

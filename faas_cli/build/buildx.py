@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import json
 import os
 import re
 import shutil
@@ -10,12 +10,13 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from faas_cli.build.contextfiles import complete, dockerfile_text
 from faas_cli.build.docker import build_arguments, engine_gone, place_of, plain, short, why
 from faas_cli.build.dockerfile import PACKAGES, platforms
 from faas_cli.build.dockerfile_parser import Dockerfile, parse
-from faas_cli.build.engine import Engine, ping
+from faas_cli.build.engine import Engine, image_id, ping
 from faas_cli.build.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.errors import BuildError, FaasError
 
@@ -30,6 +31,7 @@ _FILE_LINE = re.compile(r"Dockerfile:(\d+)")
 
 # The last major version of the command that brings BuildKit's client itself.
 _LAST_BUILT_IN = 22
+_PLUGIN_PREFIXES = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +51,62 @@ class BuildKitCommand:
         return f"`{self.executable}` with {'the plugin buildx' if self.plugin else 'its own BuildKit client'}"
 
 
-@functools.lru_cache
-def find_command(path: str | None = None) -> BuildKitCommand:
-    """The first Docker command on PATH that can use BuildKit. Raises FaasError when none can."""
-    folders = (path or os.environ.get("PATH") or os.defpath).split(os.pathsep)
-    seen = [found for folder in folders if (found := shutil.which("docker", path=folder))]
-    for executable in dict.fromkeys(seen):
-        if _answer(executable, "buildx", "version"):
-            return BuildKitCommand(executable, plugin=True)
-        version = re.search(r"version (\d+)\.", _answer(executable, "--version"))
-        if version and int(version[1]) <= _LAST_BUILT_IN:
-            return BuildKitCommand(executable, plugin=False)
-    reason = f"`{seen[0]}` has no plugin `buildx`" if seen else "there is no `docker` command on PATH"
+def find_command(cache: Path | None = None) -> BuildKitCommand:
+    """The first Docker command on PATH that can use BuildKit; asked once, then remembered in the file `cache`.
+
+    Raises FaasError when none can.
+    """
+    folders = (os.environ.get("PATH") or os.defpath).split(os.pathsep)
+    found = [path for folder in folders if (path := shutil.which("docker", path=folder))]
+    executables = list(dict.fromkeys(found))
+    # Asking takes longer than a build without changes.
+    identity = [_identity(path) for path in [*map(Path, executables), *_plugins()]]
+    known = _read(cache)
+    if known.get("identity") != identity:
+        known = {"identity": identity, "command": _ask(executables)}
+        if cache is not None:
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            cache.write_text(json.dumps(known), encoding="utf-8")
+    if known["command"]:
+        executable, plugin = known["command"]
+        return BuildKitCommand(executable, plugin=plugin)
+    reason = f"`{executables[0]}` has no plugin `buildx`" if executables else "there is no `docker` command on PATH"
     raise FaasError(
         f"`--builder buildx` cannot work here: {reason}",
         hint="install it (Debian: `apt-get install docker-buildx`), or build with `--builder docker`",
     )
+
+
+def _ask(executables: Iterable[str]) -> list[str | bool]:
+    for executable in executables:
+        if _answer(executable, "buildx", "version"):
+            return [executable, True]
+        version = re.search(r"version (\d+)\.", _answer(executable, "--version"))
+        if version and int(version[1]) <= _LAST_BUILT_IN:
+            return [executable, False]
+    return []
+
+
+def _plugins() -> list[Path]:
+    own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
+    shared = (Path(prefix) / "docker/cli-plugins" for prefix in _PLUGIN_PREFIXES)
+    return [folder / "docker-buildx" for folder in (own, *shared)]
+
+
+def _identity(path: Path) -> list[str | int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return [str(path)]
+    return [str(path), status.st_size, status.st_mtime_ns]
+
+
+def _read(cache: Path | None) -> dict[str, Any]:
+    try:
+        content = json.loads(cache.read_bytes()) if cache is not None else {}
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and "command" in content else {}
 
 
 class BuildxBuilder:
@@ -81,13 +123,13 @@ class BuildxBuilder:
         complete(job, report, buildkit=True)
         progress = PlainProgress(job, report, parse(dockerfile_text(job)))
         environment = {**os.environ, **self._engine.environment(), "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
-        before = self._image_id(job.image, environment)
+        before = image_id(self._engine, job.image)
         code = self._run(self._arguments(job), environment, job.context, progress)
         if code != 0:
             if reason := ping(self._engine):
                 raise engine_gone(job, self._engine, reason, progress.text())
             raise progress.failure(code)
-        after = self._image_id(job.image, environment)
+        after = image_id(self._engine, job.image)
         return BuildOutcome(digest=after, cached=after != "" and before == after)
 
     def _run(self, arguments: list[str], environment: Mapping[str, str], folder: Path, progress: PlainProgress) -> int:
@@ -136,16 +178,6 @@ class BuildxBuilder:
             job.image,
             ".",
         ]
-
-    def _image_id(self, image: str, environment: Mapping[str, str]) -> str:
-        done = subprocess.run(
-            [self._command.executable, "image", "inspect", "--format", "{{.Id}}", image],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
 
 
 class PlainProgress:
@@ -210,7 +242,8 @@ class PlainProgress:
         """The failing instruction and its line (0 unknown); empty when it was none."""
         step = _STEP.match(self._failed)
         if step is not None:
-            return _MOUNT.sub("", step[4]), self._line or self._line_of(step[1] or "", step[4])
+            said = _MOUNT.sub("", step[4])
+            return said, self._line or self._line_of(step[1] or "", said)
         if base := _METADATA.match(self._failed):
             for stage in self._dockerfile.stages:
                 # BuildKit gives an image its full name.
@@ -225,7 +258,7 @@ class PlainProgress:
                 continue
             for instruction in each.instructions:
                 # BuildKit fills in variables and cuts long texts; the beginning is the same.
-                flags = "".join(f"--{key}={value} " for key, value in instruction.flags)
+                flags = "".join(f"--{key}={value} " for key, value in instruction.flags if key != "mount")
                 said = " ".join(f"{instruction.keyword} {flags}{instruction.value}".split())
                 without = " ".join(f"{instruction.keyword} {instruction.value}".split())
                 if wanted.rstrip(".…")[:60] in (said[: len(wanted)][:60], without[: len(wanted)][:60]):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from faas_cli.build.context import DOCKERFILE_NAME
 from faas_cli.build.contextfiles import complete
 from faas_cli.build.dockerfile_parser import Dockerfile, parse
-from faas_cli.build.engine import START_HINT, Engine
+from faas_cli.build.engine import START_HINT, Engine, image_id
 from faas_cli.build.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.errors import BuildError
 
@@ -69,10 +69,10 @@ class DockerBuilder:
         progress = Progress(job, report, dockerfile)
         try:
             client = self._client()
-            before = _image_id(client, job.image)
+            before = image_id(self._engine, job.image)
             for event in self._events(client, job):
                 progress.take(event)
-            after = _image_id(client, job.image)
+            after = image_id(self._engine, job.image)
         except docker.errors.APIError as err:
             raise progress.failure(err.explanation or str(err)) from None
         except (
@@ -203,15 +203,6 @@ def why(message: str) -> str:
 def plain(line: str) -> str:
     """A tool's line without the codes that colour it or move the cursor."""
     return _TERMINAL.sub("", line).rstrip("\r")
-
-
-def _image_id(client: APIClient, image: str) -> str:
-    import docker.errors
-
-    try:
-        return str(client.inspect_image(image)["Id"])  # type: ignore[no-untyped-call]
-    except docker.errors.NotFound:
-        return ""
 
 
 def _reason(err: BaseException) -> str:

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from faas_cli.errors import FaasError
 
@@ -86,19 +86,53 @@ def require_engine(builder: str) -> Engine:
 
 
 def _ping(engine: Engine, seconds: float) -> str:
-    if engine.socket:
-        connection: http.client.HTTPConnection = _UnixConnection(engine.socket, seconds)
-    elif engine.address.startswith(("tcp://", "http://")) and not engine.tls:
-        parts = urlsplit(engine.address)
-        connection = http.client.HTTPConnection(parts.hostname or "localhost", parts.port or 2375, timeout=seconds)
-    else:
+    connection = _connection(engine, seconds)
+    if connection is None:
         return _ping_by_library(engine, seconds)
+    status, _ = _get(connection, "/_ping")
+    return "" if status == 200 else f"it answers with status {status}"
+
+
+def image_id(engine: Engine, image: str) -> str:
+    """The id of an image the engine has, empty when it has none, or does not answer."""
+    connection = _connection(engine, 30)
     try:
-        connection.request("GET", "/_ping")
-        status = connection.getresponse().status
+        if connection is None:
+            return _image_id_by_library(engine, image)
+        status, content = _get(connection, f"/images/{quote(image, safe='/:@')}/json")
+        return str(json.loads(content)["Id"]) if status == 200 else ""
+    except (OSError, http.client.HTTPException, ValueError, LookupError):
+        return ""
+
+
+def _connection(engine: Engine, seconds: float) -> http.client.HTTPConnection | None:
+    """A connection without any library, None where only a library knows how (TLS, ssh)."""
+    if engine.socket:
+        return _UnixConnection(engine.socket, seconds)
+    if engine.address.startswith(("tcp://", "http://")) and not engine.tls:
+        parts = urlsplit(engine.address)
+        return http.client.HTTPConnection(parts.hostname or "localhost", parts.port or 2375, timeout=seconds)
+    return None
+
+
+def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
     finally:
         connection.close()
-    return "" if status == 200 else f"it answers with status {status}"
+
+
+def _image_id_by_library(engine: Engine, image: str) -> str:
+    import docker.errors
+
+    from faas_cli.build.docker import connect
+
+    try:
+        return str(connect(engine).inspect_image(image)["Id"])  # type: ignore[no-untyped-call]
+    except docker.errors.DockerException:
+        return ""
 
 
 def _ping_by_library(engine: Engine, seconds: float) -> str:
