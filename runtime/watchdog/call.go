@@ -37,8 +37,12 @@ const (
 	reasonBody    = "body unreadable"
 )
 
-// killGrace is how long the output of a killed process may take to end.
-const killGrace = 100 * time.Millisecond
+const (
+	// killGrace is how long the output of a killed process may take to end.
+	killGrace = 100 * time.Millisecond
+	// lateBody is how long a client may go on sending when the process has ended without reading everything.
+	lateBody = 5 * time.Second
+)
 
 func (c *call) run() {
 	if c.handler.config.writeDebug {
@@ -133,12 +137,22 @@ func (c *call) feed(document []byte) {
 	}()
 }
 
-// stopFeeding returns when nobody reads the body any more. Only a good answer waits for the client's last byte.
+// stopFeeding returns when nobody reads the body any more. A good answer waits for the client's last byte, if that
+// does not take too long.
 func (c *call) stopFeeding() {
 	if c.fed == nil {
 		return
 	}
-	if !c.wholeBody() && (c.reason() != "" || c.streamed) {
+	// Somebody the process has left behind may hold the pipe, and not read.
+	c.closeInput()
+	if c.reason() == "" && !c.streamed {
+		select {
+		case <-c.fed:
+			return
+		case <-time.After(lateBody):
+		}
+	}
+	if !c.wholeBody() {
 		c.cutShort = true
 		_ = http.NewResponseController(c.writer).SetReadDeadline(time.Unix(1, 0))
 	}

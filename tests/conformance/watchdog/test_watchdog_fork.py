@@ -223,6 +223,12 @@ def test_process_that_does_not_read_its_input(start):
         assert start("echo hi").call(body=b"x" * size).text == "hi\n"
 
 
+def test_background_process_that_holds_the_input_does_not_delay_the_answer(start, script):
+    watchdog = start(script("exec 3<&0; sleep 60 <&3 >/dev/null 2>&1 & echo done"))
+
+    assert watchdog.call(body=b"x" * 1_000_000).text == "done\n"
+
+
 def test_exec_timeout_is_a_408_and_kills_everything_the_process_started(start, script, tmp_path):
     watchdog = start(script(f"sleep 60 & echo $! > {tmp_path}/pid; echo begin; wait"), exec_timeout="300ms")
 
