@@ -62,15 +62,16 @@ class OciBuilder:
         self._remember(key, digest)
         return BuildOutcome(digest=digest)
 
-    def _check_architecture(self, job: BuildJob, recipe: Recipe) -> None:
+    def check(self, job: BuildJob) -> Recipe:
+        """The recipe of a job this builder can do. Raises BuildError saying what is in its way."""
+        recipe = _recipe(job)
+        name = f"`{job.function.name}`"
         try:
             watchdog_binary("linux", self._architecture)
         except FileNotFoundError as err:
-            raise BuildError(
-                f"`{job.function.name}` cannot be built: {err}", hint="install faas from its wheel"
-            ) from None
+            raise BuildError(f"{name} cannot be built: {err}", hint="install faas from its wheel") from None
         if self._architecture == host_architecture():
-            return
+            return recipe
         if recipe.toolchain != "go" or recipe.images.runtime != "scratch":
             platform = f"linux/{self._architecture}"
             raise BuildError(
