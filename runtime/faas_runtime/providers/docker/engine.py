@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,21 @@ from typing import Any
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import NotFound as NoSuchContainer
+from docker.tls import TLSConfig
 
 from faas_runtime.errors import Invalid, Unavailable
+from faas_runtime.providers.docker.address import EngineAddress, find_address
 from faas_runtime.providers.docker.spec import WATCHDOG_PORT
 
 REQUEST_LIMIT = 60
 """Seconds the engine may take to answer; pulling an image is not counted."""
+_LOG_LIMIT = {"max-size": "10m"}
+"""What the engine keeps of a container's output, where its log driver can be told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of ours. `port` is on this machine's loopback, 0 while it does not run."""
+    """A container of ours. Its watchdog is at `host` and `port`; 0 while it does not run."""
 
     id: str
     name: str
@@ -30,6 +34,9 @@ class Container:
     running: bool
     port: int
     exit_code: int
+    out_of_memory: bool = False
+    healthy: bool = True
+    host: str = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +51,35 @@ class DockerEngine:
     """One engine, found as the `docker` command finds it."""
 
     def __init__(self) -> None:
-        self.address = engine_address()
+        self.address: EngineAddress | None = None
+        self.description = "docker"
+        """Which engine this is, in words."""
         self._client: Any = None
+        self._log_config: dict[str, Any] = {}
 
     def connect(self) -> None:
         """Begin to speak with the engine. Raises Unavailable."""
+        address = self.address = find_address(os.environ)
+        if not address.is_here:
+            raise Unavailable(
+                f"the container engine at {address} is on another machine, whose loopback the gateway cannot reach: "
+                "run the gateway there"
+            )
         try:
-            self._client = docker.DockerClient(base_url=self.address, timeout=REQUEST_LIMIT, max_pool_size=32)
-            self._client.ping()
+            self._client = docker.DockerClient(
+                base_url=address.url, tls=_tls(address), timeout=REQUEST_LIMIT, max_pool_size=32
+            )
+            version, info = self._client.version(), self._client.info()
         except (DockerException, OSError) as err:
-            raise Unavailable(f"no container engine answers at {self.address}: {_first_line(err)}") from None
+            raise Unavailable(
+                f"no container engine answers at {address}: {_first_line(err)}; "
+                "start it (`systemctl start docker`), or use `--engine process`"
+            ) from None
+        components = version.get("Components") or [{}]
+        name = "podman" if "podman" in str(components[0].get("Name", "")).lower() else "docker"
+        self.description = f"{name} {version.get('Version', '')}".strip()
+        if info.get("LoggingDriver") in ("json-file", "local"):
+            self._log_config = {"log_config": {"Type": info["LoggingDriver"], "Config": _LOG_LIMIT}}
 
     def close(self) -> None:
         """Release the connections."""
@@ -71,14 +97,9 @@ class DockerEngine:
     def ensure_network(self, name: str) -> None:
         """Make the functions' network if it is not there."""
         with _translated():
-            if not self._client.networks.list(names=[name]):
+            # The engine's filter also finds names that contain this one.
+            if all(network.name != name for network in self._client.networks.list(names=[name])):
                 self._client.networks.create(name, driver="bridge", labels={"io.faas": "network"}, check_duplicate=True)
-
-    def remove_network(self, name: str) -> None:
-        """Remove a network nobody uses."""
-        with _translated():
-            for network in self._client.networks.list(names=[name]):
-                network.remove()
 
     def image(self, reference: str) -> Image:
         """The image, pulled if the engine does not have it. Raises Invalid when nobody has it."""
@@ -95,6 +116,10 @@ class DockerEngine:
             return self._client.images.get(reference)
         except ImageNotFound:
             pass
+        except APIError as err:
+            if err.status_code == 400:
+                raise Invalid(f"image `{reference}`: {_first_line(err)}") from None
+            raise
         try:
             return self._client.images.pull(reference)
         except (ImageNotFound, NoSuchContainer):
@@ -106,7 +131,7 @@ class DockerEngine:
         """Create a container and start it; one that cannot be started is removed again. Raises Invalid."""
         with _translated():
             try:
-                created = self._client.containers.create(name=name, **config)
+                created = self._client.containers.create(name=name, **self._log_config, **config)
             except APIError as err:
                 raise Invalid(f"the engine refuses the container: {_first_line(err)}") from None
             try:
@@ -156,72 +181,87 @@ class DockerEngine:
         return [str(line) for line in text.decode("utf-8", "replace").splitlines()]
 
     def log_lines(
-        self, identifier: str, since: float | None, tail: int | None, follow: bool
+        self, identifier: str, since: float | None, tail: int | None, follow: Callable[[Stream], None] | None = None
     ) -> Iterator[tuple[str, str]]:
-        """Time and text of every line; ends with the container when following."""
-        options: dict[str, Any] = {
-            "timestamps": True,
-            "stream": True,
-            "follow": follow,
-            "tail": tail if tail is not None else "all",
-        }
+        """Time and text of every line; with `follow` also what comes, until the container or the stream ends.
+
+        `follow` is handed the stream as soon as it is open, to close it from elsewhere.
+        """
+        options: dict[str, Any] = {"timestamps": True, "stream": True, "follow": follow is not None}
+        options["tail"] = tail if tail is not None else "all"
         if since is not None:
             options["since"] = since
         pending = b""
         try:
-            for piece in self._client.containers.get(identifier).logs(**options):
+            pieces = self._client.containers.get(identifier).logs(**options)
+            if follow is not None:
+                follow(Stream(pieces))
+            for piece in pieces:
                 *lines, pending = (pending + piece).split(b"\n")
                 yield from (_stamped(line) for line in lines)
-        except (DockerException, OSError):
+        except (DockerException, OSError, ValueError):  # gone, or closed by another thread
             return
         if pending:
             yield _stamped(pending)
 
-    def events(self, labels: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """What happens to containers with these labels: the action and the labels, until the connection ends."""
+    def events(
+        self, labels: Mapping[str, str], since: int, opened: Callable[[Stream], None]
+    ) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+        """What happens to containers with these labels: action, id and labels, until the connection ends.
+
+        `since` is in seconds of the epoch; `opened` is handed the stream, to close it from elsewhere.
+        """
         filters = {"type": "container", "label": [f"{key}={value}" for key, value in labels.items()]}
         try:
-            for event in self._client.events(decode=True, filters=filters):
+            events = self._client.events(decode=True, filters=filters, since=since)
+            opened(Stream(events))
+            for event in events:
                 actor = event.get("Actor") or {}
-                yield str(event.get("Action")), actor.get("Attributes") or {}
-        except (DockerException, OSError):
+                yield str(event.get("Action")), str(actor.get("ID")), actor.get("Attributes") or {}
+        except (DockerException, OSError, ValueError):
             return
 
-    def usage(self, identifier: str) -> tuple[float, float]:
-        """CPU in thousandths of a core and memory in bytes, as the engine counts them now."""
+    def usage(self, identifier: str) -> Usage | None:
+        """What the container has used until now; None when it has gone."""
         try:
             with _translated():
-                stats = self._client.containers.get(identifier).stats(stream=False)
-        except (NoSuchContainer, Unavailable):
-            return 0.0, 0.0
-        cpu, before = stats.get("cpu_stats") or {}, stats.get("precpu_stats") or {}
-        used = _total(cpu) - _total(before)
-        elapsed = (cpu.get("system_cpu_usage") or 0) - (before.get("system_cpu_usage") or 0)
-        cores = cpu.get("online_cpus") or 1
-        memory = float((stats.get("memory_stats") or {}).get("usage") or 0)
-        return (used / elapsed * cores * 1000 if elapsed > 0 else 0.0), memory
+                stats = self._client.api.stats(identifier, stream=False, one_shot=True)
+        except (DockerException, Unavailable):
+            return None
+        memory = stats.get("memory_stats") or {}
+        detail = memory.get("stats") or {}
+        # Pages of files that the kernel gives up when somebody needs the room are not the function's.
+        cache = detail.get("inactive_file") or detail.get("total_inactive_file") or 0
+        used = (stats.get("cpu_stats") or {}).get("cpu_usage") or {}
+        return Usage(float(used.get("total_usage") or 0) / 1e9, max(0.0, float(memory.get("usage") or 0) - cache))
 
 
-def engine_address() -> str:
-    """`DOCKER_HOST`, else the endpoint of the Docker context in use, else the first socket there is."""
-    if address := os.environ.get("DOCKER_HOST"):
-        return address
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    context = os.environ.get("DOCKER_CONTEXT") or _json(folder / "config.json").get("currentContext") or ""
-    if context and context != "default":
-        for path in folder.glob("contexts/meta/*/meta.json"):
-            meta = _json(path)
-            if meta.get("Name") == context:
-                return str(meta.get("Endpoints", {}).get("docker", {}).get("Host") or "")
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-    sockets = (
-        "/var/run/docker.sock",
-        f"{runtime}/docker.sock",
-        f"{runtime}/podman/podman.sock",
-        "/run/podman/podman.sock",
-    )
-    found = next((path for path in sockets if Path(path).exists()), sockets[0])
-    return f"unix://{found}"
+class Stream:
+    """An answer of the engine that does not end by itself."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def close(self) -> None:
+        """Let whoever reads it come to the end."""
+        with contextlib.suppress(DockerException, OSError, AttributeError):
+            self._source.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Processor time in seconds since the container began, and bytes of memory now."""
+
+    processor: float
+    memory: float
+
+
+def _tls(address: EngineAddress) -> TLSConfig | bool:
+    if not address.tls:
+        return False
+    folder = Path(address.tls)
+    pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
+    return TLSConfig(client_cert=pair, ca_cert=str(folder / "ca.pem"), verify=True)
 
 
 class _translated:
@@ -251,23 +291,14 @@ def _container(attrs: Mapping[str, Any]) -> Container:
         running=bool(state.get("Running")),
         port=int(bound[0]["HostPort"]) if bound else 0,
         exit_code=int(state.get("ExitCode") or 0),
+        out_of_memory=bool(state.get("OOMKilled")),
+        healthy=(state.get("Health") or {}).get("Status") != "unhealthy",
     )
 
 
 def _stamped(line: bytes) -> tuple[str, str]:
     moment, _, text = line.decode("utf-8", "replace").rstrip("\r").partition(" ")
     return moment, text
-
-
-def _total(stats: Mapping[str, Any]) -> float:
-    return float((stats.get("cpu_usage") or {}).get("total_usage") or 0)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
 
 
 def _first_line(err: BaseException) -> str:

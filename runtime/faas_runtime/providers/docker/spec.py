@@ -22,6 +22,13 @@ _DRAIN_WINDOW = "250ms"
 _LEAST_MEMORY = 6 * 1024 * 1024
 
 
+def check_deployment(deployment: FunctionDeployment) -> None:
+    """Raises Invalid for what no engine could do, before an image is fetched for it."""
+    check_resources(deployment)
+    _resources(deployment)
+    call_timeout(deployment)
+
+
 def container_config(
     deployment: FunctionDeployment, image: str, labels: Mapping[str, str], network: str, secrets: str
 ) -> dict[str, Any]:
@@ -29,7 +36,6 @@ def container_config(
 
     Raises Invalid for resources that make no sense.
     """
-    check_resources(deployment)
     return {
         "image": image,
         "environment": _environment(deployment),

@@ -73,14 +73,15 @@ class FunctionStore:
         return self._functions / key.namespace / f"{key.name}.json"
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Replace a file's content; after a crash it holds the old or the new. Only its owner can read it."""
+def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace a file's content; after a crash it holds the old or the new. Only its owner can read it by default."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:

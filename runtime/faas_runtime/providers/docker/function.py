@@ -1,0 +1,93 @@
+"""One deployed function while the gateway runs: what it should be, and its containers that are ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from faas_runtime.api import FunctionStatus, FunctionUsage
+from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
+from faas_runtime.providers.docker.engine import Container
+from faas_runtime.providers.process.spec import call_timeout, is_internal
+from faas_runtime.providers.process.store import Deployed
+
+DRAIN_LIMIT = 60.0
+"""Seconds a container may take to finish its calls where the function names no timeout."""
+_DRAIN_MARGIN = 5.0
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """A function of this gateway. `lock` is held while its containers are being changed."""
+
+    key: FunctionKey
+    deployed: Deployed
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ready: dict[str, Container] = field(default_factory=dict)
+    ready_since: dict[str, float] = field(default_factory=dict)
+    sick: set[str] = field(default_factory=set)
+    """Containers whose own health check says that they are not healthy."""
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when its containers may not be what they should be."""
+    keeper: asyncio.Task[None] | None = None
+    trouble: str = ""
+    """Why it is not what it should be, in one sentence; empty when all is well."""
+    pause: float = 0.0
+    log_readers: set[Callable[[Container | None], None]] = field(default_factory=set)
+    """Told of every new container, and None at the function's end."""
+
+    def take_up(self, containers: Iterable[Container], now: float) -> None:
+        """These are ready for calls, too."""
+        for container in containers:
+            self.ready[container.id] = container
+            self.ready_since[container.id] = now
+
+    def give_up(self, identifiers: Iterable[str]) -> None:
+        """These get no new calls."""
+        for identifier in identifiers:
+            self.ready.pop(identifier, None)
+            self.ready_since.pop(identifier, None)
+            self.sick.discard(identifier)
+
+    def tell_log_readers(self, container: Container | None) -> None:
+        """A container has come, or (None) none will come any more."""
+        for tell in list(self.log_readers):
+            tell(container)
+
+    def route(self) -> RouteUpdate:
+        """Where its calls go."""
+        deployment = self.deployed.deployment
+        return RouteUpdate(
+            self.key,
+            tuple(Endpoint(each.name, each.host, each.port) for each in self.ready.values()),
+            replicas=self.deployed.replicas,
+            timeout=call_timeout(deployment),
+            internal=is_internal(deployment),
+        )
+
+    def status(self, usage: FunctionUsage | None = None) -> FunctionStatus:
+        """As the control room shows it."""
+        wanted = self.deployed.deployment
+        return FunctionStatus(
+            name=wanted.service,
+            image=wanted.image,
+            namespace=wanted.namespace,
+            env_process=wanted.env_process,
+            env_vars=wanted.env_vars,
+            constraints=wanted.constraints,
+            secrets=wanted.secrets,
+            labels=wanted.labels,
+            annotations=wanted.annotations,
+            limits=wanted.limits,
+            requests=wanted.requests,
+            read_only_root_filesystem=wanted.read_only_root_filesystem,
+            replicas=self.deployed.replicas,
+            available_replicas=len(self.ready),
+            created_at=self.deployed.created_at,
+            usage=usage,
+        )
+
+    def drain_limit(self) -> float:
+        """Seconds its running calls may take to come to an end."""
+        return (call_timeout(self.deployed.deployment) or DRAIN_LIMIT) + _DRAIN_MARGIN

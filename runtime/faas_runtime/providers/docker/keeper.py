@@ -1,0 +1,230 @@
+"""Seeing to it that every function has the containers it should have, whatever happens to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+
+from faas_runtime.errors import RuntimeFault
+from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.docker.engine import Container, DockerEngine, Stream
+from faas_runtime.providers.docker.function import Function
+from faas_runtime.providers.docker.replicas import Replicas, ending
+from faas_runtime.providers.docker.spec import FUNCTION_LABEL, INSTANCE_LABEL, NAMESPACE_LABEL
+from faas_runtime.providers.docker.threads import EngineThreads
+from faas_runtime.providers.process.feed import RoutingFeed
+
+log = logging.getLogger("faas.docker")
+
+SHORT_LIFE = 10.0
+"""Seconds; a container that ends sooner after it was ready is replaced after a pause only."""
+_LEAST_PAUSE, _MOST_PAUSE = 0.1, 30.0
+_RECONNECT = 1.0
+
+_Happening = tuple[str, str, FunctionKey]
+
+
+class Keeper:
+    """Replaces containers that end or say that they are ill, and follows changes of the number wanted."""
+
+    def __init__(
+        self,
+        engine: DockerEngine,
+        threads: EngineThreads,
+        replicas: Replicas,
+        feed: RoutingFeed,
+        functions: Mapping[FunctionKey, Function],
+        instance: str,
+    ) -> None:
+        self._engine = engine
+        self._threads = threads
+        self._replicas = replicas
+        self._feed = feed
+        self._functions = functions
+        self._instance = instance
+        self._stream: Stream | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.trouble = ""
+        """Why nothing is heard of the engine; empty when all is well."""
+
+    def watch_over(self, function: Function) -> None:
+        """Keep this function from now on."""
+        function.wake.set()
+        function.keeper = self.spawn(self._keep(function))
+
+    def leave_alone(self, function: Function) -> None:
+        """The function is gone."""
+        if function.keeper is not None:
+            function.keeper.cancel()
+        function.tell_log_readers(None)
+
+    def listen(self) -> None:
+        """Follow the engine's events from now on."""
+        self.spawn(self._listen())
+
+    def end_later(self, containers: Iterable[Container], grace: float) -> None:
+        """End containers in the background."""
+        self.spawn(self._replicas.stop(list(containers), grace))
+
+    async def close(self) -> None:
+        """Stop; containers go on as they are."""
+        if self._stream is not None:
+            self._stream.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def adopt(self, containers: Iterable[Container]) -> None:
+        """Take over what an earlier gateway left: what runs the present version and answers. The rest is removed."""
+        of: dict[FunctionKey, list[Container]] = {}
+        for container in containers:
+            of.setdefault(_key(container.labels), []).append(container)
+        await asyncio.gather(*(self._adopt(self._functions.get(key), found) for key, found in of.items()))
+
+    async def _adopt(self, function: Function | None, containers: list[Container]) -> None:
+        kept: list[Container] = []
+        if function is not None:
+            present = await self._replicas.of(function)
+            with contextlib.suppress(RuntimeFault):
+                kept = await self._replicas.answering(function, present)
+            function.take_up(kept, 0.0)
+        identifiers = {container.id for container in kept}
+        await self._replicas.stop([each for each in containers if each.id not in identifiers], 0)
+
+    async def _keep(self, function: Function) -> None:
+        while True:
+            await function.wake.wait()
+            function.wake.clear()
+            try:
+                async with function.lock:
+                    await self._drop_lost(function)
+                if function.pause and len(function.ready) < function.deployed.replicas:
+                    await asyncio.sleep(function.pause)
+                async with function.lock:
+                    await self._resize(function)
+            except RuntimeFault as fault:
+                self._slow_down(function)
+                function.trouble = str(fault).splitlines()[0]
+                log.warning("%s: %s; trying again in %.1f s", function.key, function.trouble, function.pause)
+                function.wake.set()
+
+    async def _drop_lost(self, function: Function) -> None:
+        """Take containers that ended, or are ill, out of the route."""
+        found = {each.id: each for each in await self._replicas.of(function)}
+        ended = [each for each in function.ready if each not in found or not found[each].running]
+        sick = [each for each in function.ready if each in function.sick and each not in ended]
+        if not ended and not sick:
+            return
+        self._note(function, ended, found)
+        if sick:
+            log.warning("%s: %d replicas fail their health check and are replaced", function.key, len(sick))
+        lost = [found[each] for each in (*ended, *sick) if each in found]
+        function.give_up([*ended, *sick])
+        self._feed.publish(function.route())
+        await self._feed.taken_over()
+        self.end_later(lost, function.drain_limit())
+
+    def _note(self, function: Function, ended: list[str], found: Mapping[str, Container]) -> None:
+        """Say what happened, and take one's time with a function whose containers do not live long."""
+        now = asyncio.get_running_loop().time()
+        for identifier in ended:
+            function.trouble = f"a replica ended ({ending(found.get(identifier))})"
+            log.warning("%s: %s", function.key, function.trouble)
+        if any(now - function.ready_since.get(each, now) < SHORT_LIFE for each in ended):
+            self._slow_down(function)
+        else:
+            function.pause = 0.0
+
+    @staticmethod
+    def _slow_down(function: Function) -> None:
+        function.pause = min(_MOST_PAUSE, max(_LEAST_PAUSE, function.pause * 2))
+
+    async def _resize(self, function: Function) -> None:
+        """Make the number of replicas what it should be."""
+        missing = function.deployed.replicas - len(function.ready)
+        if missing > 0:
+            started, fault = await self._replicas.start_some(function, missing)
+            function.take_up(started, asyncio.get_running_loop().time())
+            self._feed.publish(function.route())
+            if fault is not None:
+                raise fault
+        elif missing < 0:
+            surplus = list(function.ready.values())[missing:]
+            function.give_up([container.id for container in surplus])
+            self._feed.publish(function.route())
+            await self._feed.taken_over()
+            self.end_later(surplus, function.drain_limit())
+
+    async def _listen(self) -> None:
+        """Hear of containers that end or fall ill; again and again, for the engine may restart."""
+        since = int(time.time())
+        while True:
+            heard: asyncio.Queue[_Happening | None] = asyncio.Queue()
+            self._start_listening(heard.put_nowait, since)
+            # What happened while nobody listened.
+            for function in self._functions.values():
+                function.wake.set()
+            while (happening := await heard.get()) is not None:
+                self.trouble = ""
+                self._hear(*happening)
+            since = int(time.time()) - 1
+            await self._until_answering()
+
+    async def _until_answering(self) -> None:
+        while True:
+            await asyncio.sleep(_RECONNECT)
+            problem = await self._threads.call_long(self._engine.problem)
+            if not problem:
+                if self.trouble:
+                    log.warning("the container engine answers again")
+                self.trouble = ""
+                return
+            if not self.trouble:
+                log.error("the container engine does not answer: %s", problem)
+            self.trouble = f"the container engine does not answer: {problem}"
+
+    def _start_listening(self, tell: Callable[[_Happening | None], None], since: int) -> None:
+        loop = asyncio.get_running_loop()
+
+        def listen() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                for action, identifier, labels in self._engine.events(
+                    {INSTANCE_LABEL: self._instance}, since, self._opened
+                ):
+                    loop.call_soon_threadsafe(tell, (action, identifier, _key(labels)))
+                loop.call_soon_threadsafe(tell, None)
+
+        threading.Thread(target=listen, name="docker-events", daemon=True).start()
+
+    def _opened(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def _hear(self, action: str, identifier: str, key: FunctionKey) -> None:
+        function = self._functions.get(key)
+        if function is None:
+            return
+        if action == "health_status: unhealthy" and identifier in function.ready:
+            function.sick.add(identifier)
+            function.wake.set()
+        elif action in ("die", "destroy", "oom"):
+            function.wake.set()
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run something in the background until it is done, or the gateway ends."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("work in the background failed", exc_info=task.exception())
+
+
+def _key(labels: Mapping[str, str]) -> FunctionKey:
+    return FunctionKey(labels.get(FUNCTION_LABEL, ""), labels.get(NAMESPACE_LABEL, ""))

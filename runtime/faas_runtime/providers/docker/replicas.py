@@ -1,0 +1,166 @@
+"""Starting containers, seeing that they become ready, and ending them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets as random_secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from faas_runtime.errors import RuntimeFault, StartFailed
+from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.docker.engine import Container, DockerEngine, Image
+from faas_runtime.providers.docker.function import Function
+from faas_runtime.providers.docker.readiness import is_ready
+from faas_runtime.providers.docker.secretfiles import SecretFiles
+from faas_runtime.providers.docker.spec import (
+    FUNCTION_LABEL,
+    INSTANCE_LABEL,
+    NAMESPACE_LABEL,
+    container_config,
+    labels_of,
+)
+from faas_runtime.providers.docker.threads import EngineThreads
+from faas_runtime.providers.process.secrets import SecretStore
+
+log = logging.getLogger("faas.docker")
+
+READY_LIMIT = 60.0
+"""Seconds a container may take until its function is ready."""
+LAST_LINES = 20
+"""Lines of output that are shown of a container that did not come up."""
+_POLL = 0.05
+
+
+class Replicas:
+    """Makes and ends the containers of one gateway on one engine; never touches any other."""
+
+    def __init__(
+        self,
+        engine: DockerEngine,
+        threads: EngineThreads,
+        secrets: SecretStore,
+        files: SecretFiles,
+        *,
+        instance: str,
+        network: str,
+    ) -> None:
+        self._engine = engine
+        self._threads = threads
+        self._secrets = secrets
+        self._files = files
+        self._instance = instance
+        self._network = network
+
+    async def start(self, function: Function, count: int) -> Sequence[Container]:
+        """Start replicas and wait until all are ready. Raises what `start_some` returns; then none is left."""
+        started, fault = await self.start_some(function, count)
+        if fault is not None:
+            await self.stop(started, 0)
+            raise fault
+        return started
+
+    async def start_some(self, function: Function, count: int) -> tuple[list[Container], RuntimeFault | None]:
+        """Start replicas; those that became ready, and what went wrong with another one.
+
+        StartFailed has the last lines of one that ended; Invalid says why the engine refuses it.
+        """
+        await self.write_secrets(function)
+        results = await asyncio.gather(*(self._start_one(function) for _ in range(count)), return_exceptions=True)
+        started = [result for result in results if isinstance(result, Container)]
+        faults = [result for result in results if isinstance(result, BaseException)]
+        if unexpected := [fault for fault in faults if not isinstance(fault, RuntimeFault)]:
+            await self.stop(started, 0)
+            raise unexpected[0]
+        return started, next((fault for fault in faults if isinstance(fault, RuntimeFault)), None)
+
+    async def answering(self, function: Function, containers: Iterable[Container]) -> list[Container]:
+        """Those that are ready now."""
+        known = [container for container in containers if container.running]
+        has_ready = await self._has_ready(function)
+        answers = await asyncio.gather(*(is_ready(each.host, each.port, has_ready) for each in known))
+        return [container for container, ready in zip(known, answers, strict=True) if ready]
+
+    async def of(self, function: Function, *, every_version: bool = False) -> Sequence[Container]:
+        """The containers of a function, stopped ones too."""
+        labels = labels_of(function.key, function.deployed.version, self._instance)
+        if every_version:
+            labels = {name: labels[name] for name in (INSTANCE_LABEL, FUNCTION_LABEL, NAMESPACE_LABEL)}
+        return await self._threads.call(self._engine.find, labels)
+
+    async def everything(self) -> Sequence[Container]:
+        """All containers of this gateway."""
+        return await self._threads.call(self._engine.find, {INSTANCE_LABEL: self._instance})
+
+    async def stop(self, containers: Iterable[Container], grace: float) -> None:
+        """End containers, each when its calls are done or after `grace` seconds, and remove them."""
+        stopping = (self._threads.call_long(self._engine.stop, each.id, grace) for each in containers)
+        for result in await asyncio.gather(*stopping, return_exceptions=True):
+            # One that cannot be removed now is removed when the gateway next starts.
+            if isinstance(result, BaseException):
+                log.warning("a container could not be removed: %s", result)
+
+    async def remove_version(self, function: Function) -> None:
+        """Remove whatever there is of a version that will not be used."""
+        try:
+            await self.stop(await self.of(function), 0)
+        except RuntimeFault as fault:
+            log.warning("%s: its containers could not be removed: %s", function.key, fault)
+        await asyncio.to_thread(self._files.remove, function.deployed)
+
+    async def write_secrets(self, function: Function) -> None:
+        """Put the present values of its secrets where its containers see them. Raises Invalid."""
+        wanted = function.deployed.deployment
+        values = await asyncio.to_thread(self._secrets.values, list(wanted.secrets), wanted.namespace)
+        await asyncio.to_thread(self._files.write, function.deployed, values)
+
+    async def _start_one(self, function: Function) -> Container:
+        deployed, key = function.deployed, function.key
+        labels = labels_of(key, deployed.version, self._instance)
+        folder = self._files.folder(deployed)
+        config = container_config(deployed.deployment, deployed.digest, labels, self._network, folder)
+        name = f"faas-{key.namespace}-{key.name}-{random_secrets.token_hex(4)}"
+        has_ready = await self._has_ready(function)
+        container = await self._create(name, config)
+        function.tell_log_readers(container)
+        await self._until_ready(key, container, has_ready)
+        return container
+
+    async def _create(self, name: str, config: Mapping[str, Any]) -> Container:
+        creating = asyncio.ensure_future(self._threads.call(self._engine.start, name, config))
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            # The engine goes on creating it, whoever has given up meanwhile.
+            await self.stop([await creating], 0)
+            raise
+
+    async def _has_ready(self, function: Function) -> bool:
+        """Whether its watchdog is one that knows `/_/ready`."""
+        image: Image = await self._threads.call(self._engine.image, function.deployed.digest)
+        return "mode" in {**image.environment, **function.deployed.deployment.env_vars}
+
+    async def _until_ready(self, key: FunctionKey, container: Container, has_ready: bool) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + READY_LIMIT
+        while not container.port or not await is_ready(container.host, container.port, has_ready):
+            now = await self._threads.call(self._engine.get, container.id)
+            if now is None or not now.running:
+                raise await self._start_failed(key, container, f"ended before it was ready ({ending(now)})")
+            if loop.time() > deadline:
+                raise await self._start_failed(key, container, f"was not ready after {READY_LIMIT:g} s")
+            await asyncio.sleep(_POLL)
+
+    async def _start_failed(self, key: FunctionKey, container: Container, what: str) -> StartFailed:
+        lines = await self._threads.call(self._engine.last_lines, container.id, LAST_LINES)
+        await self.stop([container], 0)
+        said = ":\n" + "\n".join(lines) if lines else " and said nothing"
+        return StartFailed(f"`{key.name}` {what}{said}")
+
+
+def ending(container: Container | None) -> str:
+    """How a container that does not run came to its end, in words."""
+    if container is None:
+        return "it was removed"
+    return "out of memory" if container.out_of_memory else f"exit code {container.exit_code}"

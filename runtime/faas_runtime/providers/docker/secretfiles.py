@@ -1,0 +1,63 @@
+"""A function's secrets as files its containers see: in memory where the machine has a file system for that."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from faas_runtime.providers.process.store import Deployed, write_durably
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made in it is ours alone
+
+
+class SecretFiles:
+    """One folder for each version of a function, mounted read-only into its containers. Blocking.
+
+    The folder above them keeps other users of this machine out.
+    """
+
+    def __init__(self, instance: str, fallback: Path) -> None:
+        self._root = _root(SHARED_MEMORY / f"faas-{os.getuid()}-{instance}", fallback)
+
+    def folder(self, deployed: Deployed) -> str:
+        """What to mount for this version; empty when it has no secrets."""
+        return str(self._path(deployed)) if deployed.deployment.secrets else ""
+
+    def write(self, deployed: Deployed, values: Mapping[str, bytes]) -> None:
+        """Put the secrets there; running containers see new values at once."""
+        if not values:
+            return
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = self._path(deployed)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, value in values.items():
+            # The function's user is another one than ours: readable before it has the name it is looked for by.
+            write_durably(folder / name, value, mode=0o444)
+        folder.chmod(0o755)
+
+    def remove(self, deployed: Deployed) -> None:
+        """Forget the files of a version."""
+        shutil.rmtree(self._path(deployed), ignore_errors=True)
+
+    def keep_only(self, present: Iterable[Deployed]) -> None:
+        """Forget what an earlier gateway left of other versions."""
+        kept = {self._path(deployed) for deployed in present}
+        for path in self._root.glob("*/*"):
+            if path not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _path(self, deployed: Deployed) -> Path:
+        return self._root / deployed.key.namespace / f"{deployed.key.name}-{deployed.version}"
+
+
+def _root(wanted: Path, fallback: Path) -> Path:
+    """The folder in memory, unless there is none or somebody else was there first."""
+    try:
+        wanted.mkdir(mode=0o700, exist_ok=True)
+        found = wanted.lstat()
+    except OSError:
+        return fallback
+    ours = wanted.is_dir() and not wanted.is_symlink() and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return wanted if ours else fallback
