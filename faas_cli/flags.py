@@ -146,13 +146,14 @@ def _one(argument: str, options: dict[str, click.Option]) -> list[str]:
     raise click.UsageError(f"`{argument}`: `{name}` is either `true` or `false`")
 
 
-def switch(*names: str, default: bool = False, help: str = "") -> Callable[[Decorated], Decorated]:
+def switch(*names: str, default: bool = False, help: str = "", **options: Any) -> Callable[[Decorated], Decorated]:
     """A boolean flag; one that is on unless told otherwise can also be given as `--no-NAME`."""
     if not default:
-        return click.option(*names, is_flag=True, default=False, help=help)
+        return click.option(*names, is_flag=True, default=False, help=help, **options)
     long = next(name for name in names if name.startswith("--"))
     others = [name for name in names if name != long]
-    return click.option(f"{long}/--no-{long[2:]}", *others, is_flag=True, default=True, show_default=True, help=help)
+    shown = {"is_flag": True, "default": True, "show_default": True, "help": help, **options}
+    return click.option(f"{long}/--no-{long[2:]}", *others, **shown)
 
 
 def offered(kind: str) -> Callable[[click.Context, click.Parameter, str], Any]:

@@ -12,6 +12,7 @@ import click
 from faas_cli.config import config_path, gateway_of
 from faas_cli.console import Console
 from faas_cli.flags import FaasGroup, stack_options
+from faas_cli.output import TABLE, output_options, structured
 from faas_cli.stack.loader import expand
 from faas_cli.stack.model import Stack
 from faas_cli.stack.nodes import Value, parse
@@ -28,7 +29,8 @@ def command() -> None:
 @command.command()
 @stack_options
 @click.option("-g", "--gateway", default=None, help="Address of the gateway.")
-def explain(stack_file: str, pattern: str, regex: str, envsubst: bool, gateway: str | None) -> None:
+@output_options
+def explain(stack_file: str, pattern: str, regex: str, envsubst: bool, gateway: str | None, form: str) -> None:
     """Show every value of the stack with the file and line it comes from."""
     console = Console()
     stack = open_stack(stack_file, envsubst=envsubst)
@@ -36,6 +38,10 @@ def explain(stack_file: str, pattern: str, regex: str, envsubst: bool, gateway: 
     names = {function.name for function in select(stack, pattern, regex)}
     if stack.path is not None:
         rows += _functions(stack.path, names, envsubst=envsubst)
+    if form != TABLE:
+        values = [{"key": key, "value": value, "source": source} for key, value, source in rows]
+        console.data(structured(values, form))
+        return
     width = max(len(key) for key, _, _ in rows)
     for key, value, source in rows:
         console.data(f"{key:<{width}}  {value}  ({source})")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+import msgspec
 
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import GatewayError
 from faas_cli.flags import FaasCommand, function_argument, gateway_options, namespace_option, stack_options, switch
+from faas_cli.output import TABLE, output_options, structured
 from faas_cli.suggest import hint_for_function
-from faas_runtime.api import FunctionResources, FunctionStatus, encode
+from faas_runtime.api import FunctionResources, FunctionStatus
 
 
 @click.command(cls=FaasCommand)
@@ -21,10 +21,10 @@ from faas_runtime.api import FunctionResources, FunctionStatus, encode
 @namespace_option
 @click.option("--name", "unused_name", default="", hidden=True, expose_value=False)
 @switch("-v", "--verbose", help="Show what is empty, too.")
-@switch("-j", "--json", help="JSON.")
+@output_options
 def command(
     name: str, stack_file: str, pattern: str, regex: str, envsubst: bool,
-    gateway: str | None, tls_no_verify: bool, token: str, namespace: str, verbose: bool, json: bool,
+    gateway: str | None, tls_no_verify: bool, token: str, namespace: str, verbose: bool, form: str,
 ) -> None:  # fmt: skip
     """Show everything a gateway knows about the function NAME."""
     from faas_cli.gateway_client import connect
@@ -41,8 +41,8 @@ def command(
     suffix = f"{name}.{namespace}" if namespace else name
     url = f"{client.gateway}/function/{suffix}"
     async_url = f"{client.gateway}/async-function/{suffix}"
-    if json:
-        console.data(_json(function, url, async_url))
+    if form != TABLE:
+        console.data(structured(_values(function, url, async_url), form))
     else:
         for line in describe(function, url, async_url, verbose=verbose):
             console.data(line)
@@ -97,12 +97,11 @@ def _section(label: str, lines: list[str], verbose: bool) -> list[str]:
     return [f"{label + ':':<20}<none>"] if verbose else []
 
 
-def _json(function: FunctionStatus, url: str, async_url: str) -> str:
-    fields = json.loads(encode(function))
-    fields |= {
+def _values(function: FunctionStatus, url: str, async_url: str) -> dict[str, object]:
+    fields: dict[str, object] = msgspec.to_builtins(function)
+    return fields | {
         "Status": _status(function),
         "InvocationCount": int(function.invocation_count),
         "URL": url,
         "AsyncURL": async_url,
     }
-    return json.dumps(fields, indent=2)

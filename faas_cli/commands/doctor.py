@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 
 import click
@@ -10,19 +9,20 @@ import click
 from faas_cli.console import Console
 from faas_cli.doctor import examine
 from faas_cli.errors import EXIT_FAILED
-from faas_cli.flags import FaasCommand, switch
+from faas_cli.flags import FaasCommand
+from faas_cli.output import TABLE, output_options, structured
 
 _MARKS = {"ok": "ok     ", "missing": "missing", "wrong": "WRONG  "}
 
 
 @click.command(cls=FaasCommand)
-@switch("-j", "--json", help="JSON.")
-def command(json: bool) -> int:
+@output_options
+def command(form: str) -> int:
     """Look at everything faas needs; exit code 1 when something is wrong."""
     console = Console()
     findings = examine()
-    if json:
-        console.data(json_module.dumps([asdict(finding) for finding in findings], indent=2))
+    if form != TABLE:
+        console.data(structured([asdict(finding) for finding in findings], form))
     else:
         width = max(len(finding.subject) for finding in findings)
         for finding in findings:

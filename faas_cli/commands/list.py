@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+import msgspec
 
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.flags import FaasCommand, gateway_options, namespace_option, stack_options, switch
-from faas_runtime.api import FunctionStatus, encode
+from faas_cli.output import TABLE, output_options, structured
+from faas_runtime.api import FunctionStatus
 
 
 @click.command(cls=FaasCommand)
@@ -18,12 +18,12 @@ from faas_runtime.api import FunctionStatus, encode
 @namespace_option
 @switch("-q", "--quiet", help="Names only.")
 @switch("-v", "--verbose", help="Image and time of creation as well.")
-@switch("-j", "--json", help="JSON.")
+@output_options
 @click.option("--sort", default="name", show_default=True, help="name, invocations or creation.")
 def command(
     stack_file: str, pattern: str, regex: str, envsubst: bool,
     gateway: str | None, tls_no_verify: bool, token: str, namespace: str,
-    quiet: bool, verbose: bool, json: bool, sort: str,
+    quiet: bool, verbose: bool, form: str, sort: str,
 ) -> None:  # fmt: skip
     """List the functions of a gateway."""
     from faas_cli.gateway_client import connect
@@ -32,8 +32,8 @@ def command(
     stack = stack_nearby(stack_file, envsubst=envsubst)
     client = connect(gateway, stack, token=token, tls_no_verify=tls_no_verify)
     functions = _sorted(client.functions(namespace), sort)
-    if json:
-        console.data(_json(functions))
+    if form != TABLE:
+        console.data(structured(msgspec.to_builtins(functions), form))
     elif quiet:
         for function in functions:
             console.data(function.name)
@@ -62,7 +62,3 @@ def _verbose(functions: list[FunctionStatus], console: Console) -> None:
         created = each.created_at.replace("T", " ").removesuffix("Z").partition(".")[0] + " +0000 UTC"
         row = f"{each.name:<30}\t{each.image:<{width}}\t{each.invocation_count:<15.0f}\t{each.replicas:<5}\t\t{created}"
         console.data(row)
-
-
-def _json(functions: list[FunctionStatus]) -> str:
-    return json.dumps(json.loads(encode(functions)), indent=2)

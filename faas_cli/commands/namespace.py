@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_module
-
 import click
 
 from faas_cli.console import Console
-from faas_cli.flags import FaasGroup, Pair, gateway_options, switch
+from faas_cli.flags import FaasGroup, Pair, gateway_options
 from faas_cli.gateway_client import GatewayClient, connect
+from faas_cli.output import TABLE, output_options, structured
 from faas_runtime.api import FunctionNamespace
 
 # Every gateway takes a namespace for its own only with this mark.
@@ -26,13 +25,13 @@ def _client(gateway: str | None, token: str, tls_no_verify: bool) -> GatewayClie
 
 @command.command(name="list")
 @gateway_options
-@switch("-j", "--json", help="JSON.")
-def list_namespaces(gateway: str | None, tls_no_verify: bool, token: str, json: bool) -> None:
+@output_options
+def list_namespaces(gateway: str | None, tls_no_verify: bool, token: str, form: str) -> None:
     """List all namespaces."""
     console = Console()
     names = _client(gateway, token, tls_no_verify).namespaces()
-    if json:
-        console.data(json_module.dumps(names, indent=2))
+    if form != TABLE:
+        console.data(structured(names, form))
         return
     console.data("Namespaces:")
     for name in names:

@@ -6,11 +6,13 @@ import sys
 from datetime import UTC, datetime
 
 import click
+import msgspec
 
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
 from faas_cli.flags import FaasGroup, Integer, gateway_options, switch
 from faas_cli.gateway_client import GatewayClient, connect
+from faas_cli.output import TABLE, output_options, structured
 from faas_runtime.api import AsyncCall
 
 STATES = ("queued", "running", "done", "dead", "cancelled")
@@ -29,10 +31,14 @@ def _client(gateway: str | None, token: str, tls_no_verify: bool) -> GatewayClie
 @click.option("--state", type=click.Choice(("all", *STATES)), default="dead", show_default=True)
 @click.option("--limit", type=Integer(), default=100, help="Most calls to show, the oldest first.")
 @gateway_options
-def list_calls(state: str, limit: int, gateway: str | None, tls_no_verify: bool, token: str) -> None:
+@output_options
+def list_calls(state: str, limit: int, gateway: str | None, tls_no_verify: bool, token: str, form: str) -> None:
     """List calls of a state, and how many there are of each."""
     console = Console()
     found = _client(gateway, token, tls_no_verify).queue("" if state == "all" else state, limit)
+    if form != TABLE:
+        console.data(structured(msgspec.to_builtins(found), form))
+        return
     for name, counts in found.counts.items():
         told = ", ".join(f"{counts[each]} {each}" for each in STATES if counts.get(each))
         console.info(f"{name}: {told}")
@@ -51,10 +57,15 @@ def list_calls(state: str, limit: int, gateway: str | None, tls_no_verify: bool,
 @command.command()
 @click.argument("call_id")
 @gateway_options
-def show(call_id: str, gateway: str | None, tls_no_verify: bool, token: str) -> None:
+@output_options
+def show(call_id: str, gateway: str | None, tls_no_verify: bool, token: str, form: str) -> None:
     """Show what became of a call."""
     console = Console()
-    for name, value in _facts(_client(gateway, token, tls_no_verify).async_call(call_id)):
+    call = _client(gateway, token, tls_no_verify).async_call(call_id)
+    if form != TABLE:
+        console.data(structured(msgspec.to_builtins(call), form))
+        return
+    for name, value in _facts(call):
         if value:
             console.data(f"{name + ':':<11}{value}")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.flags import FaasCommand, Integer, function_argument, gateway_options, namespace_option, switch
 from faas_cli.gateway_client import connect
+from faas_cli.output import TABLE, output_options, structured
 
 
 @click.command(cls=FaasCommand)
@@ -17,6 +19,7 @@ from faas_cli.gateway_client import connect
 @click.option("-f", "--yaml", "stack_file", default="", help="Stack file to take the gateway from.")
 @gateway_options
 @namespace_option
+@output_options
 def command(
     name: str,
     version: int,
@@ -26,10 +29,14 @@ def command(
     tls_no_verify: bool,
     token: str,
     namespace: str,
+    form: str,
 ) -> None:
     """Bring VERSION of the function NAME back, the one before the present unless given."""
     console = Console()
     client = connect(gateway, stack_nearby(stack_file, envsubst=True), token=token, tls_no_verify=tls_no_verify)
+    if list and form != TABLE:
+        console.data(structured(msgspec.to_builtins(client.versions(name, namespace)), form))
+        return
     if list:
         console.data(f"{'Version':<9}{'Deployed':<22}Image")
         for each in client.versions(name, namespace):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import click
 from faas_cli import sealing
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.flags import FaasCommand, Pair, switch
+from faas_cli.flags import FaasCommand, Pair
+from faas_cli.output import TABLE, output_options, structured
 
 _PATH = click.Path(path_type=Path)
 
@@ -55,8 +55,8 @@ def seal(
 @click.argument("private_key", type=_PATH)
 @click.option("--in", "source", default=sealing.SEALED_FILE, show_default=True, type=_PATH, help="The sealed file.")
 @click.option("--key", default="", help="Only the value of this secret, as it is.")
-@switch("-j", "--json", help="JSON.")
-def unseal(private_key: Path, source: Path, key: str, json: bool) -> None:
+@output_options
+def unseal(private_key: Path, source: Path, key: str, form: str) -> None:
     """Show sealed secrets with the key in the file PRIVATE_KEY."""
     console = Console()
     secrets = sealing.unseal(_read_text(private_key).strip(), _read_text(source))
@@ -66,8 +66,8 @@ def unseal(private_key: Path, source: Path, key: str, json: bool) -> None:
         sys.stdout.buffer.write(secrets[key])
         return
     shown = {name: value.decode("utf-8", "replace") for name, value in secrets.items()}
-    if json:
-        console.data(json_module.dumps(shown, indent=2))
+    if form != TABLE:
+        console.data(structured(shown, form))
         return
     for name, value in shown.items():
         console.data(f"{name}={value}")

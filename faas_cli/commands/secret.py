@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json as json_module
 import re
 import secrets as random_secrets
 import sys
@@ -16,6 +15,7 @@ from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, FaasError, GatewayError, UsageError
 from faas_cli.flags import FaasGroup, Integer, gateway_options, namespace_option, switch
 from faas_cli.gateway_client import GatewayClient, connect
+from faas_cli.output import TABLE, output_options, structured
 from faas_cli.sealing import write_private
 from faas_runtime.api import DEFAULT_NAMESPACE, Secret
 
@@ -89,14 +89,14 @@ def update(
 @command.command(name="list")
 @gateway_options
 @namespace_option
-@switch("-j", "--json", help="JSON.")
-def list_secrets(gateway: str | None, tls_no_verify: bool, token: str, namespace: str, json: bool) -> None:
+@output_options
+def list_secrets(gateway: str | None, tls_no_verify: bool, token: str, namespace: str, form: str) -> None:
     """List the names of the secrets."""
     console = Console()
     found = _client(gateway, token, tls_no_verify).secrets(namespace)
-    if json:
+    if form != TABLE:
         rows = [{"name": secret.name, "namespace": secret.namespace} for secret in found]
-        console.data(json_module.dumps(rows, indent=2))
+        console.data(structured(rows, form))
     elif not found:
         console.data("No secrets found.")
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import textwrap
 from typing import Any
 
@@ -14,6 +13,7 @@ from faas_cli.console import Console
 from faas_cli.deployment import deployment_of
 from faas_cli.flags import FaasGroup, gateway_options, namespace_option, switch
 from faas_cli.function_store import StoreFunction, find_function, own_platform, read_functions
+from faas_cli.output import TABLE, output_options, structured
 from faas_cli.stack.model import Function, Resources
 
 _URL = click.option("-u", "--url", default="", help="Address of the store.")
@@ -29,15 +29,15 @@ def command() -> None:
 @_URL
 @_PLATFORM
 @switch("-v", "--verbose", default=True, help="Whole descriptions.")
-@switch("-j", "--json", help="JSON.")
-def list_functions(url: str, platform: str | None, verbose: bool, json: bool) -> None:
+@output_options
+def list_functions(url: str, platform: str | None, verbose: bool, form: str) -> None:
     """List the functions for a platform."""
     console = Console()
     wanted = platform or own_platform()
     functions = read_functions(url)
     found = [function for function in functions if function.image_for(wanted)]
-    if json:
-        console.data(json_module.dumps(msgspec.to_builtins(found), indent=2))
+    if form != TABLE:
+        console.data(structured(msgspec.to_builtins(found), form))
         return
     if not found:
         known = sorted({key for function in functions for key in function.images})
@@ -54,14 +54,14 @@ def list_functions(url: str, platform: str | None, verbose: bool, json: bool) ->
 @click.argument("name")
 @_URL
 @_PLATFORM
-@switch("-j", "--json", help="JSON.")
-def describe(name: str, url: str, platform: str | None, json: bool) -> None:
+@output_options
+def describe(name: str, url: str, platform: str | None, form: str) -> None:
     """Show one function."""
     console = Console()
     wanted = platform or own_platform()
     function = find_function(name, url, wanted)
-    if json:
-        console.data(json_module.dumps(msgspec.to_builtins(function), indent=2))
+    if form != TABLE:
+        console.data(structured(msgspec.to_builtins(function), form))
         return
     pairs = [
         ("Title", function.title),

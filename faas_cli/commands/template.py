@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.flags import FaasGroup, switch
+from faas_cli.output import TABLE, long_output_options, output_options, structured
 from faas_cli.stack.select import open_stack
 from faas_cli.templates.pull import DEFAULT_REPOSITORY, Pulled, Source, locked_source, parse_source, pull
 from faas_cli.templates.store import StoreTemplate, find_in_store, read_store, store_address
@@ -73,8 +73,8 @@ _URL_OPTION = click.option("-u", "--url", default="", help="Address of the store
 @switch("-r", "--recommended", help="Only recommended ones.")
 @switch("-o", "--official", help="Only official ones.")
 @switch("-v", "--verbose", help="Language and platform as well.")
-@switch("-j", "--json", help="JSON.")
-def store_list(url: str, platform: str, recommended: bool, official: bool, verbose: bool, json: bool) -> None:
+@long_output_options
+def store_list(url: str, platform: str, recommended: bool, official: bool, verbose: bool, form: str) -> None:
     """List the templates of the store."""
     console = Console()
     entries = read_store(store_address(url))
@@ -82,10 +82,10 @@ def store_list(url: str, platform: str, recommended: bool, official: bool, verbo
         entries = [entry for entry in entries if entry.recommended]
     elif official:
         entries = [entry for entry in entries if entry.official == "true"]
-    if json:
+    if form != TABLE:
         import msgspec
 
-        console.data(json_module.dumps(msgspec.to_builtins(entries), indent=2))
+        console.data(structured(msgspec.to_builtins(entries), form))
         return
     entries = [entry for entry in entries if entry.platform.lower() == platform.lower()]
     if entries:
@@ -105,15 +105,15 @@ def _table(entries: list[StoreTemplate], *, verbose: bool) -> str:
 @store.command()
 @click.argument("name")
 @_URL_OPTION
-@switch("-j", "--json", help="JSON.")
-def describe(name: str, url: str, json: bool) -> None:
+@output_options
+def describe(name: str, url: str, form: str) -> None:
     """Show one template of the store."""
     console = Console()
     entry = find_in_store(name, store_address(url))
-    if json:
+    if form != TABLE:
         import msgspec
 
-        console.data(json_module.dumps(msgspec.to_builtins(entry), indent=2))
+        console.data(structured(msgspec.to_builtins(entry), form))
         return
     pairs = [
         ("Name", entry.template),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
-
 import click
 
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import LOGO, Console
 from faas_cli.errors import FaasError
 from faas_cli.flags import FaasCommand, gateway_options, switch
+from faas_cli.output import TABLE, output_options, structured
 from faas_runtime import __version__
 from faas_runtime.api import GatewayInfo
 
@@ -20,10 +19,10 @@ from faas_runtime.api import GatewayInfo
 @click.option("-f", "--yaml", "stack_file", default="", help="Stack file to take the gateway from.")
 @switch("--envsubst", default=True, help="Expand ${VARIABLES} in the stack file.")
 @gateway_options
-@switch("-j", "--json", help="JSON.")
+@output_options
 def command(
     short_version: bool, warn_update: bool, stack_file: str, envsubst: bool,
-    gateway: str | None, tls_no_verify: bool, token: str, json: bool,
+    gateway: str | None, tls_no_verify: bool, token: str, form: str,
 ) -> None:  # fmt: skip
     """Show the versions of this tool, the gateway and its provider."""
     console = Console()
@@ -39,10 +38,10 @@ def command(
     try:
         info = client.info()
     except FaasError:
-        if json:
+        if form != TABLE:
             raise
-    if json:
-        console.data(json_module.dumps(_values(client.gateway, info), indent=2))
+    if form != TABLE:
+        console.data(structured(_values(client.gateway, info), form))
         return
     console.banner(LOGO)
     console.data(f"\nCLI:\n commit:  \n version: {__version__}")
