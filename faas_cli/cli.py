@@ -17,6 +17,7 @@ from faas_cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSED, FaasErr
 
 COMMANDS = {
     "build": "Build the functions of a stack into images",
+    "ci": "Write a pipeline for a hosted service",
     "completion": "Print the completion script of a shell",
     "config": "Explain where values come from",
     "deploy": "Deploy functions to a gateway",

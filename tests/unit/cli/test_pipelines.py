@@ -1,0 +1,38 @@
+"""The pipelines `faas ci init` writes use commands and flags that exist."""
+
+import re
+import shlex
+
+import pytest
+import yaml
+from click import Command, Group, Option
+
+from faas_cli.ci import SERVICES, pipeline
+from faas_cli.cli import root
+
+
+def commands(value):
+    """Every `faas ...` in the texts of a document."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [found for each in value for found in commands(each)]
+    return re.findall(r"(?:^|[|;] *|\n *)faas ([^\n|;]+)", value) if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_command_and_flag_exists(service):
+    """A pipeline that fails at its first run helps nobody."""
+    lines = commands(yaml.safe_load(pipeline(service)))
+    assert {line.split()[0] for line in lines} >= {"validate", "build", "push", "login", "deploy"}
+    for line in lines:
+        words = shlex.split(line)
+        command: Command | None = root.get_command(None, words[0])
+        assert command is not None, line
+        while isinstance(command, Group):
+            words = words[1:]
+            command = command.get_command(None, words[0])
+        flags = {name for option in command.params if isinstance(option, Option) for name in option.opts}
+        for word in words[1:]:
+            if word.startswith("-"):
+                assert word.partition("=")[0] in flags, line
