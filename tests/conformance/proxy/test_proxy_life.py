@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import threading
 from collections.abc import Callable
@@ -288,6 +289,19 @@ def test_stopping_frees_waiting_calls(open_door: OpenDoor, eventually: Eventuall
     door.begin_stop(grace=0.1)()
 
     assert client.ended()
+
+
+def test_door_takes_the_descriptors_it_needs(open_door: OpenDoor):
+    """Each call takes two; a usual soft limit of 1024 would end at 500 clients."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
+    try:
+        open_door(max_connections=600)
+        raised = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert raised == min(2200, hard)
 
 
 # Other listeners.

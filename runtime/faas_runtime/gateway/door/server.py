@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from faas_runtime.gateway.door.connection import ClientConnection
 from faas_runtime.gateway.door.context import DoorContext
-from faas_runtime.gateway.door.memory import keep_read_buffers
 from faas_runtime.gateway.door.readiness import Wake
+from faas_runtime.gateway.door.resources import allow_descriptors, keep_read_buffers
 from faas_runtime.gateway.door.settings import DoorSettings
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
@@ -50,6 +50,7 @@ class FrontDoor:
         `sockets` that already listen are used instead of the settings' address.
         """
         keep_read_buffers()
+        allow_descriptors(self._settings.max_connections)
         loop = asyncio.get_running_loop()
         context = DoorContext(loop, self._routes, self._control, self._settings, self._metrics, self._wake)
         self._context = context

@@ -1,13 +1,16 @@
-"""Keeping the memory of read buffers, instead of giving each one back to the system."""
+"""What the door needs of its process: memory kept for read buffers, and enough descriptors."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import resource
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 
+_OTHER_DESCRIPTORS = 1000
 _LARGEST_KEPT = 1024 * 1024
 _KEPT_IN_ALL = 16 * 1024 * 1024
 
@@ -25,3 +28,15 @@ def keep_read_buffers() -> None:
         return
     mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
     mallopt(_M_TRIM_THRESHOLD, _KEPT_IN_ALL)
+
+
+def allow_descriptors(connections: int) -> None:
+    """Raise this process's limit of open files to what so many clients and their calls need, if it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + _OTHER_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
