@@ -38,6 +38,27 @@ def tool():
     return find
 
 
+def _refuse_skip(report):
+    """Where every part has been started, a skipped test is one nobody has run."""
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome, report.longrepr = "failed", f"in CI nothing is skipped: {reason}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    """A test that is skipped fails in CI."""
+    outcome = yield
+    _refuse_skip(outcome.get_result())
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report():
+    """A file that is skipped as a whole fails in CI."""
+    outcome = yield
+    _refuse_skip(outcome.get_result())
+
+
 def pytest_addoption(parser):
     """Conformance suites can be pointed at other programs."""
     parser.addoption("--cli", default="", help="path of another command line to test")
