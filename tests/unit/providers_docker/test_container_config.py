@@ -1,0 +1,80 @@
+"""What the engine is told to run."""
+
+import pytest
+
+from faas_runtime.api import FunctionDeployment, FunctionResources
+from faas_runtime.errors import Invalid
+from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.docker.spec import check_deployment, container_config, labels_of
+
+
+def config(secrets="", **changes):
+    deployment = FunctionDeployment(**{"service": "fn", "image": "fn:1", "namespace": "openfaas-fn", **changes})
+    labels = labels_of(FunctionKey("fn", "openfaas-fn"), "v1", "here")
+    return container_config(deployment, "sha256:1", labels, "faas", secrets)
+
+
+def test_the_whole_configuration():
+    """Published to loopback alone, by digest, with our labels, and no way to more rights."""
+    found = config()
+    environment = found.pop("environment")
+    assert environment["OPENFAAS_NAME"] == "fn"
+    assert "fprocess" not in environment
+    assert found == {
+        "image": "sha256:1",
+        "labels": {
+            "io.faas.gateway": "here",
+            "io.faas.function": "fn",
+            "io.faas.namespace": "openfaas-fn",
+            "io.faas.version": "v1",
+        },
+        "network": "faas",
+        "ports": {"8080/tcp": ("127.0.0.1", None)},
+        "read_only": False,
+        "tmpfs": {},
+        "volumes": {},
+        "security_opt": ["no-new-privileges"],
+        "init": False,
+    }
+
+
+def test_a_users_label_cannot_take_the_place_of_ours():
+    """Or a function could hide from its gateway."""
+    labels = config(labels={"io.faas.gateway": "other", "team": "a"})["labels"]
+    assert (labels["io.faas.gateway"], labels["team"]) == ("here", "a")
+
+
+def test_environment():
+    """The deployment's, its process, and its timeout for the watchdog unless it says otherwise."""
+    found = config(
+        env_process="cat",
+        env_vars={"read_timeout": "3s", "fprocess": "env"},
+        annotations={"com.faas.timeout": "20s"},
+    )["environment"]
+    assert found["fprocess"] == "cat"
+    assert (found["read_timeout"], found["exec_timeout"]) == ("3s", "20s")
+
+
+def test_resources():
+    """Quantities in the engine's units."""
+    found = config(
+        limits=FunctionResources(memory="128Mi", cpu="1500m"), requests=FunctionResources(memory="64M", cpu="0.5")
+    )
+    assert (found["mem_limit"], found["nano_cpus"]) == (134217728, 1_500_000_000)
+    assert (found["mem_reservation"], found["cpu_shares"]) == (64_000_000, 512)
+
+
+def test_secrets_and_a_read_only_root():
+    """A folder nobody writes to, and a /tmp that lives in memory."""
+    found = config(secrets="/dev/shm/x", read_only_root_filesystem=True)
+    assert found["volumes"] == {"/dev/shm/x": {"bind": "/var/openfaas/secrets", "mode": "ro"}}
+    assert found["read_only"]
+    assert list(found["tmpfs"]) == ["/tmp"]
+
+
+@pytest.mark.parametrize("memory", ["1Mi", "lots", "0"])
+def test_memory_that_makes_no_sense(memory):
+    """Named by field, before any image is fetched."""
+    deployment = FunctionDeployment(service="fn", image="fn:1", limits=FunctionResources(memory=memory))
+    with pytest.raises(Invalid, match=r"limits\.memory"):
+        check_deployment(deployment)

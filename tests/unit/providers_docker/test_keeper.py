@@ -1,0 +1,169 @@
+"""Replacing what ended, without wearing the machine out."""
+
+import asyncio
+
+from faas_runtime.api import FunctionDeployment
+from faas_runtime.errors import StartFailed
+from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.docker import keeper as keeper_module
+from faas_runtime.providers.docker.engine import Container
+from faas_runtime.providers.docker.function import Function
+from faas_runtime.providers.docker.keeper import Keeper
+from faas_runtime.providers.process.feed import RoutingFeed
+from faas_runtime.providers.process.store import Deployed
+
+KEY = FunctionKey("fn", "openfaas-fn")
+
+
+class Containers:
+    """Stands in for an engine's containers: which live and die is what a test is about."""
+
+    def __init__(self):
+        self.alive = {}
+        self.stopped = []
+        self.faults = []
+        self.started = asyncio.Queue()
+
+    def make(self):
+        name = f"c{self.started.qsize() + len(self.alive) + len(self.stopped)}"
+        found = Container(id=name, name=name, labels={}, running=True, port=1, exit_code=0)
+        self.alive[name] = found
+        return found
+
+    async def of(self, function):
+        return list(self.alive.values())
+
+    async def start_some(self, function, count):
+        if self.faults:
+            return [], self.faults.pop(0)
+        made = [self.make() for _ in range(count)]
+        self.started.put_nowait(len(made))
+        return made, None
+
+    async def stop(self, containers, grace):
+        self.stopped += [each.id for each in containers]
+
+
+def world(replicas=1):
+    containers = Containers()
+    deployment = FunctionDeployment(service="fn", image="fn:1", namespace="openfaas-fn")
+    function = Function(KEY, Deployed(deployment=deployment, digest="d", replicas=replicas, created_at=""))
+    kept = Keeper(None, None, containers, RoutingFeed(), {KEY: function}, "here")
+    return containers, function, kept
+
+
+def run(scenario):
+    async def bounded():
+        async with asyncio.timeout(10):
+            await scenario()
+
+    asyncio.run(bounded())
+
+
+def test_missing_replicas_are_started():
+    """As many as are wanted."""
+
+    async def scenario():
+        containers, function, kept = world(replicas=3)
+        kept.watch_over(function)
+        assert await containers.started.get() == 3
+        await asyncio.sleep(0)
+        assert len(function.ready) == 3
+        await kept.close()
+
+    run(scenario)
+
+
+def test_a_pause_grows_for_containers_that_do_not_live(monkeypatch):
+    """Each takes longer than the one before it, up to a limit."""
+    monkeypatch.setattr(keeper_module, "_LEAST_PAUSE", 0.001)
+    monkeypatch.setattr(keeper_module, "_MOST_PAUSE", 0.005)
+
+    async def scenario():
+        containers, function, kept = world()
+        kept.watch_over(function)
+        pauses = []
+        for _ in range(5):
+            await containers.started.get()
+            pauses.append(function.pause)
+            containers.alive.clear()
+            function.wake.set()
+        assert pauses == [0.0, 0.001, 0.002, 0.004, 0.005]
+        assert function.trouble == "a replica ended (it was removed)"
+        await kept.close()
+
+    run(scenario)
+
+
+def test_one_that_lived_long_is_replaced_at_once(monkeypatch):
+    """No pause is left of earlier trouble."""
+    monkeypatch.setattr(keeper_module, "SHORT_LIFE", 0.0)
+
+    async def scenario():
+        containers, function, kept = world()
+        kept.watch_over(function)
+        await containers.started.get()
+        function.pause = 9.0
+        containers.alive.clear()
+        function.wake.set()
+        await containers.started.get()
+        assert function.pause == 0.0
+        await kept.close()
+
+    run(scenario)
+
+
+def test_a_start_that_fails_is_tried_again(monkeypatch):
+    """And what is wrong is known meanwhile."""
+    monkeypatch.setattr(keeper_module, "_LEAST_PAUSE", 0.001)
+
+    async def scenario():
+        containers, function, kept = world()
+        containers.faults = [StartFailed("`fn` ended:\nlast words"), StartFailed("`fn` ended again")]
+        kept.watch_over(function)
+        await containers.started.get()
+        assert function.trouble == "`fn` ended again"
+        await kept.close()
+
+    run(scenario)
+
+
+def test_an_ill_replica_is_replaced():
+    """By its own health check; it takes no new calls and is ended when it has finished those it has."""
+
+    async def scenario():
+        containers, function, kept = world()
+        kept.watch_over(function)
+        await containers.started.get()
+        await asyncio.sleep(0)
+        (ill,) = function.ready
+        kept._hear("health_status: unhealthy", ill, KEY)
+        await containers.started.get()
+        await asyncio.sleep(0)
+        assert ill not in function.ready
+        assert len(function.ready) == 1
+        assert containers.stopped == [ill]
+        await kept.close()
+
+    run(scenario)
+
+
+def test_fewer_replicas():
+    """The surplus takes no new calls, then is ended."""
+
+    async def scenario():
+        containers, function, kept = world(replicas=3)
+        kept.watch_over(function)
+        await containers.started.get()
+        await asyncio.sleep(0)
+        from msgspec.structs import replace
+
+        function.deployed = replace(function.deployed, replicas=1)
+        function.wake.set()
+        while len(containers.stopped) < 2:  # bounded by `run`
+            await asyncio.sleep(0)
+        assert len(function.ready) == 1
+        assert not set(function.ready) & set(containers.stopped)
+        await kept.close()
+
+    run(scenario)
