@@ -116,7 +116,7 @@ class DevLoop:
 
     def _changed(self, paths: Iterable[Path]) -> None:
         paths = {path.resolve() for path in paths}
-        if self._stack.path is not None and self._stack.path.resolve() in paths:
+        if any(path.resolve() in paths for path in self._stack.files):
             try:
                 self._stack, self._functions = self._reload()
             except FaasError as err:
@@ -134,7 +134,7 @@ class DevLoop:
 
     def _watched(self) -> list[str]:
         folders = [str(self._project / function.handler) for function in self._functions if function.handler]
-        return [*dict.fromkeys(folders), *([str(self._stack.path)] if self._stack.path is not None else [])]
+        return [*dict.fromkeys(folders), *map(str, self._stack.files)]
 
     def _follow(self, name: str) -> None:
         """Show a function's log; begin again when the gateway ends the stream."""

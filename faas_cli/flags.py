@@ -201,7 +201,14 @@ def stack_options(command: Decorated) -> Decorated:
             shell_complete=offered("stack_functions"),
             help="Only functions whose name matches; `*` is any text.",
         ),
-        click.option("-f", "--yaml", "stack_file", default="", help="Stack file, or its http(s) address."),
+        click.option(
+            "-f",
+            "--yaml",
+            "stack_file",
+            multiple=True,
+            callback=lambda ctx, param, files: "\n".join(files),
+            help="Stack file, or its http(s) address; a further one is merged over it.",
+        ),
     ):
         command = option(command)
     return command

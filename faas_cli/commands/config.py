@@ -36,8 +36,9 @@ def explain(stack_file: str, pattern: str, regex: str, envsubst: bool, gateway: 
     stack = open_stack(stack_file, envsubst=envsubst)
     rows = [*_general(stack, gateway)]
     names = {function.name for function in select(stack, pattern, regex)}
-    if stack.path is not None:
-        rows += _functions(stack.path, names, envsubst=envsubst)
+    # Of a key that is in several files the last one counts.
+    found = {row[0]: row for path in stack.files for row in _functions(path, names, envsubst=envsubst)}
+    rows += found.values()
     if form != TABLE:
         values = [{"key": key, "value": value, "source": source} for key, value, source in rows]
         console.data(structured(values, form))

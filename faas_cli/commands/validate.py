@@ -32,8 +32,8 @@ def command(stack_file: str, pattern: str, regex: str, envsubst: bool) -> int:
         problems += check_function(function)
     for problem in problems:
         console.error(problem.message, problem.hint)
-    if stack.path is not None:
-        for remark in unknown_keys(stack.path, envsubst=envsubst):
+    for path in stack.files:
+        for remark in unknown_keys(path, envsubst=envsubst):
             console.warning(remark)
     if problems:
         return EXIT_FAILED

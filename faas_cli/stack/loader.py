@@ -17,19 +17,41 @@ PROVIDERS = ("openfaas", "faas")
 _REMOTE_TIMEOUT = 120.0
 
 
-def load(source: str | Path, *, envsubst: bool = True) -> Stack:
-    """Read the stack file at a path or an http(s) URL.
+def load(source: str | Path, *overlays: str | Path, envsubst: bool = True) -> Stack:
+    """Read the stack file at a path or an http(s) URL, with others merged over it.
 
-    Raises StackError saying what is wrong in which file, line and key.
+    In an overlay a map adds its keys to those that are there; any other value takes the place of the
+    one before. Raises StackError saying what is wrong in which file, line and key.
     """
-    name = str(source)
-    remote = "://" in name
-    text = _fetch(name) if remote else _read(Path(source))
-    if envsubst:
-        text = expand(text, name)
-    stack = parse_stack(text, name)
-    stack.path = None if remote else Path(source)
+    texts = [(str(each), _text(str(each), envsubst=envsubst)) for each in (source, *overlays)]
+    name, text = texts[0]
+    stack = parse_stack(text, name) if len(texts) == 1 else _parse_merged(texts)
+    stack.path = None if _is_remote(name) else Path(source)
+    stack.overlays = [Path(each) for each in overlays if not _is_remote(str(each))]
     return stack
+
+
+def _is_remote(name: str) -> bool:
+    return "://" in name
+
+
+def _text(name: str, *, envsubst: bool) -> str:
+    text = _fetch(name) if _is_remote(name) else _read(Path(name))
+    return expand(text, name) if envsubst else text
+
+
+def _parse_merged(texts: list[tuple[str, str]]) -> Stack:
+    roots = [parse(text, name) for name, text in texts]
+    for root in roots:
+        # Each file by itself, while it is known which one a mistake is in.
+        fields = root.fields()
+        if "functions" in fields:
+            _functions(fields["functions"])
+        _configuration(fields.get("configuration"))
+    merged = roots[0]
+    for root in roots[1:]:
+        merged = merged.under(root)
+    return _stack(merged)
 
 
 def expand(text: str, file: str) -> str:
@@ -45,7 +67,10 @@ def expand(text: str, file: str) -> str:
 
 def parse_stack(text: str, file: str) -> Stack:
     """The stack a text describes; `file` names it in errors. Raises StackError."""
-    root = parse(text, file)
+    return _stack(parse(text, file))
+
+
+def _stack(root: Value) -> Stack:
     fields = root.fields()
     if not fields:
         root.fail("the stack file is empty", hint="`faas new --lang go NAME` writes one")
@@ -56,7 +81,7 @@ def parse_stack(text: str, file: str) -> Stack:
     return Stack(
         version=version.text() if version else "",
         provider=_provider(root, fields.get("provider")),
-        functions={name: _function(name, value) for name, value in functions.fields().items()} if functions else {},
+        functions=_functions(functions) if functions else {},
         configuration=_configuration(fields.get("configuration")),
     )
 
@@ -105,6 +130,10 @@ def _provider(root: Value, value: Value | None) -> Provider:
             f"must be `openfaas`, and is `{name}`" if name else "needs the key `name`", hint="write `name: openfaas`"
         )
     return Provider(name=name, gateway=fields["gateway"].text() if "gateway" in fields else "")
+
+
+def _functions(value: Value) -> dict[str, Function]:
+    return {name: _function(name, each) for name, each in value.fields().items()}
 
 
 def _function(name: str, value: Value) -> Function:

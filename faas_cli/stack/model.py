@@ -78,3 +78,10 @@ class Stack(msgspec.Struct, kw_only=True):
     functions: dict[str, Function] = {}
     configuration: Configuration = Configuration()
     path: Path | None = None
+    overlays: list[Path] = []
+    """Local files merged over the first, in their order."""
+
+    @property
+    def files(self) -> list[Path]:
+        """Every local file the stack was read from."""
+        return [*([self.path] if self.path is not None else []), *self.overlays]

@@ -93,7 +93,7 @@ class Value:
                 continue
             name = self._key(key_node)
             place = f"{self.key}.{name}" if self.key else name
-            line = key_node.start_mark.line + 1
+            line = key_node.start_mark.line + 1 if key_node.start_mark is not None else 0
             if name in own:
                 Value(key_node, self.file, place).fail(
                     f"is there twice: in line {own[name].line} and in line {line}", hint="keep one of them"
@@ -108,6 +108,18 @@ class Value:
     def text_list(self) -> list[str]:
         """A list of texts."""
         return [value.text() for value in self.items()]
+
+    def under(self, other: Value) -> Value:
+        """This value with another laid over it: two maps become one, anything else is replaced."""
+        if other.is_null or self.is_null or other.node.id != "mapping" or self.node.id != "mapping":
+            return other
+        import yaml
+
+        mine, theirs = self.fields(), other.fields()
+        merged = {**mine, **theirs} | {name: mine[name].under(theirs[name]) for name in mine.keys() & theirs.keys()}
+        pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", name), value.node) for name, value in merged.items()]
+        node = yaml.MappingNode(self.node.tag, pairs, self.node.start_mark, self.node.end_mark)
+        return Value(node, other.file, self.key, self.line)
 
     def _key(self, node: Node) -> str:
         key = Value(node, self.file, self.key)

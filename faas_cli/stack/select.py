@@ -30,15 +30,18 @@ def find_stack_file(folder: Path = Path()) -> Path | None:
 def open_stack(chosen: str, *, envsubst: bool = True, folder: Path = Path()) -> Stack:
     """The stack a command works on: the file the user named, else the folder's own.
 
+    `chosen` may name several files, one in a line: the later ones are merged over the first.
     Raises StackError when there is none, or when it cannot be read.
     """
-    source: str | Path | None = chosen or find_stack_file(folder)
-    if source is None:
+    sources: list[str | Path] = [*chosen.split("\n")] if chosen else []
+    if not sources and (found := find_stack_file(folder)) is not None:
+        sources = [found]
+    if not sources:
         raise StackError(
             "there is no stack file in this folder",
             hint="name one with `-f FILE`, or make a function with `faas new --lang go NAME`",
         )
-    return load(source, envsubst=envsubst)
+    return load(*sources, envsubst=envsubst)
 
 
 def select(stack: Stack, pattern: str = "", regex: str = "") -> list[Function]:
