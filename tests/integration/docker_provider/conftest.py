@@ -85,7 +85,11 @@ def image(client, tmp_path_factory, tool):
         {"program": files["program"]},
         'FROM scratch\nCOPY program /\nENV FAIL=1\nCMD ["/program"]\n',
     )
+    # Says that it is not healthy; never listens.
+    ill = f'FROM {tag}\nHEALTHCHECK --interval=1s --retries=1 CMD ["/nothing"]\n'
+    build(client, tag.replace(":1", ":ill"), {}, ill)
+    build(client, tag.replace(":1", ":mute"), {}, f'FROM {tag}\nENV PAUSE=1h\nCMD ["/program"]\n')
     yield tag
-    for each in (tag, tag.replace(":1", ":dead")):
+    for each in (tag.replace(":1", f":{name}") for name in ("mute", "ill", "dead", "1")):
         with contextlib.suppress(docker.errors.DockerException):
             client.images.remove(each, force=True)
