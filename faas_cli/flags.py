@@ -127,6 +127,19 @@ class FaasGroup(click.Group):
         """The subcommand of this name or alias."""
         return super().get_command(ctx, self.aliases.get(cmd_name, cmd_name))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest names when there is no such subcommand."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, [*self.commands, *self.aliases], n=3, cutoff=0.6)
+            meant = f"did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else "see `--help`"
+            raise click.UsageError(f"there is no command `{ctx.info_name} {name}`; {meant}", ctx)
+        return super().resolve_command(ctx, args)
+
 
 def _one(argument: str, options: dict[str, click.Option]) -> list[str]:
     name, equals, value = argument.partition("=")

@@ -115,3 +115,20 @@ def test_help_goes_to_standard_output(cli, command):
     by_word = subprocess.run([*cli, "help", *command.split()], capture_output=True, text=True, check=True)
     assert by_flag.stdout.splitlines()[1:] == by_word.stdout.splitlines()[1:]
     assert by_flag.stderr == by_word.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("deplyo", "`deploy`"),
+        ("secret creat", "`create`"),
+        ("namespace lst", "`list`"),
+        ("template stroe", "`store`"),
+        ("template store pul", "`pull`"),
+    ],
+)
+def test_a_misspelt_command_gets_the_nearest(cli, words, meant):
+    """Exit code 2, on standard error, at every level."""
+    done = subprocess.run([*cli, *words.split()], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"did you mean {meant}" in done.stderr
