@@ -12,7 +12,7 @@ from faas_cli.build.context import DOCKERFILE_NAME
 from faas_cli.build.dockerfile import PACKAGES, uses_buildkit
 from faas_cli.build.dockerfile_parser import parse
 from faas_cli.build.engine import Engine, find_engine, ping, require_engine
-from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter
+from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter, Stoppable
 from faas_cli.build.oci import OciBuilder
 from faas_cli.config import gateway_of
 from faas_cli.errors import FaasError
@@ -123,6 +123,10 @@ class EngineBuilder:
         report.note(job.function.name, f"built with BuildKit: {reason}")
         return self._buildkit.build(job, report)
 
+    def stop(self) -> None:
+        """Give up the builds that run; a Docker command gets the terminal's Ctrl-C by itself."""
+        self._classic.stop()
+
 
 def buildkit_reason(job: BuildJob) -> str:
     """Why only BuildKit can build a job; empty when the classic builder can as well."""
@@ -158,3 +162,9 @@ class CompositeBuilder:
             return self._without.build(job, report)
         report.note(job.function.name, "built with docker, as its Dockerfile or packages need a container engine")
         return self._engine.build(job, report)
+
+    def stop(self) -> None:
+        """Give up the builds that run."""
+        for builder in (self._without, self._engine):
+            if isinstance(builder, Stoppable):
+                builder.stop()

@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from faas_cli.build.context import DOCKERFILE_NAME
@@ -19,6 +20,9 @@ from faas_cli.errors import BuildError
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+_Event = Mapping[str, Any] | Exception | None
+"""An event of the engine's stream; an error or None ends it."""
 
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _EXIT_CODE = re.compile(r"(?:returned a non-zero code|exit code): (\d+)\s*$")
@@ -57,6 +61,7 @@ class DockerBuilder:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._local = threading.local()
+        self._running: set[SimpleQueue[_Event]] = set()
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError naming the step and its line, with all output as `detail`."""
@@ -93,7 +98,35 @@ class DockerBuilder:
         client: APIClient = self._local.client
         return client
 
+    def stop(self) -> None:
+        """Give up the builds that run. The engine ends them when the connections close, with this process."""
+        for queue in list(self._running):
+            queue.put(BuildError("the build was stopped"))
+
     def _events(self, client: APIClient, job: BuildJob) -> Iterator[Mapping[str, Any]]:
+        """The engine's stream, read by a thread of its own: a wait for a silent step could not be given up."""
+        queue: SimpleQueue[_Event] = SimpleQueue()
+
+        def read() -> None:
+            try:
+                for event in self._stream(client, job):
+                    queue.put(event)
+            except Exception as err:
+                queue.put(err)
+            else:
+                queue.put(None)
+
+        self._running.add(queue)
+        try:
+            threading.Thread(target=read, name=f"build {job.function.name}", daemon=True).start()
+            while (event := queue.get()) is not None:
+                if isinstance(event, Exception):
+                    raise event
+                yield event
+        finally:
+            self._running.discard(queue)
+
+    def _stream(self, client: APIClient, job: BuildJob) -> Iterator[Mapping[str, Any]]:
         options = job.options
         events = client.build(
             path=str(job.context),

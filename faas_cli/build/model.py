@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from faas_cli.errors import FaasError
@@ -92,6 +92,14 @@ class BuildReporter(Protocol):
 
     def finished(self, worker: int, result: BuildResult) -> None:
         """A worker is done with a function."""
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A builder whose builds would go on by themselves when the user gives up."""
+
+    def stop(self) -> None:
+        """Let every build that runs end with a BuildError, at once and from any thread."""
 
 
 class Builder(Protocol):

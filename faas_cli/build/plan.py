@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from faas_cli.build.context import assemble
 from faas_cli.build.contextfiles import complete
 from faas_cli.build.dockerfile import is_generated, uses_buildkit, write_dockerfile
-from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult
+from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult, Stoppable
 from faas_cli.build.tags import image_reference
 from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.stack.model import Function, Stack
@@ -65,6 +65,8 @@ def build_functions(
                 worker.result()
         except BaseException:
             stopping.set()
+            if isinstance(builder, Stoppable):
+                builder.stop()
             raise
     return [results[number] for number in range(len(functions))]
 

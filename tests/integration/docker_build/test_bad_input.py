@@ -196,3 +196,20 @@ def test_the_engine_dies_in_the_middle(project, engine, builders, tmp_path, buil
     cutter.join()
     assert f"`fn`: the engine at `{through.address}` went away during the build" in result.error.message
     assert "\n" not in result.error.message
+
+
+def test_a_build_that_is_given_up_ends_at_once(project):
+    """Ctrl-C does not wait for a step that says nothing."""
+    project.own("fn", f"FROM debian:stable-slim\nRUN echo {os.urandom(8).hex()}; sleep 60\nCMD cat\n")
+    report = Recorder(until="sleep 60")
+
+    def give_up():
+        if report.seen.wait(60):
+            project.builders["docker"].stop()
+
+    stopper = threading.Thread(target=give_up)
+    stopper.start()
+    result, _ = project.build("fn", report=report)
+    stopper.join()
+    assert result.error.message == "the build was stopped"
+    assert result.seconds < 50
