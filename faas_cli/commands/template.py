@@ -11,7 +11,10 @@ from faas_cli.console import Console
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.flags import FaasGroup, switch
 from faas_cli.output import TABLE, long_output_options, output_options, structured
-from faas_cli.stack.select import open_stack
+from faas_cli.stack.edit import append_template
+from faas_cli.stack.loader import load, parse_stack
+from faas_cli.stack.model import TemplateSource
+from faas_cli.stack.select import find_stack_file, open_stack
 from faas_cli.templates.pull import DEFAULT_REPOSITORY, Pulled, Source, locked_source, parse_source, pull
 from faas_cli.templates.store import StoreTemplate, find_in_store, read_store, store_address
 
@@ -57,6 +60,31 @@ def _source_of(name: str, source: str) -> Source:
 
 def _tell(pulled: Pulled, console: Console) -> None:
     console.data(f"Wrote {len(pulled.names)} template(s) : [{' '.join(pulled.names)}]")
+
+
+@command.command(name="add")
+@click.argument("name")
+@click.argument("source", required=False, default="")
+@click.option("-f", "--yaml", "stack_file", default="", help="Stack file to write it into.")
+def add(name: str, source: str, stack_file: str) -> None:
+    """Write the template NAME and its repository into a stack file; everything else in it stays as it is."""
+    path = Path(stack_file) if stack_file else find_stack_file()
+    if path is None:
+        raise FaasError("there is no stack file in this folder", hint="name one with `-f FILE`")
+    # Read as a stack first: a mistake in it is told before anything is written.
+    load(path, envsubst=False)
+    text = path.read_text(encoding="utf-8")
+    if source:
+        parse_source(source)
+    changed = append_template(text, TemplateSource(name=name, source=source), str(path))
+    if name not in [entry.name for entry in parse_stack(changed, str(path)).configuration.templates]:
+        raise FaasError(
+            f"`{path}` cannot be added to", hint="write the template under `configuration.templates` by hand"
+        )
+    work = path.with_name(f".{path.name}.new")
+    work.write_text(changed, encoding="utf-8")
+    work.replace(path)
+    Console().data(f"Template {name} added to {path}\nFetch it: faas template pull stack -f {path}")
 
 
 @command.group(cls=FaasGroup, aliases={"ls": "list"})

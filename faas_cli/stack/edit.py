@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faas_cli.stack.model import Function, Resources
-from faas_cli.stack.nodes import parse
+from faas_cli.stack.model import Function, Resources, TemplateSource
+from faas_cli.stack.nodes import Value, parse
 
 if TYPE_CHECKING:
-    from yaml import MappingNode
+    from yaml import MappingNode, Mark
 
 
 def new_stack_text(gateway: str, function: Function) -> str:
@@ -46,10 +46,53 @@ def append_function(text: str, function: Function, file: str) -> str:
         names[function.name].fail("is there already; nothing was changed", hint="choose another name")
     node = functions.node
     assert node is not None
-    if getattr(node, "flow_style", False):
-        functions.fail("is written in braces, and cannot be added to", hint="write one key a line, then try again")
+    _refuse_braces(functions)
     first = node.value[0][0].start_mark
     return _insert(text, _last_line(node) + 1, function_text(function, " " * first.column))
+
+
+def append_template(text: str, template: TemplateSource, file: str) -> str:
+    """The file's text with one more entry in `configuration.templates`.
+
+    Raises StackError when the template is there already, or when the list cannot be added to.
+    """
+    configuration = parse(text, file).fields().get("configuration")
+    if configuration is None:
+        return _with_newline(text) + "configuration:\n  templates:\n" + _template_text(template, "    ")
+    templates = configuration.fields().get("templates")
+    if templates is None or templates.is_null:
+        whole = templates if templates is not None else configuration
+        if templates is not None or configuration.is_null:
+            key = "" if templates is not None else "  templates:\n"
+            return _insert(text, whole.line, key + _template_text(template, "    "))
+        first = _first_key(configuration)
+        indent = " " * first.column
+        return _insert(text, first.line, f"{indent}templates:\n" + _template_text(template, indent + "  "))
+    for item in templates.items():
+        if item.texts().get("name") == template.name:
+            item.fail(f"is `{template.name}` already; nothing was changed")
+    _refuse_braces(templates)
+    if not templates.items():
+        templates.fail("is empty brackets, and cannot be added to", hint="remove the brackets, then try again")
+    return _insert(
+        text, _last_line(templates.node) + 1, _template_text(template, " " * templates.node.start_mark.column)
+    )
+
+
+def _template_text(template: TemplateSource, indent: str) -> str:
+    source = f"{indent}  source: {template.source}\n" if template.source else ""
+    return f"{indent}- name: {template.name}\n{source}"
+
+
+def _first_key(value: Value) -> Mark:
+    _refuse_braces(value)
+    mark: Mark = value.node.value[0][0].start_mark
+    return mark
+
+
+def _refuse_braces(value: Value) -> None:
+    if getattr(value.node, "flow_style", False):
+        value.fail("is written in braces, and cannot be added to", hint="write one key a line, then try again")
 
 
 def _last_line(node: MappingNode) -> int:

@@ -3,9 +3,9 @@
 import pytest
 
 from faas_cli.errors import StackError
-from faas_cli.stack.edit import append_function, new_stack_text
+from faas_cli.stack.edit import append_function, append_template, new_stack_text
 from faas_cli.stack.loader import parse_stack
-from faas_cli.stack.model import Function, Resources
+from faas_cli.stack.model import Function, Resources, TemplateSource
 
 ONE = Function(name="one", lang="go", handler="./one", image="one:latest")
 TWO = Function(
@@ -48,3 +48,37 @@ def test_append_refuses_a_name_that_is_there():
     """And says where."""
     with pytest.raises(StackError, match=r"f:7:5: .*is there already"):
         append_function(new_stack_text("http://h", ONE), ONE, "f")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "provider: {name: faas}\n# the end",
+        "provider: {name: faas}\nconfiguration:\n  templates:\n    - name: go # why\n      source: x\n\n# the end\n",
+        "provider: {name: faas}\nconfiguration:\n  templates:\n  - name: go\n  copy:\n  - x\nfunctions:\n",
+        "provider: {name: faas}\nconfiguration:\n  copy: # why\n    - x\n",
+        "provider: {name: faas}\nconfiguration:\n  templates:\nfunctions: {}\n",
+        "provider: {name: faas}\nconfiguration:\nfunctions: {}\n",
+    ],
+)
+def test_a_template_is_added_and_nothing_else_changes(text):
+    """Survey row 6: comments, order and indentation stay."""
+    before = parse_stack(text, "f").configuration
+    result = append_template(text, TemplateSource(name="rust", source="https://x/y#v1"), "f")
+    after = parse_stack(result, "f").configuration
+    assert list(after.templates) == [*before.templates, TemplateSource(name="rust", source="https://x/y#v1")]
+    assert after.copy == before.copy
+    lines = result.splitlines()
+    for line in text.splitlines():
+        assert line in lines
+        lines = lines[lines.index(line) + 1 :]
+
+
+@pytest.mark.parametrize(
+    "configuration", ["configuration: {copy: [x]}", "configuration:\n  templates: [{name: a}]",
+                      "configuration:\n  templates:\n  - name: rust"],
+)  # fmt: skip
+def test_templates_that_cannot_be_added_to(configuration):
+    """Braces, or the template is there."""
+    with pytest.raises(StackError):
+        append_template(f"provider: {{name: faas}}\n{configuration}\n", TemplateSource(name="rust"), "f")
