@@ -40,7 +40,7 @@ _REASON = "faas-gateway: "
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
-    """How a gateway is to be started; `no_auth` counts how often that was asked for."""
+    """How a gateway is to be started; `no_auth` counts how often that was asked for, `nats` is a server's address."""
 
     state_dir: Path
     host: str = "127.0.0.1"
@@ -53,6 +53,7 @@ class StartOptions:
     access_log: str = "off"
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    nats: str = ""
 
     def check(self) -> None:
         """Raises UsageError for what would give this machine to everybody."""
@@ -77,6 +78,7 @@ class StartOptions:
             command += ["--tls-cert", str(self.tls_cert)]
         if self.tls_key is not None:
             command += ["--tls-key", str(self.tls_key)]
+        command += ["--nats", self.nats] if self.nats else []
         return [*command, "--no-auth"] if self.no_auth else command
 
 

@@ -29,6 +29,7 @@ _STATE_DIR = click.option(
 
 def _start_options(function: Decorated) -> Decorated:
     for option in (
+        click.option("--nats", default="", metavar="URL", help="Keep asynchronous calls in NATS JetStream."),
         click.option("--tls-key", type=_FILE, default=None, help="Its key, where that is a file of its own."),
         click.option("--tls-cert", type=_FILE, default=None, help="Serve HTTPS with this certificate."),
         click.option(

@@ -75,8 +75,10 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
     run.add_argument("--access-log", choices=["off", "text", "json"], default="off", help="log every request on stdout")
     run.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve HTTPS with this certificate")
     run.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, where that is a file of its own")
+    run.add_argument("--nats", default="", metavar="URL", help="keep asynchronous calls in NATS JetStream")
     alone = commands.add_parser("provide", help="serve a provider alone until SIGTERM, for a gateway elsewhere")
     _add_common(alone, environment, 8081)
+    alone.set_defaults(nats="")
     alone.set_defaults(metrics_port=0, provider_url="", logs_url="", provider_secrets_dir=None)
     alone.set_defaults(access_log="off", tls_cert=None, tls_key=None)
     return parser
@@ -127,6 +129,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         access_log=options.access_log,
         tls_cert=options.tls_cert,
         tls_key=options.tls_key,
+        nats=options.nats,
     )
 
 

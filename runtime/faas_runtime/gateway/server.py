@@ -47,7 +47,9 @@ class Gateway:
         self._routes = RoutingTable()
         self._metrics = InvocationMetrics()
         self._catalogue = Catalogue(provider, self._routes)
-        self._queue = QueueService(QueueSettings(path=settings.state_dir / "queue" / "calls.db"), self._catalogue.get)
+        self._queue = QueueService(
+            QueueSettings(path=settings.state_dir / "queue" / "calls.db", nats=settings.nats), self._catalogue.get
+        )
         self._loops = Loops()
         self._servers: dict[str, AsgiServer] = {}
         self._closing = contextlib.AsyncExitStack()

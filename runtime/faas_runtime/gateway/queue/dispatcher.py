@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from faas_runtime.gateway.queue.model import Answer, Claim, Clock, SystemClock
+from faas_runtime.gateway.queue.model import Answer, CallQueue, Claim, Clock, SystemClock
 from faas_runtime.gateway.queue.policy import BUSY, RetryPolicy
-from faas_runtime.gateway.queue.sqlite import SqliteQueue
 from faas_runtime.providers.base import FunctionKey
 
 log = logging.getLogger("faas.queue")
@@ -39,6 +38,8 @@ class DispatcherSettings:
     """How long an ended call and its answer can be read."""
     drain: float = 10.0
     """How long running calls may finish when the gateway stops."""
+    shared: bool = False
+    """Other gateways use the queue, too: a function unknown here may be theirs, its calls are left alone."""
 
 
 class Dispatcher:
@@ -50,7 +51,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        queue: SqliteQueue,
+        queue: CallQueue,
         call: Callable[[Claim], Awaitable[Answer]],
         target: Callable[[FunctionKey], Target | None],
         deliver: Callable[[Claim, Answer], Coroutine[Any, Any, None]],
@@ -97,11 +98,12 @@ class Dispatcher:
             try:
                 await step()
                 self.state = "ok"
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                # The loop must outlive a full disk; /healthz shows the state meanwhile.
-                self.state = f"the queue does not work: {error}"
+            except (Exception, asyncio.CancelledError) as error:
+                if _is_cancelled():
+                    raise
+                # The loop must outlive a full disk, and a lost server whose client cancels what it waits for;
+                # /healthz shows the state meanwhile.
+                self.state = f"the queue does not work: {error or type(error).__name__}"
                 log.error("%s", self.state)
                 await asyncio.sleep(1.0)
 
@@ -118,6 +120,8 @@ class Dispatcher:
 
     async def _claim(self, key: FunctionKey) -> None:
         target = self._target(key)
+        if target is None and self._settings.shared:
+            return
         concurrency = target.concurrency if target else self._settings.workers
         busy = sum(1 for claim in self._running if claim.call.key == key)
         free = min(concurrency - busy, self._settings.workers - len(self._running))
@@ -132,9 +136,9 @@ class Dispatcher:
                 await self._finish(claim, Answer(404, reason="the function was deleted"), None)
             else:
                 await self._finish(claim, await self._call(claim), target.policy)
-        except asyncio.CancelledError:
-            raise
-        except Exception:
+        except (Exception, asyncio.CancelledError):
+            if _is_cancelled():
+                raise
             log.exception("call %s could not be ended; its lease will run out", claim.call.call_id)
         finally:
             del self._running[claim]
@@ -166,3 +170,9 @@ class Dispatcher:
     async def _sweep(self) -> None:
         await self._queue.purge(before=self._clock.now() - self._settings.keep)
         await asyncio.sleep(min(60.0, self._settings.keep))
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody has asked this task to end, rather than something it waited for having been given up."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -11,7 +11,8 @@ from faas_runtime.api import FunctionStatus
 from faas_runtime.gateway.queue.callbacks import Callbacks
 from faas_runtime.gateway.queue.calls import FunctionCaller
 from faas_runtime.gateway.queue.dispatcher import Dispatcher, DispatcherSettings, Target
-from faas_runtime.gateway.queue.model import NewCall
+from faas_runtime.gateway.queue.jetstream import JetStreamQueue
+from faas_runtime.gateway.queue.model import CallQueue, NewCall
 from faas_runtime.gateway.queue.policy import RetryPolicy
 from faas_runtime.gateway.queue.sqlite import SqliteQueue
 from faas_runtime.providers.base import FunctionKey
@@ -29,6 +30,8 @@ class QueueSettings:
 
     path: Path
     """The database file."""
+    nats: str = ""
+    """Address of the NATS server to use in its place."""
     call_timeout: float = 24 * 3600.0
     """How long one call may be silent; the function's own limit is the front door's business."""
     max_body: int = 16 * 1024 * 1024
@@ -46,7 +49,9 @@ class QueueService:
 
     def __init__(self, settings: QueueSettings, function: Callable[[FunctionKey], FunctionStatus | None]) -> None:
         self.settings = settings
-        self.calls = SqliteQueue(settings.path)
+        self.calls: CallQueue = (
+            JetStreamQueue(settings.nats, settings.keep) if settings.nats else SqliteQueue(settings.path)
+        )
         self._function = function
         self._caller: FunctionCaller | None = None
         self._dispatcher: Dispatcher | None = None
@@ -66,9 +71,15 @@ class QueueService:
             caller,
             self._target,
             callbacks.deliver,
-            DispatcherSettings(workers=settings.workers, keep=settings.keep),
+            self._dispatcher_settings(),
         )
         await self._dispatcher.start()
+
+    def _dispatcher_settings(self) -> DispatcherSettings:
+        settings, shared = self.settings, bool(self.settings.nats)
+        # NATS does not wake us for a call that another gateway took in.
+        idle = 0.25 if shared else 5.0
+        return DispatcherSettings(workers=settings.workers, keep=settings.keep, idle=idle, shared=shared)
 
     async def stop(self) -> None:
         """Let running calls finish for a while; the others stay in the queue."""

@@ -1,0 +1,335 @@
+"""The queue on NATS JetStream: several gateways share the work.
+
+Calls are messages of one work-queue stream, a subject for each function. What became of each call
+is a record in a key-value bucket, under the number the stream gave it; a second bucket leads from a
+call's id to that number. A claim is a message that has not been acknowledged, its lease the server's
+`ack_wait`. Every change of a record names the revision it was made from: that is the fence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from faas_runtime.errors import Invalid, Unavailable
+from faas_runtime.gateway.queue.model import Answer, Claim, Clock, NewCall, Record, State, SystemClock
+from faas_runtime.providers.base import FunctionKey
+
+_STREAM = "FAAS_CALLS"
+_SUBJECT = "faas.calls"
+_RECORDS = "faas-calls"
+_IDS = "faas-call-ids"
+_CONNECT_LIMIT = 5.0
+_FETCH_WAIT = 0.1
+# Calls of functions that no gateway knows any more are forgotten after so many seconds.
+_LONGEST_WAIT = 31 * 24 * 3600.0
+# Headers and envelope of a message, beside the body.
+_ENVELOPE = 16 * 1024
+_ENDED = (State.DONE, State.DEAD, State.CANCELLED)
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """A record as it is stored; the call itself only while it may have to be made again."""
+
+    seq: int
+    call: NewCall
+    state: State
+    attempts: int
+    created: float
+    not_before: float
+    finished: float = 0.0
+    answer: Answer = Answer(0)
+
+
+class JetStreamQueue:
+    """Calls of all gateways that use one NATS account. Every method returns once the server has confirmed it."""
+
+    def __init__(self, url: str, keep: float, clock: Clock | None = None) -> None:
+        """`keep` is how many seconds a record stays after its last change."""
+        self._url = url
+        self._keep = keep
+        self._clock = clock or SystemClock()
+        self._nats: Any = None
+        self._stream: Any = None
+        self._records: Any = None
+        self._ids: Any = None
+        self._consumers: dict[FunctionKey, Any] = {}
+        self._held: dict[tuple[int, int], tuple[Any, int]] = {}
+
+    async def open(self) -> None:
+        """Connect, and make what is missing on the server. Raises Unavailable."""
+        try:
+            import nats
+            from nats.errors import Error
+            from nats.js.api import KeyValueConfig, RetentionPolicy, StreamConfig
+        except ImportError:
+            raise Unavailable("the queue on NATS needs a package: `pip install nats-py`") from None
+        try:
+            # The client tries for ever, which is right later on and wrong at the start.
+            async with asyncio.timeout(_CONNECT_LIMIT):
+                self._nats = await nats.connect(self._url, max_reconnect_attempts=-1, error_cb=_quiet)
+            self._stream = self._nats.jetstream(timeout=10)
+            config = StreamConfig(name=_STREAM, subjects=[f"{_SUBJECT}.>"], retention=RetentionPolicy.WORK_QUEUE)
+            config.max_age = _LONGEST_WAIT
+            await self._stream.add_stream(config)
+            self._records = await self._stream.create_key_value(KeyValueConfig(bucket=_RECORDS, ttl=self._keep))
+            self._ids = await self._stream.create_key_value(KeyValueConfig(bucket=_IDS, ttl=self._keep))
+        except (Error, OSError) as error:
+            raise Unavailable(f"NATS at {self._url} cannot be used: {error or 'no answer'}") from None
+
+    async def close(self) -> None:
+        """Give every claim back and leave."""
+        if self._nats is None:
+            return
+        for message, _ in self._held.values():
+            with contextlib.suppress(Exception):
+                await message.nak()
+        await self._nats.close()
+
+    async def put(self, call: NewCall) -> int:
+        """Accept a call; return its number once it can no longer be lost. Raises Invalid, Unavailable."""
+        if len(call.body) > self._nats.max_payload - _ENVELOPE:
+            raise Invalid(f"the body is larger than this NATS server takes ({self._nats.max_payload} bytes)")
+        return await self._publish(call)
+
+    async def claim(self, key: FunctionKey, limit: int, lease: float) -> list[Claim]:
+        """Take up to `limit` calls of a function that are due, oldest first, for `lease` seconds."""
+        from nats.errors import TimeoutError as NothingThere
+
+        consumer = await self._consumer(key, lease)
+        try:
+            messages = await consumer.fetch(limit, timeout=_FETCH_WAIT)
+        except NothingThere:
+            return []
+        claims = [await self._take(message) for message in messages]
+        return [claim for claim in claims if claim is not None]
+
+    async def renew(self, claims: Iterable[Claim], lease: float) -> None:
+        """Hold these calls for another lease."""
+        for claim in claims:
+            held = self._held.get((claim.seq, claim.fence))
+            if held is not None:
+                await held[0].in_progress()
+
+    async def complete(self, claim: Claim, answer: Answer) -> bool:
+        """Keep the function's answer. False when the claim is no longer ours."""
+        return await self._end(claim, State.DONE, answer)
+
+    async def bury(self, claim: Claim, answer: Answer) -> bool:
+        """Give the call up and keep why. False when the claim is no longer ours."""
+        return await self._end(claim, State.DEAD, answer)
+
+    async def retry(self, claim: Claim, not_before: float, answer: Answer, *, spend: bool = True) -> bool:
+        """Queue the call again for `not_before`; `spend` False gives the attempt back. False when not ours."""
+        attempts = claim.attempts if spend else claim.attempts - 1
+        kept = _Kept(claim.seq, claim.call, State.QUEUED, attempts, claim.created, not_before, answer=answer)
+        message = await self._change(claim, kept)
+        if message is None:
+            return False
+        await message.nak(delay=max(0.001, not_before - self._clock.now()))
+        return True
+
+    async def recover(self) -> int:
+        """Nothing to do: the server gives a call out again when its lease has run out."""
+        return 0
+
+    async def abandon(self) -> int:
+        """Nothing to do, see `recover`; other gateways may hold what is marked running."""
+        return 0
+
+    async def waiting(self) -> dict[FunctionKey, float]:
+        """Functions with calls that may be due. The server knows when, and says so by handing them out."""
+        info = await self._stream.stream_info(_STREAM, subjects_filter=f"{_SUBJECT}.>")
+        now = self._clock.now()
+        return {_key(subject): now for subject in info.state.subjects or {}}
+
+    async def counts(self) -> dict[FunctionKey, dict[State, int]]:
+        """How many calls of each function are in each state."""
+        found: dict[FunctionKey, dict[State, int]] = {}
+        for kept in await self._all():
+            states = found.setdefault(kept.call.key, {})
+            states[kept.state] = states.get(kept.state, 0) + 1
+        return found
+
+    async def find(self, call_id: str) -> Record | None:
+        """The newest call of that id, with the function's answer when there is one."""
+        seq = await self._number(call_id)
+        found = await self._read(seq) if seq else None
+        return _record(found[0]) if found else None
+
+    async def list(self, state: State | None = None, limit: int = 100, after: int = 0) -> Sequence[Record]:
+        """Calls in a state (all without one), by number, beginning behind `after`."""
+        chosen = [kept for kept in await self._all() if kept.seq > after and state in (None, kept.state)]
+        return [_record(kept) for kept in sorted(chosen, key=lambda kept: kept.seq)[:limit]]
+
+    async def cancel(self, call_id: str) -> bool:
+        """Take a call that has not begun out of the queue. False when there is none."""
+        seq = await self._number(call_id)
+        found = await self._read(seq) if seq else None
+        if found is None or found[0].state is not State.QUEUED:
+            return False
+        kept, revision = found
+        kept.state, kept.finished = State.CANCELLED, self._clock.now()
+        return await self._write(kept, revision) is not None
+
+    async def replay(self, call_ids: Sequence[str] = ()) -> int:
+        """Queue dead calls again with all their attempts (every one without ids); return how many."""
+        count = 0
+        for kept in await self._all():
+            if kept.state is State.DEAD and (not call_ids or kept.call.call_id in call_ids):
+                await self._publish(kept.call)
+                await self._records.delete(str(kept.seq))
+                count += 1
+        return count
+
+    async def purge(self, states: Sequence[State] = _ENDED, before: float | None = None) -> int:
+        """Forget calls that ended in one of `states` before a moment (any time without one)."""
+        if before is not None:
+            return 0  # the bucket forgets by itself what is old enough
+        ended = [kept for kept in await self._all() if kept.state in states]
+        for kept in ended:
+            await self._records.delete(str(kept.seq))
+        return len(ended)
+
+    async def _publish(self, call: NewCall) -> int:
+        from nats.errors import Error
+        from nats.js.errors import KeyWrongLastSequenceError
+
+        try:
+            accepted = await self._stream.publish(_subject(call.key), msgspec.msgpack.encode((time.time(), call)))
+            kept = _Kept(accepted.seq, call, State.QUEUED, 0, self._clock.now(), call.not_before)
+            await asyncio.gather(
+                self._records.create(str(accepted.seq), msgspec.msgpack.encode(kept)),
+                self._ids.put(call.call_id.encode().hex(), str(accepted.seq).encode()),
+            )
+        except KeyWrongLastSequenceError:
+            pass  # a gateway was so quick that the call runs already
+        except Error as error:
+            raise Unavailable(f"NATS does not take the call: {error}") from None
+        return int(accepted.seq)
+
+    async def _consumer(self, key: FunctionKey, lease: float) -> Any:
+        consumer = self._consumers.get(key)
+        if consumer is None:
+            from nats.js.api import ConsumerConfig
+
+            config = ConsumerConfig(ack_wait=lease, max_deliver=-1, max_ack_pending=10_000)
+            durable = f"{key.namespace}_{key.name}"
+            consumer = await self._stream.pull_subscribe(_subject(key), durable=durable, stream=_STREAM, config=config)
+            self._consumers[key] = consumer
+        return consumer
+
+    async def _take(self, message: Any) -> Claim | None:
+        """Mark a message's call as running; None when it is not to be made now."""
+        seq, fence = message.metadata.sequence.stream, message.metadata.num_delivered
+        created, call = msgspec.msgpack.decode(message.data, type=tuple[float, NewCall])
+        found = await self._read(seq)
+        kept, revision = found or (_Kept(seq, call, State.QUEUED, 0, created, call.not_before), 0)
+        if kept.state in _ENDED:
+            await message.ack()
+            return None
+        if kept.not_before > self._clock.now():
+            await message.nak(delay=kept.not_before - self._clock.now())
+            return None
+        kept.state, kept.attempts = State.RUNNING, kept.attempts + 1
+        written = await self._write(kept, revision)
+        if written is None:
+            return None
+        self._held[seq, fence] = (message, written)
+        return Claim(seq, fence, kept.attempts, kept.created, call)
+
+    async def _end(self, claim: Claim, state: State, answer: Answer) -> bool:
+        now = self._clock.now()
+        room = self._nats.max_payload - _ENVELOPE - (len(claim.call.body) if state is State.DEAD else 0)
+        if len(answer.body) > room:
+            cut = f"only the first {max(0, room)} bytes of the answer were kept"
+            answer = Answer(answer.status, answer.headers, answer.body[: max(0, room)], cut, answer.seconds)
+        # Only a dead call may be made again; the body of the others is not needed any more.
+        call = claim.call if state is State.DEAD else dataclasses.replace(claim.call, body=b"")
+        kept = _Kept(claim.seq, call, state, claim.attempts, claim.created, 0.0, now, answer)
+        message = await self._change(claim, kept)
+        if message is None:
+            return False
+        await message.ack_sync(timeout=10)
+        return True
+
+    async def _change(self, claim: Claim, kept: _Kept) -> Any:
+        """Write the record of a call we hold and let go of it; its message, None when it is not ours any more."""
+        message, revision = self._held.pop((claim.seq, claim.fence), (None, 0))
+        if message is None or await self._write(kept, revision) is None:
+            return None
+        return message
+
+    async def _read(self, seq: int) -> tuple[_Kept, int] | None:
+        from nats.js.errors import KeyNotFoundError
+
+        try:
+            entry = await self._records.get(str(seq))
+        except KeyNotFoundError:
+            return None
+        return msgspec.msgpack.decode(entry.value, type=_Kept), int(entry.revision)
+
+    async def _write(self, kept: _Kept, revision: int) -> int | None:
+        """The new revision; None when another has changed the record since `revision`."""
+        from nats.js.errors import KeyWrongLastSequenceError
+
+        try:
+            return int(await self._records.update(str(kept.seq), msgspec.msgpack.encode(kept), last=revision))
+        except KeyWrongLastSequenceError:
+            return None
+
+    async def _number(self, call_id: str) -> int:
+        from nats.js.errors import KeyNotFoundError
+
+        try:
+            return int((await self._ids.get(call_id.encode().hex())).value)
+        except KeyNotFoundError:
+            return 0
+
+    async def _all(self) -> Sequence[_Kept]:
+        from nats.js.errors import NoKeysError
+
+        try:
+            numbers = await self._records.keys()
+        except NoKeysError:
+            return []
+        found = [await self._read(int(number)) for number in numbers]
+        return [entry[0] for entry in found if entry is not None]
+
+
+def _record(kept: _Kept) -> Record:
+    call, answer = kept.call, kept.answer
+    return Record(
+        seq=kept.seq,
+        call_id=call.call_id,
+        key=call.key,
+        state=kept.state,
+        attempts=kept.attempts,
+        created=kept.created,
+        not_before=kept.not_before,
+        finished=kept.finished,
+        status=answer.status,
+        reason=answer.reason,
+        callback=call.callback,
+        headers=answer.headers,
+        body=answer.body,
+    )
+
+
+def _subject(key: FunctionKey) -> str:
+    return f"{_SUBJECT}.{key.namespace}.{key.name}"
+
+
+def _key(subject: str) -> FunctionKey:
+    namespace, _, name = subject.removeprefix(f"{_SUBJECT}.").partition(".")
+    return FunctionKey(name, namespace)
+
+
+async def _quiet(_: Exception) -> None:
+    """Lost connections are seen in the operations that fail; the client goes on trying."""
