@@ -16,6 +16,7 @@ from faas_cli.config import Credentials, gateway_of, load_credentials
 from faas_cli.errors import GatewayError
 from faas_cli.http_trace import trace
 from faas_cli.logstream import messages
+from faas_cli.proxies import pool_for, proxy_for
 from faas_runtime import __version__
 from faas_runtime.api import (
     AsyncCall,
@@ -75,7 +76,7 @@ class GatewayClient:
         if not verify:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             options["cert_reqs"] = "CERT_NONE"
-        self._pool = _pool(gateway, options)
+        self._pool = pool_for(gateway, **options)
 
     def functions(self, namespace: str = "") -> list[FunctionStatus]:
         """All functions of a namespace."""
@@ -220,11 +221,12 @@ class GatewayClient:
     ) -> Answer:
         """Call a function; credentials are never sent to it. The answer's body is not read yet.
 
-        A body in pieces is sent while the answer is read, except over TLS. `timeout` is the longest
+        A body in pieces is sent while the answer is read, except over TLS or a proxy. `timeout` is the longest
         silence in seconds, None for no limit.
         """
         headers = {"User-Agent": f"{_agent()} (faas; {platform.system().lower()}; {platform.machine()})", **headers}
-        if isinstance(body, bytes) or isinstance(self._pool, urllib3.HTTPSConnectionPool):
+        url = urlsplit(self.gateway)
+        if isinstance(body, bytes) or url.scheme == "https" or proxy_for(self.gateway):
             return self._send(
                 method, path, query, body=body, headers=headers, stream=True, timeout=timeout, credentials=False
             )
@@ -232,7 +234,7 @@ class GatewayClient:
         trace(method, self._origin + target, headers, body)
         try:
             wait = duplex.Timeouts(CONNECT_TIMEOUT, timeout)
-            return duplex.call(self._pool.host, self._pool.port or 80, method, target, headers, body, wait)
+            return duplex.call(url.hostname or "", url.port or 80, method, target, headers, body, wait)
         except (OSError, HTTPException) as err:
             self._unreachable(err, timeout)
 
@@ -290,7 +292,7 @@ class GatewayClient:
         try:
             return self._pool.urlopen(
                 method,
-                target,
+                self._origin + target,
                 body=body,
                 headers=sent,
                 preload_content=not stream,
@@ -351,15 +353,6 @@ def connect(
     gateway = gateway_of(typed, stack.provider.gateway if stack is not None else "")
     credentials = Credentials(token=token) if token else load_credentials(gateway)
     return GatewayClient(gateway, credentials, verify=not tls_no_verify, timeout=timeout)
-
-
-def _pool(gateway: str, options: dict[str, Any]) -> urllib3.HTTPConnectionPool:
-    url = urlsplit(gateway)
-    assert url.hostname is not None
-    if url.scheme == "https":
-        return urllib3.HTTPSConnectionPool(url.hostname, url.port or 443, **options)
-    options.pop("cert_reqs", None)
-    return urllib3.HTTPConnectionPool(url.hostname, url.port or 80, **options)
 
 
 def _agent() -> str:

@@ -111,8 +111,10 @@ def _fetch(url: str) -> str:
         raise StackError("only http and https addresses can be read", file=url)
     import urllib3
 
+    from faas_cli.proxies import pool_for
+
     try:
-        answer = urllib3.request("GET", url, timeout=_REMOTE_TIMEOUT, retries=False)
+        answer = pool_for(url).request("GET", url, timeout=_REMOTE_TIMEOUT, retries=False)
     except urllib3.exceptions.HTTPError as err:
         raise StackError(f"cannot be fetched: {err}", file=url) from None
     if answer.status != 200:

@@ -64,8 +64,10 @@ def fetch(address: str, timeout: float) -> bytes:
             raise FaasError(f"`{address}` cannot be read: {err.strerror}") from None
     import urllib3
 
+    from faas_cli.proxies import pool_for
+
     try:
-        answer: Any = urllib3.request("GET", address, timeout=timeout, retries=False)
+        answer: Any = pool_for(address).request("GET", address, timeout=timeout, retries=False)
     except urllib3.exceptions.HTTPError as err:
         raise FaasError(f"{address} cannot be fetched: {type(err).__name__}", hint="are you offline?") from None
     if answer.status != 200:

@@ -160,3 +160,16 @@ def test_debugging_shows_requests_without_secrets(client):
     client.gateway.answers["POST /function/fn"] = (200, b"hello")
     assert client.run("invoke", "fn", stdin=b"text").stdout == b"hello"
     assert client.gateway.requests[-1].body == b"text"
+
+
+def test_a_proxy_is_used_for_other_machines(client):
+    """The gateway here plays the proxy: it is asked for the whole address."""
+    client.env["HTTP_PROXY"] = client.gateway.url
+    client.gateway.answers |= {
+        "GET http://gw.example:8080/system/functions": (200, []),
+        "POST http://gw.example:8080/function/fn": (200, b"hello"),
+    }
+    client.run("list", "-g", "http://gw.example:8080")
+    done = client.run("invoke", "fn", "-g", "http://gw.example:8080", stdin=b"x" * 200_000)
+    assert done.stdout == b"hello"
+    assert len(client.gateway.requests[1].body) == 200_000
