@@ -120,4 +120,7 @@ class ConsoleReporter:
 
     def _refresh(self) -> None:
         if self._status is not None:
-            self._status.update("  ".join(f"{name}: {text}" for name, text in self._doing.items()))
+            from rich.text import Text
+
+            # A step may hold brackets, which would be read as markup.
+            self._status.update(Text("  ".join(f"{name}: {text}" for name, text in self._doing.items())))
