@@ -1,19 +1,22 @@
-"""How fast asynchronous calls are accepted, beside a bare loop that inserts the same into SQLite.
+"""How fast asynchronous calls are accepted, beside a bare loop that writes the same into SQLite or NATS.
 
     python benchmarks/async_calls.py [SECONDS]
 
-Needs `wrk`. Both write to the same disk, in turns, and both are durable: each answer, and each
-turn of the loop, waits for the sync of the log. The gateway commits calls that wait together.
+Needs `wrk`; the second half `nats-server` and `nats-py`. Both sides write to the same disk, in turns,
+and both wait: each answer, and each turn of the loop, for the sync of SQLite's log or the
+confirmation of the server. The gateway commits calls that wait together.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -21,7 +24,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from faas_runtime.imagestore import ImageStore
@@ -29,18 +32,19 @@ from faas_runtime.paths import images_dir
 from faas_runtime.watchdog import host_architecture
 
 TARGET = 0.5
+NATS = shutil.which("nats-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 ROUNDS = 3
 BODY = b"x" * 256
 
 
 @contextlib.contextmanager
-def gateway(state: Path) -> Iterator[str]:
+def gateway(state: Path, *options: str) -> Iterator[str]:
     """A gateway with one function; yields its address."""
     config = {"architecture": host_architecture(), "os": "linux", "config": {"Env": ["fprocess=cat"]}}
     ImageStore(images_dir(state)).put_image("cat", config, [])
     command = [sys.executable, "-m", "faas_runtime.gateway", "run", "--state-dir", str(state), "--port", "0"]
     with (state / "log").open("wb") as log:
-        process = subprocess.Popen([*command, "--metrics-port", "0"], stdout=log, stderr=log)
+        process = subprocess.Popen([*command, "--metrics-port", "0", *options], stdout=log, stderr=log)
     try:
         while not (state / "gateway.json").exists():
             assert process.poll() is None, (state / "log").read_text()
@@ -84,6 +88,51 @@ def insert_rate(folder: Path, seconds: float) -> float:
     return count / seconds
 
 
+@contextlib.contextmanager
+def nats_server(folder: Path) -> Iterator[str]:
+    """A server with JetStream; yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with (folder / "nats.log").open("wb") as log:
+        command = [NATS or "", "-js", "-sd", str(folder), "-a", "127.0.0.1", "-p", str(port)]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield f"nats://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def publish_rate(url: str, seconds: float) -> float:
+    """Confirmed messages a second of a loop that publishes one after the other."""
+    import nats
+
+    async def loop() -> float:
+        connection = await nats.connect(url)
+        stream = connection.jetstream()
+        await stream.add_stream(name="BARE", subjects=["bare"])
+        count, end = 0, time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            await stream.publish("bare", BODY)
+            count += 1
+        await connection.close()
+        return count / seconds
+
+    return asyncio.run(loop())
+
+
+def compare(url: str, seconds: int, bare: Callable[[float], float], what: str) -> None:
+    """Measure the gateway and the bare loop in turns, and print."""
+    for connections in (1, 32):
+        accepted_rate(url, 1, connections)
+        pairs = [(accepted_rate(url, seconds, connections), bare(seconds)) for _ in range(ROUNDS)]
+        report(connections, pairs, what)
+
+
 def main() -> None:
     """Measure and print."""
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
@@ -92,20 +141,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="faas-bench-") as name:
         state = Path(name)
         with gateway(state) as url:
-            for connections in (1, 32):
-                accepted_rate(url, 1, connections)
-                pairs = [(accepted_rate(url, seconds, connections), insert_rate(state, seconds)) for _ in range(ROUNDS)]
-                report(connections, pairs)
+            compare(url, seconds, lambda limit: insert_rate(state, limit), "bare SQLite inserts")
+    if NATS is None:
+        print("no nats-server, so JetStream is not measured: apt-get install nats-server")
+        return
+    with tempfile.TemporaryDirectory(prefix="faas-bench-") as name:
+        state = Path(name)
+        with nats_server(state) as server, gateway(state, "--nats", server) as url:
+            compare(url, seconds, lambda limit: publish_rate(server, limit), "bare nats-py publishes")
 
 
-def report(connections: int, pairs: list[tuple[float, float]]) -> None:
+def report(connections: int, pairs: list[tuple[float, float]], what: str) -> None:
     """One line for a number of connections."""
     ratios = [accepted / bare for accepted, bare in pairs]
     ratio = statistics.median(ratios)
     accepted, bare = (statistics.median(values) for values in zip(*pairs, strict=True))
     goal = "" if connections == 1 else f"  target >= {TARGET}: {'met' if ratio >= TARGET else 'MISSED'}"
     print(
-        f"asynchronous calls, {connections} connections: {accepted:.0f} accepted/s, bare SQLite {bare:.0f} inserts/s, "
+        f"asynchronous calls, {connections} connections: {accepted:.0f} accepted/s, {what} {bare:.0f}/s, "
         f"ratio {ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f}, n={len(pairs)}){goal}"
     )
 
