@@ -111,3 +111,63 @@ def test_calls_of_a_deleted_function_are_buried():
         return [record.reason for record in await queue.list(State.DEAD)] == ["the function was deleted"]
 
     run(answer, [call()], target=False, settle=dead)
+
+
+def test_a_shared_queue_leaves_the_calls_of_other_gateways_alone():
+    """A function unknown here may be another gateway's."""
+
+    async def scenario():
+        queue = SqliteQueue(":memory:")
+        await queue.open()
+        await queue.put(call())
+        looked = asyncio.Event()
+
+        def unknown(key):
+            looked.set()
+
+        async def never(*_):
+            raise AssertionError("there is nothing to do")
+
+        dispatcher = Dispatcher(queue, never, unknown, never, DispatcherSettings(idle=0.01, shared=True))
+        await dispatcher.start()
+        await asyncio.wait_for(looked.wait(), 5)
+        await dispatcher.stop()
+        counts = await queue.counts()
+        await queue.close()
+        return counts
+
+    assert asyncio.run(scenario()) == {KEY: {State.QUEUED: 1}}
+
+
+def test_a_client_that_gives_up_what_it_waits_for_does_not_end_the_loop():
+    """As a lost server's client does: the loop goes on, and says meanwhile what is wrong."""
+
+    class Lost(SqliteQueue):
+        failures = 1
+
+        async def waiting(self):
+            if self.failures:
+                self.failures -= 1
+                raise asyncio.CancelledError
+            return await super().waiting()
+
+    async def scenario():
+        queue = Lost(":memory:")
+        await queue.open()
+        done = asyncio.Event()
+
+        async def answer(claim):
+            done.set()
+            return Answer(200)
+
+        async def deliver(claim, found):
+            pass
+
+        dispatcher = Dispatcher(queue, answer, lambda key: Target(1, QUICK), deliver, DispatcherSettings(idle=0.01))
+        await queue.put(call())
+        await dispatcher.start()
+        await asyncio.wait_for(done.wait(), 5)
+        await dispatcher.stop()
+        await queue.close()
+
+    asyncio.run(scenario())
