@@ -99,6 +99,16 @@ class FaasCommand(click.Command):
         """Put every accepted form into the one click knows, then let click parse."""
         return super().parse_args(ctx, list(self._normalised(ctx, args)))
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The command's examples."""
+        from faas_cli.examples import EXAMPLES
+
+        examples = EXAMPLES.get(ctx.command_path.partition(" ")[2], ())
+        if examples:
+            with formatter.section("Examples"):
+                for line in examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
     def _normalised(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = {
             name: option
