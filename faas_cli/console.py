@@ -11,14 +11,13 @@ import os
 import sys
 from typing import TextIO
 
-# figlet's standard rendering of the name, as faas-cli shows it.
+# Our name in figlet's standard letters, where faas-cli shows its own.
 LOGO = r"""
-  ___                   _____           ____
- / _ \ _ __   ___ _ __ |  ___|_ _  __ _/ ___|
-| | | | '_ \ / _ \ '_ \| |_ / _` |/ _` \___ \
-| |_| | |_) |  __/ | | |  _| (_| | (_| |___) |
- \___/| .__/ \___|_| |_|_|  \__,_|\__,_|____/
-      |_|
+  __
+ / _| __ _  __ _ ___
+| |_ / _` |/ _` / __|
+|  _| (_| | (_| \__ \
+|_|  \__,_|\__,_|___/
 """.strip("\n")
 
 _STYLES = {
