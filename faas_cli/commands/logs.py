@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from faas_cli.commands.deploy import warn_plain_http
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
@@ -62,6 +63,7 @@ def command(
         raise UsageError(f"`--output {output}` is not known", hint=f"it can be {', '.join(FORMATS)}")
     console = Console()
     client = connect(gateway, stack_nearby(stack_file, envsubst=True), token=token, tls_no_verify=tls_no_verify)
+    warn_plain_http(client.gateway, console)
     query = {"follow": str(tail).lower()}
     if namespace:
         query["namespace"] = namespace

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from faas_cli.commands.deploy import warn_plain_http
 from faas_cli.commands.seal import keygen, seal, unseal
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, FaasError, GatewayError, UsageError
@@ -38,7 +39,9 @@ command.add_command(unseal)
 
 
 def _client(gateway: str | None, token: str, tls_no_verify: bool) -> GatewayClient:
-    return connect(gateway, None, token=token, tls_no_verify=tls_no_verify)
+    client = connect(gateway, None, token=token, tls_no_verify=tls_no_verify)
+    warn_plain_http(client.gateway, Console())
+    return client
 
 
 @command.command()

@@ -308,3 +308,19 @@ def test_login_that_is_refused(client):
     client.run("login", "-s", stdin=b" \n", code=2)
     client.run("login", "-s", "-p", "x", stdin=b"y", code=2)
     assert not (client.folder.parent / "home" / ".openfaas").exists()
+
+
+@pytest.mark.parametrize("command", ["secret list", "logs a", "deploy --image a --name a", "login -p x"])
+def test_a_password_in_the_clear_is_warned_of(client, command):
+    """For other machines, not for this one; the data stays clean."""
+    client.gateway.answers |= {
+        "GET http://gw.example/system/functions": (200, []),
+        "GET http://gw.example/system/secrets": (200, []),
+        "GET /system/functions": (200, []),
+        "GET /system/secrets": (200, []),
+    }
+    client.env["HTTP_PROXY"] = client.gateway.url
+    done = client.run(*command.split(), "-g", "http://gw.example")
+    assert b"warning: http://gw.example is not encrypted" in done.stderr
+    assert b"not encrypted" not in done.stdout
+    assert b"not encrypted" not in client.run(*command.split()).stderr
