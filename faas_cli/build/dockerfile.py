@@ -256,15 +256,19 @@ def _copies_by_folder(names: Iterable[str]) -> list[str]:
 
 
 def _copy(sources: Iterable[str], target: str) -> str:
-    words = [*(_literal(source) for source in sources), target.replace("$", "\\$")]
-    if any(re.search(r"\s|\"", word) for word in words):
+    words = [*(_literal(source) for source in sources), _word(target)]
+    if any(re.search(r"\s", word) for word in words):
         return f"COPY {json.dumps(words, ensure_ascii=False)}"
     return f"COPY {' '.join(words)}"
 
 
 def _literal(name: str) -> str:
-    """A file's name, with what COPY would take for a pattern or a variable made plain."""
-    return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", name.replace("\\", "\\\\")).replace("$", "\\$")
+    """A file's name, with what COPY would take for a pattern, a quote or a variable made plain."""
+    return _word(re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", name.replace("\\", "\\\\")))
+
+
+def _word(text: str) -> str:
+    return re.sub(r"([\\\"'$])", r"\\\1", text)
 
 
 def _scripts(recipe: Recipe) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Dockerfiles that are not ours: a user's own gets the watchdog, a template's own is built as it is."""
 
+import json
 import shutil
 
 import pytest
@@ -153,3 +154,37 @@ def test_templates_made_for_openfaas_build_unchanged(project, run, layout, build
     expected = {"additional-packages": "mine: x\ngcc make\n", "build-arguments": "mine: x\nhi\n"}
     with run(project.image("fn")) as container:
         assert container.call(b"x").decode() == expected.get(layout, "mine: x\n")
+
+
+@pytest.mark.parametrize("builder", ["docker", "buildx"])
+def test_a_recipe_of_ones_own_with_awkward_names_and_values(project, run, builder):
+    """Names that COPY would split or match, values that ENV would fill in, a block of the template's own."""
+    template = project.folder / "template" / "mine"
+    template.mkdir(parents=True)
+    names = ["a b.txt", "[x].txt", "$y.txt", "st*r.txt", 'quo"te.txt']
+    for name in names:
+        (template / name).write_text(f"{name}\n")
+    (template / "index.sh").write_text(
+        'cat /checked; printf "%s|" "$tricky" "$made"; cat ./*.txt; sh function/handler.sh\n'
+    )
+    (template / "Dockerfile.j2").write_text(
+        '{% extends "_base/Dockerfile.j2" %}\n'
+        "{% block settings %}RUN echo checked >/checked\n{{ super() }}{% endblock %}\n"
+    )
+    recipe = {
+        "toolchain": "sh",
+        "images": {"build": BASE, "runtime": BASE},
+        "dependencies": {"run": "mkdir -p deps\necho 'made $HOME' > deps/made.txt\n", "outputs": ["deps"]},
+        "test": {"run": 'test "$WORD" = "it\'s \\$X" && test "$GIVEN" = \'a b\'', "env": {"WORD": "it's $X"}},
+        "runtime": {"include": [*names, "index.sh", "function"], "env": {"tricky": "a \"b\" $HOME \\ 'c'"}},
+    }
+    (template / "template.yml").write_text(json.dumps({"fprocess": "sh index.sh", "faas": recipe}))
+    (project.folder / "fn").mkdir()
+    (project.folder / "fn" / "handler.sh").write_text("cat deps/made.txt; cat\n")
+    project.add("fn", "mine", build_args={"GIVEN": "a b"})
+    project.built("fn", builder)
+    with run(project.image("fn")) as container:
+        answer = container.call(b"end").decode()
+    assert answer.startswith("checked\na \"b\" $HOME \\ 'c'||")
+    assert answer.endswith("made $HOME\nend")
+    assert all(f"{name}\n" in answer for name in names)
