@@ -31,8 +31,10 @@ _BUILDKIT_FLAGS = {
 }
 
 
-def choose_builder(options: BuildOptions, stack: Stack, console: Console) -> Builder:
+def choose_builder(options: BuildOptions, stack: Stack, console: Console, gateway: str | None = None) -> Builder:
     """The builder for these options; for `auto`, a line on stderr says which it is and why.
+
+    `gateway` is the one that was typed, if the functions go to another one than the stack file says.
 
     Raises FaasError when the one asked for cannot work here.
     """
@@ -42,12 +44,12 @@ def choose_builder(options: BuildOptions, stack: Stack, console: Console) -> Bui
         return _buildx(require_engine("buildx"))
     if options.builder == "docker":
         return EngineBuilder(require_engine("docker"))
-    return _automatic(stack, console)
+    return _automatic(stack, console, gateway)
 
 
-def _automatic(stack: Stack, console: Console) -> Builder:
+def _automatic(stack: Stack, console: Console, typed: str | None) -> Builder:
     engine, missing = _answering_engine()
-    gateway = process_gateway(stack, default_state_dir())
+    gateway = process_gateway(stack, default_state_dir(), typed)
     if gateway:
         console.info(f"builder: oci (the gateway at {gateway} runs what is in this machine's own image store)")
     elif engine is None:
@@ -68,7 +70,7 @@ def _answering_engine() -> tuple[Engine | None, str]:
     return (None, f"no container engine answers at {engine.address}: {reason}") if reason else (engine, "")
 
 
-def process_gateway(stack: Stack, state: Path) -> str:
+def process_gateway(stack: Stack, state: Path, typed: str | None = None) -> str:
     """The address of this machine's own gateway, if the stack's functions go there and it runs them as processes."""
     try:
         record = json.loads((state / "gateway.json").read_bytes())
@@ -77,7 +79,7 @@ def process_gateway(stack: Stack, state: Path) -> str:
         return ""
     if engine != "process":
         return ""
-    return url if _same_place(url, gateway_of("", stack.provider.gateway)) else ""
+    return url if _same_place(url, gateway_of(typed, stack.provider.gateway)) else ""
 
 
 def _same_place(one: str, other: str) -> bool:

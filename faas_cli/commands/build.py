@@ -71,9 +71,14 @@ def options_of(flags: dict[str, Any], *, quiet: bool = False) -> BuildOptions:
     )
 
 
-def build_all(stack: Stack, functions: list[Function], options: BuildOptions, console: Console) -> list[BuildResult]:
-    """Build functions, telling a person how it goes. One result each; none is raised."""
-    builder = choose_builder(options, stack, console)
+def build_all(
+    stack: Stack, functions: list[Function], options: BuildOptions, console: Console, gateway: str | None = None
+) -> list[BuildResult]:
+    """Build functions for a gateway (the stack file's unless typed), telling a person how it goes.
+
+    One result each; none is raised.
+    """
+    builder = choose_builder(options, stack, console, gateway)
     with ConsoleReporter(console, functions, options) as report:
         results = build_functions(stack, functions, options, report, builder)
     report.summary(results)

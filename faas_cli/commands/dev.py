@@ -40,4 +40,4 @@ def command(
     # Asked before anything is built: without a gateway there is nothing to keep up to date.
     client.info()
     wanted = flags_of(flags, tag=flags["tag"], namespace=namespace)
-    DevLoop(read, client, choose_builder(options, stack, console), options, wanted, console).run()
+    DevLoop(read, client, choose_builder(options, stack, console, gateway), options, wanted, console).run()

@@ -49,10 +49,10 @@ def command(
         client = _client(stack, gateway, token, tls_no_verify, flags["timeout"], console)
         options = options_of(flags, quiet=True)
         publish = None if skip_push else lambda function: _push([function], flags["tag"], 1, console)
-        builder = choose_builder(options, stack, console)
+        builder = choose_builder(options, stack, console, gateway)
         DevLoop(read, client, builder, options, wanted, console, publish=publish).run()
         return 0
-    results = build_all(stack, functions, options_of(flags, quiet=quiet), console)
+    results = build_all(stack, functions, options_of(flags, quiet=quiet), console, gateway)
     if any(result.error is not None for result in results):
         return EXIT_FAILED
     if flags["shrinkwrap"]:
