@@ -138,6 +138,7 @@ class _Build:
 
     def run(self) -> str:
         outputs = self._recipe.dependencies.outputs if self._recipe.dependencies else []
+        fresh = not self._work.exists()
         mirror(self._job.context, self._work, keep=outputs)
         with tempfile.TemporaryDirectory(prefix="run-", dir=self._folder) as scratch:
             environment = {**write_shims(self._toolchain, Path(scratch)), **self._job.build_args}
@@ -148,7 +149,7 @@ class _Build:
             )
             try:
                 dependencies = self._dependencies(runner)
-                self._compile(runner)
+                self._compile(runner, together=not fresh)
             except BuildError as err:
                 raise BuildError(err.message, hint=err.hint, detail=self._readable(err.detail)) from None
             finally:
@@ -182,8 +183,12 @@ class _Build:
         entries = collect(self._work, step.outputs, "home/app", self._recipe.runtime.exclude)
         return write_layer(self._store, entries) if entries else None
 
-    def _compile(self, runner: StepRunner) -> None:
-        """Build and test at the same time: on an edit, each waits for the same few files to compile."""
+    def _compile(self, runner: StepRunner, *, together: bool) -> None:
+        """Build and test: at the same time after an edit, when each has a few files to compile.
+
+        The first time each would compile the whole standard library; one after the other, the second
+        finds what the first has compiled (13 s instead of 33 s for Go on two cores).
+        """
         steps = [
             (self._recipe.build, f"`{self._name}` does not compile"),
             (self._recipe.test, f"the tests of `{self._name}` fail"),
@@ -195,7 +200,7 @@ class _Build:
         if not wanted:
             return
         self._report.step(self._name, "building and testing" if len(wanted) == 2 else "testing")
-        with ThreadPoolExecutor(len(wanted)) as pool:
+        with ThreadPoolExecutor(len(wanted) if together else 1) as pool:
             try:
                 running = [pool.submit(runner.run, step, failure) for step, failure in wanted]
                 wait(running, return_when=FIRST_EXCEPTION)
