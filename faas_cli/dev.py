@@ -5,6 +5,7 @@ What does not build is told and not deployed, so the last good version keeps ans
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 DEBOUNCE = 80
 """Milliseconds without a further change after which a change is taken up: editors write in several steps."""
 _STEP = 20
+_TURN = 100
+"""Milliseconds after which the watch comes back without a change."""
 
 
 class _Silent:
@@ -73,20 +76,24 @@ class DevLoop:
 
         Raises FaasError only before the first round; later ones are told and the loop goes on.
         """
-        self.bring(self._functions)
         import watchfiles
 
-        self._say(f"watching {', '.join(self._watched())}; Ctrl-C stops")
         changes = watchfiles.watch(
             *self._watched(),
             debounce=DEBOUNCE,
             step=_STEP,
             stop_event=stop,
             raise_interrupt=False,
-            yield_on_timeout=False,
+            rust_timeout=_TURN,
+            yield_on_timeout=True,
         )
-        for batch in changes:
-            self._changed({Path(path) for _, path in batch})
+        # The watch begins with the first turn, before anything is read: what is saved meanwhile is not missed.
+        early = next(changes, set())
+        self.bring(self._functions)
+        self._say(f"watching {', '.join(self._watched())}; Ctrl-C stops")
+        for batch in itertools.chain([early], changes):
+            if batch:
+                self._changed({Path(path) for _, path in batch})
 
     def bring(self, functions: Sequence[Function]) -> None:
         """Build functions and deploy those that could be built."""

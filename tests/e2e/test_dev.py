@@ -106,3 +106,32 @@ def test_up_can_go_on(gateway):
         assert gateway.faas("invoke", "fn", stdin=b"x").stdout.endswith(b"You wrote: x")
     finally:
         assert up.interrupt() in (0, 130)
+
+
+def test_what_is_saved_during_the_first_build_is_not_missed(gateway):
+    """The watch begins before anything is read."""
+    gateway.faas("new", "--lang", "python", "fn")
+    test = gateway.folder / "fn" / "handler_test.py"
+    # The build waits in this test until the handler has been saved again.
+    test.write_text(
+        "import pathlib, time, unittest\n"
+        "class Wait(unittest.TestCase):\n"
+        "    def test_wait(self):\n"
+        f"        pathlib.Path({str(gateway.folder / 'begun')!r}).touch()\n"
+        f"        while not pathlib.Path({str(gateway.folder / 'saved')!r}).exists():\n"
+        "            time.sleep(0.01)\n"
+    )
+    handler = gateway.folder / "fn" / "handler.py"
+    dev = Running(gateway, "dev", "-f", "fn.yml", "--builder", "oci")
+    try:
+        deadline = time.monotonic() + 30
+        while not (gateway.folder / "begun").exists():
+            assert time.monotonic() < deadline, dev.output
+            time.sleep(0.01)
+        handler.write_text(handler.read_text().replace("You said", "You wrote"))
+        (gateway.folder / "saved").touch()
+        dev.until("fn is live", 2)
+        assert gateway.faas("invoke", "fn", stdin=b"x").stdout.endswith(b"You wrote: x")
+    finally:
+        (gateway.folder / "saved").touch()
+        assert dev.interrupt() in (0, 130)
