@@ -62,6 +62,8 @@ ALIASES = {"delete": "remove", "rm": "remove", "ls": "list", "ns": "namespace"}
 class RootGroup(click.Group):
     """Finds commands by name in `faas_cli.commands`."""
 
+    aliases = ALIASES
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands."""
         return sorted(COMMANDS)
@@ -94,7 +96,7 @@ class RootGroup(click.Group):
 
     def _help_command(self, ctx: click.Context, args: list[str]) -> tuple[str, click.Command, list[str]]:
         command = self.get_command(ctx, args[1]) if len(args) > 1 else self
-        return args[0], command or self, ["--help"]
+        return args[1] if command is not None and len(args) > 1 else args[0], command or self, ["--help"]
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Names of commands and plugins, without importing any command."""

@@ -103,7 +103,7 @@ class FaasCommand(click.Command):
         """The command's examples."""
         from faas_cli.examples import EXAMPLES
 
-        examples = EXAMPLES.get(ctx.command_path.partition(" ")[2], ())
+        examples = EXAMPLES.get(_words(ctx), ())
         if examples:
             with formatter.section("Examples"):
                 for line in examples:
@@ -122,6 +122,17 @@ class FaasCommand(click.Command):
                 return result + args[number:]
             result += _one(argument, options)
         return result
+
+
+def _words(ctx: click.Context) -> str:
+    """What is typed behind `faas` for this command, without aliases."""
+    words: list[str] = []
+    while ctx.parent is not None:
+        aliases = getattr(ctx.parent.command, "aliases", {})
+        name = ctx.info_name or ""
+        words.insert(0, aliases.get(name, name))
+        ctx = ctx.parent
+    return " ".join(words)
 
 
 class FaasGroup(click.Group):
