@@ -7,6 +7,7 @@ import json
 import os
 import re
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,16 @@ class Registry:
         self._credentials = credentials if credentials is not None else registry_credentials(host)
         self._base = f"{'http' if _is_plain(host) else 'https'}://{host}"
         self._pool = urllib3.PoolManager(
-            maxsize=8, retries=urllib3.Retry(_RETRIES, redirect=5, status=0, backoff_factor=0.3)
+            maxsize=8,
+            retries=urllib3.Retry(
+                _RETRIES,
+                redirect=5,
+                status_forcelist=(500, 502, 503, 504),
+                # To begin an upload twice does no harm; a part of one (PATCH) is taken up by `upload` instead.
+                allowed_methods=("HEAD", "GET", "PUT", "POST"),
+                raise_on_status=False,
+                backoff_factor=0.3,
+            ),
         )
         self._tokens: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -84,9 +94,7 @@ class Registry:
     def upload(self, repository: str, digest: str, path: Path) -> None:
         """Upload a blob from a file, in chunks; one that breaks off is taken up where the registry says it stands."""
         size = path.stat().st_size
-        answer = self._call("POST", f"/v2/{repository}/blobs/uploads/", repository)
-        location = self._location(answer)
-        offset, failures = 0, 0
+        location, offset, failures = self._begin(repository), 0, 0
         with path.open("rb") as stream:
             while offset < size:
                 stream.seek(offset)
@@ -98,18 +106,27 @@ class Registry:
                     failures += 1
                     if failures > _RETRIES or (400 <= err.status < 500 and err.status != 416):
                         raise
+                    time.sleep(0.1 * 2**failures)
                     location, offset = self._resume(location, repository)
         separator = "&" if "?" in location else "?"
         self._call("PUT", f"{location}{separator}{urlencode({'digest': digest})}", repository)
 
     def fetch_blob(self, repository: str, digest: str, target: Path) -> None:
         """Download a blob into a file and check its digest."""
-        answer = self._call("GET", f"/v2/{repository}/blobs/{digest}", repository, stream=True)
-        total = hashlib.sha256()
-        with target.open("wb") as stream:
-            for piece in answer.stream(1 << 20):
-                total.update(piece)
-                stream.write(piece)
+        for attempt in range(_RETRIES + 1):
+            answer = self._call("GET", f"/v2/{repository}/blobs/{digest}", repository, stream=True)
+            total = hashlib.sha256()
+            try:
+                with target.open("wb") as stream:
+                    for piece in answer.stream(1 << 20):
+                        total.update(piece)
+                        stream.write(piece)
+                break
+            except urllib3.exceptions.HTTPError:
+                target.unlink()
+                if attempt == _RETRIES:
+                    raise RegistryError(f"the registry {self.host} broke off while it sent {digest}") from None
+                time.sleep(0.1 * 2**attempt)
         if f"sha256:{total.hexdigest()}" != digest:
             target.unlink()
             raise RegistryError(f"{self.host} sent something else than {digest}")
@@ -135,10 +152,21 @@ class Registry:
         }
         return self._call("PATCH", location, repository, headers=headers, body=chunk)
 
+    def _begin(self, repository: str) -> str:
+        return self._location(self._call("POST", f"/v2/{repository}/blobs/uploads/", repository))
+
     def _resume(self, location: str, repository: str) -> tuple[str, int]:
-        answer = self._call("GET", location, repository)
-        end = re.fullmatch(r"\d+-(\d+)", answer.headers.get("Range", ""))
-        return self._location(answer) or location, int(end[1]) + 1 if end else 0
+        """Where to go on, and from which byte: a new upload when the registry has given the old one up."""
+        try:
+            answer = self._call("GET", location, repository)
+        except RegistryError as err:
+            if 400 <= err.status < 500 and err.status not in (401, 403):
+                return self._begin(repository), 0
+            raise
+        last = re.fullmatch(r"(?:bytes=)?\d+-(\d+)", answer.headers.get("Range", ""))
+        # `0-0` is also what a registry says that has nothing yet.
+        offset = int(last[1]) + 1 if last and int(last[1]) else 0
+        return (self._location(answer) if "Location" in answer.headers else location), offset
 
     def _location(self, answer: urllib3.BaseHTTPResponse) -> str:
         return urljoin(self._base, answer.headers.get("Location", ""))
@@ -179,7 +207,7 @@ class Registry:
                 headers=sent,
                 body=body,
                 preload_content=not stream,
-                timeout=urllib3.Timeout(connect=10, read=120),
+                timeout=_TIMEOUT,
             )
         except urllib3.exceptions.HTTPError as err:
             reason = str(err.__cause__ or err).split(":")[-1].strip(" )")
@@ -230,7 +258,9 @@ class Registry:
         if answer.status in (401, 403):
             had = self._credentials is not None
             what = "did not accept the credentials" if had else "asks for credentials"
-            hint = f"docker login {_login_name(self.host)}, or faas registry-login --server {_login_name(self.host)}"
+            server = _login_name(self.host)
+            ours = f"`faas registry-login --server {server}` and then `DOCKER_CONFIG=credentials`"
+            hint = f"`docker login {server}`, or {ours}"
             raise RegistryError(f"the registry {self.host} {what} for `{repository}`", hint=hint, status=answer.status)
         if answer.status == 404:
             raise RegistryError(f"the registry {self.host} has no `{repository}` like that", status=404)

@@ -72,24 +72,29 @@ def test_a_base_is_put_below(registry, docker_config, store, tmp_path):
     assert config["config"]["Env"] == ["A=1"]
 
 
-def test_a_large_blob_goes_in_chunks_and_survives_a_break(registry, docker_config, store, tmp_path, monkeypatch):
-    """A chunk that is lost is sent again from where the registry stands."""
-    image = f"{registry}/acme/large:1"
+@pytest.mark.parametrize("arrived", [0, 1000])
+@pytest.mark.parametrize("chunk_number", [0, 1])
+def test_a_broken_upload_is_taken_up(registry, docker_config, store, tmp_path, monkeypatch, chunk_number, arrived):
+    """In whichever part it breaks, and whether or not some of that part had arrived."""
+    image = f"{registry}/acme/large-{chunk_number}-{arrived}:1"
     make_image(store, image, os.urandom(10 * 1024 * 1024))
-    broken = []
+    sent = []
     patch = Registry._patch
 
     def flaky(self, location, repository, chunk, offset):
-        if not broken and offset:
-            broken.append(offset)
+        sent.append(offset)
+        if len(sent) == chunk_number + 1:
+            if arrived:
+                patch(self, location, repository, chunk[:arrived], offset)
             raise RegistryError("the connection broke")
         return patch(self, location, repository, chunk, offset)
 
     monkeypatch.setattr(Registry, "_patch", flaky)
     digest, _ = push(store, tmp_path, image)
-    assert broken
-    layer = Registry(registry).manifest("acme/large", digest).json()["layers"][0]
-    Registry(registry).fetch_blob("acme/large", layer["digest"], tmp_path / "layer")
+    assert len(sent) > 3
+    name = f"acme/large-{chunk_number}-{arrived}"
+    layer = Registry(registry).manifest(name, digest).json()["layers"][0]
+    Registry(registry).fetch_blob(name, layer["digest"], tmp_path / "layer")
     assert (tmp_path / "layer").stat().st_size == layer["size"]
 
 
