@@ -1,15 +1,23 @@
 """A real engine with an image made for these tests: our watchdog, and a static Go program behind it."""
 
+import asyncio
 import contextlib
 import io
 import os
+import shutil
 import subprocess
 import tarfile
+import time
+import urllib.request
 import uuid
 
 import docker
 import pytest
 
+from faas_runtime.api import FunctionDeployment
+from faas_runtime.providers.base import FunctionKey, RouteRemoved
+from faas_runtime.providers.docker import DockerProvider
+from faas_runtime.providers.docker.spec import INSTANCE_LABEL
 from faas_runtime.watchdog import watchdog_binary
 from tests.gateways import build_watchdog
 
@@ -36,6 +44,8 @@ func main() {
 	fmt.Printf("%s|%s|%s", os.Getenv("GREETING"), body, secret)
 }
 """
+
+KEY = FunctionKey("fn", "openfaas-fn")
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +103,80 @@ def image(client, tmp_path_factory, tool):
     for each in (tag.replace(":1", f":{name}") for name in ("mute", "ill", "dead", "1")):
         with contextlib.suppress(docker.errors.DockerException):
             client.images.remove(each, force=True)
+
+
+class World:
+    """A provider, what it says about routing, and the engine from outside."""
+
+    def __init__(self, client, image, folder):
+        self.client, self.image, self.folder = client, image, folder
+        self.instance = uuid.uuid4().hex[:8]
+        self.network = f"faas-test-{self.instance}"
+        self.routes = {}
+        self.history = []
+
+    async def open(self):
+        self.provider = DockerProvider(self.folder, network=self.network, instance=self.instance)
+        await self.provider.start()
+        self._watching = asyncio.create_task(self._watch())
+        return self.provider
+
+    async def _watch(self):
+        async for change in self.provider.watch():
+            self.history.append(change)
+            if isinstance(change, RouteRemoved):
+                self.routes.pop(change.key, None)
+            else:
+                self.routes[change.key] = change
+
+    async def close(self):
+        self._watching.cancel()
+        await self.provider.close()
+
+    def deployment(self, **changes):
+        values = {"service": "fn", "image": self.image, "namespace": "openfaas-fn", "env_vars": {"GREETING": "hi"}}
+        return FunctionDeployment(**{**values, **changes})
+
+    def containers(self, everything=False):
+        filters = {"label": f"{INSTANCE_LABEL}={self.instance}"}
+        return self.client.containers.list(all=everything, filters=filters, ignore_removed=True)
+
+    def call(self, body=b"x", endpoint=None):
+        endpoint = endpoint or self.routes[KEY].endpoints[0]
+        url = f"http://{endpoint.host}:{endpoint.port}/"
+        with urllib.request.urlopen(url, data=body, timeout=30) as answer:
+            return answer.read()
+
+    async def until(self, check, limit=20):
+        deadline = time.monotonic() + limit
+        while not check():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+
+    def run(self, scenario):
+        """Run a scenario with an open provider."""
+
+        async def whole():
+            await self.open()
+            try:
+                await scenario(self.provider)
+            finally:
+                await self.close()
+
+        asyncio.run(whole())
+
+    def clean(self):
+        for container in self.containers(everything=True):
+            with contextlib.suppress(Exception):
+                container.remove(force=True)
+        for network in self.client.networks.list(names=[self.network]):
+            network.remove()
+        shutil.rmtree(f"/dev/shm/faas-{os.getuid()}-{self.instance}", ignore_errors=True)
+
+
+@pytest.fixture
+def world(client, image, tmp_path):
+    """A provider of its own on the engine; everything it made is gone afterwards."""
+    made = World(client, image, tmp_path / "state")
+    yield made
+    made.clean()
