@@ -45,8 +45,8 @@ def push_all(functions: Sequence[Function], tag: str, parallel: int, console: Co
             console.progress(f"Skipping {function.name}")
             continue
         image = image_reference(function, tag)
-        check_pushable(image)
         wanted.append((function.name, image))
+    check_pushable(*(image for _, image in wanted))
     with ThreadPoolExecutor(parallel) as pool:
         failures = list(pool.map(lambda pair: _push(pair[0], pair[1], console), wanted))
     for failure in failures:

@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from faas_cli.build.engine import find_engine, ping
 from faas_cli.errors import FaasError
-from faas_cli.registry.auth import registry_credentials
+from faas_cli.registry.auth import RegistryCredentials, registry_credentials
 from faas_cli.registry.reference import parse_reference
 
 
 def push_from_engine(image: str, tell: Callable[[str], object]) -> str:
     """Have the engine push an image; returns the digest in the registry. Raises FaasError."""
-    import docker
+    from docker import DockerClient
     from docker.errors import DockerException, ImageNotFound
+    from docker.utils import kwargs_from_env
 
     reference = parse_reference(image)
     credentials = registry_credentials(reference.registry)
-    auth = {"username": credentials.user, "password": credentials.password} if credentials else None
+    auth = _auth(credentials) if credentials else None
+    engine = find_engine()
     try:
-        client = docker.from_env()
+        client = DockerClient(**kwargs_from_env(environment=engine.environment()))
         client.images.get(image)
-        lines = client.api.push(image, stream=True, decode=True, auth_config=auth)
+        return _follow(image, client.api.push(image, stream=True, decode=True, auth_config=auth), tell)
     except ImageNotFound:
         raise FaasError(f"there is no image `{image}` here", hint="build it first: `faas build`") from None
-    except DockerException as err:
+    except (DockerException, OSError) as err:
         raise FaasError(
-            f"`{image}` is not in the local store, and no container engine answers: {err}",
+            f"`{image}` is not in the local store, and the container engine at {engine.address} "
+            f"cannot push it: {ping(engine) or err}",
             hint="build it first: `faas build`",
         ) from None
+
+
+def _follow(image: str, lines: Iterable[dict[str, Any]], tell: Callable[[str], object]) -> str:
+    """Tell what the engine says as it says it; returns the digest."""
     digest = ""
     for line in lines:
         if "error" in line:
-            raise FaasError(f"`{image}` was not pushed: {line['error']}", hint=f"docker login {reference.registry}")
+            hint = f"docker login {parse_reference(image).registry}"
+            raise FaasError(f"`{image}` was not pushed: {line['error']}", hint=hint)
         if line.get("status") in ("Pushed", "Layer already exists"):
             tell(f"  {line.get('id', '')} {line['status'].lower()}")
         digest = (line.get("aux") or {}).get("Digest", digest)
     return digest
+
+
+def _auth(credentials: RegistryCredentials) -> dict[str, str]:
+    if credentials.identity_token:
+        return {"identitytoken": credentials.identity_token}
+    return {"username": credentials.user, "password": credentials.password}

@@ -51,11 +51,13 @@ def parse_reference(image: str) -> Reference:
     return Reference(registry, path, tag, digest)
 
 
-def check_pushable(image: str) -> None:
-    """Raise FaasError for a name that says no registry or owner: pushing it could only fail."""
-    if "/" not in image:
+def check_pushable(*images: str) -> None:
+    """Raise FaasError for names that say no registry or owner: pushing them could only fail."""
+    local = [image for image in images if "/" not in image]
+    if local:
+        names = ", ".join(f"`{image}`" for image in local)
         raise FaasError(
-            f"`{image}` names no registry to push it to",
-            hint=f"name the image like `ttl.sh/{image}` or `OWNER/{image}` in the stack file; "
+            f"{names} {'names' if len(local) == 1 else 'name'} no registry to push to",
+            hint=f"name the image like `ttl.sh/{local[0]}` or `OWNER/{local[0]}` in the stack file; "
             "functions on this machine's own gateway need no push",
         )

@@ -5,9 +5,12 @@ import os
 import subprocess
 
 import pytest
+import urllib3
 
+from faas_cli.build.engine import find_engine, ping
 from faas_cli.errors import FaasError
 from faas_cli.registry.client import Registry, RegistryError
+from faas_cli.registry.engine import push_from_engine
 from faas_cli.registry.push import BASE_DIGEST, Push
 from faas_cli.registry.reference import check_pushable
 
@@ -137,3 +140,66 @@ def test_a_local_name_cannot_be_pushed(image):
     with pytest.raises(FaasError, match="names no registry") as caught:
         check_pushable(image)
     assert f"OWNER/{image}" in caught.value.hint
+
+
+def test_all_local_names_are_listed():
+    """One run says everything that is to be mended."""
+    with pytest.raises(FaasError, match="`a:1`, `b:1` name no registry"):
+        check_pushable("a:1", "acme/fn:1", "b:1")
+
+
+def test_a_broken_download_is_begun_again(registry, docker_config, store, tmp_path, monkeypatch):
+    """And one that breaks every time ends with a line that names the registry."""
+    image = f"{registry}/acme/download:1"
+    make_image(store, image, b"download")
+    digest, _ = push(store, tmp_path, image)
+    remote = Registry(registry)
+    blob = remote.manifest("acme/download", digest).json()["layers"][0]["digest"]
+    stream, breaks = urllib3.HTTPResponse.stream, [1]
+
+    def flaky(self, *arguments):
+        if breaks[0]:
+            breaks[0] -= 1
+            raise urllib3.exceptions.ProtocolError("broke off")
+        return stream(self, *arguments)
+
+    monkeypatch.setattr(urllib3.HTTPResponse, "stream", flaky)
+    remote.fetch_blob("acme/download", blob, tmp_path / "blob")
+    assert (tmp_path / "blob").exists()
+    breaks[0] = 10
+    with pytest.raises(RegistryError, match=r"broke off while it sent"):
+        remote.fetch_blob("acme/download", blob, tmp_path / "blob")
+
+
+def test_what_only_the_engine_has_is_pushed_by_it(registry, docker_config, missing):
+    """With the same credentials; its answer's digest is the registry's."""
+    import io
+    import tarfile
+
+    import docker
+
+    engine = find_engine()
+    if ping(engine):
+        missing("a container engine", "systemctl start docker")
+    client = docker.DockerClient(base_url=engine.address)
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("file"), io.BytesIO())
+    image = f"{registry}/acme/engine:1"
+    client.api.import_image_from_data(content.getvalue(), repository=f"{registry}/acme/engine", tag="1")
+    try:
+        digest = push_from_engine(image, lambda line: None)
+        assert Registry(registry).manifest("acme/engine", "1").digest == digest
+        write_docker_config(docker_config, registry, password="wrong")
+        with pytest.raises(FaasError, match="was not pushed"):
+            push_from_engine(image, lambda line: None)
+    finally:
+        client.images.remove(image)
+        client.close()
+
+
+def test_an_engine_that_does_not_answer(monkeypatch, tmp_path, docker_config):
+    """One line: where it was looked for, and why that failed."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    with pytest.raises(FaasError, match=r"no\.sock cannot push it: No such file"):
+        push_from_engine("127.0.0.1:1/acme/engine:1", lambda line: None)
