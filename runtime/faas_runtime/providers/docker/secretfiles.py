@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from faas_runtime.providers.process.store import Deployed, write_durably
@@ -19,7 +20,12 @@ class SecretFiles:
     """
 
     def __init__(self, instance: str, fallback: Path) -> None:
-        self._root = _root(SHARED_MEMORY / f"faas-{os.getuid()}-{instance}", fallback)
+        self._memory = SHARED_MEMORY / f"faas-{os.getuid()}-{instance}"
+        self._fallback = fallback
+
+    @cached_property
+    def _root(self) -> Path:
+        return _root(self._memory, self._fallback)
 
     def folder(self, deployed: Deployed) -> str:
         """What to mount for this version; empty when it has no secrets."""
@@ -39,6 +45,8 @@ class SecretFiles:
 
     def remove(self, deployed: Deployed) -> None:
         """Forget the files of a version."""
+        if not deployed.deployment.secrets:
+            return
         shutil.rmtree(self._path(deployed), ignore_errors=True)
 
     def keep_only(self, present: Iterable[Deployed]) -> None:
