@@ -94,7 +94,7 @@ class Dispatcher:
         self._wake.set()
 
     async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
-        while True:
+        while not _is_cancelled():
             try:
                 await step()
                 self.state = "ok"
@@ -115,8 +115,10 @@ class Dispatcher:
             if due <= now:
                 await self._claim(key)
         later = [due - now for due in waiting.values() if due > now]
+        # Not `wait_for`: in Python 3.11 it swallows a cancellation that comes together with what it waits for.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), min([self._settings.idle, *later]))
+            async with asyncio.timeout(min([self._settings.idle, *later])):
+                await self._wake.wait()
 
     async def _claim(self, key: FunctionKey) -> None:
         target = self._target(key)
