@@ -51,6 +51,8 @@ class SecretFiles:
 
     def keep_only(self, present: Iterable[Deployed]) -> None:
         """Forget what an earlier gateway left of other versions."""
+        if not self._memory.exists() and not self._fallback.exists():
+            return  # nor is a folder made before there is a secret for it
         kept = {self._path(deployed) for deployed in present}
         for path in self._root.glob("*/*"):
             if path not in kept:
