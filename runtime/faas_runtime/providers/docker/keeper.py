@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.errors import RuntimeFault, Unavailable
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.docker.engine import Container, DockerEngine, Stream
 from faas_runtime.providers.docker.function import Function
@@ -106,6 +106,11 @@ class Keeper:
                     await asyncio.sleep(function.pause)
                 async with function.lock:
                     await self._resize(function)
+            except Unavailable as fault:
+                # Not the function's fault: it comes back as soon as the engine does.
+                function.trouble = str(fault)
+                await asyncio.sleep(_RECONNECT)
+                function.wake.set()
             except RuntimeFault as fault:
                 self._slow_down(function)
                 function.trouble = str(fault).splitlines()[0]
