@@ -2,8 +2,12 @@
 
 import os
 import shutil
+import signal
 
 import pytest
+
+# Who starts the tests in the background has them ignore Ctrl-C; the commands they test must not inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Debian packages of the tools tests use.
 PACKAGES = {"wrk": "wrk", "skopeo": "skopeo", "umoci": "umoci", "go": "golang", "node": "nodejs"}
