@@ -9,10 +9,10 @@ from pathlib import Path
 from faas_cli.build.tags import image_reference
 from faas_cli.config import namespace_of
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.flags import duration_seconds
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources
 from faas_runtime.api import FunctionDeployment, FunctionResources
+from faas_runtime.durations import go_duration
 
 # Our own keys of the stack file travel as annotations, which every gateway keeps.
 ANNOTATION_PREFIX = "com.faas."
@@ -82,7 +82,7 @@ def _own_keys(function: Function) -> dict[str, str]:
     found: dict[str, str] = {}
     if function.timeout:
         try:
-            duration_seconds(function.timeout)
+            go_duration(function.timeout)
         except ValueError:
             raise FaasError(
                 f"`{function.name}`: `timeout: {function.timeout}` is not a duration",

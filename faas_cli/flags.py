@@ -9,32 +9,14 @@ from typing import Any, TypeVar
 
 import click
 
+from faas_runtime.durations import go_duration
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 GLOBAL_FLAGS = (("-f", "--yaml"), ("--filter",), ("--regex",))
 """Flags with a value that every command accepts, also in front of its name."""
-
-_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
-
-
-def duration_seconds(text: str) -> float:
-    """Seconds in a duration as Go writes it: `300ms`, `1m30s`, `2h`. Raises ValueError."""
-    sign = -1.0 if text.startswith("-") else 1.0
-    rest, total = text.lstrip("+-"), 0.0
-    if rest == "0":
-        return 0.0
-    if not rest:
-        raise ValueError(text)
-    while rest:
-        part = _PART.match(rest)
-        if part is None:
-            raise ValueError(text)
-        total += float(part[1]) * _UNITS[part[2]]
-        rest = rest[part.end() :]
-    return sign * total
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]
@@ -47,7 +29,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, (int, float)):
             return float(value)
         try:
-            return duration_seconds(value)
+            return go_duration(value)
         except ValueError:
             self.fail(f"`{value}` is not a duration; write for example `30s`, `1m30s` or `2h`", param, ctx)
 

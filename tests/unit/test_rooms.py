@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED = {
     "faas_runtime",
     "faas_runtime.api",
+    "faas_runtime.durations",
     "faas_runtime.watchdog",
     "faas_runtime.paths",
     "faas_runtime.imagestore",

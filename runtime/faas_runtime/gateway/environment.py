@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from faas_runtime.providers.process.durations import parse_duration
+from faas_runtime.durations import duration_or_none
 
 SECRETS_DIR = Path("/run/secrets")
 """Where user and password are when `basic_auth` is on and nothing says where."""
@@ -55,4 +55,4 @@ def _port(text: str) -> int | None:
 
 
 def _seconds(variables: Mapping[str, str], name: str) -> float | None:
-    return parse_duration(variables.get(name, "")) or None
+    return duration_or_none(variables.get(name, "")) or None

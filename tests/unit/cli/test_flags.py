@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from faas_cli.flags import Duration, FaasCommand, Integer, Pair, duration_seconds, switch
+from faas_cli.flags import Duration, FaasCommand, Integer, Pair, switch
 
 
 @click.command(cls=FaasCommand)
@@ -79,18 +79,3 @@ def test_pairs():
 def test_integers(text, value):
     """Go's spellings."""
     assert read(f"--count={text}")[3] == value
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("300ms", 0.3), ("5s", 5), ("1m30s", 90), ("2h", 7200), ("1.5h", 5400), ("0", 0), ("-1s", -1)]
-)
-def test_durations(text, seconds):
-    """Go's notation, in seconds."""
-    assert duration_seconds(text) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize("text", ["5", "", "s", "1d", "1 s", "abc"])
-def test_what_is_no_duration(text):
-    """A bare number is refused."""
-    with pytest.raises(ValueError):
-        duration_seconds(text)

@@ -4,7 +4,6 @@ import pytest
 
 from faas_runtime.api import FunctionDeployment, FunctionResources
 from faas_runtime.errors import Invalid
-from faas_runtime.providers.process.durations import parse_duration
 from faas_runtime.providers.process.limits import check_resources, not_enforced, parse_quantity
 
 
@@ -43,15 +42,3 @@ def test_what_is_not_enforced_is_said():
         service="a", image="a", limits=FunctionResources(cpu="1"), read_only_root_filesystem=True
     )
     assert not_enforced(deployment) == ["cpu limit 1", "read-only root file system"]
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("1m30s", 90), ("1.5h", 5400), ("250ms", 0.25), ("10", 10), ("1h0m1s", 3601)]
-)
-def test_durations(text, seconds):
-    assert parse_duration(text) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize("text", ["", "s", "10x", "1m 30s", "m30s", "-5s", "1:30"])
-def test_nonsense_durations(text):
-    assert parse_duration(text) is None

@@ -5,24 +5,9 @@ import random
 import pytest
 
 from faas_runtime.gateway.queue.model import Answer
-from faas_runtime.gateway.queue.policy import RetryPolicy, parse_duration
+from faas_runtime.gateway.queue.policy import RetryPolicy
 
 FIXED = random.Random(1)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("10", 10), ("10s", 10), ("1m30s", 90), ("500ms", 0.5), ("1.5s", 1.5), ("2h", 7200)]
-)
-def test_durations_are_seconds(text, seconds):
-    """Bare numbers are seconds, anything else is a Go duration."""
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "abc", "10 s", "-5s", "1d", "5sx"])
-def test_a_wrong_duration_is_refused(text):
-    """A typo is an error, not a default."""
-    with pytest.raises(ValueError, match="not a duration"):
-        parse_duration(text)
 
 
 def test_annotations_override_the_defaults():

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from faas_runtime.api import DEFAULT_NAMESPACE, AsyncCall
+from faas_runtime.durations import parse_duration
 from faas_runtime.errors import Invalid, NotFound, Unsupported
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.room import ControlRoom, room_of
 from faas_runtime.gateway.queue.callbacks import CallbackRefused, check_url
 from faas_runtime.gateway.queue.model import NewCall, Record, State
-from faas_runtime.gateway.queue.policy import parse_duration
 from faas_runtime.gateway.queue.service import QueueService
 from faas_runtime.providers.base import FunctionKey
 

@@ -7,28 +7,16 @@ The annotations and defaults are those of the OpenFaaS retry contract:
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from faas_runtime.durations import parse_duration
 from faas_runtime.gateway.queue.model import Answer
 
 _PREFIX = "com.openfaas.retry."
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DEFAULT_CODES = frozenset({408, 429, 500, 502, 503, 504})
 BUSY = 429
 """The function is at its limit: not now, rather than failed."""
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of a Go duration (`1m30s`) or of a bare number of seconds. Raises ValueError."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    parts = _DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"`{text}` is not a duration such as 10s or 1m30s")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from faas_runtime.gateway.queue.policy import parse_duration
+from faas_runtime.durations import parse_duration
 
 PREFIX = "com.openfaas.scale."
 KINDS = ("rps", "capacity", "cpu")

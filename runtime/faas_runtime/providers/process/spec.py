@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faas_runtime.api import SECRETS_PATH, FunctionDeployment
+from faas_runtime.durations import duration_or_none
 from faas_runtime.errors import Invalid
 from faas_runtime.imagestore import ImageInfo
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.process.durations import parse_duration
 from faas_runtime.toolpaths import search_path
 
 TIMEOUT_ANNOTATION = "com.faas.timeout"
@@ -79,7 +79,7 @@ def call_timeout(deployment: FunctionDeployment) -> float | None:
     text = (deployment.annotations or {}).get(TIMEOUT_ANNOTATION, "")
     if not text:
         return None
-    seconds = parse_duration(text)
+    seconds = duration_or_none(text)
     if seconds is None or seconds <= 0:
         raise Invalid(f"annotation `{TIMEOUT_ANNOTATION}`: `{text}` is not a duration like `90s` or `2m`")
     return seconds

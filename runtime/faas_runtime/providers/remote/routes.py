@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from faas_runtime.durations import duration_or_none
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate, RoutingChange
-from faas_runtime.providers.process.durations import parse_duration
 from faas_runtime.providers.process.spec import EXPOSE_ANNOTATION, TIMEOUT_ANNOTATION
 from faas_runtime.providers.remote.http import Address
 from faas_runtime.providers.remote.wire import RouteStatus
@@ -26,7 +26,7 @@ def route_of(status: RouteStatus, namespace: str, provider: Address) -> RouteUpd
         port=provider.port,
         prefix=f"{provider.path}/function/{quote(str(key))}",
     )
-    seconds = parse_duration(annotations.get(TIMEOUT_ANNOTATION, ""))
+    seconds = duration_or_none(annotations.get(TIMEOUT_ANNOTATION, ""))
     return RouteUpdate(
         key=key,
         endpoints=(endpoint,) if available else (),
