@@ -18,9 +18,10 @@ from faas_runtime.errors import RuntimeFault
 from faas_runtime.gateway.control.auth import Account
 from faas_runtime.gateway.credentials import read_account
 from faas_runtime.gateway.environment import Environment
+from faas_runtime.gateway.handover import HandoverFailed, Predecessor
 from faas_runtime.gateway.listeners import PortInUse
 from faas_runtime.gateway.provide import provide
-from faas_runtime.gateway.server import serve
+from faas_runtime.gateway.server import Gateway, serve
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import AlreadyRunning, StateDir
 from faas_runtime.paths import default_state_dir
@@ -33,7 +34,8 @@ PREFIX = "faas-gateway: "
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    options = _parser(Environment.of(os.environ)).parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser(Environment.of(os.environ)).parse_args(given)
     settings = _settings(options)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.basicConfig(
@@ -41,14 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     state = StateDir(settings.state_dir)
     try:
-        state.acquire()
+        predecessor = Predecessor.of_environment()
+        if predecessor is None:
+            state.acquire()
         try:
             provider = _provider(settings)
-            serve_it = provide if options.command == "provide" else serve
-            _run(serve_it(settings, state, provider))
+            if options.command == "provide":
+                _run(provide(settings, state, provider))
+            else:
+                gateway = Gateway(settings, state, provider, given, predecessor)
+                if predecessor is not None:
+                    predecessor.wait_for_go()
+                    state.adopt(predecessor.lock)
+                _run(serve(gateway))
         finally:
             state.release()
-    except (AlreadyRunning, PortInUse, RuntimeFault) as err:
+    except (AlreadyRunning, HandoverFailed, PortInUse, RuntimeFault) as err:
         return _failed(str(err))
     except OSError as err:
         return _failed(f"cannot start: {err}")
@@ -72,6 +82,7 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="user and password for the provider, where they are not ours",
     )
+    run.add_argument("--unix", type=Path, metavar="FILE", help="listen on this Unix socket as well")
     run.add_argument("--access-log", choices=["off", "text", "json"], default="off", help="log every request on stdout")
     run.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve HTTPS with this certificate")
     run.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, where that is a file of its own")
@@ -80,7 +91,7 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
     _add_common(alone, environment, 8081)
     alone.set_defaults(nats="")
     alone.set_defaults(metrics_port=0, provider_url="", logs_url="", provider_secrets_dir=None)
-    alone.set_defaults(access_log="off", tls_cert=None, tls_key=None)
+    alone.set_defaults(unix=None, access_log="off", tls_cert=None, tls_key=None)
     return parser
 
 
@@ -116,6 +127,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         state_dir=options.state_dir.absolute(),
         host=options.host,
         port=options.port,
+        unix=options.unix.absolute() if options.unix is not None else None,
         engine=options.engine,
         metrics_port=options.metrics_port,
         auth=not options.no_auth,

@@ -66,6 +66,14 @@ class Catalogue:
                     while self._routes.lookup(key) is None:
                         await self._routes.changed(key)
 
+    async def until_ready(self, limit: float) -> None:
+        """Return once every function that is to have replicas has one, or after `limit` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                for key in self._functions:
+                    while (route := self._routes.lookup(key)) and route.replicas and not route.endpoints:
+                        await self._routes.changed(key)
+
     async def run(self) -> None:
         """Stay up to date until cancelled."""
         while True:

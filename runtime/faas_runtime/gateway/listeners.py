@@ -6,12 +6,19 @@ import errno
 import os
 import shutil
 import socket
+import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+
+from faas_runtime.gateway.settings import GatewaySettings
 
 # Longest path of a Unix socket on Linux is 107 bytes.
 _LONGEST_SOCKET_PATH = 100
 _BACKLOG = 2048
+
+Inherited = Mapping[str, socket.socket]
+"""Listening sockets of the gateway before this one, by their names here."""
 
 
 class PortInUse(Exception):
@@ -32,18 +39,20 @@ def listen(host: str, port: int, option: str) -> socket.socket:
 class PrivateSocket:
     """A Unix socket of the gateway, in the state directory where its path is short enough."""
 
-    def __init__(self, state_dir: Path, name: str) -> None:
+    def __init__(self, state_dir: Path, name: str, inherited: socket.socket | None = None) -> None:
         self._folder: Path | None = None
+        if inherited is not None:
+            self.socket = inherited
+            self.path = Path(inherited.getsockname())
+            self._folder = self.path.parent if self.path.parent != state_dir else None
+            return
         path = state_dir / name
         if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
             self._folder = Path(tempfile.mkdtemp(prefix="faas-"))
             path = self._folder / name
         path.unlink(missing_ok=True)
         self.path = path
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.bind(str(path))
-        path.chmod(0o600)
-        self.socket.listen(_BACKLOG)
+        self.socket = _bind(path, 0o600)
 
     def close(self) -> None:
         """Stop listening and remove the socket."""
@@ -51,3 +60,104 @@ class PrivateSocket:
         self.path.unlink(missing_ok=True)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Listeners:
+    """Everything a gateway listens on. What a gateway before it has handed over is used as it is."""
+
+    def __init__(self, settings: GatewaySettings, inherited: Inherited) -> None:
+        """Raises PortInUse."""
+        self._keep_paths = bool(inherited)
+        self.metrics: socket.socket | None = None
+        self.unix: socket.socket | None = None
+        self._private: dict[str, PrivateSocket] = {}
+        self.front = inherited.get("front") or listen(settings.host, settings.port, "--port")
+        try:
+            if settings.metrics_port:
+                metrics = inherited.get("metrics")
+                self.metrics = metrics or listen("127.0.0.1", settings.metrics_port, "--metrics-port")
+            if settings.unix is not None:
+                self.unix = inherited.get("unix") or _listen_unix(settings.unix)
+            for name in ("control", "inside", "restart"):
+                self._private[name] = PrivateSocket(settings.state_dir, f"{name}.sock", inherited.get(name))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def control(self) -> PrivateSocket:
+        """Where the control room answers the front door."""
+        return self._private["control"]
+
+    @property
+    def inside(self) -> PrivateSocket:
+        """The front door for our own calls."""
+        return self._private["inside"]
+
+    @property
+    def restart(self) -> PrivateSocket:
+        """Where a restart is asked for."""
+        return self._private["restart"]
+
+    def by_name(self) -> dict[str, socket.socket]:
+        """Every socket, as the next gateway is to inherit it."""
+        found = {name: private.socket for name, private in self._private.items()}
+        optional = {"front": self.front, "metrics": self.metrics, "unix": self.unix}
+        return {**found, **{name: sock for name, sock in optional.items() if sock is not None}}
+
+    def share(self, shared: bool) -> None:
+        """Whether another gateway has them, too: closing ours must not take their paths away then."""
+        self._keep_paths = shared
+
+    def close(self) -> None:
+        """Stop listening, and remove the Unix sockets unless the next gateway has them."""
+        for private in self._private.values():
+            private.socket.close() if self._keep_paths else private.close()
+        if self.unix is not None:
+            path = self.unix.getsockname()
+            self.unix.close()
+            if not self._keep_paths:
+                Path(path).unlink(missing_ok=True)
+        for sock in (self.front, self.metrics):
+            if sock is not None:
+                sock.close()
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    """A Unix socket for clients: ours and our group's. Raises PortInUse."""
+    try:
+        if _is_stale(path):
+            path.unlink()
+        return _bind(path, 0o660)
+    except OSError as err:
+        if err.errno == errno.EADDRINUSE:
+            raise PortInUse(f"`{path}` is in use; choose another path with `--unix PATH`") from None
+        raise PortInUse(f"cannot listen on `{path}`: {err.strerror or err}") from None
+
+
+def _is_stale(path: Path) -> bool:
+    """Whether this is a socket that a process has left behind: nobody listens on it."""
+    try:
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            return False
+    except FileNotFoundError:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            return True
+    return False
+
+
+def _bind(path: Path, mode: int) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(os.fspath(path))
+        # Before it listens, so that nobody can connect in between.
+        path.chmod(mode)
+        sock.listen(_BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -1,4 +1,4 @@
-"""One gateway: front door, control room, provider and metrics in one process."""
+"""One gateway: front door, provider and everything behind them."""
 
 from __future__ import annotations
 
@@ -7,125 +7,158 @@ import contextlib
 import logging
 import os
 import signal
-import socket
-import ssl
-
-from starlette.types import ASGIApp
+from collections.abc import Sequence
 
 from faas_runtime import __version__
-from faas_runtime.gateway.asgi import AsgiServer
+from faas_runtime.gateway.back_office import BackOffice
 from faas_runtime.gateway.catalogue import Catalogue
-from faas_runtime.gateway.control import ControlRoom, create_app
-from faas_runtime.gateway.control.users import UserFile
-from faas_runtime.gateway.credentials import account_of
-from faas_runtime.gateway.cron.runner import CronRunner
 from faas_runtime.gateway.door import Certificate, DoorSettings, FrontDoor
-from faas_runtime.gateway.listeners import PrivateSocket, listen
+from faas_runtime.gateway.handover import Predecessor, Successor
+from faas_runtime.gateway.listeners import Listeners
 from faas_runtime.gateway.loops import Loops
 from faas_runtime.gateway.metrics import InvocationMetrics
-from faas_runtime.gateway.metrics_page import create_metrics_app
-from faas_runtime.gateway.queue.service import QueueService, QueueSettings
+from faas_runtime.gateway.restart import RestartDesk
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
-from faas_runtime.gateway.scaling.scaler import Scaler
 from faas_runtime.gateway.settings import GatewaySettings
-from faas_runtime.gateway.state import USERS_FILE, Running, StateDir
-from faas_runtime.gateway.versions import VersionBook
+from faas_runtime.gateway.state import Running, StateDir
 from faas_runtime.providers.base import Endpoint, FunctionKey, Provider
 from faas_runtime.providers.process.logs import now_rfc3339
 
 log = logging.getLogger("faas.gateway")
 
+COME_BACK_LIMIT = 15.0
+"""Seconds that functions may take to come back before this gateway takes over from the one that still serves them."""
+
 
 class Gateway:
-    """Everything that lives as long as the gateway. The state directory is held by the caller."""
+    """Everything that lives as long as the gateway. The state directory is held by the caller.
 
-    def __init__(self, settings: GatewaySettings, state: StateDir, provider: Provider) -> None:
+    `arguments` are those this process was started with; the next one gets them, too.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        state: StateDir,
+        provider: Provider,
+        arguments: Sequence[str] = (),
+        predecessor: Predecessor | None = None,
+    ) -> None:
+        """Raises Invalid for a certificate that cannot be used."""
         self._settings = settings
         self._state = state
         self._provider = provider
+        self._arguments = arguments
+        self._predecessor = predecessor
+        self._certificate = _certificate(settings)
         self._routes = RoutingTable()
         self._metrics = InvocationMetrics()
         self._catalogue = Catalogue(provider, self._routes)
-        self._queue = QueueService(
-            QueueSettings(path=settings.state_dir / "queue" / "calls.db", nats=settings.nats), self._catalogue.get
-        )
         self._loops = Loops()
-        self._servers: dict[str, AsgiServer] = {}
+        self._office: BackOffice | None = None
+        self._listeners: Listeners
+        self._grace = settings.stop_grace
         self._closing = contextlib.AsyncExitStack()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set, then drain. Raises PortInUse, OSError before anything was started."""
+        """Serve until `stop` is set or the next gateway serves, then drain.
+
+        Raises PortInUse, OSError before anything was started.
+        """
         async with self._closing:
-            await self._start()
+            await self._start(stop)
             await stop.wait()
             log.info("stopping")
         log.info("stopped")
 
-    async def _start(self) -> None:
-        settings = self._settings
+    async def _start(self, stop: asyncio.Event) -> None:
         # The addresses come first: a port in use must not cost the start of every function.
-        front = self._listen(settings.host, settings.port, "--port")
-        metrics = self._listen("127.0.0.1", settings.metrics_port, "--metrics-port") if settings.metrics_port else None
+        listeners = self._listeners = Listeners(
+            self._settings, self._predecessor.sockets if self._predecessor is not None else {}
+        )
+        self._closing.callback(listeners.close)
         await self._start_provider()
-        await self._start_loops()
-        await self._start_servers(front, metrics)
+        self._closing.push_async_callback(self._close_office)
+        await self._open_office()
+        if self._predecessor is not None:
+            await self._catalogue.until_ready(COME_BACK_LIMIT)
+        door = self._front_door(Endpoint("control", unix=str(listeners.control.path)))
+        self._closing.push_async_callback(self._stop_door, door)
+        clients = [listeners.front] if listeners.unix is None else [listeners.front, listeners.unix]
+        tls = None if self._certificate is None else self._certificate.context
+        await door.start(clients, tls=tls, inside=[listeners.inside.socket])
+        self._url = door.addresses()[0]
+        # Last to start and first to stop: it calls functions through the front door.
+        self._closing.push_async_callback(self._end_calls)
+        await self._begin_calls()
+        desk = RestartDesk(self._hand_over, stop.set)
+        self._closing.push_async_callback(desk.close)
+        await desk.open(listeners.restart.socket)
+        self._announce()
+        if self._predecessor is not None:
+            self._predecessor.serving()
+            listeners.share(False)
 
     async def _start_provider(self) -> None:
         self._closing.push_async_callback(self._provider.close)
         await self._provider.start()
         self._closing.push_async_callback(self._loops.stop)
         self._loops.start("routing", self._follow_routes)
+        if self._certificate is not None:
+            self._loops.start("certificate", self._certificate.follow)
         await self._catalogue.update()
         await self._catalogue.until_routed()
 
-    async def _start_loops(self) -> None:
-        await self._queue.open()
-        self._closing.push_async_callback(self._queue.close)
-        self._loops.start("catalogue", self._catalogue.run)
-        self._loops.start("scaler", Scaler(self._provider, self._catalogue, self._routes, self._metrics).run)
-        self._loops.start("cron", CronRunner(self._catalogue, self._queue.accept).run)
+    # The back office comes and goes: when a handover fails, this gateway opens another one.
 
-    async def _start_servers(self, front: socket.socket, metrics: socket.socket | None) -> None:
-        settings = self._settings
-        control, inside = self._private("control.sock"), self._private("gateway.sock")
-        accounts = [account_of(settings, self._state)] if settings.auth else []
-        room = ControlRoom(
-            provider=self._provider,
-            routes=self._routes,
-            metrics=self._metrics,
-            loops=self._problems,
-            queue=self._queue,
-            versions=VersionBook(settings.state_dir / "versions"),
-            changed=self._catalogue.update,
-        )
-        users = UserFile(settings.state_dir / USERS_FILE)
-        await self._serve("control", create_app(room, accounts, users=users), control.socket)
-        if metrics is not None:
-            page = create_metrics_app(self._metrics, self._routes, self._states, self._queue.calls.counts)
-            await self._serve("metrics", page, metrics)
-        door = self._front_door(Endpoint("control", unix=str(control.path)))
-        self._closing.push_async_callback(door.stop, settings.stop_grace)
-        await door.start([front, inside.socket], tls=self._tls())
-        # Last to start and first to stop: it calls functions through the front door.
-        self._closing.push_async_callback(self._queue.stop)
-        await self._queue.start(f"unix:{inside.path}")
-        self._announce(door.addresses()[0], metrics)
+    async def _open_office(self) -> None:
+        office = BackOffice(self._settings, self._state, self._provider, self._routes, self._metrics, self._catalogue)
+        self._office = office
+        await office.open(self._listeners, self._loops.states)
 
-    def _listen(self, host: str, port: int, option: str) -> socket.socket:
-        sock = listen(host, port, option)
-        self._closing.callback(sock.close)
-        return sock
+    async def _begin_calls(self) -> None:
+        if self._office is not None:
+            await self._office.begin_calls(self._listeners)
 
-    def _private(self, name: str) -> PrivateSocket:
-        sock = PrivateSocket(self._settings.state_dir, name)
-        self._closing.callback(sock.close)
-        return sock
+    async def _end_calls(self) -> None:
+        if self._office is not None:
+            await self._office.end_calls()
 
-    async def _serve(self, name: str, app: ASGIApp, sock: socket.socket) -> None:
-        server = self._servers[name] = AsgiServer(app, sock)
-        self._closing.push_async_callback(server.stop)
-        server.start()
+    async def _close_office(self) -> None:
+        office, self._office = self._office, None
+        if office is not None:
+            await office.close()
+
+    async def _hand_over(self, more: Sequence[str]) -> int:
+        """Start the next gateway, and let go of everything once it serves. Raises HandoverFailed."""
+        log.info("handing over to a new gateway")
+        successor = Successor([*self._arguments, *more], self._listeners.by_name(), self._state.lock)
+        try:
+            await successor.until_ready()
+            await self._end_calls()
+            await self._close_office()
+            await successor.go()
+        except BaseException:
+            await successor.end()
+            await self._go_on()
+            raise
+        log.info("process %d serves from now on", successor.pid)
+        self._listeners.share(True)
+        self._state.leave()
+        # Nobody waits for this process any more, so calls may take as long as they are allowed to.
+        self._grace = max(self._settings.stop_grace, self._settings.upstream_timeout)
+        return successor.pid
+
+    async def _go_on(self) -> None:
+        """The next gateway has not come up."""
+        if self._office is None:
+            self._state.reclaim()
+            await self._open_office()
+            await self._begin_calls()
+            self._announce()
+
+    # The front door.
 
     def _front_door(self, control: Endpoint) -> FrontDoor:
         settings = DoorSettings(
@@ -138,14 +171,8 @@ class Gateway:
         )
         return FrontDoor(self._routes, control, settings, self._metrics, self._wake)
 
-    def _tls(self) -> ssl.SSLContext | None:
-        """What the front door encrypts with, if it does. Raises Invalid."""
-        settings = self._settings
-        if settings.tls_cert is None:
-            return None
-        certificate = Certificate(settings.tls_cert, settings.tls_key or settings.tls_cert)
-        self._loops.start("certificate", certificate.follow)
-        return certificate.context
+    async def _stop_door(self, door: FrontDoor) -> None:
+        await door.stop(self._grace)
 
     async def _wake(self, key: FunctionKey) -> None:
         status = self._catalogue.get(key)
@@ -155,31 +182,33 @@ class Gateway:
         async for change in self._provider.watch():
             self._routes.apply(change)
 
-    def _states(self) -> dict[str, str]:
-        servers = {name: server.problem() for name, server in self._servers.items()}
-        return {**self._loops.states(), **servers, "queue": self._queue.problem(), "provider": self._catalogue.problem}
-
-    def _problems(self) -> dict[str, str]:
-        return {name: problem for name, problem in self._states().items() if problem}
-
-    def _announce(self, url: str, metrics: socket.socket | None) -> None:
+    def _announce(self) -> None:
+        metrics = self._listeners.metrics
         metrics_url = f"http://127.0.0.1:{metrics.getsockname()[1]}/metrics" if metrics is not None else ""
-        log.info("listening on %s%s", url, f", metrics on {metrics_url}" if metrics_url else "")
+        log.info("listening on %s%s", self._url, f", metrics on {metrics_url}" if metrics_url else "")
         self._state.announce(
             Running(
                 pid=os.getpid(),
-                url=url,
+                url=self._url,
                 metrics_url=metrics_url,
                 auth=self._settings.auth,
                 engine="remote" if self._settings.provider_url else self._settings.engine,
                 started_at=now_rfc3339(),
+                restart=str(self._listeners.restart.path),
             )
         )
 
 
-async def serve(settings: GatewaySettings, state: StateDir, provider: Provider) -> None:
+def _certificate(settings: GatewaySettings) -> Certificate | None:
+    """What the front door encrypts with, if it does. Raises Invalid."""
+    if settings.tls_cert is None:
+        return None
+    return Certificate(settings.tls_cert, settings.tls_key or settings.tls_cert)
+
+
+async def serve(gateway: Gateway) -> None:
     """Run a gateway until SIGTERM or SIGINT. Raises PortInUse, RuntimeFault, OSError."""
-    await Gateway(settings, state, provider).run(stop_on_signals())
+    await gateway.run(stop_on_signals())
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -17,6 +17,8 @@ class GatewaySettings:
     """Address of the front door."""
     port: int = 8080
     """Port of the front door; 0 lets the system choose."""
+    unix: Path | None = None
+    """A Unix socket of the front door, beside its port."""
     engine: str = "process"
     """What runs the functions, where that is not a provider elsewhere."""
     metrics_port: int = 8082

@@ -33,6 +33,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     engine: str = ""
     """What runs the functions: `process`, `docker`, ...; `remote` for a provider elsewhere."""
     started_at: str = ""
+    restart: str = ""
+    """The Unix socket on which a restart can be asked for; empty where that is not possible."""
 
 
 class StateDir:
@@ -53,10 +55,28 @@ class StateDir:
             os.close(handle)
             owner = path.read_text(encoding="ascii").strip() or "unknown"
             raise AlreadyRunning(f"a gateway runs already in `{self.root}` (process {owner})") from None
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
-        self._lock = handle
+        self.adopt(handle)
+
+    @property
+    def lock(self) -> int:
+        """The descriptor that holds the lock: who inherits it has the directory, too."""
+        return self._lock
+
+    def adopt(self, lock: int) -> None:
+        """The directory is ours with this lock, which may have been another gateway's until now."""
+        self._lock = lock
+        self.reclaim()
         self._running().unlink(missing_ok=True)
+
+    def reclaim(self) -> None:
+        """Put our process number into the lock's file."""
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def leave(self) -> None:
+        """The next gateway has the directory: nothing in it is ours any more."""
+        os.close(self._lock)
+        self._lock = -1
 
     def password(self) -> str:
         """The password of the first account; made when there is none yet."""

@@ -205,7 +205,7 @@ def _until_refused(door: Door) -> None:
     raise AssertionError("it still accepts connections")
 
 
-def test_stopping_closes_idle_connections_at_once(door: Door):
+def test_stopping_closes_idle_connections(door: Door):
     fresh, used = door.connect(), door.connect()
     used.send(get())
     used.response()
@@ -214,6 +214,27 @@ def test_stopping_closes_idle_connections_at_once(door: Door):
 
     assert fresh.ended()
     assert used.ended()
+
+
+def test_stopping_answers_a_request_that_was_on_its_way(open_door: OpenDoor):
+    """A client that has just connected, or sends its next request, sees an answer and not a reset."""
+    door = open_door(drain_timeout=PATIENCE)
+    fresh, used, slow_head = door.connect(), door.connect(), door.connect()
+    used.send(get())
+    used.response()
+    slow_head.send(get()[:10])
+
+    wait = door.begin_stop()
+    _until_refused(door)
+    slow_head.send(get()[10:])
+    for client in (fresh, used):
+        client.send(get())
+
+    for client in (fresh, used, slow_head):
+        response = client.response()
+        assert (response.status, response.get("Connection")) == (200, "close")
+        assert client.ended()
+    wait()
 
 
 def test_stopping_cuts_off_what_takes_too_long(door: Door, replica: Replica):
@@ -308,18 +329,20 @@ def test_door_takes_the_descriptors_it_needs(open_door: OpenDoor):
 
 
 def test_unix_socket_is_a_trusted_way_in(open_door: OpenDoor, replica: Replica, tmp_path: Path):
-    """Whoever may open the socket is on our side: internal functions can be called."""
+    """Whoever may open the socket is a proxy of this machine; what is behind it is not ours to judge."""
     path = tmp_path / "door.sock"
     door = open_door(unix_path=path)
-    door.replicas(replica, internal=True)
     sock = socket.socket(socket.AF_UNIX)
     sock.connect(str(path))
     client = Wire(sock)
 
     client.send(get("/function/echo", "X-Forwarded-For: 9.9.9.9"))
-
     assert client.response().status == 200
     assert replica.saw().get("X-Forwarded-For") == "9.9.9.9"
+
+    door.replicas(replica, internal=True)
+    client.send(get("/function/echo"))
+    assert client.response().status == 404
     client.close()
 
 

@@ -55,14 +55,14 @@ class ClientConnection(asyncio.Protocol):
     transport: asyncio.Transport
     gate: ReadGate
 
-    def __init__(self, context: DoorContext) -> None:
+    def __init__(self, context: DoorContext, inside: bool = False) -> None:
         # Shared state.
         self.context = context
         # Connection.
         self.forwarded = b""
         self.peer = ""
         self.trusted = False
-        self.inside = False
+        self.inside = inside
         self._phase = READING_HEAD
         self._parsing = False
         self._half_closed: HalfClosed | None = None
@@ -86,6 +86,8 @@ class ClientConnection(asyncio.Protocol):
             return
         self.context.connections.add(self)
         self.context.timeouts.idle.arm(self)
+        if self.context.draining:
+            self.drain()
 
     def _know_peer(self, transport: asyncio.Transport) -> None:
         peer = transport.get_extra_info("peername")
@@ -94,9 +96,9 @@ class ClientConnection(asyncio.Protocol):
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             self.trusted = self.context.trusts(host)
         else:
-            # A Unix socket: whoever may open it is on our side.
+            # A Unix socket: whoever may open it is a proxy of this machine, or we ourselves.
             address = "unix"
-            self.trusted = self.inside = True
+            self.trusted = True
         self.peer = address
         scheme = "https" if transport.get_extra_info("ssl_object") is not None else "http"
         self.forwarded = f"X-Forwarded-For: {address}\r\nX-Forwarded-Proto: {scheme}".encode()
@@ -135,7 +137,7 @@ class ClientConnection(asyncio.Protocol):
             return
         self._phase = CLOSED
         timeouts = self.context.timeouts
-        for queue in (timeouts.idle, timeouts.head, timeouts.write, timeouts.linger):
+        for queue in (timeouts.idle, timeouts.head, timeouts.write, timeouts.linger, timeouts.drain):
             queue.disarm(self)
         self.context.left(self)
         if self._half_closed is not None:
@@ -328,11 +330,16 @@ class ClientConnection(asyncio.Protocol):
         """It still sends: it has had its chance to see the answer."""
         self.transport.abort()
 
+    def drain_expired(self) -> None:
+        """The door stops and nothing has come since."""
+        if self._phase is READING_HEAD and not self._partial:
+            self._finish(complete=True)
+
     # Stopping.
 
     def drain(self) -> None:
-        """Close now if idle, else after the present response."""
+        """Close after the present response, or soon: a request may be on its way."""
         if self._phase is READING_HEAD:
-            self._finish(complete=True)
+            self.context.timeouts.drain.arm(self)
         elif self._cycle is not None:
             self._cycle.keep = False

@@ -40,6 +40,9 @@ class Timeouts:
         self.linger: DeadlineQueue[ClientConnection] = DeadlineQueue(
             loop, settings.linger_timeout, lambda connection: connection.linger_expired()
         )
+        self.drain: DeadlineQueue[ClientConnection] = DeadlineQueue(
+            loop, settings.drain_timeout, lambda connection: connection.drain_expired()
+        )
         self.read: DeadlineQueue[RequestCycle] = DeadlineQueue(
             loop, settings.read_timeout, lambda cycle: cycle.read_expired()
         )
@@ -58,7 +61,7 @@ class Timeouts:
 
     def close(self) -> None:
         """Stop every timer."""
-        for queue in (self.idle, self.head, self.write, self.linger, self.read, self.tunnel):
+        for queue in (self.idle, self.head, self.write, self.linger, self.drain, self.read, self.tunnel):
             queue.close()
         for calls in self._calls.values():
             calls.close()

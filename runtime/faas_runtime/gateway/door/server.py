@@ -44,10 +44,16 @@ class FrontDoor:
         self._tls = False
         routes.subscribe(self._changed)
 
-    async def start(self, sockets: Sequence[socket.socket] = (), tls: ssl.SSLContext | None = None) -> None:
+    async def start(
+        self,
+        sockets: Sequence[socket.socket] = (),
+        tls: ssl.SSLContext | None = None,
+        inside: Sequence[socket.socket] = (),
+    ) -> None:
         """Listen, and return once connections are accepted. Raises OSError (port in use).
 
-        `sockets` that already listen are used instead of the settings' address.
+        `sockets` that already listen are used instead of the settings' address; those `inside`
+        are for the gateway's own calls, which may go to internal functions, too.
         """
         keep_read_buffers()
         allow_descriptors(self._settings.max_connections)
@@ -59,6 +65,9 @@ class FrontDoor:
         def accepted() -> ClientConnection:
             return ClientConnection(context)
 
+        def accepted_inside() -> ClientConnection:
+            return ClientConnection(context, inside=True)
+
         settings = self._settings
         try:
             for sock in sockets:
@@ -66,6 +75,8 @@ class FrontDoor:
                 self._servers.append(
                     await loop.create_server(accepted, sock=sock, ssl=secure, backlog=settings.backlog)
                 )
+            for sock in inside:
+                self._servers.append(await loop.create_server(accepted_inside, sock=sock, backlog=settings.backlog))
             if not sockets and settings.host:
                 self._servers.append(
                     await loop.create_server(accepted, settings.host, settings.port, ssl=tls, backlog=settings.backlog)

@@ -54,6 +54,8 @@ class DoorSettings:
     """How long an upgraded connection (websocket) may be silent in both directions."""
     upstream_idle_timeout: float = 4.0
     """How long an unused connection to a replica is kept; below the watchdog's own limit."""
+    drain_timeout: float = 0.5
+    """How long a connection without a request stays open when the door stops: one may be on its way."""
     linger_timeout: float = 2.0
     """How long the rest of a refused upload is read and thrown away, so that the client sees the answer."""
 

@@ -16,15 +16,24 @@ log = logging.getLogger("faas.process")
 
 
 def clear_leftovers(replicas: Path) -> None:
-    """End every process that a replica folder tells of, and delete the folders. Blocking."""
-    for path in replicas.glob(f"*/{MARK_FILE}"):
-        try:
-            mark = msgspec.json.decode(path.read_bytes(), type=ProcessMark)
-        except (OSError, msgspec.MsgspecError):
+    """End every process that a replica folder tells of, and delete the folders. Blocking.
+
+    Those of a gateway that lives are left alone: it is handing over to this one, and ends them itself.
+    """
+    for folder in replicas.glob("*"):
+        mark = _mark(folder)
+        if mark is not None and mark.owner is not None and mark.owner.lives():
             continue
-        if kill_leftover(mark):
-            log.info("ended replica %s of an earlier run", path.parent.name)
-    shutil.rmtree(replicas, ignore_errors=True)
+        if mark is not None and kill_leftover(mark):
+            log.info("ended replica %s of an earlier run", folder.name)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mark(folder: Path) -> ProcessMark | None:
+    try:
+        return msgspec.json.decode((folder / MARK_FILE).read_bytes(), type=ProcessMark)
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 def clear_unused(rootfs: Path, digests: Iterable[str]) -> None:

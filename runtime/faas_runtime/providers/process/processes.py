@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
 import os
 import resource
 import signal
@@ -43,12 +44,25 @@ class ProcessMark:
     pid: int
     began: int
     boot: str
+    owner: ProcessMark | None = None
+    """The gateway that started it."""
+
+    def lives(self) -> bool:
+        """Whether this very process still runs."""
+        present = mark_of(self.pid)
+        return present is not None and (present.began, present.boot) == (self.began, self.boot)
 
 
 def mark_of(pid: int) -> ProcessMark | None:
     """The mark of a running process, None when there is none of that number."""
     fields = _stat(pid)
     return ProcessMark(pid, int(fields[19]), _boot_id()) if fields else None
+
+
+def mark_of_child(pid: int) -> ProcessMark | None:
+    """The mark of a process that this one has started, with our own."""
+    mark = mark_of(pid)
+    return dataclasses.replace(mark, owner=mark_of(os.getpid())) if mark is not None else None
 
 
 def kill_session(pid: int, number: signal.Signals = signal.SIGKILL) -> None:

@@ -19,7 +19,7 @@ from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.process import probe
 from faas_runtime.providers.process.logs import FunctionLog, LineSplitter
 from faas_runtime.providers.process.mounts import in_secrets_namespace
-from faas_runtime.providers.process.processes import child_setup, kill_session, mark_of
+from faas_runtime.providers.process.processes import child_setup, kill_session, mark_of_child
 from faas_runtime.providers.process.spec import ReplicaSpec
 from faas_runtime.watchdog import watchdog_binary
 
@@ -159,7 +159,7 @@ class Replica:
             write_secret_files(self._folder / "secrets", self.spec.secrets)
 
     def _write_mark(self) -> None:
-        mark = mark_of(self.pid)
+        mark = mark_of_child(self.pid)
         if mark is not None:
             (self._folder / MARK_FILE).write_bytes(msgspec.json.encode(mark))
 
