@@ -49,6 +49,7 @@ COMMANDS = {
     "secret": "Manage the secrets of a gateway",
     "store": "Find and deploy functions of a store",
     "template": "Fetch templates from repositories and the store",
+    "traffic": "Divide the calls of a function between two versions",
     "up": "Build and deploy in one step",
     "validate": "Check a stack file",
     "version": "Show the versions of this tool and the gateway",

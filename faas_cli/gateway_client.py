@@ -32,6 +32,8 @@ from faas_runtime.api import (
     RollbackRequest,
     ScaleRequest,
     Secret,
+    TrafficRequest,
+    TrafficShare,
     encode,
 )
 
@@ -123,6 +125,27 @@ class GatewayClient:
         body = encode(RollbackRequest(version=version))
         answer = self._call("POST", path, query={"namespace": namespace}, body=body)
         return self._decode(answer, FunctionVersion)
+
+    def traffic(self, name: str, namespace: str = "") -> list[TrafficShare]:
+        """The versions of a function that get calls, the present one first."""
+        path = f"/system/function/{quote(name)}/traffic"
+        answer = self._call("GET", path, query={"namespace": namespace}, subject=f"function `{name}`")
+        return self._decode(answer, list[TrafficShare])
+
+    def share(self, name: str, version: int, weight: int, namespace: str = "") -> list[TrafficShare]:
+        """Give a version so many percent of the calls, beside the present one."""
+        path = f"/system/function/{quote(name)}/traffic"
+        body = encode(TrafficRequest(version=version, weight=weight))
+        return self._decode(self._call("PUT", path, query={"namespace": namespace}, body=body), list[TrafficShare])
+
+    def promote(self, name: str, namespace: str = "") -> list[TrafficShare]:
+        """Let a function's canary be its present version."""
+        path = f"/system/function/{quote(name)}/promote"
+        return self._decode(self._call("POST", path, query={"namespace": namespace}), list[TrafficShare])
+
+    def end_canary(self, name: str, namespace: str = "") -> None:
+        """Let a function's present version have all calls."""
+        self._call("DELETE", f"/system/function/{quote(name)}/traffic", query={"namespace": namespace})
 
     def queue(self, state: str = "", limit: int = 100) -> QueueListing:
         """Asynchronous calls in a state, and how many there are of each."""

@@ -164,6 +164,28 @@ class RollbackRequest(_Wire, frozen=True, kw_only=True):
     version: int = 0
 
 
+class TrafficShare(_Wire, frozen=True, kw_only=True):
+    """A version of a function and its share of the calls in percent.
+
+    Calls, errors (statuses from 500 on) and seconds count since the function has a canary.
+    """
+
+    version: int
+    weight: int
+    image: str
+    canary: bool = False
+    calls: int = 0
+    errors: int = 0
+    seconds: float = 0.0
+
+
+class TrafficRequest(_Wire, frozen=True, kw_only=True):
+    """Body of PUT `/system/function/NAME/traffic`; version 0 is the canary's present version."""
+
+    version: int = 0
+    weight: int
+
+
 class AsyncCall(_Wire, frozen=True, kw_only=True):
     """What became of an asynchronous call. Times are seconds since the epoch."""
 

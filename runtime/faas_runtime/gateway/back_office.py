@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from starlette.types import ASGIApp
 
 from faas_runtime.gateway.asgi import AsgiServer
+from faas_runtime.gateway.canaries import Canaries
+from faas_runtime.gateway.canary import TrafficBook
 from faas_runtime.gateway.catalogue import Catalogue
 from faas_runtime.gateway.control import ControlRoom, create_app
 from faas_runtime.gateway.control.users import UserFile
@@ -48,6 +50,9 @@ class BackOffice:
         self._queue = QueueService(
             QueueSettings(path=settings.state_dir / "queue" / "calls.db", nats=settings.nats), catalogue.get
         )
+        self._versions = VersionBook(settings.state_dir / "versions")
+        traffic = TrafficBook(settings.state_dir / "traffic")
+        self._canaries = Canaries(provider, routes, metrics, self._versions, traffic)
         self._loops = Loops()
         self._servers: dict[str, AsgiServer] = {}
         self._closing = contextlib.AsyncExitStack()
@@ -55,6 +60,7 @@ class BackOffice:
     async def open(self, listeners: Listeners, others: Callable[[], Mapping[str, str]]) -> None:
         """Start everything but the queue's calls; `others` tells what is wrong elsewhere. Raises RuntimeFault."""
         self._closing.push_async_callback(self._loops.stop)
+        self._canaries.restore()
         await self._queue.open()
         self._closing.push_async_callback(self._queue.close)
         self._loops.start("catalogue", self._catalogue.run)
@@ -89,7 +95,8 @@ class BackOffice:
             metrics=self._metrics,
             loops=lambda: {name: problem for name, problem in states().items() if problem},
             queue=self._queue,
-            versions=VersionBook(self._settings.state_dir / "versions"),
+            versions=self._versions,
+            canaries=self._canaries,
             changed=self._catalogue.update,
         )
         return create_app(room, accounts, users=UserFile(self._settings.state_dir / USERS_FILE))

@@ -7,8 +7,10 @@ and reads it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
+from faas_runtime.gateway.canary import canary_of, is_canary
 from faas_runtime.providers.base import FunctionKey
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -30,6 +32,28 @@ class CodeSeries:
     def count(self) -> int:
         """How many calls ended with this code."""
         return sum(self.buckets)
+
+    def add(self, other: CodeSeries) -> None:
+        """Take over the counts of another series."""
+        self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
+        self.seconds += other.seconds
+
+
+class Calls(NamedTuple):
+    """The calls of a function, those of its canary among them."""
+
+    started: int
+    in_flight: int
+    codes: Mapping[int, CodeSeries]
+
+
+class Share(NamedTuple):
+    """One of the two versions of a function that has a canary, and its calls since both are there."""
+
+    key: FunctionKey
+    version: int
+    canary: bool
+    codes: Mapping[int, CodeSeries]
 
 
 class FunctionMeter:
@@ -59,10 +83,16 @@ class FunctionMeter:
 
 
 class InvocationMetrics:
-    """Counters of every function this gateway has called since it started."""
+    """Counters of every function this gateway has called since it started.
+
+    A canary has counters of its own, as the scaler needs them; everybody else sees them as part of
+    its function's.
+    """
 
     def __init__(self) -> None:
         self._meters: dict[FunctionKey, FunctionMeter] = {}
+        self._versions: dict[FunctionKey, tuple[int, int]] = {}
+        self._earlier: dict[FunctionKey, dict[int, CodeSeries]] = {}
 
     def meter(self, key: FunctionKey) -> FunctionMeter:
         """The counters of one function; made at the first call, kept as long as the gateway runs."""
@@ -70,11 +100,6 @@ class InvocationMetrics:
         if meter is None:
             meter = self._meters[key] = FunctionMeter(key)
         return meter
-
-    def invocation_count(self, key: FunctionKey) -> int:
-        """Finished calls of a function, whatever their status."""
-        meter = self._meters.get(key)
-        return 0 if meter is None else sum(series.count for series in meter.codes.values())
 
     def in_flight(self, key: FunctionKey) -> int:
         """Calls of a function that are running or waiting for a replica now."""
@@ -86,43 +111,103 @@ class InvocationMetrics:
         meter = self._meters.get(key)
         return 0 if meter is None else meter.started
 
+    def calls(self, key: FunctionKey) -> Calls:
+        """All calls of a function, whichever of its versions they went to."""
+        meters = self._both(key)
+        codes: dict[int, CodeSeries] = {}
+        for found in (self._earlier.get(key, {}), *(meter.codes for meter in meters)):
+            _add(codes, found)
+        return Calls(sum(meter.started for meter in meters), sum(meter.in_flight for meter in meters), codes)
+
+    def invocation_count(self, key: FunctionKey) -> int:
+        """Finished calls of a function, whatever their status."""
+        return sum(series.count for series in self.calls(key).codes.values())
+
+    def begin_canary(self, key: FunctionKey, present: int, canary: int) -> None:
+        """Count the calls of these two versions apart, from nothing."""
+        self._put_aside(key)
+        self._versions[key] = (present, canary)
+
+    def end_canary(self, key: FunctionKey) -> None:
+        """There is one version again."""
+        self._put_aside(key)
+        self._versions.pop(key, None)
+
+    def shares(self, key: FunctionKey) -> list[Share]:
+        """Both versions of a function that has a canary, the present one first; nothing for any other."""
+        if key not in self._versions:
+            return []
+        present, canary = self._versions[key]
+        return [
+            Share(key, present, False, self.meter(key).codes),
+            Share(key, canary, True, self.meter(canary_of(key)).codes),
+        ]
+
     def render(self, replicas: Iterable[tuple[FunctionKey, int]] = ()) -> str:
         """The Prometheus text of all counters, with `gateway_service_count` from the replicas desired."""
-        meters = [self._meters[key] for key in sorted(self._meters)]
-        lines = [*_render_counts(meters), *_render_started(meters), *_render_durations(meters)]
+        calls = {key: self.calls(key) for key in sorted(self._meters) if not is_canary(key)}
+        shares = [share for key in sorted(self._versions) for share in self.shares(key)]
+        lines = [*_render_counts(calls), *_render_started(calls), *_render_durations(calls), *_render_shares(shares)]
         lines.append("# HELP gateway_service_count Replicas desired of each function")
         lines.append("# TYPE gateway_service_count gauge")
         lines.extend(f'gateway_service_count{{function_name="{key}"}} {count}' for key, count in sorted(replicas))
         return "\n".join(lines) + "\n"
 
+    def _both(self, key: FunctionKey) -> list[FunctionMeter]:
+        return [meter for each in (key, canary_of(key)) if (meter := self._meters.get(each)) is not None]
 
-def _render_counts(meters: list[FunctionMeter]) -> Iterator[str]:
+    def _put_aside(self, key: FunctionKey) -> None:
+        earlier = self._earlier.setdefault(key, {})
+        for meter in self._both(key):
+            _add(earlier, meter.codes)
+            meter.codes = {}
+
+
+def _add(to: dict[int, CodeSeries], more: Mapping[int, CodeSeries]) -> None:
+    for code, series in more.items():
+        to.setdefault(code, CodeSeries()).add(series)
+
+
+def _render_counts(calls: Mapping[FunctionKey, Calls]) -> Iterator[str]:
     name = "gateway_function_invocation_total"
     yield f"# HELP {name} Function calls that are over, by status"
     yield f"# TYPE {name} counter"
-    for meter in meters:
-        for code, series in sorted(meter.codes.items()):
-            yield f'{name}{{code="{code}",function_name="{meter.key}"}} {series.count}'
+    for key, found in calls.items():
+        for code, series in sorted(found.codes.items()):
+            yield f'{name}{{code="{code}",function_name="{key}"}} {series.count}'
 
 
-def _render_started(meters: list[FunctionMeter]) -> Iterator[str]:
+def _render_started(calls: Mapping[FunctionKey, Calls]) -> Iterator[str]:
     name = "gateway_function_invocation_started"
     yield f"# HELP {name} Function calls that were accepted"
     yield f"# TYPE {name} counter"
-    for meter in meters:
-        yield f'{name}{{function_name="{meter.key}"}} {meter.started}'
+    for key, found in calls.items():
+        yield f'{name}{{function_name="{key}"}} {found.started}'
 
 
-def _render_durations(meters: list[FunctionMeter]) -> Iterator[str]:
+def _render_durations(calls: Mapping[FunctionKey, Calls]) -> Iterator[str]:
     name = "gateway_functions_seconds"
     yield f"# HELP {name} How long function calls took"
     yield f"# TYPE {name} histogram"
-    for meter in meters:
-        for code, series in sorted(meter.codes.items()):
-            labels = f'code="{code}",function_name="{meter.key}"'
-            total = 0
-            for bound, count in zip(_BOUNDS, series.buckets, strict=True):
-                total += count
-                yield f'{name}_bucket{{{labels},le="{bound}"}} {total}'
-            yield f"{name}_sum{{{labels}}} {series.seconds!r}"
-            yield f"{name}_count{{{labels}}} {total}"
+    for key, found in calls.items():
+        for code, series in sorted(found.codes.items()):
+            yield from _histogram(name, f'code="{code}",function_name="{key}"', series)
+
+
+def _render_shares(shares: Iterable[Share]) -> Iterator[str]:
+    name = "faas_function_version_seconds"
+    yield f"# HELP {name} How long calls took of each version of a function that has a canary"
+    yield f"# TYPE {name} histogram"
+    for share in shares:
+        for code, series in sorted(share.codes.items()):
+            labels = f'code="{code}",function_name="{share.key}",version="{share.version}"'
+            yield from _histogram(name, labels, series)
+
+
+def _histogram(name: str, labels: str, series: CodeSeries) -> Iterator[str]:
+    total = 0
+    for bound, count in zip(_BOUNDS, series.buckets, strict=True):
+        total += count
+        yield f'{name}_bucket{{{labels},le="{bound}"}} {total}'
+    yield f"{name}_sum{{{labels}}} {series.seconds!r}"
+    yield f"{name}_count{{{labels}}} {total}"

@@ -29,7 +29,7 @@ def create_metrics_app(
     """An application that answers `/metrics`; `states` tells what is wrong with each loop, `queued` counts calls."""
 
     async def page(_: Request) -> Response:
-        replicas = [(route.key, route.replicas) for route in routes.all()]
+        replicas = [(route.key, route.replicas) for route in routes.functions()]
         ours = [*_loops(states()), *_replicas(routes), *_queue(await queued())]
         text = metrics.render(replicas) + "\n".join(ours) + "\n"
         return Response(text.encode() + generate_latest(REGISTRY), headers={"Content-Type": _TEXT})
@@ -47,7 +47,7 @@ def _loops(states: Mapping[str, str]) -> Iterator[str]:
 def _replicas(routes: RoutingTable) -> Iterator[str]:
     yield "# HELP faas_function_replicas_ready Replicas that take calls"
     yield "# TYPE faas_function_replicas_ready gauge"
-    for route in sorted(routes.all(), key=lambda route: route.key):
+    for route in sorted(routes.functions(), key=lambda route: route.key):
         yield f'faas_function_replicas_ready{{function_name="{route.key}"}} {len(route.endpoints)}'
 
 

@@ -7,8 +7,10 @@ asks a provider. It belongs to one event loop: no locks.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 
+from faas_runtime.gateway.canary import is_canary
 from faas_runtime.providers.base import FunctionKey, RouteRemoved, RouteUpdate, RoutingChange
 
 
@@ -19,6 +21,7 @@ class RoutingTable:
         self._routes: dict[FunctionKey, RouteUpdate] = {}
         self._listeners: list[Callable[[RoutingChange], None]] = []
         self._changed: dict[FunctionKey, asyncio.Event] = {}
+        self._canaries: dict[FunctionKey, float] = {}
 
     def lookup(self, key: FunctionKey) -> RouteUpdate | None:
         """The function's present routing, or None when there is no such function."""
@@ -28,11 +31,26 @@ class RoutingTable:
         """Every function's present routing."""
         return list(self._routes.values())
 
+    def functions(self) -> list[RouteUpdate]:
+        """The routing of every function, without their canaries."""
+        return [route for route in self._routes.values() if not is_canary(route.key)]
+
+    def set_canary(self, key: FunctionKey, share: float | None) -> None:
+        """Give the function's canary this share of the calls from now on; None when it has no canary any more."""
+        if share is None:
+            self._canaries.pop(key, None)
+        else:
+            self._canaries[key] = share
+        route = self._routes.get(key)
+        if route is not None:
+            self.apply(route)
+
     def apply(self, change: RoutingChange) -> None:
         """Take over a change, wake who waits for that function, tell every listener."""
         if isinstance(change, RouteRemoved):
             self._routes.pop(change.key, None)
         else:
+            change = dataclasses.replace(change, canary=self._canaries.get(change.key))
             self._routes[change.key] = change
         event = self._changed.pop(change.key, None)
         if event is not None:

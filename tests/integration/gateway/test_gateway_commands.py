@@ -1,4 +1,4 @@
-"""`faas queue` and `faas rollback` against a real gateway."""
+"""`faas queue`, `faas rollback` and `faas traffic` against a real gateway."""
 
 import os
 import subprocess
@@ -62,3 +62,25 @@ def test_a_version_is_brought_back(gateway, faas):
     assert [line.split()[0] for line in listed] == ["Version", "2*", "1"]
     assert faas("rollback", "server").stdout.startswith("Rolled back: server to version 1 (server@sha256:")
     assert gateway.call("server").text.startswith("one")
+
+
+def test_calls_are_divided_and_the_canary_promoted(gateway, faas):
+    gateway.deploy("server", "server", envVars={"GREETING": "one"})
+    gateway.update("server", "server", envVars={"GREETING": "two"})
+
+    listed = faas("traffic", "server", "1=40").stdout.splitlines()
+    assert [line.split()[:2] for line in listed] == [["Version", "Share"], ["2*", "60%"], ["1", "40%"]]
+    assert '"weight": 40' in faas("traffic", "server", "--output", "json").stdout
+    assert faas("traffic", "server", "--promote").stdout.splitlines()[1].startswith("3*       100%")
+    assert gateway.call("server").text.startswith("one")
+
+    faas("traffic", "server", "2=100%")
+    assert gateway.call("server").text.startswith("two")
+    assert faas("traffic", "server", "--end").stdout.splitlines()[1].startswith("3*       100%")
+    again = faas("traffic", "server", "--end")
+    assert (again.returncode, "has no canary" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("arguments", [["1"], ["0=5"], ["1=101"], ["1=x"], ["1=5", "--end"]])
+def test_traffic_wants_a_version_and_a_share(faas, arguments):
+    assert faas("traffic", "server", *arguments).returncode == 2

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from faas_runtime.gateway.canary import canary_of
 from faas_runtime.gateway.door.answers import answer
 from faas_runtime.gateway.door.deadlines import DeadlineQueue
 from faas_runtime.gateway.door.flow import NO_REPLICA_YET, PEER_FULL, ReadGate
@@ -186,3 +187,36 @@ def test_function_that_was_never_called_counts_nothing():
     metrics = InvocationMetrics()
 
     assert (metrics.started(ECHO), metrics.in_flight(ECHO), metrics.invocation_count(ECHO)) == (0, 0, 0)
+
+
+def test_a_canarys_calls_are_its_functions_and_told_apart_by_version():
+    metrics = InvocationMetrics()
+    whole, canary = metrics.meter(ECHO), metrics.meter(canary_of(ECHO))
+
+    def call(meter, code):
+        meter.begin()
+        meter.end(code, 0.003)
+
+    call(whole, 200)
+    metrics.begin_canary(ECHO, 3, 4)
+    for meter, code in ((whole, 200), (whole, 200), (canary, 500), (canary, 200)):
+        call(meter, code)
+
+    label = 'function_name="echo.openfaas-fn"'
+    text = metrics.render()
+    for line in (
+        f'gateway_function_invocation_total{{code="200",{label}}} 4',
+        f'gateway_function_invocation_total{{code="500",{label}}} 1',
+        f"gateway_function_invocation_started{{{label}}} 5",
+        f'faas_function_version_seconds_count{{code="200",{label},version="3"}} 2',
+        f'faas_function_version_seconds_count{{code="500",{label},version="4"}} 1',
+    ):
+        assert f"{line}\n" in text
+    assert "--canary" not in text
+    # The scaler sees each of them alone.
+    assert (metrics.started(ECHO), metrics.started(canary.key)) == (3, 2)
+
+    metrics.end_canary(ECHO)
+    call(canary, 200)  # it was under way
+    assert (metrics.invocation_count(ECHO), metrics.shares(ECHO)) == (6, [])
+    assert "version=" not in metrics.render()

@@ -138,6 +138,7 @@ def test_update_keeps_what_is_known_of_replicas_that_stay(connector: Connector):
 
 ECHO = FunctionKey("echo", "openfaas-fn")
 OTHER = FunctionKey("echo", "dev")
+CANARY = FunctionKey("echo--canary", "openfaas-fn")
 
 
 @pytest.fixture
@@ -219,3 +220,54 @@ def test_function_that_comes_back_is_a_new_one(router: Router, routes: RoutingTa
     assert after is not None
     assert after is not before
     assert (after.removed, after.desired, after.pools) == (False, 0, [])
+
+
+# A function and its canary.
+
+
+def drawn(router: Router, calls: int = 1000) -> Counter[str]:
+    """How many calls of `echo` go to which function."""
+    return Counter(str(router.find(b"/function/echo")[0].key).partition(".")[0] for _ in range(calls))
+
+
+def test_a_canary_gets_its_share(router: Router, routes: RoutingTable):
+    routes.apply(RouteUpdate(CANARY, tuple(endpoints(1)), 1))
+    routes.set_canary(ECHO, 0.1)
+
+    found = drawn(router, 4000)
+    # 400 expected; a fair lot is 6 standard deviations from these bounds.
+    assert 280 < found["echo--canary"] < 520
+    assert router.find(b"/function/echo.dev")[0].key == OTHER
+    assert router.find(b"/function/echo--canary")[0].key == CANARY
+
+    routes.set_canary(ECHO, None)
+    assert set(drawn(router)) == {"echo"}
+
+
+def test_a_share_stays_when_routes_change(router: Router, routes: RoutingTable):
+    routes.set_canary(ECHO, 1.0)
+    assert set(drawn(router, 10)) == {"echo"}
+
+    routes.apply(RouteUpdate(CANARY, tuple(endpoints(1)), 1))
+    routes.apply(RouteUpdate(ECHO, tuple(endpoints(2)), 2))
+    assert set(drawn(router, 10)) == {"echo--canary"}
+    assert {route.key for route in routes.all()} - {route.key for route in routes.functions()} == {CANARY}
+
+
+@pytest.mark.parametrize(("replicas", "called"), [(1, {"echo"}), (0, {"echo--canary"})])
+def test_a_canary_that_is_down_gets_no_calls_and_one_scaled_to_zero_is_woken(
+    router: Router, routes: RoutingTable, replicas: int, called: set[str]
+):
+    routes.apply(RouteUpdate(CANARY, (), replicas))
+    routes.set_canary(ECHO, 1.0)
+
+    assert set(drawn(router, 10)) == called
+
+
+def test_a_canary_ends_with_its_function(router: Router, routes: RoutingTable):
+    routes.apply(RouteUpdate(CANARY, tuple(endpoints(1)), 1))
+    routes.set_canary(ECHO, 1.0)
+    routes.apply(RouteRemoved(ECHO))
+
+    with pytest.raises(UnknownFunction):
+        router.find(b"/function/echo")

@@ -22,6 +22,7 @@ from faas_runtime.gateway.control import (
     queue,
     secrets,
     stats,
+    traffic,
     versions,
 )
 from faas_runtime.gateway.control.auth import Account, BasicAuth, SameSiteOnly
@@ -54,6 +55,8 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
     "/system/function/{name}": {"GET": functions.status},
     "/system/function/{name}/versions": {"GET": versions.list_versions},
     "/system/function/{name}/rollback": {"POST": versions.rollback},
+    "/system/function/{name}/traffic": {"GET": traffic.show, "PUT": traffic.share, "DELETE": traffic.end},
+    "/system/function/{name}/promote": {"POST": traffic.promote},
     "/system/scale-function/{name}": {"POST": functions.scale},
     "/system/logs": {"GET": logs.logs},
     "/system/secrets": {

@@ -9,10 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from faas_runtime.api import DeleteFunctionRequest, FunctionDeployment, FunctionStatus, ScaleRequest
+from faas_runtime.gateway.canary import is_canary, weight_of, without_weight
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body
 from faas_runtime.gateway.control.room import room_of
-from faas_runtime.gateway.control.validation import check_deployment, check_function_name, check_replicas
+from faas_runtime.gateway.control.validation import (
+    check_deployment,
+    check_function_name,
+    check_no_canary,
+    check_replicas,
+)
 from faas_runtime.gateway.control.versions import forget, remember
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.providers.base import FunctionKey, Provider
@@ -22,22 +28,31 @@ async def list_functions(request: Request) -> Response:
     """All functions of a namespace, with how often each was called."""
     room = room_of(request)
     found = await room.provider.list(namespace_of(request))
-    return json_answer([_counted(_shown(request, status), room.metrics) for status in found])
+    shown = [status for status in found if not is_canary(FunctionKey(status.name, status.namespace))]
+    return json_answer([_counted(_shown(request, status), room.metrics) for status in shown])
 
 
 async def deploy(request: Request) -> Response:
     """Create a function."""
-    deployment = await _deployment(request)
+    deployment = without_weight(await _deployment(request))
     await _change(request, lambda provider: provider.deploy(deployment))
     await remember(room_of(request), deployment)
     return Response(status_code=ACCEPTED)
 
 
 async def update(request: Request) -> Response:
-    """Replace a function's whole specification."""
-    deployment = await _deployment(request)
+    """Replace a function's whole specification, or start a canary where the deployment asks for a share."""
+    given = await _deployment(request)
+    deployment, weight = without_weight(given), weight_of(given.annotations)
+    room = room_of(request)
+    if weight is not None and room.canaries is not None:
+        await room.canaries.deploy(deployment, weight)
+        await room.changed()
+        return Response(status_code=ACCEPTED)
     await _change(request, lambda provider: provider.update(deployment))
-    await remember(room_of(request), deployment)
+    if room.canaries is not None:
+        await room.canaries.clear(FunctionKey(deployment.service, deployment.namespace))
+    await remember(room, deployment)
     return Response(status_code=ACCEPTED)
 
 
@@ -45,9 +60,13 @@ async def delete(request: Request) -> Response:
     """Remove a function."""
     body = await read_body(request, DeleteFunctionRequest)
     check_function_name(body.function_name, "functionName")
+    check_no_canary(body.function_name, "functionName")
     key = FunctionKey(body.function_name, namespace_of(request, body.namespace))
+    room = room_of(request)
+    if room.canaries is not None:
+        await room.canaries.clear(key)
     await _change(request, lambda provider: provider.delete(key))
-    await forget(room_of(request), key)
+    await forget(room, key)
     return Response(status_code=ACCEPTED)
 
 

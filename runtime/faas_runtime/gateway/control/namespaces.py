@@ -12,6 +12,7 @@ from faas_runtime.gateway.control.answers import ACCEPTED, CREATED, json_answer
 from faas_runtime.gateway.control.bodies import read_body
 from faas_runtime.gateway.control.room import room_of
 from faas_runtime.gateway.control.validation import check_namespace
+from faas_runtime.gateway.control.versions import forget_namespace
 
 
 async def list_namespaces(request: Request) -> Response:
@@ -42,7 +43,9 @@ async def delete(request: Request) -> Response:
     """Remove a namespace and the functions in it."""
     name = request.path_params["name"]
     check_namespace(name)
-    await room_of(request).provider.delete_namespace(name)
+    room = room_of(request)
+    await room.provider.delete_namespace(name)
+    await forget_namespace(room, name)
     return Response(status_code=ACCEPTED)
 
 

@@ -25,6 +25,8 @@ _TYPES = (
     api.RollbackRequest,
     api.ScaleRequest,
     api.Secret,
+    api.TrafficRequest,
+    api.TrafficShare,
 )
 _NAMESPACE = "namespace"
 
@@ -105,6 +107,32 @@ def _functions() -> dict[str, Any]:
                 api.RollbackRequest,
                 (_NAMESPACE,),
                 ("name",),
+            )
+        },
+        "/system/function/{name}/traffic": {
+            "get": _operation(
+                "Show which versions get how many of the calls",
+                {200: [api.TrafficShare], 400: _WRONG, 404: _GONE},
+                query=(_NAMESPACE,),
+                path=("name",),
+            ),
+            "put": _operation(
+                "Give a version a share of the calls, as a canary",
+                {200: [api.TrafficShare], 400: _WRONG, 404: _GONE},
+                api.TrafficRequest,
+                (_NAMESPACE,),
+                ("name",),
+            ),
+            "delete": _operation(
+                "End the canary", {202: "accepted", 400: _WRONG, 404: _GONE}, query=(_NAMESPACE,), path=("name",)
+            ),
+        },
+        "/system/function/{name}/promote": {
+            "post": _operation(
+                "Let the canary be the present version",
+                {200: [api.TrafficShare], 400: _WRONG, 404: _GONE},
+                query=(_NAMESPACE,),
+                path=("name",),
             )
         },
         "/system/scale-function/{name}": {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from faas_runtime.gateway.canaries import Canaries
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.queue.service import QueueService
 from faas_runtime.gateway.routing import RoutingTable
@@ -32,6 +33,7 @@ class ControlRoom:
     loops: Callable[[], dict[str, str]] = dict
     queue: QueueService | None = None
     versions: VersionBook | None = None
+    canaries: Canaries | None = None
     changed: Callable[[], Awaitable[None]] = _nobody
 
 

@@ -9,25 +9,25 @@ from starlette.responses import Response
 
 from faas_runtime.gateway.control.answers import json_answer
 from faas_runtime.gateway.control.room import room_of
-from faas_runtime.gateway.metrics import FunctionMeter
+from faas_runtime.gateway.metrics import Calls
 from faas_runtime.providers.base import RouteUpdate
 
 
 async def stats(request: Request) -> Response:
     """Counters since the gateway started: whoever reads them twice knows rates, errors and latency."""
     room = room_of(request)
-    routes = sorted(room.routes.all(), key=lambda route: route.key)
-    return json_answer([_one(route, room.metrics.meter(route.key)) for route in routes])
+    routes = sorted(room.routes.functions(), key=lambda route: route.key)
+    return json_answer([_one(route, room.metrics.calls(route.key)) for route in routes])
 
 
-def _one(route: RouteUpdate, meter: FunctionMeter) -> dict[str, Any]:
+def _one(route: RouteUpdate, calls: Calls) -> dict[str, Any]:
     return {
         "name": route.key.name,
         "namespace": route.key.namespace,
         "replicas": route.replicas,
         "availableReplicas": len(route.endpoints),
-        "started": meter.started,
-        "inFlight": meter.in_flight,
-        "codes": {str(code): series.count for code, series in sorted(meter.codes.items())},
-        "seconds": sum(series.seconds for series in meter.codes.values()),
+        "started": calls.started,
+        "inFlight": calls.in_flight,
+        "codes": {str(code): series.count for code, series in sorted(calls.codes.items())},
+        "seconds": sum(series.seconds for series in calls.codes.values()),
     }

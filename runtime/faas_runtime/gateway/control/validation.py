@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from faas_runtime.api import FunctionDeployment
 from faas_runtime.errors import Invalid
+from faas_runtime.gateway.canary import SUFFIX, weight_of
 from faas_runtime.gateway.cron.runner import schedule_text
 from faas_runtime.gateway.cron.schedule import Schedule
 from faas_runtime.gateway.queue.policy import RetryPolicy
@@ -41,6 +42,7 @@ def check_secret_name(name: str) -> None:
 def check_deployment(deployment: FunctionDeployment) -> None:
     """Raises Invalid for the first field that cannot be accepted on any engine."""
     check_function_name(deployment.service)
+    check_no_canary(deployment.service, "service")
     if not deployment.image:
         raise Invalid("field `image` is missing")
     if any(character.isspace() or not character.isprintable() for character in deployment.image):
@@ -49,16 +51,24 @@ def check_deployment(deployment: FunctionDeployment) -> None:
     _check_keys(deployment.labels or {}, "labels")
     _check_keys(deployment.annotations or {}, "annotations")
     _check_text(deployment.env_process, "envProcess")
-    _check_retries(deployment)
+    _check_annotations(deployment)
     _check_schedule(deployment)
     for name in deployment.secrets:
         if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
             raise Invalid(f"field `secrets`: `{name[:80]}` is not a secret's name")
 
 
-def _check_retries(deployment: FunctionDeployment) -> None:
+def check_no_canary(name: str, field: str) -> None:
+    """Raises Invalid for the name of a canary: they come and go with their function."""
+    if name.endswith(SUFFIX):
+        function = name.removesuffix(SUFFIX)
+        raise Invalid(f"field `{field}`: `{name}` is the canary of `{function}`; use `faas traffic {function}`")
+
+
+def _check_annotations(deployment: FunctionDeployment) -> None:
     try:
         RetryPolicy.of(deployment.annotations)
+        weight_of(deployment.annotations)
     except ValueError as error:
         raise Invalid(str(error)) from None
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from faas_runtime.api import FunctionDeployment, FunctionVersion, RollbackRequest
 from faas_runtime.errors import NotFound, RuntimeFault, Unsupported
+from faas_runtime.gateway.canaries import now
 from faas_runtime.gateway.control.answers import json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body
 from faas_runtime.gateway.control.room import ControlRoom, room_of
-from faas_runtime.gateway.versions import Version, VersionBook
+from faas_runtime.gateway.versions import Version, VersionBook, find, present_of
 from faas_runtime.providers.base import FunctionKey
 
 log = logging.getLogger("faas.control")
@@ -27,7 +26,8 @@ async def list_versions(request: Request) -> Response:
     key = _key(request)
     await room.provider.get(key)
     found = await asyncio.to_thread(_book(room).read, key)
-    return json_answer([_shown(version, version is found[-1]) for version in reversed(found)])
+    present = present_of(found)
+    return json_answer([_shown(version, version is present) for version in reversed(found)])
 
 
 async def rollback(request: Request) -> Response:
@@ -37,9 +37,10 @@ async def rollback(request: Request) -> Response:
     wanted = await read_body(request, RollbackRequest)
     await room.provider.get(key)
     version = _choose(await asyncio.to_thread(_book(room).read, key), key, wanted.version)
-    image = version.pinned or version.deployment.image
-    deployment = msgspec.structs.replace(version.deployment, image=image)
+    deployment = version.with_its_image()
     await room.provider.update(deployment)
+    if room.canaries is not None:
+        await room.canaries.clear(key)
     await room.changed()
     await remember(room, deployment)
     return json_answer(_shown(version, False))
@@ -51,8 +52,7 @@ async def remember(room: ControlRoom, deployment: FunctionDeployment) -> None:
         return
     try:
         pinned = await room.provider.pinned_image(FunctionKey(deployment.service, deployment.namespace))
-        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        await asyncio.to_thread(room.versions.add, deployment, pinned, now)
+        await asyncio.to_thread(room.versions.add, deployment, pinned, now())
     except (RuntimeFault, OSError) as error:
         log.warning("the version of %s is not kept: %s", deployment.service, error)
 
@@ -63,15 +63,21 @@ async def forget(room: ControlRoom, key: FunctionKey) -> None:
         await asyncio.to_thread(room.versions.forget, key)
 
 
+async def forget_namespace(room: ControlRoom, name: str) -> None:
+    """The functions of a namespace are gone, and their versions and canaries with them."""
+    if room.canaries is not None:
+        await room.canaries.forget_namespace(name)
+    if room.versions is not None:
+        await asyncio.to_thread(room.versions.forget_namespace, name)
+
+
 def _choose(known: list[Version], key: FunctionKey, number: int) -> Version:
     if number == 0:
-        if len(known) < 2:
+        served = [version for version in known if version.served]
+        if len(served) < 2:
             raise NotFound(f"function `{key.name}` has no earlier version")
-        return known[-2]
-    for version in known:
-        if version.number == number:
-            return version
-    raise NotFound(f"function `{key.name}` has no version {number}")
+        return served[-2]
+    return find(known, key, number)
 
 
 def _book(room: ControlRoom) -> VersionBook:

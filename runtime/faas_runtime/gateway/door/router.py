@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
+from faas_runtime.gateway.canary import canary_of
 from faas_runtime.gateway.door.pool import Backend, Connector
 from faas_runtime.gateway.door.settings import DoorSettings
 from faas_runtime.gateway.metrics import InvocationMetrics
@@ -38,6 +40,7 @@ class Router:
         self._backends: dict[FunctionKey, Backend] = {}
         # Both spellings of a function in the default namespace lead to it at once.
         self._names: dict[bytes, Backend] = {}
+        self._canaries: dict[Backend, tuple[FunctionKey, float]] = {}
         self.control = Backend("the control room", settings.control_timeout, self._now)
         self.control.keep_host = True
         self.control.update([control], connector)
@@ -57,7 +60,17 @@ class Router:
             backend = self._names.get(name)
         if backend is None:
             raise UnknownFunction(self._unknown(name))
+        if self._canaries:
+            backend = self._drawn(backend)
         return backend, rest
+
+    def _drawn(self, backend: Backend) -> Backend:
+        """The function itself or its canary, by lot. A canary that is down gets nothing."""
+        key, share = self._canaries.get(backend, (None, 0.0))
+        if key is None or random.random() >= share:  # noqa: S311
+            return backend
+        canary = self._backends.get(key)
+        return canary if canary is not None and (canary.pools or not canary.desired) else backend
 
     def backend(self, key: FunctionKey) -> Backend | None:
         """The backend of a function."""
@@ -70,6 +83,7 @@ class Router:
             if backend is not None:
                 backend.update((), self._connector)
                 backend.removed = True
+                self._canaries.pop(backend, None)
                 for name in self._spellings(change.key):
                     self._names.pop(name, None)
         else:
@@ -87,6 +101,10 @@ class Router:
         backend.timeout = self._settings.upstream_timeout if update.timeout is None else update.timeout
         backend.desired = update.replicas
         backend.internal = update.internal
+        if update.canary is None:
+            self._canaries.pop(backend, None)
+        else:
+            self._canaries[backend] = (canary_of(update.key), update.canary)
         backend.update(update.endpoints, self._connector)
 
     def _spellings(self, key: FunctionKey) -> list[bytes]:
