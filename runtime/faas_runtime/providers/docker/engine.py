@@ -112,14 +112,17 @@ class DockerEngine:
         return Image(found.id, {name: value for name, _, value in pairs})
 
     def _find_or_pull(self, reference: str) -> Any:
-        try:
-            return self._client.images.get(reference)
-        except ImageNotFound:
-            pass
-        except APIError as err:
-            if err.status_code == 400:
-                raise Invalid(f"image `{reference}`: {_first_line(err)}") from None
-            raise
+        # What we pinned names an image by its id, which no registry knows.
+        for name in (reference, reference.partition("@")[2]):
+            try:
+                if name:
+                    return self._client.images.get(name)
+            except ImageNotFound:
+                pass
+            except APIError as err:
+                if err.status_code == 400:
+                    raise Invalid(f"image `{reference}`: {_first_line(err)}") from None
+                raise
         try:
             return self._client.images.pull(reference)
         except (ImageNotFound, NoSuchContainer):
