@@ -92,6 +92,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "template store list": ("faas template store list --recommended",),
     "template store describe": ("faas template store describe golang-http",),
     "template store pull": ("faas template store pull golang-http",),
+    "traffic": ("faas traffic resize 4=10", "faas traffic resize --promote", "faas traffic resize --end"),
     "up": ("faas up", "faas up --filter resize --skip-push", "faas up --watch"),
     "validate": ("faas validate", "faas validate -f base.yml -f stage.yml"),
     "version": ("faas version", "faas version --short-version"),
