@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from faas_runtime.errors import RuntimeFault
-from faas_runtime.gateway.control.auth import Account
+from faas_runtime.gateway.accounts import Account
 from faas_runtime.gateway.credentials import read_account
 from faas_runtime.gateway.environment import Environment
 from faas_runtime.gateway.handover import HandoverFailed, Predecessor

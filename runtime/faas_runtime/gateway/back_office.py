@@ -13,9 +13,9 @@ from faas_runtime.gateway.canaries import Canaries
 from faas_runtime.gateway.canary import TrafficBook
 from faas_runtime.gateway.catalogue import Catalogue
 from faas_runtime.gateway.control import ControlRoom, create_app
-from faas_runtime.gateway.control.users import UserFile
 from faas_runtime.gateway.credentials import account_of
 from faas_runtime.gateway.cron.runner import CronRunner
+from faas_runtime.gateway.guard import CallGuard
 from faas_runtime.gateway.listeners import Listeners
 from faas_runtime.gateway.loops import Loops
 from faas_runtime.gateway.metrics import InvocationMetrics
@@ -25,6 +25,7 @@ from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.scaler import Scaler
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USERS_FILE, StateDir
+from faas_runtime.gateway.users import UserFile
 from faas_runtime.gateway.versions import VersionBook
 from faas_runtime.providers.base import Provider
 
@@ -40,6 +41,7 @@ class BackOffice:
         routes: RoutingTable,
         metrics: InvocationMetrics,
         catalogue: Catalogue,
+        guard: CallGuard,
     ) -> None:
         self._settings = settings
         self._state = state
@@ -47,6 +49,7 @@ class BackOffice:
         self._routes = routes
         self._metrics = metrics
         self._catalogue = catalogue
+        self._guard = guard
         self._queue = QueueService(
             QueueSettings(path=settings.state_dir / "queue" / "calls.db", nats=settings.nats), catalogue.get
         )
@@ -97,6 +100,7 @@ class BackOffice:
             queue=self._queue,
             versions=self._versions,
             canaries=self._canaries,
+            guard=self._guard,
             changed=self._catalogue.update,
         )
         return create_app(room, accounts, users=UserFile(self._settings.state_dir / USERS_FILE))

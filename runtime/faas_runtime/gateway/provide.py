@@ -112,7 +112,7 @@ class ProviderServer:
         async for change in self._provider.watch():
             if isinstance(change, RouteUpdate):
                 # Who calls from outside is for the gateway to judge: here every call comes from one.
-                change = dataclasses.replace(change, internal=False)
+                change = dataclasses.replace(change, internal=False, auth="")
             self._routes.apply(change)
 
     def _problems(self) -> dict[str, str]:

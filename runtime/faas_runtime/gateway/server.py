@@ -13,6 +13,7 @@ from faas_runtime import __version__
 from faas_runtime.gateway.back_office import BackOffice
 from faas_runtime.gateway.catalogue import Catalogue
 from faas_runtime.gateway.door import Certificate, DoorSettings, FrontDoor
+from faas_runtime.gateway.guard import guard_of
 from faas_runtime.gateway.handover import Predecessor, Successor
 from faas_runtime.gateway.listeners import Listeners
 from faas_runtime.gateway.loops import Loops
@@ -45,13 +46,14 @@ class Gateway:
         arguments: Sequence[str] = (),
         predecessor: Predecessor | None = None,
     ) -> None:
-        """Raises Invalid for a certificate that cannot be used."""
+        """Raises Invalid for a certificate or an account that cannot be used."""
         self._settings = settings
         self._state = state
         self._provider = provider
         self._arguments = arguments
         self._predecessor = predecessor
         self._certificate = _certificate(settings)
+        self._guard = guard_of(settings, state)
         self._routes = RoutingTable()
         self._metrics = InvocationMetrics()
         self._catalogue = Catalogue(provider, self._routes)
@@ -113,7 +115,9 @@ class Gateway:
     # The back office comes and goes: when a handover fails, this gateway opens another one.
 
     async def _open_office(self) -> None:
-        office = BackOffice(self._settings, self._state, self._provider, self._routes, self._metrics, self._catalogue)
+        office = BackOffice(
+            self._settings, self._state, self._provider, self._routes, self._metrics, self._catalogue, self._guard
+        )
         self._office = office
         await office.open(self._listeners, self._loops.states)
 
@@ -169,7 +173,7 @@ class Gateway:
             access_log=self._settings.access_log,
             served_by=f"faas/{__version__}",
         )
-        return FrontDoor(self._routes, control, settings, self._metrics, self._wake)
+        return FrontDoor(self._routes, control, settings, self._metrics, self._wake, self._guard)
 
     async def _stop_door(self, door: FrontDoor) -> None:
         await door.stop(self._grace)

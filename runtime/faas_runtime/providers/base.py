@@ -61,6 +61,7 @@ class RouteUpdate:
     more than `len(endpoints)` means that some are still starting (the door waits).
     `timeout` in seconds limits one call, None means the gateway's default.
     `internal` functions are not callable from outside the gateway (`expose: internal`).
+    `auth` says who may call it (the annotation `com.faas.auth` as it is); empty means everybody.
     `canary` is the share of the calls, 0 to 1, that go to the function's canary; None where it has none.
     Only the gateway knows: providers leave it alone.
     """
@@ -70,6 +71,7 @@ class RouteUpdate:
     replicas: int
     timeout: float | None = None
     internal: bool = False
+    auth: str = ""
     canary: float | None = None
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from faas_runtime.api import FunctionNamespace, FunctionStatus, LogMessage, ProviderInfo, VersionInfo
 from faas_runtime.errors import AlreadyExists, NotFound
+from faas_runtime.gateway.accounts import Account
 from faas_runtime.gateway.control import ControlRoom, create_app
-from faas_runtime.gateway.control.auth import Account
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import FunctionKey

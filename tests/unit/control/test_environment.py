@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from faas_runtime.errors import Invalid
-from faas_runtime.gateway.control.auth import Account
+from faas_runtime.gateway.accounts import Account
 from faas_runtime.gateway.credentials import read_account
 from faas_runtime.gateway.environment import Environment
 

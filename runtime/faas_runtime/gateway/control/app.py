@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from faas_runtime.gateway.accounts import Account
 from faas_runtime.gateway.control import (
     alert,
     async_calls,
@@ -25,10 +26,10 @@ from faas_runtime.gateway.control import (
     traffic,
     versions,
 )
-from faas_runtime.gateway.control.auth import Account, BasicAuth, SameSiteOnly
+from faas_runtime.gateway.control.auth import BasicAuth, SameSiteOnly
 from faas_runtime.gateway.control.faults import EXCEPTION_HANDLERS
 from faas_runtime.gateway.control.room import ControlRoom
-from faas_runtime.gateway.control.users import UserFile
+from faas_runtime.gateway.users import UserFile
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

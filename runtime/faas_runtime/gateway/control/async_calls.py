@@ -12,8 +12,10 @@ from starlette.responses import PlainTextResponse, Response
 from faas_runtime.api import DEFAULT_NAMESPACE, AsyncCall
 from faas_runtime.durations import parse_duration
 from faas_runtime.errors import Invalid, NotFound, Unsupported
+from faas_runtime.gateway.accounts import client_host
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.room import ControlRoom, room_of
+from faas_runtime.gateway.guard import Verdict, challenge
 from faas_runtime.gateway.queue.callbacks import CallbackRefused, check_url
 from faas_runtime.gateway.queue.model import NewCall, Record, State
 from faas_runtime.gateway.queue.service import QueueService
@@ -37,24 +39,28 @@ async def accept(request: Request) -> Response:
     room = room_of(request)
     queue = queue_of(room)
     key = _key(request.path_params["name"])
-    if room.routes.lookup(key) is None:
+    route = room.routes.lookup(key)
+    if route is None:
         raise NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")
+    if route.auth and (refusal := await _refusal(room, route.auth, request)) is not None:
+        return refusal
     callback = request.headers.get("x-callback-url", "")
     not_before = _not_before(request.headers.get(DELAY_HEADER, ""))
     if callback:
         try:
             check_url(callback)
-        except CallbackRefused as refusal:
-            raise Invalid(f"header `X-Callback-Url`: {refusal}") from None
+        except CallbackRefused as refused:
+            raise Invalid(f"header `X-Callback-Url`: {refused}") from None
     body = await _body(request, queue.settings.max_body)
     if body is None:
         return PlainTextResponse(f"the body is larger than {queue.settings.max_body} bytes", 413)
+    kept_back = {DELAY_HEADER, "authorization"} if route.auth else {DELAY_HEADER}
     call = NewCall(
         call_id=_call_id(request),
         key=key,
         path=_rest(request),
         query=request.url.query,
-        headers=tuple((name, value) for name, value in request.headers.items() if name != DELAY_HEADER),
+        headers=tuple((name, value) for name, value in request.headers.items() if name not in kept_back),
         body=body,
         callback=callback,
         not_before=not_before,
@@ -122,6 +128,24 @@ async def _record(request: Request) -> Record:
     if record is None:
         raise NotFound(f"there is no call `{call_id}`")
     return record
+
+
+async def _refusal(room: ControlRoom, rule: str, request: Request) -> Response | None:
+    """The answer to a call with wrong credentials; the queue's own call later needs none."""
+    headers = request.headers
+    verdict = Verdict.REFUSED
+    if room.guard is not None:
+        verdict = await room.guard.allows(
+            rule,
+            headers.get("authorization", ""),
+            headers.get("sec-fetch-site", ""),
+            client_host(headers.get("x-forwarded-for", "")),
+        )
+    if verdict is Verdict.ALLOWED:
+        return None
+    if verdict is Verdict.TOO_MANY:
+        return PlainTextResponse("too many wrong credentials", 429, {"Retry-After": "60"})
+    return PlainTextResponse("invalid credentials", 401, {"WWW-Authenticate": challenge(rule)})
 
 
 async def _body(request: Request, limit: int) -> bytes | None:

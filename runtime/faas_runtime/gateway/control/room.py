@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from faas_runtime.gateway.canaries import Canaries
+from faas_runtime.gateway.guard import CallGuard
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.queue.service import QueueService
 from faas_runtime.gateway.routing import RoutingTable
@@ -34,6 +35,7 @@ class ControlRoom:
     queue: QueueService | None = None
     versions: VersionBook | None = None
     canaries: Canaries | None = None
+    guard: CallGuard | None = None
     changed: Callable[[], Awaitable[None]] = _nobody
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from faas_runtime.gateway.door import answers
 from faas_runtime.gateway.door.access_log import Entry
+from faas_runtime.gateway.door.admission import Refusal, admit
 from faas_runtime.gateway.door.cycle import RESPONDING, RequestCycle
 from faas_runtime.gateway.door.fields import Malformed
 from faas_runtime.gateway.door.flow import PIPELINE_FULL, ReadGate
@@ -215,8 +216,15 @@ class ClientConnection(asyncio.Protocol):
             return self._answer(head, 404, str(unknown), body)
         if backend.internal and not self.inside:
             return self._answer(head, 404, f"{backend.name} cannot be called from outside", body)
+        admission = None
+        if backend.auth and not self.inside:
+            verdict = admit(self.context.guard, backend.auth, head, self.peer)
+            if isinstance(verdict, Refusal):
+                return self._answer(head, verdict.status, verdict.text, body, verdict.lines)
+            admission = verdict
         self._phase = IN_CYCLE
         cycle = self._cycle = RequestCycle(self, head, backend, path)
+        cycle.admission = admission
         return cycle.start(body)
 
     def _answer(self, head: RequestHead, status: int, text: str, body: bytes, lines: tuple[bytes, ...] = ()) -> bytes:

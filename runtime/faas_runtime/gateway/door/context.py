@@ -13,6 +13,7 @@ from faas_runtime.gateway.door.pool import Connector
 from faas_runtime.gateway.door.readiness import Readiness, Wake
 from faas_runtime.gateway.door.router import Router
 from faas_runtime.gateway.door.settings import DoorSettings
+from faas_runtime.gateway.guard import CallGuard
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Endpoint
@@ -78,10 +79,12 @@ class DoorContext:
         settings: DoorSettings,
         metrics: InvocationMetrics,
         wake: Wake | None,
+        guard: CallGuard | None = None,
     ) -> None:
         self.loop = loop
         self.settings = settings
         self.routes = routes
+        self.guard = guard
         self.connector = Connector(loop, settings)
         self.router = Router(routes, control, settings, metrics, self.connector)
         self.readiness = Readiness(routes, wake, settings.ready_timeout)

@@ -35,6 +35,7 @@ from faas_runtime.gateway.door.upstream import (
 )
 
 if TYPE_CHECKING:
+    from faas_runtime.gateway.door.admission import Admission
     from faas_runtime.gateway.door.connection import ClientConnection
     from faas_runtime.gateway.door.deadlines import DeadlineQueue
     from faas_runtime.gateway.door.pool import Backend, EndpointPool
@@ -73,6 +74,7 @@ class RequestCycle:
         "_unsent",
         "_upload",
         "_whole",
+        "admission",
         "backend",
         "connection",
         "context",
@@ -97,6 +99,7 @@ class RequestCycle:
         self._upload = Upload(head) if head.has_body else None
         self._unsent = b""
         self._whole: bytes | None = None
+        self.admission: Admission | None = None
         self.request_complete = not head.has_body
         # Only function calls, direct or queued, get an id and a start time.
         marked = backend.meter is not None or head.path.startswith(b"/async-function/")
@@ -131,6 +134,9 @@ class RequestCycle:
         else:
             leftover = body
         if self.stage is OVER:
+            return leftover
+        if self.admission is not None:
+            self._task = self.context.loop.create_task(self._be_admitted(self.admission))
             return leftover
         pool = self.backend.choose()
         upstream = None if pool is None else pool.take()
@@ -174,6 +180,14 @@ class RequestCycle:
         self._refuse(408, f"the request's body stopped coming for {seconds:g} s")
 
     # The way to a replica.
+
+    async def _be_admitted(self, admission: Admission) -> None:
+        """Go on once the credentials are known to be right."""
+        if await admission.granted():
+            await self._find_replica(self.backend.choose())
+        else:
+            self._task = None
+            self._fail(*admission.refusal)
 
     async def _find_replica(self, pool: EndpointPool | None) -> None:
         """Connect to the replica chosen, wait for one if there is none, try another if it refuses."""

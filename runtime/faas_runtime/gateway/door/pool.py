@@ -143,6 +143,7 @@ class Backend:
     __slots__ = (
         "_now",
         "_turn",
+        "auth",
         "desired",
         "internal",
         "keep_host",
@@ -160,6 +161,7 @@ class Backend:
         self.pools: list[EndpointPool] = []
         self.desired = 1
         self.internal = False
+        self.auth = ""
         self.removed = False
         self.key: FunctionKey | None = None
         self.keep_host = False

@@ -101,6 +101,7 @@ class Router:
         backend.timeout = self._settings.upstream_timeout if update.timeout is None else update.timeout
         backend.desired = update.replicas
         backend.internal = update.internal
+        backend.auth = update.auth
         if update.canary is None:
             self._canaries.pop(backend, None)
         else:

@@ -13,6 +13,7 @@ from faas_runtime.gateway.door.context import DoorContext
 from faas_runtime.gateway.door.readiness import Wake
 from faas_runtime.gateway.door.resources import allow_descriptors, keep_read_buffers
 from faas_runtime.gateway.door.settings import DoorSettings
+from faas_runtime.gateway.guard import CallGuard
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Endpoint, RoutingChange
@@ -23,7 +24,8 @@ class FrontDoor:
 
     `routes` is only read. Whatever is not a function call goes to `control`. `wake` is
     called once for any number of calls that wait for a function scaled to zero; a
-    `RuntimeFault` it raises is told to those callers.
+    `RuntimeFault` it raises is told to those callers. `guard` knows who may call functions
+    that not everybody may call; without it nobody may.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class FrontDoor:
         settings: DoorSettings,
         metrics: InvocationMetrics,
         wake: Wake | None = None,
+        guard: CallGuard | None = None,
     ) -> None:
         self._routes = routes
         self._control = control
         self._settings = settings
         self._metrics = metrics
         self._wake = wake
+        self._guard = guard
         self._context: DoorContext | None = None
         self._servers: list[asyncio.Server] = []
         self._tls = False
@@ -58,7 +62,7 @@ class FrontDoor:
         keep_read_buffers()
         allow_descriptors(self._settings.max_connections)
         loop = asyncio.get_running_loop()
-        context = DoorContext(loop, self._routes, self._control, self._settings, self._metrics, self._wake)
+        context = DoorContext(loop, self._routes, self._control, self._settings, self._metrics, self._wake, self._guard)
         self._context = context
         self._tls = tls is not None
 

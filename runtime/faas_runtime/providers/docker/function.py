@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from faas_runtime.api import FunctionStatus, FunctionUsage
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
 from faas_runtime.providers.docker.engine import Container
-from faas_runtime.providers.process.spec import call_timeout, is_internal
+from faas_runtime.providers.process.spec import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.process.store import Deployed
 
 DRAIN_LIMIT = 60.0
@@ -64,6 +64,7 @@ class Function:
             replicas=self.deployed.replicas,
             timeout=call_timeout(deployment),
             internal=is_internal(deployment),
+            auth=auth_rule(deployment),
         )
 
     def status(self, usage: FunctionUsage | None = None) -> FunctionStatus:

@@ -11,7 +11,7 @@ from faas_runtime.api import FunctionStatus
 from faas_runtime.errors import RuntimeFault, Unavailable
 from faas_runtime.providers.base import FunctionKey, RouteUpdate
 from faas_runtime.providers.process.logs import FunctionLog
-from faas_runtime.providers.process.spec import ReplicaSpec, call_timeout, is_internal, refuse_more_than_one
+from faas_runtime.providers.process.spec import ReplicaSpec, auth_rule, call_timeout, is_internal, refuse_more_than_one
 from faas_runtime.providers.process.store import Deployed
 from faas_runtime.providers.process.supervisor import ReplicaSet, Slot
 from faas_runtime.providers.process.usage import UsageMeter
@@ -75,6 +75,7 @@ class Function:
             replicas=version.deployed.replicas,
             timeout=_timeout(version.deployed),
             internal=is_internal(deployment),
+            auth=auth_rule(deployment),
         )
 
     def status(self, meter: UsageMeter) -> FunctionStatus:

@@ -17,6 +17,7 @@ from faas_runtime.toolpaths import search_path
 TIMEOUT_ANNOTATION = "com.faas.timeout"
 """Longest time one call may take, as a Go duration (`90s`, `2m`)."""
 EXPOSE_ANNOTATION = "com.faas.expose"
+AUTH_ANNOTATION = "com.faas.auth"
 """`internal` keeps a function from being called from outside the gateway."""
 SCALE_MIN_LABEL = "com.openfaas.scale.min"
 PORT_LABEL = "io.faas.upstream-port-env"
@@ -88,6 +89,11 @@ def call_timeout(deployment: FunctionDeployment) -> float | None:
 def is_internal(deployment: FunctionDeployment) -> bool:
     """Whether calls from outside the gateway are refused."""
     return (deployment.annotations or {}).get(EXPOSE_ANNOTATION) == "internal"
+
+
+def auth_rule(deployment: FunctionDeployment) -> str:
+    """Who may call the function; empty for everybody."""
+    return (deployment.annotations or {}).get(AUTH_ANNOTATION, "")
 
 
 def initial_replicas(deployment: FunctionDeployment) -> int:

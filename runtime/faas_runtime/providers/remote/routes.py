@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from faas_runtime.durations import duration_or_none
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate, RoutingChange
-from faas_runtime.providers.process.spec import EXPOSE_ANNOTATION, TIMEOUT_ANNOTATION
+from faas_runtime.providers.process.spec import AUTH_ANNOTATION, EXPOSE_ANNOTATION, TIMEOUT_ANNOTATION
 from faas_runtime.providers.remote.http import Address
 from faas_runtime.providers.remote.wire import RouteStatus
 
@@ -33,6 +33,7 @@ def route_of(status: RouteStatus, namespace: str, provider: Address) -> RouteUpd
         replicas=max(replicas, available),
         timeout=seconds or None,
         internal=annotations.get(EXPOSE_ANNOTATION) == "internal",
+        auth=annotations.get(AUTH_ANNOTATION, ""),
     )
 
 

@@ -32,6 +32,16 @@ class UserFile:
         # A hash is slow on purpose; a pair that was right once is remembered until the file changes.
         self._right: set[bytes] = set()
 
+    def has(self, user: str) -> bool:
+        """Whether the file has this user."""
+        self._read_again()
+        return user in self._hashes
+
+    def remembers(self, pair: bytes) -> bool:
+        """Whether the pair with this SHA-256 was found right before, and the file is still the same."""
+        self._read_again()
+        return pair in self._right
+
     async def accepts(self, user: str, password: str) -> bool:
         """Whether the file has this user with this password."""
         self._read_again()
