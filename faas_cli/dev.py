@@ -17,16 +17,11 @@ from faas_cli.build.plan import build_functions
 from faas_cli.deployment import DeployFlags, deployment_of
 from faas_cli.errors import FaasError
 from faas_cli.stack.model import Function, Stack
+from faas_cli.watching import changes_below
 
 if TYPE_CHECKING:
     from faas_cli.console import Console
     from faas_cli.gateway_client import GatewayClient
-
-DEBOUNCE = 80
-"""Milliseconds without a further change after which a change is taken up: editors write in several steps."""
-_STEP = 20
-_TURN = 100
-"""Milliseconds after which the watch comes back without a change."""
 
 
 class _Silent:
@@ -76,24 +71,13 @@ class DevLoop:
 
         Raises FaasError only before the first round; later ones are told and the loop goes on.
         """
-        import watchfiles
-
-        changes = watchfiles.watch(
-            *self._watched(),
-            debounce=DEBOUNCE,
-            step=_STEP,
-            stop_event=stop,
-            raise_interrupt=False,
-            rust_timeout=_TURN,
-            yield_on_timeout=True,
-        )
-        # The watch begins with the first turn, before anything is read: what is saved meanwhile is not missed.
+        changes = changes_below(self._watched(), stop)
         early = next(changes, set())
         self.bring(self._functions)
         self._say(f"watching {', '.join(self._watched())}; Ctrl-C stops")
         for batch in itertools.chain([early], changes):
             if batch:
-                self._changed({Path(path) for _, path in batch})
+                self._changed(batch)
 
     def bring(self, functions: Sequence[Function]) -> None:
         """Build functions and deploy those that could be built."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from faas_cli.build.plan import template_of
+from faas_cli.build.tags import image_reference
 from faas_cli.errors import FaasError
+from faas_cli.foreground import RunPlan, free_port
 from faas_cli.quantity import cpu_cores, memory_bytes
 from faas_cli.stack.loader import environment_of
-from faas_cli.stack.model import Function, Resources
+from faas_cli.stack.model import Function, Resources, Stack
 from faas_runtime.api import DEFAULT_NAMESPACE, SECRETS_PATH
 from faas_runtime.imagestore import ImageInfo, ImageNotFound, ImageStore
+from faas_runtime.paths import default_state_dir, images_dir
 from faas_runtime.toolpaths import search_path
 from faas_runtime.watchdog import watchdog_binary
 
@@ -22,26 +24,6 @@ WATCHDOG_PORT = 8080
 """Port of the watchdog inside a container."""
 _LEAST_MEMORY = 6 * 1024 * 1024
 """Docker refuses to reserve less."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """A command, its folder and what is added to our environment."""
-
-    command: list[str]
-    folder: Path | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    def run(self) -> int:
-        """Run it on our own streams until it ends; returns its exit code."""
-        environment = {**os.environ, **self.environment}
-        with subprocess.Popen(self.command, cwd=self.folder, env=environment) as process:
-            while True:
-                try:
-                    return process.wait()
-                except KeyboardInterrupt:
-                    # The terminal has told the child as well; it drains, and then it is over.
-                    process.terminate()
 
 
 def plan_process(
@@ -61,7 +43,7 @@ def plan_process(
     }
     environment |= _own_port(info)
     folder = root / info.working_dir.lstrip("/")
-    return RunPlan([str(watchdog_binary())], folder, environment)
+    return RunPlan([str(watchdog_binary())], folder, environment, takes_listener=True)
 
 
 def plan_container(function: Function, image: str, port: int, extra: Mapping[str, str], network: str) -> RunPlan:
@@ -76,7 +58,8 @@ def plan_container(function: Function, image: str, port: int, extra: Mapping[str
     command += _limits(function)
     if function.secrets:
         command.append(f"--volume={_secrets(function).resolve()}:{SECRETS_PATH}")
-    return RunPlan([*command, image])
+    # One of that name may be left from a run that was killed.
+    return RunPlan([*command, image], clean_up=["docker", "rm", "-f", function.name])
 
 
 def _limits(function: Function) -> list[str]:
@@ -106,6 +89,69 @@ def function_environment(function: Function, extra: Mapping[str, str]) -> dict[s
     }
 
 
+class LocalRun:
+    """What `faas local-run` does, step by step, for the one function of a stack that was asked for.
+
+    `read` gives the stack and the function as they are on disk now; `build` builds it and says whether that went
+    well, telling why it did not; a `debug_port` other than None asks for the debugger on that port.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], tuple[Stack, Function]],
+        build: Callable[[Stack, Function], bool],
+        say: Callable[[str], None],
+        *,
+        tag: str = "",
+        extra: Mapping[str, str] | None = None,
+        network: str = "",
+        debug_port: int | None = None,
+        project: Path = Path(),
+    ) -> None:
+        self._read, self._build, self._say = read, build, say
+        self._tag, self._extra, self._network, self._project = tag, extra or {}, network, project
+        self._debug_port = debug_port
+
+    def watched(self) -> list[Path]:
+        """The files and folders whose change makes another run worth while."""
+        stack, function = self._read()
+        return [self._project / function.handler, *stack.files]
+
+    def built(self, port: int) -> RunPlan | None:
+        """Build the function and plan its run; None when that cannot be, which has then been said."""
+        stack, function = self._read()
+        return self.plan(port) if self._build(stack, function) else None
+
+    def plan(self, port: int) -> RunPlan:
+        """How to run the image there is. Raises FaasError."""
+        stack, function = self._read()
+        image = image_reference(function, self._tag, self._project)
+        store = ImageStore(images_dir(default_state_dir()))
+        if in_store(image, store):
+            plan = plan_process(function, image, port, self._extra, store, default_state_dir() / "local-run")
+        elif self._debug_port is None:
+            plan = plan_container(function, image, port, self._extra, self._network)
+        else:
+            raise FaasError(
+                f"`{image}` is a container's image; a debugger runs beside a process of this machine",
+                hint="build it without an engine: `faas local-run --debug --builder oci`",
+            )
+        self._say(f"Image: {image}\nStarting local-run for: {function.name} on: http://127.0.0.1:{port}\n")
+        return plan if self._debug_port is None else self._debugged(stack, function, plan, self._debug_port)
+
+    def _debugged(self, stack: Stack, function: Function, plan: RunPlan, port: int) -> RunPlan:
+        from faas_cli.debugging import debug_plan, write_launch_entry
+
+        template = template_of(function, self._project, stack)
+        context = self._project / "build" / function.name
+        state = default_state_dir() / "debug"
+        plan, entry = debug_plan(plan, function, template, context, port, state, self._say)
+        written = write_launch_entry(self._project, entry)
+        where = f"`{entry['name']}` in {written}" if written else f"this launch entry: {json.dumps(entry)}"
+        self._say(f"debugger: 127.0.0.1:{port}; a call waits until your editor attaches, with {where}")
+        return plan
+
+
 def in_store(image: str, store: ImageStore) -> bool:
     """Whether the image was built without an engine."""
     try:
@@ -127,12 +173,8 @@ def _secrets(function: Function) -> Path:
 
 def _own_port(info: ImageInfo) -> dict[str, str]:
     """A free port for a function that serves HTTP itself, so that it does not meet another one's."""
-    import socket
-
     variable = info.labels.get("io.faas.upstream-port-env")
     if not variable:
         return {}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     return {variable: str(port), "upstream_url": f"http://127.0.0.1:{port}"}

@@ -7,6 +7,7 @@ built, for the generated Dockerfile and for the builder that needs no engine ali
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -47,6 +48,22 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     labels: dict[str, str] = {}
 
 
+class Debug(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a function is run under a debugger, on this machine only.
+
+    `run` replaces fprocess; `tools` is the command that fetches the debugger into the folder `{tools}`;
+    `build` makes what a debugger can read, in a copy of the context where `run` then runs; `launch` is the
+    editor's entry. `{port}` is where the debugger listens, `{handler}` the handler's folder in the editor,
+    `{source}` the same folder where it runs.
+    """
+
+    run: str
+    tools: str = ""
+    build: Step | None = None
+    env: dict[str, str] = {}
+    launch: dict[str, Any] = {}
+
+
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a function of this template is built, step by step."""
 
@@ -56,6 +73,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     test: Step | None = None
     build: Step | None = None
     runtime: Runtime = Runtime()
+    debug: Debug | None = None
 
 
 class Template(msgspec.Struct, kw_only=True):

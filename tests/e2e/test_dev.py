@@ -29,8 +29,8 @@ class Running:
         while data := os.read(self.process.stdout.fileno(), 65536):
             self.output += data.decode("utf-8", "replace")
 
-    def until(self, text: str, times: int = 1) -> None:
-        deadline = time.monotonic() + 30
+    def until(self, text: str, times: int = 1, patience: float = 30) -> None:
+        deadline = time.monotonic() + patience
         while self.output.count(text) < times:
             assert time.monotonic() < deadline, self.output
             assert self.process.poll() is None, self.output

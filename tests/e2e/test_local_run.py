@@ -51,12 +51,12 @@ def test_built_and_answering_until_ctrl_c(project):
     assert "fwatchdog" in shlex.split(printed)[0]
 
 
-def answer(url, body):
+def answer(url, body, patience=10):
     """What the function answers, once it listens."""
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(url, data=body, timeout=10) as response:
+            with urllib.request.urlopen(url, data=body, timeout=patience) as response:
                 return response.read()
         except urllib.error.HTTPError:
             raise

@@ -1,0 +1,127 @@
+"""Running a function under its language's debugger: it waits for an editor, and nothing times out meanwhile.
+
+What a template says under `faas.debug` is all there is to know about a language; the debugger is
+fetched once, into the state directory, and never into an image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from faas_cli.build.oci import mirror
+from faas_cli.build.steps import StepRunner
+from faas_cli.build.toolchains import find_toolchain, write_shims
+from faas_cli.errors import BuildError, FaasError
+from faas_cli.foreground import RunPlan
+from faas_cli.stack.model import Function
+from faas_cli.templates.model import Step, Template
+
+LAUNCH_FILE = Path(".vscode") / "launch.json"
+_FOREVER = "24h"
+_UNHURRIED = dict.fromkeys(("exec_timeout", "read_timeout", "write_timeout"), _FOREVER)
+
+
+def debug_plan(
+    plan: RunPlan,
+    function: Function,
+    template: Template | None,
+    context: Path,
+    port: int,
+    state: Path,
+    say: Callable[[str], None],
+) -> tuple[RunPlan, dict[str, Any]]:
+    """A plan for the same function with its debugger listening on `port`, and an editor's entry to attach to it.
+
+    Raises FaasError when the template names no debugger, BuildError when it cannot be had.
+    """
+    if template is None or template.recipe is None or template.recipe.debug is None:
+        name = "a Dockerfile" if template is None else f"the template `{template.name}`"
+        raise FaasError(
+            f"{name} does not say how to debug a function",
+            hint="a template does so under `faas.debug` in its template.yml: see docs/templates.md",
+        )
+    debug = template.recipe.debug
+    toolchain = find_toolchain(template.recipe.toolchain)
+    state.mkdir(parents=True, exist_ok=True)
+    tools = state / "tools" / hashlib.sha256(f"{debug.tools}\0{toolchain.identity}".encode()).hexdigest()[:16]
+    folder = plan.folder or Path()
+    with tempfile.TemporaryDirectory(dir=state) as scratch:
+        environment = write_shims(toolchain, Path(scratch))
+        if debug.tools and not tools.exists():
+            say("fetching the debugger, once")
+            _install(Path(scratch) / "new", tools, debug.tools, environment)
+        if debug.build is not None:
+            folder = state / "work" / hashlib.sha256(str(context.resolve()).encode()).hexdigest()[:16]
+            mirror(context, folder, keep=[])
+            StepRunner(folder, environment, say).run(debug.build, f"`{function.name}` does not compile")
+    handler = f"${{workspaceFolder}}/{function.handler.removeprefix('./').rstrip('/')}"
+    source = str(folder / template.handler_folder)
+    values = {"port": str(port), "tools": str(tools), "handler": handler, "source": source}
+    added = {**_filled(debug.env, values), **_UNHURRIED, "fprocess": _filled(debug.run, values)}
+    if plan.environment.get("mode") != "http":
+        # One debugger, one port: a second process of the function could not listen.
+        added["max_inflight"] = "1"
+    # A call that stands at a breakpoint would hold up a polite end for ever.
+    wanted = replace(plan, folder=folder, environment={**plan.environment, **added}, stop_signal=signal.SIGINT)
+    return wanted, {"name": f"faas: {function.name}", **_filled(debug.launch, values)}
+
+
+def write_launch_entry(project: Path, entry: dict[str, Any]) -> Path | None:
+    """Put the entry into the project's `launch.json`, in place of an older one of the same name.
+
+    None, and nothing is touched, when that file has comments or anything else that we could not keep.
+    """
+    path = project / LAUNCH_FILE
+    content: dict[str, Any] = {"version": "0.2.0", "configurations": []}
+    try:
+        if path.exists():
+            content = json.loads(path.read_text(encoding="utf-8"))
+        others = [each for each in content.get("configurations", []) if each.get("name") != entry["name"]]
+    except (ValueError, AttributeError, TypeError):
+        return None
+    content["configurations"] = [*others, entry]
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    except OSError as err:
+        raise FaasError(f"cannot write `{path}`: {err.strerror}") from None
+    return path
+
+
+def _install(place: Path, tools: Path, command: str, environment: dict[str, str]) -> None:
+    """Whole or not at all: what is there counts as complete."""
+    place.mkdir()
+    output: list[str] = []
+    runner = StepRunner(place, environment, output.append)
+    try:
+        runner.run(Step(run=command.replace("{tools}", ".")), "the debugger cannot be fetched")
+    except BuildError as err:
+        raise BuildError(err.message, hint="it needs the network the first time", detail=err.detail) from None
+    tools.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.rename(tools)
+    except OSError:
+        # Another run was first.
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _filled(value: Any, values: dict[str, str]) -> Any:
+    """The value with every `{name}` replaced; a text that is only `{port}` becomes the number."""
+    if isinstance(value, dict):
+        return {key: _filled(each, values) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, values) for each in value]
+    if value == "{port}":
+        return int(values["port"])
+    if isinstance(value, str):
+        for name, text in values.items():
+            value = value.replace("{" + name + "}", text)
+    return value
