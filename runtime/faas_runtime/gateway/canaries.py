@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -19,6 +18,7 @@ from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.versions import VersionBook, find, present_of
 from faas_runtime.providers.base import FunctionKey, Provider
+from faas_runtime.providers.process.logs import now_rfc3339
 
 # What would make somebody call the canary beside its function.
 _OF_THE_FUNCTION = ("topic", "schedule")
@@ -58,7 +58,7 @@ class Canaries:
             number = await asyncio.to_thread(self._versions.next_number, key)
             await self._start(key, deployment, number)
             pinned = await self._provider.pinned_image(canary_of(key))
-            await asyncio.to_thread(self._versions.add, deployment, pinned, now(), served=False)
+            await asyncio.to_thread(self._versions.add, deployment, pinned, now_rfc3339(), served=False)
             await self._weigh(key, Traffic(version=number, weight=weight))
 
     async def choose(self, key: FunctionKey, number: int, weight: int) -> None:
@@ -82,7 +82,7 @@ class Canaries:
             deployment = find(known, key, traffic.version).with_its_image()
             await self._provider.update(deployment)
             pinned = await self._provider.pinned_image(key)
-            number = await asyncio.to_thread(self._versions.promote, traffic.version, deployment, pinned, now())
+            number = await asyncio.to_thread(self._versions.promote, traffic.version, deployment, pinned, now_rfc3339())
             await self._clear(key)
             return number
 
@@ -148,11 +148,6 @@ class Canaries:
         self._routes.set_canary(key, None)
         self._metrics.end_canary(key)
         self._book.forget(key)
-
-
-def now() -> str:
-    """The present time as versions are dated."""
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _as_canary(deployment: FunctionDeployment, beside: FunctionStatus) -> FunctionDeployment:

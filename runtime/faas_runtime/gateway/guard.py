@@ -13,8 +13,8 @@ from faas_runtime.gateway.credentials import account_of
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USERS_FILE, StateDir
 from faas_runtime.gateway.users import UserFile
+from faas_runtime.providers.process.spec import AUTH_ANNOTATION
 
-RULE_ANNOTATION = "com.faas.auth"
 BASIC = "basic"
 """A call needs the user and password of an account of the gateway."""
 _TOKEN = re.compile(r"sha256:([0-9a-f]{64})")
@@ -36,7 +36,7 @@ def check_rule(text: str) -> None:
     """Raises ValueError unless this is a rule: `basic`, or `sha256:` and the hash of a token in hexadecimal."""
     if text and text != BASIC and not _TOKEN.fullmatch(text):
         raise ValueError(
-            f"annotation `{RULE_ANNOTATION}`: `{text[:80]}` is neither `{BASIC}` nor `sha256:` and 64 hex digits"
+            f"annotation `{AUTH_ANNOTATION}`: `{text[:80]}` is neither `{BASIC}` nor `sha256:` and 64 hex digits"
         )
 
 

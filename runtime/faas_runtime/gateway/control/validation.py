@@ -10,8 +10,9 @@ from faas_runtime.errors import Invalid
 from faas_runtime.gateway.canary import SUFFIX, weight_of
 from faas_runtime.gateway.cron.runner import schedule_text
 from faas_runtime.gateway.cron.schedule import Schedule
-from faas_runtime.gateway.guard import RULE_ANNOTATION, check_rule
+from faas_runtime.gateway.guard import check_rule
 from faas_runtime.gateway.queue.policy import RetryPolicy
+from faas_runtime.providers.process.spec import AUTH_ANNOTATION
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -70,7 +71,7 @@ def _check_annotations(deployment: FunctionDeployment) -> None:
     try:
         RetryPolicy.of(deployment.annotations)
         weight_of(deployment.annotations)
-        check_rule((deployment.annotations or {}).get(RULE_ANNOTATION, ""))
+        check_rule((deployment.annotations or {}).get(AUTH_ANNOTATION, ""))
     except ValueError as error:
         raise Invalid(str(error)) from None
 

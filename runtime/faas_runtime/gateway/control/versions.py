@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 from faas_runtime.api import FunctionDeployment, FunctionVersion, RollbackRequest
 from faas_runtime.errors import NotFound, RuntimeFault, Unsupported
-from faas_runtime.gateway.canaries import now
 from faas_runtime.gateway.control.answers import json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body
 from faas_runtime.gateway.control.room import ControlRoom, room_of
 from faas_runtime.gateway.versions import Version, VersionBook, find, present_of
 from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.process.logs import now_rfc3339
 
 log = logging.getLogger("faas.control")
 
@@ -52,7 +52,7 @@ async def remember(room: ControlRoom, deployment: FunctionDeployment) -> None:
         return
     try:
         pinned = await room.provider.pinned_image(FunctionKey(deployment.service, deployment.namespace))
-        await asyncio.to_thread(room.versions.add, deployment, pinned, now())
+        await asyncio.to_thread(room.versions.add, deployment, pinned, now_rfc3339())
     except (RuntimeFault, OSError) as error:
         log.warning("the version of %s is not kept: %s", deployment.service, error)
 
