@@ -39,7 +39,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "faas invoke hello --async -H 'X-Callback-Url: http://127.0.0.1:9000' < in.json",
     ),
     "list": ("faas list", "faas list -v --sort invocations", "faas list -n dev --output json"),
-    "local-run": ("faas local-run resize --port 3000 -e LEVEL=debug", "faas local-run --watch", "faas local-run --debug"),
+    "local-run": ("faas local-run resize --port 3000", "faas local-run --watch", "faas local-run --debug"),
     "login": ("faas login --password-stdin < password.txt", "faas login -g https://gw.example.com -u admin"),
     "logout": ("faas logout -g https://gw.example.com",),
     "logs": ("faas logs resize", "faas logs resize --since 10m --tail=false --output json"),
