@@ -15,7 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from faas_cli.config import gateway_of
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.stack.edit import append_function, new_stack_text
+from faas_cli.stack.model import Function, Resources
 from faas_cli.templates.model import Template
 
 COOKIECUTTER = "cookiecutter.json"
@@ -34,6 +37,44 @@ class Scaffold:
     stack_file: Path
     stack_text: str
     append: bool = False
+
+
+def plan(
+    name: str,
+    template: Template,
+    *,
+    handler: str = "",
+    prefix: str = "",
+    append: str = "",
+    stack_file: str = "",
+    gateway: str | None = None,
+    requests: Resources | None = None,
+    limits: Resources | None = None,
+) -> Scaffold:
+    """What `faas new` makes of its flags; an empty one means its default. Raises UsageError, StackError.
+
+    Nothing is made yet, and nothing but the stack file to append to is read.
+    """
+    folder = Path(handler or name)
+    prefix = prefix.strip().rstrip("/")
+    function = Function(
+        name=name,
+        lang=template.name,
+        handler=f"./{folder}" if not folder.is_absolute() else str(folder),
+        image=f"{prefix}/{name}:latest" if prefix else f"{name}:latest",
+        requests=requests,
+        limits=limits,
+    )
+    path = Path(append or stack_file or f"{name}.yml")
+    if path.suffix not in (".yml", ".yaml"):
+        raise UsageError(f"`{path}` cannot be a stack file: its name must end in `.yml` or `.yaml`")
+    if append and not path.is_file():
+        raise UsageError(f"there is no stack file `{path}` to add to")
+    if append:
+        text = append_function(path.read_text(encoding="utf-8"), function, str(path))
+    else:
+        text = new_stack_text(gateway_of(gateway), function)
+    return Scaffold(name, template, folder, path, text, append=bool(append))
 
 
 def check_name(name: str) -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import click
 
-from faas_cli.config import gateway_of
 from faas_cli.console import LOGO, Console
 from faas_cli.errors import UsageError
 from faas_cli.flags import FaasCommand, offered, switch
-from faas_cli.scaffold import Scaffold, check_name, create
-from faas_cli.stack.edit import append_function, new_stack_text
-from faas_cli.stack.model import Function, Resources
+from faas_cli.scaffold import check_name, create, plan
+from faas_cli.stack.model import Resources
 from faas_cli.templates.find import available
 from faas_cli.templates.obtain import obtain_template
 
@@ -65,31 +62,24 @@ def command(
         raise UsageError("the function's name is missing", hint=f"faas new --lang {lang} NAME")
     check_name(name)
     template = obtain_template("dockerfile" if lang == "Dockerfile" else lang, tell=console.info)
-    folder = Path(handler or name)
-    prefix = (prefix if prefix is not None else os.environ.get("OPENFAAS_PREFIX", "")).strip().rstrip("/")
-    function = Function(
-        name=name,
-        lang=template.name,
-        handler=f"./{folder}" if not folder.is_absolute() else str(folder),
-        image=f"{prefix}/{name}:latest" if prefix else f"{name}:latest",
+    scaffold = plan(
+        name,
+        template,
+        handler=handler,
+        prefix=prefix if prefix is not None else os.environ.get("OPENFAAS_PREFIX", ""),
+        append=append,
+        stack_file=stack_file,
+        gateway=gateway,
         requests=Resources(cpu=cpu_request, memory=memory_request),
         limits=Resources(cpu=cpu_limit, memory=memory_limit),
     )
-    path = Path(append or stack_file or f"{name}.yml")
-    if path.suffix not in (".yml", ".yaml"):
-        raise UsageError(f"`{path}` cannot be a stack file: its name must end in `.yml` or `.yaml`")
-    if append:
-        if not path.is_file():
-            raise UsageError(f"there is no stack file `{path}` to add to")
-        text = append_function(path.read_text(encoding="utf-8"), function, str(path))
-    else:
-        text = new_stack_text(gateway_of(gateway), function)
-    create(Scaffold(name, template, folder, path, text, append=bool(append)))
+    create(scaffold)
+    folder = scaffold.handler
     console.data(f"Folder: {folder} created.")
     console.banner(LOGO)
     console.data()
     console.data(f"Function created in folder: {folder}")
-    console.data(f"Stack file {'updated' if append else 'written'}: {path}")
+    console.data(f"Stack file {'updated' if append else 'written'}: {scaffold.stack_file}")
     if template.welcome_message and not quiet:
         console.data("\nNotes:")
         console.data(template.welcome_message.rstrip("\n"))
