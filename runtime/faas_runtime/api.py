@@ -186,6 +186,21 @@ class TrafficRequest(_Wire, frozen=True, kw_only=True):
     weight: int
 
 
+class StoreEntry(_Wire, frozen=True, kw_only=True):
+    """A function of the function store, with its image for the gateway's machine."""
+
+    name: str
+    title: str
+    description: str = ""
+    author: str = ""
+    image: str
+    env_process: str = ""
+    env_vars: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    read_only_root_filesystem: bool = False
+
+
 class AsyncCall(_Wire, frozen=True, kw_only=True):
     """What became of an asynchronous call. Times are seconds since the epoch."""
 

@@ -25,6 +25,7 @@ from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.scaler import Scaler
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USERS_FILE, StateDir
+from faas_runtime.gateway.store import FunctionStore
 from faas_runtime.gateway.users import UserFile
 from faas_runtime.gateway.versions import VersionBook
 from faas_runtime.providers.base import Provider
@@ -101,6 +102,7 @@ class BackOffice:
             versions=self._versions,
             canaries=self._canaries,
             guard=self._guard,
+            store=FunctionStore(self._settings.store_url),
             changed=self._catalogue.update,
         )
         return create_app(room, accounts, users=UserFile(self._settings.state_dir / USERS_FILE))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faas_runtime.durations import duration_or_none
+from faas_runtime.functionstore import DEFAULT_STORE
 
 SECRETS_DIR = Path("/run/secrets")
 """Where user and password are when `basic_auth` is on and nothing says where."""
@@ -22,6 +23,7 @@ class Environment:
     provider_url: str
     logs_url: str
     provider_secrets_dir: Path | None
+    store_url: str
     read_timeout: float | None
     write_timeout: float | None
     upstream_timeout: float | None
@@ -39,6 +41,7 @@ class Environment:
             provider_url=variables.get("functions_provider_url", ""),
             logs_url=variables.get("logs_provider_url", ""),
             provider_secrets_dir=_path(variables, "provider_secret_mount_path"),
+            store_url=variables.get("OPENFAAS_STORE", DEFAULT_STORE),
             read_timeout=_seconds(variables, "read_timeout"),
             write_timeout=_seconds(variables, "write_timeout"),
             upstream_timeout=_seconds(variables, "upstream_timeout"),

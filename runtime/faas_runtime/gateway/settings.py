@@ -47,5 +47,7 @@ class GatewaySettings:
     """The front door's certificate, with those that lead to its root; read again when it changes."""
     tls_key: Path | None = None
     """The key of the certificate, where it is not in the same file."""
+    store_url: str = ""
+    """Address of the function store that the dashboard deploys from; empty for none."""
     nats: str = ""
     """Address of the NATS server that keeps asynchronous calls; empty to keep them in the state directory."""

@@ -1,9 +1,14 @@
 """The dashboard in a real browser."""
 
+import json
 import os
 import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+from faas_runtime.functionstore import own_platform
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +23,51 @@ def playwright(missing):
     return api
 
 
+STORE = [
+    {
+        "name": "greeter",
+        "title": "Greeter <i>for all</i>",
+        "description": "Says hello to whoever calls.",
+        "author": "ada",
+        "images": {own_platform(): "server"},
+        "environment": {"GREETING": "from the store"},
+        "labels": {"com.openfaas.scale.min": "1"},
+    },
+    {"name": "other", "title": "Another one", "image": "other:1"},
+    {"name": "foreign", "title": "For another machine", "images": {"z80": "foreign:1"}},
+]
+
+
+class Store(BaseHTTPRequestHandler):
+    """A function store."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"version": "0.2.0", "functions": STORE}).encode())
+
+    def log_message(self, *args):
+        pass
+
+
 @pytest.fixture
-def page(gateway, playwright):
+def store(gateway):
+    """A function store that the gateway, started again, deploys from."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    gateway.stop()
+    gateway.options += ["--store-url", f"http://127.0.0.1:{server.server_port}/functions.json"]
+    gateway.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def page(gateway, playwright, request):
     """A browser's page that knows the password; any error of a script fails the test."""
+    if "store" in request.fixturenames:
+        request.getfixturevalue("store")
     password = (gateway.state / "basic-auth-password").read_text().strip()
     errors = []
     with playwright.sync_playwright() as driver:
@@ -102,3 +149,30 @@ def test_secrets_are_saved_and_never_shown(gateway, page):
 
     assert "hush" not in page.content()
     assert (gateway.state / "secrets/openfaas-fn/key").read_text() == "hush"
+
+
+def test_a_function_of_the_store_is_deployed(gateway, store, page):
+    """Only what this machine can run is offered, and nothing it says is markup."""
+    page.get_by_role("link", name="Deploy", exact=True).click()
+    page.get_by_role("heading", name="From the store").wait_for()
+    assert page.get_by_role("listitem").count() == 2
+    page.get_by_label("Search").fill("HELLO")
+    assert page.get_by_role("listitem").count() == 1
+    picture(page, "dashboard-store")
+
+    page.get_by_role("button", name="Use Greeter <i>for all</i>").click()
+    assert page.get_by_label("Labels", exact=True).input_value() == "com.openfaas.scale.min=1"
+    page.get_by_label("Name", exact=True).fill("mine")
+    page.get_by_role("button", name="Deploy").click()
+    page.get_by_role("heading", name="mine").wait_for()
+    assert gateway.call("mine").text.startswith("from the store")
+
+
+def test_without_a_store_there_is_the_form_alone(gateway, page):
+    page.get_by_role("link", name="Deploy", exact=True).click()
+    with page.expect_response("**/system/store") as answer:
+        page.reload()
+    assert answer.value.status == 501
+
+    page.get_by_label("Name", exact=True).wait_for()
+    assert page.get_by_role("heading", name="From the store").count() == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from faas_runtime.errors import Invalid
+from faas_runtime.functionstore import DEFAULT_STORE
 from faas_runtime.gateway.accounts import Account
 from faas_runtime.gateway.credentials import read_account
 from faas_runtime.gateway.environment import Environment
@@ -16,6 +17,7 @@ NOTHING = Environment(
     provider_url="",
     logs_url="",
     provider_secrets_dir=None,
+    store_url=DEFAULT_STORE,
     read_timeout=None,
     write_timeout=None,
     upstream_timeout=None,
@@ -37,6 +39,7 @@ def test_what_the_contract_names_is_read():
             "read_timeout": "8",
             "write_timeout": "1m5s",
             "upstream_timeout": "250ms",
+            "OPENFAAS_STORE": "http://store/",
         }
     ) == Environment(
         port=8081,
@@ -45,6 +48,7 @@ def test_what_the_contract_names_is_read():
         provider_url="http://provider:8081/",
         logs_url="http://logs:8082/",
         provider_secrets_dir=None,
+        store_url="http://store/",
         read_timeout=8.0,
         write_timeout=65.0,
         upstream_timeout=0.25,
@@ -56,6 +60,11 @@ def test_what_the_contract_names_is_read():
 )
 def test_what_cannot_be_understood_counts_as_not_said(name, text):
     assert Environment.of({name: text}) == NOTHING
+
+
+@pytest.mark.parametrize("url", ["http://store/functions.json", ""])
+def test_the_store_can_be_another_one_or_none(url):
+    assert Environment.of({"OPENFAAS_STORE": url}).store_url == url
 
 
 @pytest.mark.parametrize(("text", "auth"), [("true", True), ("yes", True), ("False", False), ("", True)])

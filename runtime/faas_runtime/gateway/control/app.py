@@ -23,6 +23,7 @@ from faas_runtime.gateway.control import (
     queue,
     secrets,
     stats,
+    store,
     traffic,
     versions,
 )
@@ -43,6 +44,7 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
     "/openapi.json": {"GET": openapi.openapi},
     "/ui/{path:path}": {"GET": pages.page},
     "/system/stats": {"GET": stats.stats},
+    "/system/store": {"GET": store.list_store},
     "/system/alert": {"POST": alert.alert},
     "/system/queue": {"GET": queue.list_calls, "DELETE": queue.purge},
     "/system/queue/replay": {"POST": queue.replay},

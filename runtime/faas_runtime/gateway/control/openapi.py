@@ -25,6 +25,7 @@ _TYPES = (
     api.RollbackRequest,
     api.ScaleRequest,
     api.Secret,
+    api.StoreEntry,
     api.TrafficRequest,
     api.TrafficShare,
 )
@@ -189,6 +190,12 @@ def _others() -> dict[str, Any]:
     return {
         "/system/info": {"get": _operation("Releases and provider", {200: api.GatewayInfo})},
         "/system/stats": {"get": _operation("Counters of every function", {200: "an array"})},
+        "/system/store": {
+            "get": _operation(
+                "List functions that can be deployed as they are",
+                {200: [api.StoreEntry], 501: "there is no store", 503: "it does not answer"},
+            )
+        },
         "/system/logs": {
             "get": _operation(
                 "Stream log lines, one JSON object each",

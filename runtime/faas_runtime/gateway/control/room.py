@@ -12,6 +12,7 @@ from faas_runtime.gateway.guard import CallGuard
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.queue.service import QueueService
 from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.gateway.store import FunctionStore
 from faas_runtime.gateway.versions import VersionBook
 from faas_runtime.providers.base import Provider
 
@@ -36,6 +37,7 @@ class ControlRoom:
     versions: VersionBook | None = None
     canaries: Canaries | None = None
     guard: CallGuard | None = None
+    store: FunctionStore | None = None
     changed: Callable[[], Awaitable[None]] = _nobody
 
 

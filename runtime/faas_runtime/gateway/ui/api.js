@@ -29,6 +29,7 @@ export const secrets = () => ask("GET", inNamespace("/system/secrets"));
 export const createSecret = (name, value) => ask("POST", "/system/secrets", { name, value, namespace });
 export const updateSecret = (name, value) => ask("PUT", "/system/secrets", { name, value, namespace });
 export const removeSecret = (name) => ask("DELETE", "/system/secrets", { name, namespace });
+export const store = () => ask("GET", "/system/store");
 export const queue = (state) => ask("GET", `/system/queue?limit=200${state ? `&state=${part(state)}` : ""}`);
 export const replay = (callIds) => ask("POST", "/system/queue/replay", { callIds });
 export const purge = (state) => ask("DELETE", `/system/queue?state=${part(state)}`);
