@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from http.client import HTTPException
 
 from faas_runtime import __version__
-from faas_runtime.errors import Unavailable, Unsupported
+from faas_runtime.errors import NotFound, Unavailable
 from faas_runtime.functionstore import StoreFunction, parse_store
 
 TIMEOUT = 5.0
@@ -30,9 +30,9 @@ class FunctionStore:
         self._one_at_a_time = asyncio.Lock()
 
     async def functions(self) -> Sequence[StoreFunction]:
-        """All functions of the store. Raises Unsupported, Unavailable."""
+        """All functions of the store. Raises NotFound, Unavailable."""
         if not self._url:
-            raise Unsupported("this gateway has no function store")
+            raise NotFound("this gateway has no function store")
         async with self._one_at_a_time:
             if self._clock() >= self._until:
                 self._functions = await asyncio.to_thread(_read, self._url)

@@ -172,7 +172,7 @@ def test_without_a_store_there_is_the_form_alone(gateway, page):
     page.get_by_role("link", name="Deploy", exact=True).click()
     with page.expect_response("**/system/store") as answer:
         page.reload()
-    assert answer.value.status == 501
+    assert answer.value.status == 404
 
     page.get_by_label("Name", exact=True).wait_for()
     assert page.get_by_role("heading", name="From the store").count() == 0

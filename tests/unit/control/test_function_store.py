@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from faas_runtime.errors import Unavailable, Unsupported
+from faas_runtime.errors import NotFound, Unavailable
 from faas_runtime.functionstore import own_platform, parse_store
 from faas_runtime.gateway import store as module
 from faas_runtime.gateway.store import FunctionStore
@@ -44,7 +44,7 @@ def test_a_store_is_asked_once_in_a_while(monkeypatch):
 @pytest.mark.parametrize(
     ("url", "fault", "words"),
     [
-        ("", Unsupported, "has no function store"),
+        ("", NotFound, "has no function store"),
         ("file:///etc/passwd", Unavailable, "is not an http or https address"),
         ("http://127.0.0.1:1/x", Unavailable, r"`http://127\.0\.0\.1:1/x` cannot be read"),
     ],

@@ -50,7 +50,7 @@ BODIES = st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).enc
 
 @pytest.mark.parametrize(("method", "path"), CHANGING, ids=lambda value: value)
 @settings(
-    max_examples=int(os.environ.get("FAAS_FUZZ", "60")),
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -30,6 +30,13 @@ _TYPES = (
     api.TrafficShare,
 )
 _NAMESPACE = "namespace"
+_TEXT = {"type": "string"}
+_LABEL = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "maxLength": 63}
+_VALUES: dict[str, dict[str, Any]] = {
+    "name": {**_LABEL, "examples": ["echo"]},
+    _NAMESPACE: {**_LABEL, "examples": [api.DEFAULT_NAMESPACE]},
+}
+"""What parameters may hold, by name."""
 
 
 def _operation(
@@ -46,8 +53,8 @@ def _operation(
     }
     if not open_to_all:
         found["responses"].setdefault("401", {"description": "no account, or not its password"})
-    parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in path]
-    parameters += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in query]
+    parameters = [{"name": name, "in": "path", "required": True, "schema": _VALUES.get(name, _TEXT)} for name in path]
+    parameters += [{"name": name, "in": "query", "schema": _VALUES.get(name, _TEXT)} for name in query]
     if parameters:
         found["parameters"] = parameters
     if body is not None:
@@ -153,7 +160,7 @@ def _calls() -> dict[str, Any]:
         "/async-function/{name}": {
             "post": _operation(
                 "Queue a call",
-                {202: "on disk", 400: _WRONG, 404: _GONE, 413: "too large"},
+                {202: "on disk", 400: _WRONG, 401: "not for everybody", 404: _GONE, 413: "too large", 429: "later"},
                 path=("name",),
                 open_to_all=True,
             ),
@@ -193,7 +200,7 @@ def _others() -> dict[str, Any]:
         "/system/store": {
             "get": _operation(
                 "List functions that can be deployed as they are",
-                {200: [api.StoreEntry], 501: "there is no store", 503: "it does not answer"},
+                {200: [api.StoreEntry], 404: "there is no store", 503: "it does not answer"},
             )
         },
         "/system/logs": {

@@ -1,0 +1,46 @@
+"""schemathesis against a running gateway: requests right and wrong, made from the description it serves.
+
+FAAS_FUZZ=3000 pytest tests/integration/gateway/test_gateway_schema.py     # more than 50,000 of them
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+EXAMPLES = os.environ.get("FAAS_FUZZ", "5")
+
+
+@pytest.fixture
+def schemathesis(missing):
+    """The command, of this environment or on the path."""
+    found = shutil.which("schemathesis", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    return found or missing("schemathesis", "pip install schemathesis")
+
+
+@pytest.mark.timeout(1800)
+def test_nothing_answers_other_than_described(gateway, schemathesis, tmp_path):
+    """No request is a 500, whatever is in it; no status and no body is missing from the description."""
+    gateway.deploy("echo")
+    gateway.update("echo", envVars={"LEVEL": "2"})
+    account = f"Authorization: {gateway.authorization()}"
+    options = ["-H", account, "--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES]
+
+    done = subprocess.run(
+        [schemathesis, "run", f"{gateway.url}/openapi.json", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    made = re.search(r"([\d,]+) generated", done.stdout)
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert made is not None
+    assert int(made[1].replace(",", "")) > 500
+    assert gateway.ask("GET", "/healthz").status == 200
+    print(made[0])
