@@ -114,6 +114,35 @@ def test_a_function_is_deployed_called_and_deleted_in_the_browser(gateway, page)
     assert gateway.ask("GET", "/system/functions").json() == []
 
 
+def test_a_canary_is_weighed_promoted_and_rolled_back(gateway, page):
+    gateway.deploy("server", "server", envVars={"GREETING": "one"})
+    page.get_by_role("link", name="server").click()
+    versions = page.get_by_role("region", name="Versions")
+    versions.get_by_role("cell", name="1 (present)").wait_for()
+
+    page.get_by_label("Environment").fill("GREETING=two")
+    page.get_by_label("Percent of the calls at first").fill("50")
+    page.get_by_role("button", name="Update").click()
+    versions.get_by_role("cell", name="2 (canary)").wait_for()
+    for _ in range(40):
+        gateway.call("server")
+    versions.get_by_text(" ms").nth(1).wait_for()
+    picture(page, "dashboard-canary")
+    assert versions.get_by_role("cell", name="50 %").count() == 2
+
+    versions.get_by_label("Percent of the calls").fill("100")
+    versions.get_by_role("button", name="Give it this share").click()
+    page.get_by_text("The calls are divided.").wait_for()
+    assert gateway.call("server").text.startswith("two")
+    versions.get_by_role("button", name="Promote the canary").click()
+    versions.get_by_role("cell", name="2 (present)").wait_for()
+    assert page.get_by_label("Environment").input_value() == "GREETING=two"
+
+    versions.get_by_role("button", name="Bring version 1 back").click()
+    versions.get_by_role("cell", name="3 (present)").wait_for()
+    assert gateway.call("server").text.startswith("one")
+
+
 def test_the_list_shows_rates_at_phone_width(gateway, page):
     gateway.deploy("echo")
     gateway.deploy("server", "server")

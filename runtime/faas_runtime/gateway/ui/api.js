@@ -25,6 +25,13 @@ export const deploy = (spec) => ask("POST", "/system/functions", { ...spec, name
 export const update = (spec) => ask("PUT", "/system/functions", { ...spec, namespace });
 export const remove = (functionName) => ask("DELETE", "/system/functions", { functionName, namespace });
 export const scale = (name, replicas) => ask("POST", `/system/scale-function/${part(name)}`, { serviceName: name, replicas, namespace });
+const ofFunction = (name, what) => inNamespace(`/system/function/${part(name)}/${what}`);
+export const versions = (name) => ask("GET", ofFunction(name, "versions"));
+export const rollback = (name, version) => ask("POST", ofFunction(name, "rollback"), { version });
+export const traffic = (name) => ask("GET", ofFunction(name, "traffic"));
+export const share = (name, version, weight) => ask("PUT", ofFunction(name, "traffic"), { version, weight });
+export const promote = (name) => ask("POST", ofFunction(name, "promote"));
+export const endCanary = (name) => ask("DELETE", ofFunction(name, "traffic"));
 export const secrets = () => ask("GET", inNamespace("/system/secrets"));
 export const createSecret = (name, value) => ask("POST", "/system/secrets", { name, value, namespace });
 export const updateSecret = (name, value) => ask("PUT", "/system/secrets", { name, value, namespace });

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { doing, el, field, lines, notice, pairs, show, sparkline } from "./dom.js";
+import { versionsPanel } from "./versions.js";
 
 const MOST_SHOWN = 256 * 1024;
 const MOST_LINES = 2000;
@@ -20,7 +21,9 @@ export async function functionPage({ name, history, signal }) {
     return status;
   };
   const status = await draw();
-  show(el("h2", {}, name), facts, sparks, callPanel(name, signal), logPanel(name, signal), settingsPanel(status));
+  const settings = el("div", {}, settingsPanel(status));
+  const versions = versionsPanel(name, history, signal, async () => settings.replaceChildren(settingsPanel(await draw())));
+  show(el("h2", {}, name), facts, sparks, callPanel(name, signal), logPanel(name, signal), versions, settings);
   history.addEventListener("change", () => draw().catch(() => {}), { signal });
 }
 
@@ -113,11 +116,13 @@ function settingsPanel(status) {
   const scale = el("button", {}, "Scale");
   const image = el("input", { value: status.image, required: true });
   const environment = el("textarea", {}, lines(status.envVars));
+  const weight = el("input", { type: "number", min: "0", max: "100", placeholder: "all" });
   const update = el("button", { class: "main" }, "Update");
   const remove = el("button", { type: "button", class: "danger" }, "Delete the function");
   const specification = () => {
     const { name, replicas: _, availableReplicas, invocationCount, createdAt, usage, ...rest } = status;
-    return { ...rest, service: name, image: image.value.trim(), envVars: pairs(environment.value) };
+    const annotations = weight.value ? { ...rest.annotations, "com.faas.traffic": weight.value } : rest.annotations;
+    return { ...rest, annotations, service: name, image: image.value.trim(), envVars: pairs(environment.value) };
   };
   remove.addEventListener("click", doing(remove, async () => {
     if (!confirm(`Delete ${status.name}?`)) return;
@@ -129,5 +134,6 @@ function settingsPanel(status) {
       el("div", { class: "row" }, field("Replicas", replicas), scale)),
     el("form", { onsubmit: doing(update, async () => { await api.update(specification()); notice("Updated."); }) },
       field("Image", image), field("Environment, one NAME=value in a line", environment),
+      field("Percent of the calls at first, as a canary", weight),
       el("div", { class: "row" }, update, remove)));
 }
