@@ -12,7 +12,9 @@ from faas_cli.errors import FaasError, UsageError
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources
 from faas_runtime.api import FunctionDeployment, FunctionResources
-from faas_runtime.durations import go_duration
+from faas_runtime.durations import duration_or_none, go_duration
+
+_TIMEOUTS = ("exec_timeout", "read_timeout", "write_timeout")
 
 # Our own keys of the stack file travel as annotations, which every gateway keeps.
 ANNOTATION_PREFIX = "com.faas."
@@ -37,15 +39,18 @@ class DeployFlags:
 def deployment_of(function: Function, flags: DeployFlags, project: Path = Path()) -> FunctionDeployment:
     """The deployment of one function; a typed flag wins over the stack file, key by key.
 
-    Raises FaasError: an environment file that cannot be read, a tag git cannot make, a duration that is none.
+    Raises FaasError: an environment file that cannot be read, a tag git cannot make, a duration that is none,
+    a setting that is given twice and not the same.
     """
+    environment = _environment(function, flags, project)
+    _refuse_contradictions(function, environment)
     constraints = function.constraints if function.constraints is not None else list(flags.constraints)
     return FunctionDeployment(
         service=function.name,
         image=image_reference(function, flags.tag, project) if flags.tag else function.image,
         namespace=namespace_of(flags.namespace, function.namespace),
         env_process=_process(function, flags, project),
-        env_vars=_environment(function, flags, project),
+        env_vars=environment,
         constraints=constraints,
         secrets=list(dict.fromkeys([*flags.secrets, *function.secrets])),
         labels={**(function.labels or {}), **flags.labels},
@@ -96,6 +101,23 @@ def _own_keys(function: Function) -> dict[str, str]:
     if function.concurrency:
         found[ANNOTATION_PREFIX + "concurrency"] = str(function.concurrency)
     return found
+
+
+def _refuse_contradictions(function: Function, environment: Mapping[str, str]) -> None:
+    """One of our keys and a variable of the watchdog that it stands for: the smaller one would win without a word."""
+    pairs = [(f"timeout: {function.timeout}", name) for name in _TIMEOUTS if function.timeout]
+    if function.concurrency:
+        pairs.append((f"concurrency: {function.concurrency}", "max_inflight"))
+    for key, name in pairs:
+        if name in environment and _value(environment[name]) != _value(key.partition(": ")[2]):
+            raise UsageError(
+                f"`{function.name}`: `{key}` and the variable `{name}: {environment[name]}` contradict each other",
+                hint=f"remove `{name}` from the environment: it follows from `{key.partition(':')[0]}`",
+            )
+
+
+def _value(text: str) -> float | str:
+    return text if (seconds := duration_or_none(text)) is None else seconds
 
 
 def _resources(resources: Resources | None) -> FunctionResources | None:

@@ -7,13 +7,8 @@ import pytest
 from faas_runtime.api import FunctionDeployment
 from faas_runtime.errors import Invalid
 from faas_runtime.imagestore import ImageInfo
-from faas_runtime.providers.process.spec import (
-    build_spec,
-    call_timeout,
-    initial_replicas,
-    is_internal,
-    refuse_more_than_one,
-)
+from faas_runtime.providers.annotations import call_timeout, initial_replicas, is_internal
+from faas_runtime.providers.process.spec import build_spec, refuse_more_than_one
 
 ROOTFS = Path("/state/rootfs/abc")
 
@@ -62,10 +57,10 @@ def test_an_image_without_a_process_is_refused():
 
 def test_a_timeout_limits_the_call_and_the_watchdog():
     annotations = {"com.faas.timeout": "2m"}
-    environment = spec(annotations=annotations, env_vars={"read_timeout": "5s"}).environment
+    environment = spec(annotations=annotations, env_vars={"read_timeout": "120s"}).environment
 
     assert call_timeout(FunctionDeployment(service="a", image="a", annotations=annotations)) == 120
-    assert (environment["exec_timeout"], environment["read_timeout"]) == ("2m", "5s")
+    assert (environment["exec_timeout"], environment["read_timeout"]) == ("2m", "2m")
 
 
 def test_an_http_image_says_where_its_port_goes():

@@ -45,14 +45,14 @@ def test_a_users_label_cannot_take_the_place_of_ours():
 
 
 def test_environment():
-    """The deployment's, its process, and its timeout for the watchdog unless it says otherwise."""
+    """The deployment's, its process, and its timeout for the watchdog."""
     found = config(
         env_process="cat",
-        env_vars={"read_timeout": "3s", "fprocess": "env"},
+        env_vars={"read_timeout": "20000ms", "fprocess": "env"},
         annotations={"com.faas.timeout": "20s"},
     )["environment"]
     assert found["fprocess"] == "cat"
-    assert (found["read_timeout"], found["exec_timeout"]) == ("3s", "20s")
+    assert (found["read_timeout"], found["exec_timeout"]) == ("20s", "20s")
 
 
 def test_resources():

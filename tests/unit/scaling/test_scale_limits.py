@@ -14,6 +14,20 @@ def test_without_labels_nothing_is_automatic():
     assert not limits_of(labels(min="2")).automatic
 
 
+def test_concurrency_is_the_target():
+    """One number for what a replica takes and for when another one is wanted."""
+    found = limits_of(labels(max="9"), {"com.faas.concurrency": "4"})
+    assert (found.kind, found.target, found.maximum, found.automatic) == ("capacity", 4, 9, True)
+
+
+def test_labels_say_more_than_concurrency():
+    """Who names a measure gets it; the number is then the watchdog's alone."""
+    concurrency = {"com.faas.concurrency": "4"}
+    assert limits_of(labels(target="2"), concurrency).target == 2
+    found = limits_of(labels(type="rps"), concurrency)
+    assert (found.kind, found.target) == ("rps", ScaleLimits().target)
+
+
 def test_every_label_is_read():
     found = limits_of(
         labels(

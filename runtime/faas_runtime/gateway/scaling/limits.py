@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from faas_runtime.durations import parse_duration
+from faas_runtime.providers.annotations import CONCURRENCY_ANNOTATION
 
 PREFIX = "com.openfaas.scale."
 KINDS = ("rps", "capacity", "cpu")
@@ -36,9 +37,18 @@ class ScaleLimits:
     """Whether the labels ask for the built-in scaler at all."""
 
 
-def limits_of(labels: Mapping[str, str] | None) -> ScaleLimits:
-    """The limits of a function; a label that makes no sense counts as absent, as everywhere in OpenFaaS."""
+def limits_of(labels: Mapping[str, str] | None, annotations: Mapping[str, str] | None = None) -> ScaleLimits:
+    """The limits of a function; a label that makes no sense counts as absent, as everywhere in OpenFaaS.
+
+    A function that says how many calls a replica answers at a time is scaled by that, unless its labels
+    name another measure: one number for the watchdog's limit and for the scaler's target.
+    """
     given = {key.removeprefix(PREFIX): text for key, text in (labels or {}).items() if key.startswith(PREFIX)}
+    most = (annotations or {}).get(CONCURRENCY_ANNOTATION, "")
+    if most:
+        given.setdefault("type", "capacity")
+        if given["type"] == "capacity":
+            given.setdefault("target", most)
     default = ScaleLimits()
     minimum = _read(given, "min", _count, default.minimum)
     return ScaleLimits(

@@ -119,7 +119,7 @@ class Scaler:
         functions = self._catalogue.all()
         self._watched = {key: watched for key, watched in self._watched.items() if key in functions}
         for key, status in list(functions.items()):
-            limits = limits_of(status.labels)
+            limits = limits_of(status.labels, status.annotations)
             if limits.automatic:
                 await self._scale(key, status, limits)
 

@@ -23,6 +23,7 @@ from faas_runtime.api import (
     VersionInfo,
 )
 from faas_runtime.errors import AlreadyExists, NotFound
+from faas_runtime.providers.annotations import initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.docker.engine import Container, DockerEngine
 from faas_runtime.providers.docker.function import Function
@@ -37,7 +38,6 @@ from faas_runtime.providers.process.feed import RoutingFeed
 from faas_runtime.providers.process.logs import now_rfc3339
 from faas_runtime.providers.process.namespaces import NamespaceBook
 from faas_runtime.providers.process.secrets import SecretStore
-from faas_runtime.providers.process.spec import initial_replicas
 from faas_runtime.providers.process.store import Deployed, FunctionStore
 
 log = logging.getLogger("faas.docker")

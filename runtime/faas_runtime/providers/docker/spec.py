@@ -7,9 +7,9 @@ from typing import Any
 
 from faas_runtime.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.errors import Invalid
+from faas_runtime.providers.annotations import watchdog_settings
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.process.limits import check_resources, parse_quantity
-from faas_runtime.providers.process.spec import TIMEOUT_ANNOTATION, call_timeout
 
 WATCHDOG_PORT = 8080
 INSTANCE_LABEL = "io.faas.gateway"
@@ -26,7 +26,7 @@ def check_deployment(deployment: FunctionDeployment) -> None:
     """Raises Invalid for what no engine could do, before an image is fetched for it."""
     check_resources(deployment)
     _resources(deployment)
-    call_timeout(deployment)
+    watchdog_settings(deployment)
 
 
 def container_config(
@@ -61,10 +61,7 @@ def _environment(deployment: FunctionDeployment) -> dict[str, str]:
     environment = {"healthcheck_interval": _DRAIN_WINDOW, **deployment.env_vars}
     if deployment.env_process:
         environment["fprocess"] = deployment.env_process
-    if call_timeout(deployment) is not None:
-        text = (deployment.annotations or {})[TIMEOUT_ANNOTATION]
-        for name in ("exec_timeout", "read_timeout", "write_timeout"):
-            environment.setdefault(name, text)
+    environment |= watchdog_settings(deployment)
     environment["OPENFAAS_NAME"] = deployment.service
     environment["OPENFAAS_NAMESPACE"] = deployment.namespace
     return environment

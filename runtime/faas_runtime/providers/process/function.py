@@ -9,9 +9,10 @@ from pathlib import Path
 
 from faas_runtime.api import FunctionStatus
 from faas_runtime.errors import RuntimeFault, Unavailable
+from faas_runtime.providers.annotations import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.base import FunctionKey, RouteUpdate
 from faas_runtime.providers.process.logs import FunctionLog
-from faas_runtime.providers.process.spec import ReplicaSpec, auth_rule, call_timeout, is_internal, refuse_more_than_one
+from faas_runtime.providers.process.spec import ReplicaSpec, refuse_more_than_one
 from faas_runtime.providers.process.store import Deployed
 from faas_runtime.providers.process.supervisor import ReplicaSet, Slot
 from faas_runtime.providers.process.usage import UsageMeter

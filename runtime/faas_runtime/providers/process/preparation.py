@@ -8,10 +8,11 @@ from pathlib import Path
 from faas_runtime.api import FunctionDeployment
 from faas_runtime.errors import Invalid
 from faas_runtime.imagestore import ImageInfo, ImageNotFound, ImageStore
+from faas_runtime.providers.annotations import watchdog_settings
 from faas_runtime.providers.process.limits import check_resources
 from faas_runtime.providers.process.namespaces import NamespaceBook
 from faas_runtime.providers.process.secrets import SecretStore
-from faas_runtime.providers.process.spec import ReplicaSpec, build_spec, call_timeout
+from faas_runtime.providers.process.spec import ReplicaSpec, build_spec
 
 
 class Preparer:
@@ -26,7 +27,7 @@ class Preparer:
     async def spec(self, deployment: FunctionDeployment) -> ReplicaSpec:
         """The spec of a new deployment; its digest is fixed from now on. Raises Invalid."""
         self._namespaces.check(deployment.namespace)
-        call_timeout(deployment)
+        watchdog_settings(deployment)
         check_resources(deployment)
         try:
             image = await asyncio.to_thread(self._images.resolve, deployment.image)

@@ -24,6 +24,7 @@ from faas_runtime.api import (
 from faas_runtime.errors import AlreadyExists, NotFound, RuntimeFault
 from faas_runtime.imagestore import ImageStore
 from faas_runtime.paths import images_dir
+from faas_runtime.providers.annotations import SCALE_MIN_LABEL, initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.process.feed import RoutingFeed
 from faas_runtime.providers.process.function import Function, Version
@@ -33,7 +34,6 @@ from faas_runtime.providers.process.logs import FunctionLog, now_rfc3339
 from faas_runtime.providers.process.namespaces import NamespaceBook
 from faas_runtime.providers.process.preparation import Preparer
 from faas_runtime.providers.process.secrets import SecretStore
-from faas_runtime.providers.process.spec import SCALE_MIN_LABEL, initial_replicas
 from faas_runtime.providers.process.store import Deployed, FunctionStore
 from faas_runtime.providers.process.supervisor import ReplicaSet, stop_slots
 from faas_runtime.providers.process.usage import UsageMeter

@@ -8,18 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faas_runtime.api import SECRETS_PATH, FunctionDeployment
-from faas_runtime.durations import duration_or_none
 from faas_runtime.errors import Invalid
 from faas_runtime.imagestore import ImageInfo
+from faas_runtime.providers.annotations import watchdog_settings
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.toolpaths import search_path
 
-TIMEOUT_ANNOTATION = "com.faas.timeout"
-"""Longest time one call may take, as a Go duration (`90s`, `2m`)."""
-EXPOSE_ANNOTATION = "com.faas.expose"
-AUTH_ANNOTATION = "com.faas.auth"
-"""`internal` keeps a function from being called from outside the gateway."""
-SCALE_MIN_LABEL = "com.openfaas.scale.min"
 PORT_LABEL = "io.faas.upstream-port-env"
 """Image label: name of the variable that tells an http-mode function its port."""
 
@@ -56,9 +50,7 @@ def build_spec(
         environment["fprocess"] = deployment.env_process
     if not environment.get("fprocess") and not environment.get("function_process"):
         raise Invalid(f"image `{deployment.image}` names no process to run: set `fprocess`")
-    for name, value in _timeouts(deployment).items():
-        if name not in deployment.env_vars:
-            environment[name] = value
+    environment |= watchdog_settings(deployment)
     environment.setdefault("healthcheck_interval", _DRAIN_WINDOW)
     environment["metrics_port"] = "off"
     environment["FAAS_ROOTFS"] = str(rootfs)
@@ -73,35 +65,6 @@ def build_spec(
         port_variable=_port_variable(image, environment),
         secrets=secrets,
     )
-
-
-def call_timeout(deployment: FunctionDeployment) -> float | None:
-    """Seconds one call may take, as the annotation says. Raises Invalid."""
-    text = (deployment.annotations or {}).get(TIMEOUT_ANNOTATION, "")
-    if not text:
-        return None
-    seconds = duration_or_none(text)
-    if seconds is None or seconds <= 0:
-        raise Invalid(f"annotation `{TIMEOUT_ANNOTATION}`: `{text}` is not a duration like `90s` or `2m`")
-    return seconds
-
-
-def is_internal(deployment: FunctionDeployment) -> bool:
-    """Whether calls from outside the gateway are refused."""
-    return (deployment.annotations or {}).get(EXPOSE_ANNOTATION) == "internal"
-
-
-def auth_rule(deployment: FunctionDeployment) -> str:
-    """Who may call the function; empty for everybody."""
-    return (deployment.annotations or {}).get(AUTH_ANNOTATION, "")
-
-
-def initial_replicas(deployment: FunctionDeployment) -> int:
-    """How many replicas a deployment begins with. Raises Invalid."""
-    text = (deployment.labels or {}).get(SCALE_MIN_LABEL, "1")
-    if not text.isascii() or not text.isdigit() or int(text) > 1000:
-        raise Invalid(f"label `{SCALE_MIN_LABEL}`: `{text}` is not a number of replicas")
-    return max(1, int(text))
 
 
 def needs_fixed_port(spec: ReplicaSpec) -> bool:
@@ -122,13 +85,6 @@ def refuse_more_than_one(spec: ReplicaSpec, replicas: int) -> None:
 
 def _base_environment() -> dict[str, str]:
     return {"PATH": search_path(), "LANG": os.environ.get("LANG", "C.UTF-8"), "secret_mount_path": SECRETS_PATH}
-
-
-def _timeouts(deployment: FunctionDeployment) -> dict[str, str]:
-    text = (deployment.annotations or {}).get(TIMEOUT_ANNOTATION, "")
-    if not text:
-        return {}
-    return {"exec_timeout": text, "read_timeout": text, "write_timeout": text}
 
 
 def _port_variable(image: ImageInfo, environment: Mapping[str, str]) -> str:
