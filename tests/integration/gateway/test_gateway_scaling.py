@@ -41,3 +41,35 @@ def test_usage_is_shown_when_it_is_asked_for(gateway, wait_for):
 
     assert "usage" not in gateway.status("server")
     wait_for(lambda: gateway.ask("GET", "/system/function/server?usage=1").json()["usage"]["totalMemoryBytes"] > 1e6)
+
+
+def test_one_number_limits_a_replica_and_calls_for_another(gateway, wait_for):
+    """`concurrency`: a call too many is told so at once, and soon there is room for it."""
+    annotations = {"com.faas.concurrency": "1"}
+    gateway.deploy("server", "server", annotations=annotations, labels={PREFIX + "max": "2"})
+
+    def call_at_length():
+        # The probes below may be first.
+        return wait_for(lambda: (answer := gateway.call("server", X_Sleep="6")).status != 429 and answer)
+
+    with ThreadPoolExecutor(1) as pool:
+        long = pool.submit(call_at_length)
+        wait_for(lambda: gateway.call("server").status == 429, 5)
+        gateway.wait_available("server", 2)
+        assert gateway.call("server").status == 200
+        assert long.result().status == 200
+
+
+def test_settings_that_contradict_each_other_are_refused(gateway):
+    """Both are named; what ran before still does."""
+    gateway.deploy("server", "server")
+    changed = {
+        "service": "server",
+        "image": "server",
+        "envVars": {"exec_timeout": "5s"},
+        "annotations": {"com.faas.timeout": "1m"},
+    }
+    answer = gateway.ask("PUT", "/system/functions", changed)
+    assert answer.status == 400
+    assert "`exec_timeout: 5s` contradict each other" in answer.text
+    assert gateway.call("server").status == 200
