@@ -60,6 +60,7 @@ def describe(function: FunctionStatus, url: str, async_url: str, *, verbose: boo
         ("Function Process", function.env_process or "<default>"),
         ("URL", url),
         ("Async URL", async_url),
+        *([("Next Run", function.next_run)] if function.next_run else []),
     ]
     lines = [f"{label + ':':<20}{value}" for label, value in pairs]
     lines += _section("Labels", _pairs(function.labels), verbose)

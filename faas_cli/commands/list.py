@@ -57,8 +57,10 @@ def _sorted(functions: list[FunctionStatus], order: str) -> list[FunctionStatus]
 
 def _verbose(functions: list[FunctionStatus], console: Console) -> None:
     width = max([40, *(len(function.image) for function in functions)])
-    console.data(f"{'Function':<30}\t{'Image':<{width}}\t{'Invocations':<15}\t{'Replicas':<5}\tCreatedAt")
+    scheduled = any(each.next_run for each in functions)
+    last = f"{'CreatedAt':<30}\tNextRun" if scheduled else "CreatedAt"
+    console.data(f"{'Function':<30}\t{'Image':<{width}}\t{'Invocations':<15}\t{'Replicas':<5}\t{last}")
     for each in functions:
         created = each.created_at.replace("T", " ").removesuffix("Z").partition(".")[0] + " +0000 UTC"
         row = f"{each.name:<30}\t{each.image:<{width}}\t{each.invocation_count:<15.0f}\t{each.replicas:<5}\t\t{created}"
-        console.data(row)
+        console.data(f"{row}\t{each.next_run}" if each.next_run else row)

@@ -77,6 +77,8 @@ class FunctionStatus(_Wire, frozen=True, kw_only=True):
     # No default that equals the zero time: the key is always present on the wire.
     created_at: str
     usage: FunctionUsage | None = None
+    next_run: str = ""
+    """When its schedule calls it next; empty where it has none."""
 
 
 class DeleteFunctionRequest(_Wire, frozen=True, kw_only=True):

@@ -88,6 +88,14 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
     run.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, where that is a file of its own")
     run.add_argument("--nats", default="", metavar="URL", help="keep asynchronous calls in NATS JetStream")
     run.add_argument(
+        "--callback-host",
+        action="append",
+        default=[],
+        dest="callback_hosts",
+        metavar="HOST",
+        help="let calls be answered there although its address is not public; may be repeated",
+    )
+    run.add_argument(
         "--store-url",
         default=environment.store_url,
         metavar="URL",
@@ -95,7 +103,7 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
     )
     alone = commands.add_parser("provide", help="serve a provider alone until SIGTERM, for a gateway elsewhere")
     _add_common(alone, environment, 8081)
-    alone.set_defaults(nats="", store_url="")
+    alone.set_defaults(nats="", store_url="", callback_hosts=[])
     alone.set_defaults(metrics_port=0, provider_url="", logs_url="", provider_secrets_dir=None)
     alone.set_defaults(unix=None, access_log="off", tls_cert=None, tls_key=None)
     return parser
@@ -149,6 +157,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         tls_key=options.tls_key,
         nats=options.nats,
         store_url=options.store_url,
+        callback_hosts=frozenset(options.callback_hosts),
     )
 
 

@@ -52,7 +52,12 @@ class BackOffice:
         self._catalogue = catalogue
         self._guard = guard
         self._queue = QueueService(
-            QueueSettings(path=settings.state_dir / "queue" / "calls.db", nats=settings.nats), catalogue.get
+            QueueSettings(
+                path=settings.state_dir / "queue" / "calls.db",
+                nats=settings.nats,
+                callback_hosts=settings.callback_hosts,
+            ),
+            catalogue.get,
         )
         self._versions = VersionBook(settings.state_dir / "versions")
         traffic = TrafficBook(settings.state_dir / "traffic")

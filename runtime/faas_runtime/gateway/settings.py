@@ -49,5 +49,7 @@ class GatewaySettings:
     """The key of the certificate, where it is not in the same file."""
     store_url: str = ""
     """Address of the function store that the dashboard deploys from; empty for none."""
+    callback_hosts: frozenset[str] = frozenset()
+    """Hosts that may be called back although their addresses are not public."""
     nats: str = ""
     """Address of the NATS server that keeps asynchronous calls; empty to keep them in the state directory."""

@@ -112,6 +112,40 @@ def test_other_methods_are_not_queued(gateway):
     assert gateway.ask("GET", "/async-function/echo").status == 405
 
 
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Takes callbacks; the first is told to come again."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen.append((self.path, dict(self.headers), body))
+        self.send_response(503 if len(self.server.seen) == 1 else 200)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+def test_a_host_that_is_allowed_is_called_back_until_it_takes_the_answer(gateway, wait_for):
+    gateway.stop()
+    gateway.options += ["--callback-host", "127.0.0.1"]
+    gateway.start()
+    gateway.deploy("echo")
+    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        server.seen = []
+        threading.Thread(target=server.serve_forever).start()
+        call_id = submit(gateway, "echo", b"for you", X_Callback_Url=f"http://127.0.0.1:{server.server_port}/back?x=1")
+        wait_for(lambda: len(server.seen) == 2, 30)
+        server.shutdown()
+
+    (path, _, first), (_, headers, body) = server.seen
+    assert (path, first, body) == ("/back?x=1", b"for you", b"for you")
+    assert headers["X-Call-Id"] == call_id
+    assert headers["X-Function-Status"] == "200"
+    assert headers["X-Function-Name"] == "echo.openfaas-fn"
+    assert headers["X-Retry"] == "1"
+    assert float(headers["X-Duration-Seconds"]) > 0
+
+
 def test_callbacks_to_this_machine_are_refused(gateway, wait_for):
     gateway.deploy("echo")
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:

@@ -1,4 +1,4 @@
-"""`faas queue`, `faas rollback` and `faas traffic` against a real gateway."""
+"""What the command line shows and changes of a real gateway: queue, versions, traffic, schedules."""
 
 import os
 import subprocess
@@ -84,3 +84,16 @@ def test_calls_are_divided_and_the_canary_promoted(gateway, faas):
 @pytest.mark.parametrize("arguments", [["1"], ["0=5"], ["1=101"], ["1=x"], ["1=5", "--end"]])
 def test_traffic_wants_a_version_and_a_share(faas, arguments):
     assert faas("traffic", "server", *arguments).returncode == 2
+
+
+def test_the_command_line_shows_the_next_run(gateway, faas):
+    gateway.deploy("echo")
+    assert "NextRun" not in faas("list", "-v").stdout
+    assert "Next Run" not in faas("describe", "echo").stdout
+
+    gateway.deploy("daily", "echo", annotations={"topic": "cron-function", "schedule": "30 4 * * *"})
+    header, daily, echo = faas("list", "-v").stdout.splitlines()
+    assert header.endswith("NextRun")
+    assert daily.endswith("T04:30:00Z")
+    assert echo.endswith("UTC")
+    assert "T04:30:00Z" in faas("describe", "daily").stdout

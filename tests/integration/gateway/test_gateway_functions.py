@@ -196,6 +196,10 @@ def test_one_name_in_two_namespaces_is_two_functions(gateway):
     assert gateway.call("server").text.startswith("default")
     assert gateway.call("server.dev").text.startswith("dev")
 
+    assert gateway.ask("PUT", "/system/namespace/dev", {"labels": {"openfaas": "1", "team": "a"}}).status == 202
+    assert gateway.ask("GET", "/system/namespace/dev").json()["labels"] == {"openfaas": "1", "team": "a"}
+    assert gateway.ask("PUT", "/system/namespace/none", {"labels": {}}).status == 404
+
     assert gateway.ask("DELETE", "/system/namespace/dev", {"name": "dev"}).status == 202
     assert gateway.call("server.dev").status == 404
     assert gateway.call("server").status == 200

@@ -141,6 +141,16 @@ def test_the_control_room_asks_for_the_password(gateway, header):
     assert answer.headers["WWW-Authenticate"] == 'Basic realm="Restricted"'
 
 
+@pytest.mark.parametrize("path", ["/system/functions", "/system/info", "/ui/", "/healthz", "/async-function/echo"])
+def test_pages_of_other_sites_may_read_nothing(gateway, path):
+    """There is no header that would let a browser hand an answer to them."""
+    origin = {"Origin": "https://elsewhere.example", "Authorization": gateway.authorization()}
+    for method, more in (("GET", {}), ("OPTIONS", {"Access-Control-Request-Method": "POST"})):
+        answer = gateway.ask(method, path, None, {**origin, **more})
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+        assert (method, answer.status) != ("OPTIONS", 200)
+
+
 def test_health_and_calls_need_no_password(gateway):
     gateway.deploy("echo")
 

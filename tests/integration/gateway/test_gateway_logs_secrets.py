@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 PRINT = "import sys; print('said', sys.stdin.read(), file=sys.stderr)"
 SHOW = "import os; print(open(os.path.join(os.environ['secret_mount_path'], 'key')).read(), end='')"
@@ -67,6 +68,22 @@ def test_following_shows_lines_as_they_come_and_ends_with_the_function(gateway):
 
         gateway.delete("printer")
         assert all(json.loads(line) for line in stream)
+
+
+def test_readers_that_go_away_leave_nothing_open(gateway, wait_for):
+    deploy_printer(gateway)
+    descriptors = Path(f"/proc/{gateway.process.pid}/fd")
+    headers = {"Authorization": gateway.authorization()}
+    before = len(list(descriptors.iterdir()))
+    with contextlib.ExitStack() as readers:
+        for _ in range(10):
+            connection = readers.enter_context(contextlib.closing(gateway.connection()))
+            connection.request("GET", "/system/logs?name=printer&follow=1", headers=headers)
+            assert readers.enter_context(connection.getresponse()).readline()
+        # Each holds a connection to the door, and the door one to the control room.
+        assert len(list(descriptors.iterdir())) >= before + 20
+
+    wait_for(lambda: len(list(descriptors.iterdir())) < before + 10)
 
 
 def test_wrong_log_queries_are_refused(gateway):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import msgspec
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from faas_runtime.gateway.control.validation import (
     check_replicas,
 )
 from faas_runtime.gateway.control.versions import forget, remember
+from faas_runtime.gateway.cron.runner import next_run
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.providers.base import FunctionKey, Provider
 
@@ -100,9 +102,14 @@ async def _deployment(request: Request) -> FunctionDeployment:
 
 
 def _shown(request: Request, status: FunctionStatus) -> FunctionStatus:
-    """The status as it was asked for: with its usage only where that is wanted."""
+    """The status as it was asked for, its usage only where that is wanted, with the time of its next run."""
     wanted = request.query_params.get("usage", "") in ("1", "true")
-    return status if wanted or status.usage is None else msgspec.structs.replace(status, usage=None)
+    due = next_run(status.annotations, datetime.now(UTC)) if room_of(request).queue is not None else None
+    if due is None and (wanted or status.usage is None):
+        return status
+    return msgspec.structs.replace(
+        status, usage=status.usage if wanted else None, next_run=f"{due:%Y-%m-%dT%H:%M:%SZ}" if due else ""
+    )
 
 
 def _counted(status: FunctionStatus, metrics: InvocationMetrics) -> FunctionStatus:

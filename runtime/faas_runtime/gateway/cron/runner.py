@@ -26,6 +26,15 @@ def schedule_text(annotations: Mapping[str, str] | None) -> str:
     return given.get("schedule", "") if TOPIC in topics else ""
 
 
+def next_run(annotations: Mapping[str, str] | None, now: datetime) -> datetime | None:
+    """When a function is due next; None where it is not scheduled, or by nonsense."""
+    text = schedule_text(annotations)
+    try:
+        return Schedule.parse(text).after(now) if text else None
+    except ValueError:
+        return None
+
+
 class CronRunner:
     """Knows when each scheduled function is due. A time that passed while no gateway ran is not made up for."""
 

@@ -37,6 +37,7 @@ function describe(status) {
     Secrets: (status.secrets ?? []).join(", "),
     Labels: lines(status.labels).replaceAll("\n", ", "),
     Annotations: lines(status.annotations).replaceAll("\n", ", "),
+    "Next run": status.nextRun?.slice(0, 16).replace("T", " "),
     Created: status.createdAt?.slice(0, 19).replace("T", " "),
   };
   return Object.entries(rows).filter(([, value]) => value).flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]);
@@ -120,7 +121,7 @@ function settingsPanel(status) {
   const update = el("button", { class: "main" }, "Update");
   const remove = el("button", { type: "button", class: "danger" }, "Delete the function");
   const specification = () => {
-    const { name, replicas: _, availableReplicas, invocationCount, createdAt, usage, ...rest } = status;
+    const { name, replicas: _, availableReplicas, invocationCount, createdAt, usage, nextRun, ...rest } = status;
     const annotations = weight.value ? { ...rest.annotations, "com.faas.traffic": weight.value } : rest.annotations;
     return { ...rest, annotations, service: name, image: image.value.trim(), envVars: pairs(environment.value) };
   };
