@@ -88,7 +88,7 @@ def _tool(name: str, consequence: str, remedy: str) -> Finding:
 def _engine() -> Finding:
     engine = find_engine()
     reason = ping(engine, LIMIT)
-    where = f"{engine.address} ({engine.source})"
+    where = f"{engine.url} ({engine.source})"
     if reason:
         remedy = "nothing needs it: functions are built and run without; to use one, start it or set DOCKER_HOST"
         return Finding("engine", "missing", f"{where}: {reason}", remedy)

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from faas_cli.build.context import DOCKERFILE_NAME
 from faas_cli.build.dockerfile import PACKAGES, uses_buildkit
 from faas_cli.build.dockerfile_parser import parse
-from faas_cli.build.engine import Engine, find_engine, ping, require_engine
+from faas_cli.build.engine import find_engine, ping, require_engine
 from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter, Stoppable
 from faas_cli.build.oci import OciBuilder
 from faas_cli.config import gateway_of
 from faas_cli.errors import FaasError
+from faas_runtime.engine_address import EngineAddress
 from faas_runtime.imagestore import ImageStore
 from faas_runtime.paths import default_state_dir, images_dir
 
@@ -55,19 +56,19 @@ def _automatic(stack: Stack, console: Console, typed: str | None) -> Builder:
     elif engine is None:
         console.info(f"builder: oci ({missing})")
     else:
-        console.info(f"builder: docker (an engine answers at {engine.address}, {engine.source})")
+        console.info(f"builder: docker (an engine answers at {engine.url}, {engine.source})")
         return EngineBuilder(engine)
     return CompositeBuilder(_oci(), EngineBuilder(engine)) if engine else _oci()
 
 
-def _answering_engine() -> tuple[Engine | None, str]:
+def _answering_engine() -> tuple[EngineAddress | None, str]:
     """The engine if it answers, else None and why not."""
     try:
         engine = find_engine()
     except FaasError as err:
         return None, err.message
     reason = ping(engine)
-    return (None, f"no container engine answers at {engine.address}: {reason}") if reason else (engine, "")
+    return (None, f"no container engine answers at {engine.url}: {reason}") if reason else (engine, "")
 
 
 def process_gateway(stack: Stack, state: Path, typed: str | None = None) -> str:
@@ -96,7 +97,7 @@ def _oci() -> OciBuilder:
     return OciBuilder(ImageStore(images_dir(state)), state / "build")
 
 
-def _buildx(engine: Engine) -> Builder:
+def _buildx(engine: EngineAddress) -> Builder:
     from faas_cli.build.buildx import BuildxBuilder, find_command
 
     return BuildxBuilder(engine, find_command(default_state_dir() / "build" / "docker-command.json"))
@@ -107,7 +108,7 @@ class EngineBuilder:
 
     name = "docker"
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: EngineAddress) -> None:
         from faas_cli.build.docker import DockerBuilder
 
         self._engine = engine

@@ -16,9 +16,10 @@ from faas_cli.build.contextfiles import complete, dockerfile_text
 from faas_cli.build.docker import build_arguments, engine_gone, place_of, plain, short, why
 from faas_cli.build.dockerfile import PACKAGES, platforms
 from faas_cli.build.dockerfile_parser import Dockerfile, parse
-from faas_cli.build.engine import Engine, image_id, ping
+from faas_cli.build.engine import image_id, ping
 from faas_cli.build.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.errors import BuildError, FaasError
+from faas_runtime.engine_address import EngineAddress
 
 _EVENT = re.compile(r"#(\d+) (.*)")
 _STEP = re.compile(r"\[(?:([^\s\]]+) )?\s*(\d+)/(\d+)\] (.*)")
@@ -114,7 +115,7 @@ class BuildxBuilder:
 
     name = "buildx"
 
-    def __init__(self, engine: Engine, command: BuildKitCommand) -> None:
+    def __init__(self, engine: EngineAddress, command: BuildKitCommand) -> None:
         self._engine = engine
         self._command = command
 

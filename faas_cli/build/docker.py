@@ -7,19 +7,20 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from faas_cli.build.context import DOCKERFILE_NAME
 from faas_cli.build.contextfiles import complete
 from faas_cli.build.dockerfile_parser import Dockerfile, parse
-from faas_cli.build.engine import START_HINT, Engine, image_id
+from faas_cli.build.engine import START_HINT, image_id, reachable
 from faas_cli.build.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.errors import BuildError
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+    from faas_runtime.engine_address import EngineAddress
 
 _Event = Mapping[str, Any] | Exception | None
 """An event of the engine's stream; an error or None ends it."""
@@ -33,24 +34,11 @@ _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "ftp_proxy")
 _READ_SECONDS = 3600
 
 
-def connect(engine: Engine, timeout: float = _READ_SECONDS) -> APIClient:
+def connect(engine: EngineAddress, timeout: float = _READ_SECONDS) -> APIClient:
     """A client of the engine. Raises docker.errors.DockerException when it cannot be reached."""
     import docker
-    from docker.tls import TLSConfig
 
-    tls: TLSConfig | bool = False
-    if engine.tls:
-        folder = Path(engine.tls)
-        pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
-        tls = TLSConfig(client_cert=pair, ca_cert=str(folder / "ca.pem"), verify=True)
-    return docker.APIClient(
-        base_url=engine.address,
-        tls=tls,
-        timeout=int(timeout),
-        version="auto",
-        # The user's own ssh has the keys and the hosts.
-        use_ssh_client=engine.address.startswith("ssh://"),
-    )
+    return docker.APIClient(timeout=int(timeout), version="auto", **reachable(engine).client_options())
 
 
 class DockerBuilder:
@@ -58,7 +46,7 @@ class DockerBuilder:
 
     name = "docker"
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: EngineAddress) -> None:
         self._engine = engine
         self._local = threading.local()
         self._running: set[SimpleQueue[_Event]] = set()
@@ -204,9 +192,9 @@ class Progress:
         return steps[self._number - 1].line if 0 < self._number <= len(steps) else 0
 
 
-def engine_gone(job: BuildJob, engine: Engine, reason: str, output: str) -> BuildError:
+def engine_gone(job: BuildJob, engine: EngineAddress, reason: str, output: str) -> BuildError:
     """The error for an engine that stopped answering in the middle of a build."""
-    message = f"`{job.function.name}`: the engine at `{engine.address}` went away during the build: {reason}"
+    message = f"`{job.function.name}`: the engine at `{engine.url}` went away during the build: {reason}"
     return BuildError(message, hint=START_HINT, detail=output)
 
 

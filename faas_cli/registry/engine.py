@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from faas_cli.build.engine import find_engine, ping
+from faas_cli.build.engine import find_engine, ping, reachable
 from faas_cli.errors import FaasError
 from faas_cli.registry.auth import RegistryCredentials, registry_credentials
 from faas_cli.registry.reference import parse_reference
@@ -15,21 +15,20 @@ def push_from_engine(image: str, tell: Callable[[str], object]) -> str:
     """Have the engine push an image; returns the digest in the registry. Raises FaasError."""
     from docker import DockerClient
     from docker.errors import DockerException, ImageNotFound
-    from docker.utils import kwargs_from_env
 
     reference = parse_reference(image)
     credentials = registry_credentials(reference.registry)
     auth = _auth(credentials) if credentials else None
     engine = find_engine()
     try:
-        client = DockerClient(**kwargs_from_env(environment=engine.environment()))
+        client = DockerClient(**reachable(engine).client_options())
         client.images.get(image)
         return _follow(image, client.api.push(image, stream=True, decode=True, auth_config=auth), tell)
     except ImageNotFound:
         raise FaasError(f"there is no image `{image}` here", hint="build it first: `faas build`") from None
     except (DockerException, OSError) as err:
         raise FaasError(
-            f"`{image}` is not in the local store, and the container engine at {engine.address} "
+            f"`{image}` is not in the local store, and the container engine at {engine.url} "
             f"cannot push it: {ping(engine) or err}",
             hint="build it first: `faas build`",
         ) from None

@@ -12,6 +12,7 @@ SHARED = {
     "faas_runtime",
     "faas_runtime.api",
     "faas_runtime.durations",
+    "faas_runtime.engine_address",
     "faas_runtime.functionstore",
     "faas_runtime.watchdog",
     "faas_runtime.paths",

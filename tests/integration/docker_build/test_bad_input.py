@@ -11,11 +11,12 @@ import pytest
 
 from faas_cli.build.builders import CompositeBuilder, EngineBuilder, choose_builder
 from faas_cli.build.buildx import BuildxBuilder
-from faas_cli.build.engine import Engine, find_engine, ping
+from faas_cli.build.engine import find_engine, ping
 from faas_cli.build.model import BuildOptions
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
 from faas_cli.stack.model import Provider, Stack
+from faas_runtime.engine_address import EngineAddress
 from tests.integration.docker_build.conftest import Recorder
 
 pytestmark = pytest.mark.integration
@@ -110,8 +111,8 @@ def test_a_docker_context_and_podmans_socket_are_found(tmp_path):
         json.dumps({"Name": "far", "Endpoints": {"docker": {"Host": "tcp://far.example:2375"}}})
     )
     (folder / "config.json").write_text(json.dumps({"currentContext": "far"}))
-    assert find_engine(environment) == Engine("tcp://far.example:2375", "the Docker context `far`")
-    assert find_engine({**environment, "DOCKER_HOST": "/x.sock"}) == Engine("unix:///x.sock", "DOCKER_HOST")
+    assert find_engine(environment) == EngineAddress("tcp://far.example:2375", "the Docker context `far`")
+    assert find_engine({**environment, "DOCKER_HOST": "/x.sock"}) == EngineAddress("unix:///x.sock", "DOCKER_HOST")
     assert find_engine({**environment, "DOCKER_CONTEXT": "default"}).source != "the Docker context `far`"
     with pytest.raises(FaasError, match="`near` is not there"):
         find_engine({**environment, "DOCKER_CONTEXT": "near"})
@@ -122,7 +123,7 @@ def test_a_socket_that_does_not_answer_takes_a_second(tmp_path):
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(tmp_path / "s"))
         silent.listen()
-        assert "timed out" in ping(Engine(f"unix://{tmp_path}/s", "a test"), seconds=0.2)
+        assert "timed out" in ping(EngineAddress(f"unix://{tmp_path}/s", "a test"), seconds=0.2)
 
 
 class Relay:
@@ -177,7 +178,7 @@ class Relay:
 def test_the_engine_dies_in_the_middle(project, engine, builders, tmp_path, builder):
     """It is said in one line, soon."""
     relay = Relay(tmp_path / "r.sock", engine)
-    through = Engine(f"unix://{relay.path}", "a test")
+    through = EngineAddress(f"unix://{relay.path}", "a test")
     made = {
         "docker": lambda: EngineBuilder(through),
         "buildx": lambda: BuildxBuilder(through, builders["buildx"]._command),
@@ -194,7 +195,7 @@ def test_the_engine_dies_in_the_middle(project, engine, builders, tmp_path, buil
     cutter.start()
     result, _ = project.build("fn", builder, report=report)
     cutter.join()
-    assert f"`fn`: the engine at `{through.address}` went away during the build" in result.error.message
+    assert f"`fn`: the engine at `{through.url}` went away during the build" in result.error.message
     assert "\n" not in result.error.message
 
 

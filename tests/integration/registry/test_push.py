@@ -181,7 +181,7 @@ def test_what_only_the_engine_has_is_pushed_by_it(registry, docker_config, missi
     engine = find_engine()
     if ping(engine):
         missing("a container engine", "systemctl start docker")
-    client = docker.DockerClient(base_url=engine.address)
+    client = docker.DockerClient(base_url=engine.url)
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("file"), io.BytesIO())

@@ -6,16 +6,14 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import NotFound as NoSuchContainer
-from docker.tls import TLSConfig
 
+from faas_runtime.engine_address import EngineAddress, UnknownContext, find_address
 from faas_runtime.errors import Invalid, Unavailable
-from faas_runtime.providers.docker.address import EngineAddress, find_address
 from faas_runtime.providers.docker.spec import WATCHDOG_PORT
 
 REQUEST_LIMIT = 60
@@ -59,16 +57,17 @@ class DockerEngine:
 
     def connect(self) -> None:
         """Begin to speak with the engine. Raises Unavailable."""
-        address = self.address = find_address(os.environ)
+        try:
+            address = self.address = find_address(os.environ)
+        except UnknownContext as err:
+            raise Unavailable(f"{err}: choose one with `docker context use`") from None
         if not address.is_here:
             raise Unavailable(
                 f"the container engine at {address} is on another machine, whose loopback the gateway cannot reach: "
                 "run the gateway there"
             )
         try:
-            self._client = docker.DockerClient(
-                base_url=address.url, tls=_tls(address), timeout=REQUEST_LIMIT, max_pool_size=32
-            )
+            self._client = docker.DockerClient(timeout=REQUEST_LIMIT, max_pool_size=32, **address.client_options())
             version, info = self._client.version(), self._client.info()
         except (DockerException, OSError) as err:
             raise Unavailable(
@@ -257,14 +256,6 @@ class Usage:
 
     processor: float
     memory: float
-
-
-def _tls(address: EngineAddress) -> TLSConfig | bool:
-    if not address.tls:
-        return False
-    folder = Path(address.tls)
-    pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
-    return TLSConfig(client_cert=pair, ca_cert=str(folder / "ca.pem"), verify=True)
 
 
 class _translated:
