@@ -1,4 +1,4 @@
-"""The gateway under test: one given by `--gateway URL`, else one of our own with the process engine.
+"""The gateway under test: one given by `--gateway URL`, else one of our own with each engine.
 
     pytest tests/conformance/gateway --gateway http://127.0.0.1:8080 --user admin --password ... --image IMAGE
 
@@ -9,11 +9,20 @@ process themselves.
 import base64
 import contextlib
 import http.client
+import importlib.util
 import json
+import shutil
+import subprocess
+import uuid
 from urllib.parse import urlsplit
 
 import pytest
-from gateways import Answer, Gateway, build_watchdog, wait_for
+from gateways import ROOT, Answer, Gateway, build_watchdog, wait_for
+
+from faas_runtime.watchdog import watchdog_binary
+
+BASE = "debian:stable-slim"
+IMAGE = f"faas-conformance:{uuid.uuid4().hex[:8]}"
 
 
 def pytest_addoption(parser):
@@ -59,29 +68,71 @@ class Target:
         return self.ask(method, f"/function/{path}", body, headers)
 
 
-@pytest.fixture(scope="session")
-def own_gateway(tmp_path_factory):
-    """A gateway of our own."""
-    build_watchdog()
-    state = tmp_path_factory.mktemp("conformance") / "state"
-    state.mkdir()
-    gateway = Gateway(state)
-    gateway.add_image("alpine", {"empty": ""}, {"fprocess": "cat"})
+def pytest_generate_tests(metafunc):
+    if "target" in metafunc.fixturenames:
+        given = metafunc.config.getoption("--gateway", None)
+        metafunc.parametrize("target", ["given"] if given else ["process", "docker"], indirect=True, scope="session")
+
+
+def running(gateway):
+    """A gateway of our own, started, and in the end stopped."""
+    gateway.state.mkdir(exist_ok=True)
     gateway.start()
     yield gateway
+    # Deleted functions are removed once they have drained.
+    wait_for(lambda: not containers(), 30)
     gateway.stop()
+
+
+def containers():
+    """What runs of our image, or has run."""
+    command = ["docker", "ps", "-aq", "--filter", f"ancestor={IMAGE}"]
+    return subprocess.run(command, capture_output=True, text=True).stdout if shutil.which("docker") else ""
+
+
+@pytest.fixture(scope="session")
+def process_gateway(tmp_path_factory):
+    """A gateway of our own whose functions are processes."""
+    build_watchdog()
+    gateway = Gateway(tmp_path_factory.mktemp("conformance") / "state")
+    gateway.add_image(IMAGE, {"empty": ""}, {"fprocess": "cat"})
+    yield from running(gateway)
+
+
+@pytest.fixture(scope="session")
+def docker_gateway(tmp_path_factory, missing):
+    """A gateway of our own whose functions are containers."""
+    if subprocess.run(["docker", "version"], capture_output=True).returncode != 0:
+        missing("a container engine", "systemctl start docker")
+    build_watchdog()
+    base_images().ensure([BASE])
+    folder = tmp_path_factory.mktemp("image")
+    shutil.copy(watchdog_binary(), folder / "fwatchdog")
+    (folder / "Dockerfile").write_text(f'FROM {BASE}\nCOPY fwatchdog /usr/bin/\nENV fprocess=cat\nCMD ["fwatchdog"]\n')
+    subprocess.run(["docker", "build", "-q", "-t", IMAGE, str(folder)], check=True, capture_output=True)
+    gateway = Gateway(tmp_path_factory.mktemp("conformance") / "state", "--engine", "docker")
+    yield from running(gateway)
+    subprocess.run(["docker", "image", "rm", "-f", IMAGE], check=True, capture_output=True)
+
+
+def base_images():
+    """What makes stand-ins for images that cannot be pulled here."""
+    path = ROOT / "tests/images/make_base_images.py"
+    spec = importlib.util.spec_from_file_location("make_base_images", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")
 def target(request):
     """The gateway under test."""
-    option = request.config.getoption
-    url = option("--gateway", None)
-    if url:
-        return Target(url.rstrip("/"), option("--user"), option("--password"), option("--image"))
-    own = request.getfixturevalue("own_gateway")
+    if request.param == "given":
+        option = request.config.getoption
+        return Target(option("--gateway").rstrip("/"), option("--user"), option("--password"), option("--image"))
+    own = request.getfixturevalue(f"{request.param}_gateway")
     password = (own.state / "basic-auth-password").read_text().strip()
-    return Target(own.url, "admin", password, "alpine")
+    return Target(own.url, "admin", password, IMAGE)
 
 
 @pytest.fixture

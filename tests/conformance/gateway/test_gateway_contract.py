@@ -15,7 +15,7 @@ def test_deploy_is_seen_at_once_in_list_and_status(target, function):
         "labels": {"canary": "true"},
         "annotations": {"topic": "uploads", "json": '{"a": [1, 2]}'},
         "limits": {"memory": "64Mi", "cpu": "100m"},
-        "requests": {"memory": "5Mi", "cpu": "10m"},
+        "requests": {"memory": "16Mi", "cpu": "10m"},
     }
     name = function(**wanted)
     listed = {each["name"]: each for each in target.ask("GET", "/system/functions").json()}
