@@ -15,7 +15,7 @@ from faas_cli.build.engine import find_engine, ping, require_engine
 from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter, Stoppable
 from faas_cli.build.oci import OciBuilder
 from faas_cli.config import gateway_of
-from faas_cli.errors import FaasError
+from faas_cli.errors import FaasError, UsageError
 from faas_runtime.engine_address import EngineAddress
 from faas_runtime.imagestore import ImageStore
 from faas_runtime.paths import default_state_dir, images_dir
@@ -33,31 +33,45 @@ _BUILDKIT_FLAGS = {
 
 
 def choose_builder(options: BuildOptions, stack: Stack, console: Console, gateway: str | None = None) -> Builder:
-    """The builder for these options; for `auto`, a line on stderr says which it is and why.
+    """The builder for these options; a line on stderr says which it is and why.
 
     `gateway` is the one that was typed, if the functions go to another one than the stack file says.
 
-    Raises FaasError when the one asked for cannot work here.
+    Raises UsageError for flags that exclude each other, FaasError when the one asked for cannot work here.
     """
-    if options.shrinkwrap or options.builder == "oci":
+    _check_flags(options)
+    if options.shrinkwrap:
         return _oci()
-    if options.builder == "buildx":
-        return _buildx(require_engine("buildx"))
-    if options.builder == "docker":
-        return EngineBuilder(require_engine("docker"))
-    return _automatic(stack, console, gateway)
+    if options.builder == "oci":
+        console.info("builder: oci (asked for)")
+        return _oci()
+    if options.builder == "auto":
+        return _automatic(options, stack, console, gateway)
+    engine = require_engine(options.builder)
+    console.info(f"builder: {options.builder} (asked for; the engine is at {engine})")
+    return _buildx(engine) if options.builder == "buildx" else EngineBuilder(engine)
 
 
-def _automatic(stack: Stack, console: Console, typed: str | None) -> Builder:
+def _check_flags(options: BuildOptions) -> None:
+    if options.builder in ("oci", "buildx") and options.squash:
+        reason = "makes few layers anyhow" if options.builder == "oci" else "cannot do that"
+        raise UsageError(f"`--squash` is for `--builder docker`; `{options.builder}` {reason}")
+    if options.builder == "oci" and options.pull:
+        raise UsageError("`--pull` is for an engine; `oci` takes a base image from its registry at every push")
+    if options.shrinkwrap and options.why:
+        raise UsageError("`--why` is about a build, and with `--shrinkwrap` nothing is built")
+
+
+def _automatic(options: BuildOptions, stack: Stack, console: Console, typed: str | None) -> Builder:
     engine, missing = _answering_engine()
     gateway = process_gateway(stack, default_state_dir(), typed)
-    if gateway:
-        console.info(f"builder: oci (the gateway at {gateway} runs what is in this machine's own image store)")
-    elif engine is None:
-        console.info(f"builder: oci ({missing})")
-    else:
+    if engine is not None and not gateway:
         console.info(f"builder: docker (an engine answers at {engine.url}, {engine.source})")
         return EngineBuilder(engine)
+    reason = f"the gateway at {gateway} runs what is in this machine's own image store" if gateway else missing
+    console.info(f"builder: oci ({reason})")
+    if idle := [flag for flag, on in (("`--pull`", options.pull), ("`--squash`", options.squash)) if on]:
+        console.warning(f"{' and '.join(idle)} changes nothing here; it is for `--builder docker`")
     return CompositeBuilder(_oci(), EngineBuilder(engine)) if engine else _oci()
 
 

@@ -35,6 +35,8 @@ class BuildOptions:
     platforms: tuple[str, ...] = ()
     inject: bool = True
     """Inject the watchdog into a user's own Dockerfile."""
+    why: bool = False
+    """Say what has changed since the last build."""
 
 
 @dataclass(frozen=True, slots=True)

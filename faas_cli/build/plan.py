@@ -14,6 +14,7 @@ from faas_cli.build.contextfiles import complete
 from faas_cli.build.dockerfile import is_generated, uses_buildkit, write_dockerfile
 from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult, Stoppable
 from faas_cli.build.tags import image_reference
+from faas_cli.build.why import InputRecord
 from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.stack.model import Function, Stack
 from faas_cli.templates.model import Template
@@ -83,7 +84,12 @@ def _build_one(
         image = job.image
         if options.shrinkwrap:
             complete(job, report, buildkit=uses_buildkit(job))
-        outcome = None if options.shrinkwrap else builder.build(job, report)
+            return BuildResult(function.name, image, time.monotonic() - begun)
+        inputs = InputRecord(job, builder.name, default_state_dir() / "build", project)
+        if options.why:
+            report.note(function.name, inputs.explain())
+        outcome = builder.build(job, report)
+        inputs.save()
         return BuildResult(function.name, image, time.monotonic() - begun, outcome)
     except FaasError as err:
         return BuildResult(function.name, image, time.monotonic() - begun, error=err)

@@ -35,6 +35,7 @@ def build_flags(command: Decorated) -> Decorated:
         click.option("--build-label", "build_labels", type=Pair(), multiple=True, help="Label of the image KEY=VALUE."),
         click.option("--copy-extra", multiple=True, help="Further path to copy into each function's folder."),
         switch("--no-inject", help="Leave the watchdog out of a user's own Dockerfile."),
+        switch("--why", help="Say what has changed since the last build."),
     ):  # fmt: skip
         command = option(command)
     return tag_option(command)
@@ -68,6 +69,7 @@ def options_of(flags: dict[str, Any], *, quiet: bool = False) -> BuildOptions:
         labels=dict(flags["build_labels"]),
         copy_extra=flags["copy_extra"],
         inject=not flags["no_inject"],
+        why=flags["why"],
     )
 
 
@@ -100,16 +102,19 @@ def command(
     """Build the functions of a stack into images."""
     console = Console(quiet=quiet)
     options = options_of(flags, quiet=quiet)
-    if (image or name or handler) and not stack_file:
-        stack = _single(image, name, handler, lang)
+    if image or name or handler or lang:
+        stack = _single(image, name, handler, lang, stack_file)
     else:
         stack = open_stack(stack_file, envsubst=envsubst)
     results = build_all(stack, select(stack, pattern, regex), options, console)
     return EXIT_FAILED if any(result.error is not None for result in results) else 0
 
 
-def _single(image: str, name: str, handler: str, lang: str) -> Stack:
+def _single(image: str, name: str, handler: str, lang: str, stack_file: str) -> Stack:
     given = {"--image": image, "--name": name, "--handler": handler, "--lang": lang}
+    if stack_file:
+        used = ", ".join(f"`{flag}`" for flag, value in given.items() if value)
+        raise UsageError(f"{used} and `-f {stack_file}` exclude each other: the file says it of its functions")
     missing = [flag for flag, value in given.items() if not value]
     if missing:
         raise UsageError(f"a function without a stack file needs {', '.join(given)}; missing: {', '.join(missing)}")

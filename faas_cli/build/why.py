@@ -1,0 +1,123 @@
+"""Why a function is built again (`--why`): its inputs beside those of its last build that succeeded.
+
+Every input goes by the name a person knows it by. Only digests are kept, as arguments may be passwords.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from faas_cli.build.context import DOCKERFILE_NAME, files_below
+from faas_cli.build.dockerfile import is_generated
+from faas_cli.build.model import BuildJob
+from faas_cli.build.provenance import source_labels
+from faas_cli.build.toolchains import find_toolchain
+from faas_cli.errors import BuildError
+from faas_runtime.watchdog import host_architecture, watchdog_binary
+
+_SHOWN = 6
+
+
+class InputRecord:
+    """The inputs of one build, and those of the last one of the same function that is kept below `cache`."""
+
+    def __init__(self, job: BuildJob, builder: str, cache: Path, project: Path) -> None:
+        name = hashlib.sha256(str(job.context.resolve()).encode()).hexdigest()[:16]
+        self._path = cache / "inputs" / f"{job.function.name}-{name}.json"
+        self._inputs = inputs_of(job, builder, project)
+        self._forced = job.options.no_cache
+
+    def explain(self) -> str:
+        """One sentence."""
+        last = _read(self._path)
+        if last is None:
+            return "it has not been built here before"
+        found = differences(last, self._inputs)
+        if not found:
+            again = ", and `--no-cache` runs every step all the same" if self._forced else ""
+            return f"nothing has changed since its last build{again}"
+        more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        return f"since its last build: {', '.join(found[:_SHOWN])}{more}"
+
+    def save(self) -> None:
+        """Remember the inputs: the build has succeeded."""
+        if _read(self._path) == self._inputs:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Whole or not at all: another build may read it at this moment.
+        with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False) as stream:
+            json.dump(self._inputs, stream)
+        Path(stream.name).rename(self._path)
+
+
+def differences(last: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What has changed, come and gone, by name."""
+    words = dict.fromkeys(now.keys() - last.keys(), "is new") | dict.fromkeys(last.keys() - now, "is gone")
+    words |= {name: "has changed" for name in now.keys() & last.keys() if now[name] != last[name]}
+    return [f"{name} {words[name]}" for name in sorted(words)]
+
+
+def inputs_of(job: BuildJob, builder: str, project: Path) -> dict[str, str]:
+    """Every input of a build by name, with a digest of it. The context must be assembled."""
+    found = {_file_name(job, path): _file_digest(path) for path in files_below(job.context)}
+    dockerfile = job.context / DOCKERFILE_NAME
+    if not is_generated(job) and dockerfile.is_file():
+        found[_file_name(job, dockerfile)] = _file_digest(dockerfile)
+    found |= {f"the build argument `{name}`": _digest(value) for name, value in job.build_args.items()}
+    found |= {f"the label `{name}`": _digest(value) for name, value in job.options.labels.items()}
+    found["the builder"] = builder
+    found["faas's watchdog"] = _watchdog()
+    if job.template is not None and job.template.recipe is not None:
+        recipe = [msgspec.to_builtins(job.template.recipe), job.template.fprocess]
+        found[f"the recipe of the template `{job.template.name}`"] = _digest(json.dumps(recipe, sort_keys=True))
+        if builder == "oci":
+            with contextlib.suppress(BuildError):
+                found["this machine's toolchain"] = find_toolchain(job.template.recipe.toolchain).identity
+        else:
+            # Labels of the Dockerfile that only an engine builds.
+            labels = source_labels(project.resolve())
+            found |= {f"the label `{name}`": _digest(value) for name, value in labels.items()}
+    return found
+
+
+def _file_name(job: BuildJob, path: Path) -> str:
+    name = path.relative_to(job.context)
+    handler = Path(job.function.handler)
+    if job.template is None:
+        return f"`{handler / name}`"
+    if name.is_relative_to(job.template.handler_folder):
+        return f"`{handler / name.relative_to(job.template.handler_folder)}`"
+    return f"the template's `{name}`"
+
+
+def _watchdog() -> str:
+    try:
+        status = watchdog_binary("linux", host_architecture()).stat()
+    except FileNotFoundError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _file_digest(path: Path) -> str:
+    executable = path.stat().st_mode & stat.S_IXUSR != 0
+    return f"{hashlib.sha256(path.read_bytes()).hexdigest()} {executable:d}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(path: Path) -> dict[str, str] | None:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,33 @@
+"""Flags that exclude each other are refused before anything is looked for."""
+
+import pytest
+from click.testing import CliRunner
+
+from faas_cli.build.builders import choose_builder
+from faas_cli.build.model import BuildOptions
+from faas_cli.commands.build import command
+from faas_cli.console import Console
+from faas_cli.errors import UsageError
+from faas_cli.stack.model import Provider, Stack
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"builder": "oci", "squash": True}, "`--squash` is for `--builder docker`"),
+        ({"builder": "buildx", "squash": True}, "`--squash` is for `--builder docker`"),
+        ({"builder": "oci", "pull": True}, "`--pull` is for an engine"),
+        ({"shrinkwrap": True, "why": True}, "`--why` is about a build"),
+    ],
+)
+def test_builders(options, words):
+    """None is ignored in silence."""
+    with pytest.raises(UsageError, match=words):
+        choose_builder(BuildOptions(**options), Stack(provider=Provider(name="openfaas")), Console())
+
+
+def test_a_function_of_its_own_and_a_stack_file():
+    """The file says it already."""
+    result = CliRunner().invoke(command, ["-f", "stack.yml", "--image", "a:1", "--name", "a"])
+    assert isinstance(result.exception, UsageError)
+    assert "`--image`, `--name` and `-f stack.yml` exclude each other" in str(result.exception)
