@@ -93,6 +93,7 @@ def test_a_busy_function_is_scaled_up_and_back(monitored, wait_for):
 
 def test_the_dashboard_asks_for_metrics_that_exist(monitored, wait_for):
     monitored.deploy("echo")
+    monitored.update("echo", annotations={"com.faas.traffic": "50"})
     monitored.call("echo")
     port = monitored.options[-1]
 
