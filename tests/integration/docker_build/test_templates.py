@@ -1,5 +1,6 @@
 """All built-in templates, built by a real engine from their generated Dockerfiles, with both builders."""
 
+import json
 import re
 import subprocess
 import tarfile
@@ -25,6 +26,16 @@ def cached(report, command):
     return "Using cache" in report.events[at + 1] or mark in report.events
 
 
+def layers(image):
+    """Digest and size of every layer."""
+    digests = json.loads(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image))
+    history = docker("history", "--human=false", "--no-trunc", "--format", "{{.Size}} {{.CreatedBy}}", image)
+    steps = [line.partition(" ") for line in reversed(history.splitlines())]
+    # An instruction that only says something makes no layer.
+    sizes = [int(size) for size, _, text in steps if int(size) or "WORKDIR" in text]
+    return dict(zip(reversed(digests), reversed(sizes), strict=False))
+
+
 @pytest.mark.parametrize("builder", ["docker", "buildx"])
 @pytest.mark.parametrize("lang", TEMPLATES)
 def test_builds_runs_and_keeps_its_dependencies(project, run, lang, builder):
@@ -41,6 +52,7 @@ def test_builds_runs_and_keeps_its_dependencies(project, run, lang, builder):
         assert container.call(b"test").strip().decode() == f"Hello, {GREETING[family]}. You said: test"
         docker("exec", container.id, "/usr/bin/fwatchdog", "--run-healthcheck")
 
+    before = layers(project.image("fn"))
     # New each time: the engine remembers the builds of earlier runs.
     words = f"You wrote {uuid.uuid4().hex}"
     for path in (folder / HANDLERS[family], *folder.glob("*test*")):
@@ -49,6 +61,8 @@ def test_builds_runs_and_keeps_its_dependencies(project, run, lang, builder):
     recipe = find_template(lang).recipe
     assert cached(report, " ".join(recipe.dependencies.run.split()[:3])), report.events
     assert not cached(report, " ".join(recipe.test.run.split()[:3])), report.events
+    if family != "go":
+        assert 0 < sum(size for layer, size in layers(project.image("fn")).items() if layer not in before) < 64 * 1024
     with run(project.image("fn")) as container:
         assert f"{words}: test".encode() in container.call(b"test")
 
