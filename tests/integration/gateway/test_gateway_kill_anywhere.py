@@ -56,6 +56,38 @@ def test_a_change_that_is_cut_off_happened_or_did_not(gateway):
         assert len(gateway.ask("GET", "/system/functions").json()) == 1
 
 
+def move_traffic(gateway, number):
+    """A canary begins, is promoted, or ends."""
+    with contextlib.suppress(OSError):
+        if number % 3 == 1:
+            share = {"com.faas.traffic": "50"}
+            gateway.update("server", "server", envVars={"GREETING": f"v{number}"}, annotations=share)
+        elif number % 3 == 2:
+            gateway.ask("POST", "/system/function/server/promote")
+        else:
+            gateway.ask("DELETE", "/system/function/server/traffic")
+
+
+def test_a_canary_that_is_cut_off_can_be_ended_or_begun_again(gateway):
+    chance = random.Random(11)
+    gateway.deploy("server", "server", envVars={"GREETING": "v0"})
+    for number in range(1, ROUNDS + 1):
+        worker = threading.Thread(target=move_traffic, args=(gateway, number))
+        worker.start()
+        time.sleep(chance.uniform(0, 0.4))
+        gateway.kill()
+        worker.join()
+        gateway.start()
+
+        seen = {gateway.call("server", b"x").text.split()[0] for _ in range(10)}
+        assert seen <= {f"v{each}" for each in range(number + 1)}, seen
+        if number % 3 == 0:
+            # Whatever is left of it ends at the first try.
+            assert gateway.ask("DELETE", "/system/function/server/traffic").status in (202, 404)
+            assert gateway.ask("GET", "/system/function/server--canary").status == 404
+            assert [each["weight"] for each in gateway.ask("GET", "/system/function/server/traffic").json()] == [100]
+
+
 def test_nothing_runs_after_the_gateway_has_stopped(gateway, wait_for):
     gateway.deploy("server", "server", labels={"com.openfaas.scale.min": "2"})
     gateway.wait_available("server", 2)
