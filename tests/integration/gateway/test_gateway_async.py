@@ -46,8 +46,10 @@ def test_path_query_and_id_reach_the_function(gateway, wait_for):
 def test_an_internal_function_can_be_called_by_the_queue_alone(gateway, wait_for):
     gateway.deploy("echo", annotations={"com.faas.expose": "internal"})
     assert gateway.call("echo").status == 404
+    # The queue is no way around that: only somebody with an account may use it.
+    assert gateway.ask("POST", "/async-function/echo", b"x").status == 401
 
-    call_id = submit(gateway, "echo", b"x")
+    call_id = submit(gateway, "echo", b"x", Authorization=gateway.authorization())
     wait_for(lambda: state(gateway, call_id)["state"] == "done")
 
 

@@ -15,7 +15,7 @@ from faas_runtime.errors import Invalid, NotFound, Unsupported
 from faas_runtime.gateway.accounts import client_host
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.room import ControlRoom, room_of
-from faas_runtime.gateway.guard import Verdict, challenge
+from faas_runtime.gateway.guard import BASIC, Verdict, challenge
 from faas_runtime.gateway.queue.callbacks import CallbackRefused, check_url
 from faas_runtime.gateway.queue.model import NewCall, Record, State
 from faas_runtime.gateway.queue.service import QueueService
@@ -42,7 +42,9 @@ async def accept(request: Request) -> Response:
     route = room.routes.lookup(key)
     if route is None:
         raise NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")
-    if route.auth and (refusal := await _refusal(room, route.auth, request)) is not None:
+    # Anybody can reach this path: what is not for everybody needs an account here, if it asks for nothing else.
+    rule = route.auth or (BASIC if route.internal else "")
+    if rule and (refusal := await _refusal(room, rule, request)) is not None:
         return refusal
     callback = request.headers.get("x-callback-url", "")
     not_before = _not_before(request.headers.get(DELAY_HEADER, ""))
@@ -54,7 +56,7 @@ async def accept(request: Request) -> Response:
     body = await _body(request, queue.settings.max_body)
     if body is None:
         return PlainTextResponse(f"the body is larger than {queue.settings.max_body} bytes", 413)
-    kept_back = {DELAY_HEADER, "authorization"} if route.auth else {DELAY_HEADER}
+    kept_back = {DELAY_HEADER, "authorization"} if rule else {DELAY_HEADER}
     call = NewCall(
         call_id=_call_id(request),
         key=key,
