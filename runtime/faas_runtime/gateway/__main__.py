@@ -69,6 +69,16 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m faas_runtime.gateway")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     run = commands.add_parser("run", help="run a gateway until SIGTERM")
+    _add_run(run, environment)
+    alone = commands.add_parser("provide", help="serve a provider alone until SIGTERM, for a gateway elsewhere")
+    _add_common(alone, environment, 8081)
+    alone.set_defaults(nats="", store_url="", callback_hosts=[])
+    alone.set_defaults(metrics_port=0, provider_url="", logs_url="", provider_secrets_dir=None)
+    alone.set_defaults(unix=None, access_log="off", tls_cert=None, tls_key=None)
+    return parser
+
+
+def _add_run(run: argparse.ArgumentParser, environment: Environment) -> None:
     _add_common(run, environment, 8080)
     run.add_argument("--metrics-port", type=int, default=8082, help="port of the metrics on 127.0.0.1, 0 for none")
     run.add_argument(
@@ -101,12 +111,6 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
         metavar="URL",
         help="function store the dashboard deploys from, nothing for none",
     )
-    alone = commands.add_parser("provide", help="serve a provider alone until SIGTERM, for a gateway elsewhere")
-    _add_common(alone, environment, 8081)
-    alone.set_defaults(nats="", store_url="", callback_hosts=[])
-    alone.set_defaults(metrics_port=0, provider_url="", logs_url="", provider_secrets_dir=None)
-    alone.set_defaults(unix=None, access_log="off", tls_cert=None, tls_key=None)
-    return parser
 
 
 def _add_common(parser: argparse.ArgumentParser, environment: Environment, port: int) -> None:

@@ -100,6 +100,20 @@ def _functions() -> dict[str, Any]:
                 path=("name",),
             )
         },
+        "/system/scale-function/{name}": {
+            "post": _operation(
+                "Set the number of replicas",
+                {202: "accepted", 400: _WRONG, 404: _GONE},
+                api.ScaleRequest,
+                (_NAMESPACE,),
+                ("name",),
+            )
+        },
+    }
+
+
+def _versions() -> dict[str, Any]:
+    return {
         "/system/function/{name}/versions": {
             "get": _operation(
                 "List the versions kept of a function",
@@ -141,15 +155,6 @@ def _functions() -> dict[str, Any]:
                 {200: [api.TrafficShare], 400: _WRONG, 404: _GONE},
                 query=(_NAMESPACE,),
                 path=("name",),
-            )
-        },
-        "/system/scale-function/{name}": {
-            "post": _operation(
-                "Set the number of replicas",
-                {202: "accepted", 400: _WRONG, 404: _GONE},
-                api.ScaleRequest,
-                (_NAMESPACE,),
-                ("name",),
             )
         },
     }
@@ -254,7 +259,7 @@ def document() -> bytes:
         {
             "openapi": "3.1.0",
             "info": {"title": "faas gateway", "version": __version__, "license": {"name": "MIT", "identifier": "MIT"}},
-            "paths": {**_functions(), **_calls(), **_others()},
+            "paths": {**_functions(), **_versions(), **_calls(), **_others()},
             "components": {
                 "schemas": schemas,
                 "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
