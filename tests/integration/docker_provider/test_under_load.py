@@ -1,0 +1,144 @@
+"""Updates of a function and restarts of the gateway while calls come, on both engines."""
+
+import http.client
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.gateways import Gateway, build_watchdog, wait_for
+
+pytestmark = pytest.mark.integration
+
+LOAD_SECONDS = 10
+FUNCTION = "load"
+
+
+def free_port():
+    """A port nobody has; a gateway that comes back must have the same."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(params=["process", "docker"])
+def gateway(request, tmp_path):
+    """A gateway whose function answers what it is sent, with one replica."""
+    build_watchdog()
+    state = tmp_path / "state"
+    state.mkdir()
+    made = Gateway(state, "--engine", request.param, "--port", str(free_port()))
+    if request.param == "docker":
+        image = request.getfixturevalue("image")
+    else:
+        image = "load:1"
+        made.add_image(image, {"empty": ""}, {"fprocess": "cat"})
+    made.start()
+    assert made.deploy(FUNCTION, image).status in (200, 202)
+    made.image = image
+    yield made
+    made.delete(FUNCTION)
+    if request.param == "docker":
+        client = request.getfixturevalue("client")
+        # Removed once its calls have drained, by the gateway that is asked to stop afterwards.
+        wait_for(lambda: not mine(client, state), 30)
+    made.stop()
+
+
+def mine(client, state):
+    """The containers of a state directory's gateway."""
+    listed = client.containers.list(all=True, filters={"label": f"io.faas.function={FUNCTION}"}, ignore_removed=True)
+    return [each for each in listed if each.labels["io.faas.gateway"] == instance_of(state)]
+
+
+def instance_of(state):
+    from faas_runtime.providers.docker.provider import _instance_name
+
+    return _instance_name(state)
+
+
+def test_no_call_fails_while_versions_change(gateway, tool):
+    """wrk counts every answer that is not a success and every connection that breaks: there is none."""
+    command = [
+        tool("wrk"),
+        "-t1",
+        "-c4",
+        f"-d{LOAD_SECONDS}s",
+        "--timeout",
+        "30s",
+        f"{gateway.url}/function/{FUNCTION}",
+    ]
+    load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    updates = 0
+    while load.poll() is None:
+        answer = gateway.update(FUNCTION, gateway.image, envVars={"VERSION": str(updates)})
+        assert answer.status in (200, 202), answer
+        updates += 1
+    said = load.stdout.read()
+    assert updates >= 3, said
+    assert int(re.search(r"(\d+) requests in", said)[1]) > 100, said
+    assert "Socket errors" not in said, said
+    assert "Non-2xx" not in said, said
+    assert gateway.call(FUNCTION, b"x").status == 200
+
+
+class Load:
+    """Callers, each over a new connection for every call; what came back, and when it was asked."""
+
+    def __init__(self, url, callers=4):
+        self._parts = urlsplit(url)
+        self._over = threading.Event()
+        self.asked = []
+        self._threads = [threading.Thread(target=self._call) for _ in range(callers)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self):
+        while not self._over.is_set():
+            began = time.monotonic()
+            self.asked.append((began, self._outcome(), time.monotonic()))
+
+    def _outcome(self):
+        connection = http.client.HTTPConnection(self._parts.hostname, self._parts.port, timeout=30)
+        try:
+            connection.request("GET", f"/function/{FUNCTION}")
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException) as err:
+            # Nobody listens: a moment, as a client would take, else the load is all refusals.
+            time.sleep(0.01)
+            return type(err).__name__
+        finally:
+            connection.close()
+
+    def succeeded(self):
+        return sum(outcome == 200 for _, outcome, _ in list(self.asked))
+
+
+def test_a_restart_of_the_gateway_under_load(gateway):
+    """Connections fail while nobody listens, and nothing else ever does: what is asked before or after is answered."""
+    with Load(gateway.url) as load:
+        wait_for(lambda: load.succeeded() > 50, 30)
+        stopping = time.monotonic()
+        gateway.stop()
+        gateway.start()
+        started = time.monotonic()
+        before = load.succeeded()
+        wait_for(lambda: load.succeeded() > before + 50, 30)
+    failed = [(began, outcome, ended) for began, outcome, ended in load.asked if outcome != 200]
+    assert set(Counter(outcome for _, outcome, _ in failed)) <= {"ConnectionRefusedError", "ConnectionResetError"}, (
+        failed
+    )
+    assert all(ended >= stopping and began <= started for began, _, ended in failed), failed
+    assert failed, "the gateway was never away"
