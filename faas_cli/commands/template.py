@@ -13,9 +13,10 @@ from faas_cli.flags import FaasGroup, switch
 from faas_cli.output import TABLE, long_output_options, output_options, structured
 from faas_cli.stack.edit import append_template
 from faas_cli.stack.loader import load, parse_stack
-from faas_cli.stack.model import TemplateSource
+from faas_cli.stack.model import Stack, TemplateSource
 from faas_cli.stack.select import find_stack_file, open_stack
-from faas_cli.templates.pull import DEFAULT_REPOSITORY, Pulled, Source, locked_source, parse_source, pull
+from faas_cli.templates.lock import read_lock
+from faas_cli.templates.pull import DEFAULT_REPOSITORY, Pulled, Source, parse_source, pull, pull_locked
 from faas_cli.templates.store import StoreTemplate, find_in_store, read_store, store_address
 
 
@@ -33,6 +34,8 @@ def command() -> None:
 def pull_command(source: str, stack_file: str, overwrite: bool, locked: bool, debug: bool) -> None:
     """Fetch the templates of a repository, `URL[#branch, #tag or #sha-COMMIT]`, or of a stack file, `stack`."""
     console = Console()
+    if locked and source != "stack":
+        raise UsageError("`--locked` goes with `stack`: faas template pull stack --locked")
     if source == "stack":
         _pull_stack(stack_file, console, overwrite=overwrite, locked=locked)
         return
@@ -43,15 +46,29 @@ def pull_command(source: str, stack_file: str, overwrite: bool, locked: bool, de
 
 def _pull_stack(stack_file: str, console: Console, *, overwrite: bool, locked: bool) -> None:
     stack = open_stack(stack_file, envsubst=False)
+    if locked:
+        _pull_locked(stack, console)
+        return
     if not stack.configuration.templates:
         raise FaasError("the stack file names no templates", hint="list them under `configuration.templates`")
     for entry in stack.configuration.templates:
-        source = locked_source(entry.name) if locked else None
-        if locked and source is None:
-            raise FaasError(f"template.lock says nothing about `{entry.name}`", hint="pull once without `--locked`")
-        source = source or _source_of(entry.name, entry.source)
+        source = _source_of(entry.name, entry.source)
         console.info(f"Pulling template: {entry.name} from {source.repository}")
         _tell(pull(source, only=entry.name.partition("@")[0], overwrite=overwrite, named=entry.name), console)
+
+
+def _pull_locked(stack: Stack, console: Console) -> None:
+    """Every template of the stack file, and those its functions use that the lock names."""
+    entries = read_lock()
+    used = [function.lang for function in stack.functions.values() if function.lang in entries]
+    names = list(dict.fromkeys([*(entry.name for entry in stack.configuration.templates), *used]))
+    if not names:
+        raise FaasError(
+            "neither the stack file nor template.lock names a template", hint="pull once without `--locked`"
+        )
+    for name in names:
+        changed = pull_locked(name)
+        console.data(f"{name}: {'written' if changed else 'up to date'}, commit {entries[name].commit[:12]}")
 
 
 def _source_of(name: str, source: str) -> Source:

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.templates.cache import RECORD, cached, keep, tree_hash
 from faas_cli.templates.find import PROJECT_FOLDER
+from faas_cli.templates.lock import LOCK, Locked, read_lock, write_lock
 
 DEFAULT_REPOSITORY = "https://github.com/openfaas/templates.git"
-RECORD = "meta.json"
-LOCK = "template.lock"
 
 _URL = re.compile(r"(?:git|ssh|https?)://.+|git@[^:]+:.+")
 _COMMIT = re.compile(r"sha-([0-9a-fA-F]{7,40})")
@@ -88,11 +88,51 @@ def pull(source: Source, project: Path = Path(), *, only: str = "", overwrite: b
                 f"these templates are here already, and nothing was written: {', '.join(present)}",
                 hint="`--overwrite` replaces them",
             )
-        for path, name in targets.items():
-            _install(path, project / PROJECT_FOLDER / name, source, commit)
-    names = tuple(sorted(targets.values()))
-    _lock(project, names, source, commit)
-    return Pulled(names, commit)
+        trees = {
+            name: _install(path, project / PROJECT_FOLDER / name, source, commit) for path, name in targets.items()
+        }
+    if commit and not Path(source.repository).is_dir():
+        write_lock(
+            project,
+            {
+                name: Locked(repository=source.repository, ref=source.ref, commit=commit, tree=tree)
+                for name, tree in trees.items()
+            },
+        )
+    return Pulled(tuple(sorted(trees)), commit)
+
+
+def pull_locked(name: str, project: Path = Path()) -> bool:
+    """Have a template exactly as `template.lock` says, and return whether anything had to be done.
+
+    What is in the project and is the same stays; else it is taken from the cache of all projects,
+    and from the repository only when it is in neither. Raises FaasError when the lock does not
+    name it, or when the repository has something else under that commit.
+    """
+    entry = read_lock(project).get(name)
+    if entry is None:
+        raise FaasError(f"`{project / LOCK}` says nothing about `{name}`", hint="pull once without `--locked`")
+    target = project / PROJECT_FOLDER / name
+    if entry.tree and target.is_dir() and tree_hash(target) == entry.tree:
+        return False
+    source = Source(entry.repository, entry.ref)
+    kept = cached(entry.tree)
+    if kept is not None:
+        _install(kept, target, source, entry.commit)
+        return True
+    with checkout(Source(entry.repository, f"sha-{entry.commit}")) as (folder, commit):
+        path = folder / PROJECT_FOLDER / name.partition("@")[0]
+        if not path.is_dir():
+            raise FaasError(f"{entry.repository} has no template `{path.name}` at commit {entry.commit}")
+        if entry.tree and tree_hash(path) != entry.tree:
+            raise FaasError(
+                f"the template `{name}` of {entry.repository} is not the one `{project / LOCK}` names",
+                hint=f"somebody has changed what {entry.commit[:12]} means, or the lock; look, then pull again",
+            )
+        tree = _install(path, target, source, commit)
+    if not entry.tree:
+        write_lock(project, {name: Locked(repository=entry.repository, ref=entry.ref, commit=commit, tree=tree)})
+    return True
 
 
 @contextmanager
@@ -113,17 +153,12 @@ def checkout(source: Source) -> Iterator[tuple[Path, str]]:
         yield folder, _commit_of(folder)
 
 
-def locked_source(name: str, project: Path = Path()) -> Source | None:
-    """Where `template.lock` says a template is from, at exactly its commit; None when it says nothing of it."""
-    entry = _read_lock(project).get(name)
-    return Source(entry["repository"], f"sha-{entry['commit']}") if entry else None
-
-
 def _target_name(name: str, source: Source) -> str:
     return f"{name}@{source.ref}" if source.ref else name
 
 
-def _install(path: Path, target: Path, source: Source, commit: str) -> None:
+def _install(path: Path, target: Path, source: Source, commit: str) -> str:
+    """Put a template into the project and into the cache; returns the hash of its content."""
     target.parent.mkdir(parents=True, exist_ok=True)
     # Made aside and moved: files that upstream has deleted do not stay, and a failure leaves the old one.
     with tempfile.TemporaryDirectory(prefix=".pull-", dir=target.parent) as aside:
@@ -134,28 +169,7 @@ def _install(path: Path, target: Path, source: Source, commit: str) -> None:
         if target.exists():
             target.rename(Path(aside) / "old")
         made.rename(target)
-
-
-def _lock(project: Path, names: tuple[str, ...], source: Source, commit: str) -> None:
-    if not commit or Path(source.repository).is_dir():
-        return
-    entries = _read_lock(project)
-    for name in names:
-        entries[name] = {"repository": source.repository, "ref": source.ref, "commit": commit}
-    text = json.dumps(dict(sorted(entries.items())), indent=2) + "\n"
-    path = project / LOCK
-    work = path.with_name(f".{LOCK}.new")
-    work.write_text(text, encoding="utf-8")
-    work.replace(path)
-
-
-def _read_lock(project: Path) -> dict[str, dict[str, str]]:
-    try:
-        return dict(json.loads((project / LOCK).read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return {}
-    except (ValueError, OSError):
-        raise FaasError(f"`{project / LOCK}` cannot be read", hint="delete it and pull again") from None
+    return keep(target)
 
 
 def _commit_of(folder: Path) -> str:

@@ -1,79 +1,16 @@
 """Templates from a real git repository, served by a real git."""
 
 import json
-import socket
-import subprocess
-import time
 
 import pytest
 
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.stack.model import TemplateSource
+from faas_cli.templates.cache import tree_hash
 from faas_cli.templates.find import TemplateNotFound, find_template
+from faas_cli.templates.lock import read_lock
 from faas_cli.templates.obtain import obtain_template
-from faas_cli.templates.pull import Source, locked_source, parse_source, pull
-
-
-class Repository:
-    """A repository with two templates, at an address git can clone from."""
-
-    def __init__(self, base):
-        self.base, self.folder = base, base / "templates.git"
-        self.folder.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch", "main")
-        self.write("lang-a", "one")
-        self.write("lang-b", "one")
-        self.first = self.commit("first")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        self.url = f"git://127.0.0.1:{port}/templates.git"
-        self.process = subprocess.Popen(
-            [
-                "git",
-                "daemon",
-                "--reuseaddr",
-                f"--base-path={base}",
-                "--export-all",
-                "--listen=127.0.0.1",
-                f"--port={port}",
-            ],
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 10
-        while subprocess.run(["git", "ls-remote", self.url], capture_output=True, check=False).returncode != 0:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    def git(self, *arguments):
-        identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
-        done = subprocess.run(
-            ["git", *identity, *arguments], cwd=self.folder, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    def write(self, name, language, handler="x"):
-        folder = self.folder / "template" / name / "function"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "handler.txt").write_text(handler)
-        (folder.parent / "template.yml").write_text(f"language: {language}\nfprocess: cat\n")
-
-    def commit(self, message):
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
-        return self.git("rev-parse", "HEAD")
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    made = Repository(tmp_path_factory.mktemp("repositories"))
-    made.git("tag", "v1")
-    made.git("checkout", "--quiet", "-b", "next")
-    made.write("lang-a", "two")
-    made.second = made.commit("second")
-    made.git("checkout", "--quiet", "main")
-    yield made
-    made.process.terminate()
-    made.process.wait()
+from faas_cli.templates.pull import Source, parse_source, pull, pull_locked
 
 
 def test_all_templates_of_the_default_branch(repository, tmp_path):
@@ -83,7 +20,9 @@ def test_all_templates_of_the_default_branch(repository, tmp_path):
     assert find_template("lang-a", tmp_path).language == "one"
     record = json.loads((tmp_path / "template" / "lang-a" / "meta.json").read_text())
     assert (record["repository"], record["sha"]) == (repository.url, repository.first)
-    assert locked_source("lang-a", tmp_path) == Source(repository.url, f"sha-{repository.first}")
+    locked = read_lock(tmp_path)["lang-a"]
+    assert (locked.repository, locked.commit) == (repository.url, repository.first)
+    assert locked.tree == tree_hash(tmp_path / "template" / "lang-a")
 
 
 @pytest.mark.parametrize(("ref", "language"), [("next", "two"), ("v1", "one"), ("main", "one")])
@@ -121,6 +60,61 @@ def test_the_lock_decides(repository, tmp_path):
     entry = {"lang-a": {"repository": repository.url, "ref": "", "commit": repository.second}}
     (tmp_path / "template.lock").write_text(json.dumps(entry))
     assert obtain_template("lang-a", tmp_path, tell=len).language == "two"
+
+
+@pytest.fixture
+def second_project(repository, tmp_path, monkeypatch):
+    """Another project with the lock file of the first; nothing can be fetched any more, git is gone."""
+    pull(Source(repository.url), tmp_path / "first")
+    other = tmp_path / "second"
+    other.mkdir()
+    (other / "template.lock").write_bytes((tmp_path / "first" / "template.lock").read_bytes())
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    return other
+
+
+def test_a_satisfied_lock_needs_no_network(second_project):
+    """One cache serves all projects; what is in place stays, byte for byte."""
+    assert pull_locked("lang-a", second_project)
+    assert find_template("lang-a", second_project).language == "one"
+    assert not pull_locked("lang-a", second_project)
+    assert obtain_template("lang-b", second_project, tell=len).language == "one"
+
+
+def test_a_changed_template_is_put_right(second_project):
+    """`--locked` means what the lock says, not what somebody has tried out."""
+    pull_locked("lang-a", second_project)
+    handler = second_project / "template" / "lang-a" / "function" / "handler.txt"
+    handler.write_text("edited")
+    assert pull_locked("lang-a", second_project)
+    assert handler.read_text() == "x"
+
+
+def test_a_damaged_cache_is_not_believed(second_project, state):
+    """It is fetched again, which here cannot be done."""
+    for file in (state / "templates").rglob("handler.txt"):
+        file.write_text("damaged")
+    with pytest.raises(FaasError, match="git is not installed"):
+        pull_locked("lang-a", second_project)
+
+
+def test_a_repository_with_something_else_is_refused(repository, tmp_path):
+    """The hash is of the content, so a commit cannot lie."""
+    entry = {"repository": repository.url, "commit": repository.second, "tree": f"sha256:{'0' * 64}"}
+    (tmp_path / "template.lock").write_text(json.dumps({"lang-a": entry}))
+    with pytest.raises(FaasError, match="is not the one"):
+        pull_locked("lang-a", tmp_path)
+    assert not (tmp_path / "template").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{", '{"a": 1}', '{"a": {"repository": "r", "commit": "--upload-pack=x"}}'], ids=str
+)
+def test_a_lock_that_is_none(tmp_path, text):
+    """Is told with its name; nothing of it reaches git."""
+    (tmp_path / "template.lock").write_text(text)
+    with pytest.raises(FaasError, match=r"template\.lock"):
+        read_lock(tmp_path)
 
 
 def test_a_missing_template_is_fetched_from_where_the_stack_file_says(repository, tmp_path):
