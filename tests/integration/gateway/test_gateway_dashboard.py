@@ -82,11 +82,11 @@ def page(gateway, playwright, request):
     assert errors == []
 
 
-def picture(page, name):
-    """Keep a picture for the documentation when a folder for it is named."""
+def picture(place, name, **options):
+    """Keep a picture of a page or a part of it for the documentation when a folder for it is named."""
     folder = os.environ.get("FAAS_PICTURES")
     if folder:
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+        place.screenshot(path=f"{folder}/{name}.png", **options)
 
 
 def test_a_function_is_deployed_called_and_deleted_in_the_browser(gateway, page):
@@ -101,7 +101,7 @@ def test_a_function_is_deployed_called_and_deleted_in_the_browser(gateway, page)
     page.get_by_text("200 OK in").wait_for()
     assert page.get_by_label("Answer").inner_text().startswith("hi <b>you</b>")
     page.get_by_label("Log").get_by_text("served /").first.wait_for()
-    picture(page, "dashboard-function")
+    picture(page, "dashboard-function", full_page=True)
 
     page.get_by_label("Environment").fill("GREETING=hello again")
     page.get_by_role("button", name="Update").click()
@@ -127,7 +127,7 @@ def test_a_canary_is_weighed_promoted_and_rolled_back(gateway, page):
     for _ in range(40):
         gateway.call("server")
     versions.get_by_text(" ms").nth(1).wait_for()
-    picture(page, "dashboard-canary")
+    picture(versions, "dashboard-canary")
     assert versions.get_by_role("cell", name="50 %").count() == 2
 
     versions.get_by_label("Percent of the calls").fill("100")
@@ -153,7 +153,7 @@ def test_the_list_shows_rates_at_phone_width(gateway, page):
 
     page.get_by_label("Calls per second: now").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
-    picture(page, "dashboard-phone")
+    picture(page, "dashboard-phone", full_page=True)
 
 
 def test_dead_calls_are_replayed_from_the_queue(gateway, page, wait_for):
@@ -187,7 +187,6 @@ def test_a_function_of_the_store_is_deployed(gateway, store, page):
     assert page.get_by_role("listitem").count() == 2
     page.get_by_label("Search").fill("HELLO")
     assert page.get_by_role("listitem").count() == 1
-    picture(page, "dashboard-store")
 
     page.get_by_role("button", name="Use Greeter <i>for all</i>").click()
     assert page.get_by_label("Labels", exact=True).input_value() == "com.openfaas.scale.min=1"

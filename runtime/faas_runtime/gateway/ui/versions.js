@@ -61,5 +61,5 @@ function row(version, share, act) {
     el("td", { class: `number ${share?.errors ? "bad" : ""}` }, counted ? String(share.errors ?? 0) : ""),
     el("td", { class: "number" }, counted ? `${((share.seconds / share.calls) * 1000).toFixed(1)} ms` : ""),
     el("td", { class: "wide quiet" }, version.createdAt.slice(0, 19).replace("T", " ")),
-    el("td", { class: "number" }, version.current ? null : back));
+    el("td", { class: "number" }, version.current || share ? null : back));
 }
