@@ -33,6 +33,7 @@ COMMANDS = {
     "login": "Save the credentials of a gateway",
     "logout": "Forget the credentials of a gateway",
     "logs": "Show what a function prints",
+    "mcp": "Let a programming agent work with functions",
     "namespace": "Manage the namespaces of a gateway",
     "new": "Make a new function from a template",
     "plugin": "Show the plugins",

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faas_cli.build.model import Builder, BuildOptions, BuildResult
+from faas_cli.build.model import Builder, BuildOptions
 from faas_cli.build.plan import build_functions
+from faas_cli.build.silent import Silent
 from faas_cli.deployment import DeployFlags, deployment_of
 from faas_cli.errors import FaasError
 from faas_cli.stack.model import Function, Stack
@@ -22,25 +23,6 @@ from faas_cli.watching import changes_below
 if TYPE_CHECKING:
     from faas_cli.console import Console
     from faas_cli.gateway_client import GatewayClient
-
-
-class _Silent:
-    """A build report of which only the result counts."""
-
-    def started(self, worker: int, function: str) -> None:
-        """Nothing to say."""
-
-    def step(self, function: str, text: str) -> None:
-        """Nothing to say."""
-
-    def line(self, function: str, text: str) -> None:
-        """Nothing to say; a failing tool's words are in the result."""
-
-    def note(self, function: str, text: str) -> None:
-        """Nothing to say."""
-
-    def finished(self, worker: int, result: BuildResult) -> None:
-        """Nothing to say."""
 
 
 class DevLoop:
@@ -82,7 +64,7 @@ class DevLoop:
     def bring(self, functions: Sequence[Function]) -> None:
         """Build functions and deploy those that could be built."""
         begun = time.monotonic()
-        results = build_functions(self._stack, functions, self._options, _Silent(), self._builder, self._project)
+        results = build_functions(self._stack, functions, self._options, Silent(), self._builder, self._project)
         for function, result in zip(functions, results, strict=True):
             if result.error is not None:
                 self._console.error(result.error.message, result.error.hint, result.error.detail)

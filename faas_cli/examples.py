@@ -43,6 +43,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "login": ("faas login --password-stdin < password.txt", "faas login -g https://gw.example.com -u admin"),
     "logout": ("faas logout -g https://gw.example.com",),
     "logs": ("faas logs resize", "faas logs resize --since 10m --tail=false --output json"),
+    "mcp": ("faas mcp --read-only", "faas mcp -g https://gw.example.com"),
     "namespace list": ("faas namespace list",),
     "namespace get": ("faas namespace get dev",),
     "namespace create": ("faas namespace create dev --label stage=dev",),
