@@ -91,6 +91,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "template add": ("faas template add rust https://example.com/templates.git",),
     "template new": ("faas template new mine --from go",),
+    "template test": ("faas template test", "faas template test go python-http --output json"),
     "template store list": ("faas template store list --recommended",),
     "template store describe": ("faas template store describe golang-http",),
     "template store pull": ("faas template store pull golang-http",),

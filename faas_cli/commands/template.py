@@ -9,7 +9,7 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.flags import FaasGroup, switch
+from faas_cli.flags import Duration, FaasGroup, switch
 from faas_cli.output import TABLE, long_output_options, output_options, structured
 from faas_cli.stack.edit import append_template
 from faas_cli.stack.loader import load, parse_stack
@@ -204,3 +204,42 @@ def new(name: str, base: str) -> None:
     target.parent.mkdir(exist_ok=True)
     shutil.copytree(source, target)
     Console().data(f"Template written: {target}\nTry it: faas new --lang {name} hello")
+
+
+@command.command(name="test")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--body", default="faas", show_default=True, help="What the function is called with.")
+@click.option(
+    "--timeout", type=Duration(), default="30s", show_default=True, help="Until it must be ready, and answer."
+)
+@switch("--quiet", help="Hide what the tools print.")
+@output_options
+def try_out(names: tuple[str, ...], body: str, timeout: float, quiet: bool, form: str) -> int:
+    """Make a function of a template, build it without an engine, run its tests, start it and call it.
+
+    Without a NAME, every template in `./template` is tried.
+    """
+    import msgspec
+
+    from faas_cli.templates.find import MANIFEST, PROJECT_FOLDER
+    from faas_cli.templates.trial import Step, Trial
+
+    wanted = names or tuple(sorted(path.parent.name for path in Path(PROJECT_FOLDER).glob(f"*/{MANIFEST}")))
+    if not wanted:
+        raise UsageError(f"there is no template in `./{PROJECT_FOLDER}`", hint="name one: faas template test go")
+    console = Console(quiet=quiet)
+    steps: list[Step] = []
+
+    def tell(step: Step) -> None:
+        steps.append(step)
+        if form == TABLE:
+            verdict = "pass" if step.passed else "FAIL"
+            reason = f"  {step.detail}" if step.detail else ""
+            console.data(f"{step.template}  {step.step:<8}  {verdict}  {step.seconds:.2f} s{reason}")
+
+    failed = [name for name in wanted if not Trial(name, body.encode(), timeout, tell, console.info).run()]
+    if form != TABLE:
+        console.data(structured(msgspec.to_builtins(steps), form))
+    if failed:
+        raise FaasError(f"{len(failed)} of {len(wanted)} templates do not work: {', '.join(failed)}")
+    return 0

@@ -1,0 +1,185 @@
+"""Trying a template out: a function is made from it, built without an engine, started and called."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from faas_cli.build.model import BuildOptions, BuildResult
+from faas_cli.build.oci import OciBuilder
+from faas_cli.build.plan import build_functions
+from faas_cli.errors import FaasError
+from faas_cli.foreground import RunPlan, listen
+from faas_cli.local_run import plan_process
+from faas_cli.scaffold import render
+from faas_cli.stack.model import Function, Provider, Stack
+from faas_cli.templates.find import PROJECT_FOLDER, find_template
+from faas_runtime.imagestore import ImageStore
+
+FUNCTION = "template-test"
+_PAUSE = 0.05
+_KEPT = 2000
+"""Characters of a failing function's log that are told."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a trial: `read`, `scaffold`, `build`, `start` or `call`, and the reason why it failed."""
+
+    template: str
+    step: str
+    passed: bool
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trial of one template. Every step is told when it is over; after one that fails there are no others."""
+
+    name: str
+    body: bytes
+    patience: float
+    """Seconds a function that was started may take to be ready, and then to answer."""
+    tell: Callable[[Step], object]
+    tool: Callable[[str], object]
+    """Told what the tools print."""
+
+    def run(self) -> bool:
+        """Whether every step passed. Everything is made in a folder aside, and nothing is left of it."""
+        with tempfile.TemporaryDirectory(prefix="faas-template-test-") as work:
+            try:
+                self._run(Path(work))
+            except FaasError:
+                return False
+        return True
+
+    def _run(self, work: Path) -> None:
+        project = work / "project"
+        with self._step("read"):
+            template = find_template(self.name)
+            shutil.copytree(template.folder, project / PROJECT_FOLDER / template.name)
+        with self._step("scaffold"):
+            render(template, FUNCTION, project)
+        function = Function(name=FUNCTION, lang=template.name, handler="./function", image=f"{FUNCTION}:latest")
+        store = ImageStore(work / "images")
+        with self._step("build"):
+            self._build(function, store, project, work / "build")
+        with listen(0) as listener, contextlib.ExitStack() as stack:
+            port = listener.getsockname()[1]
+            with self._step("start"):
+                plan = plan_process(function, function.image, port, {}, store, work / "roots").on(listener)
+                process, log = stack.enter_context(_running(plan, listener.fileno(), work / "log"))
+                _wait_until_ready(port, process, log, self.patience)
+            with self._step("call"):
+                _call(port, self.body, log, self.patience)
+
+    @contextlib.contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        try:
+            yield
+        except (FaasError, OSError) as err:
+            failure = err if isinstance(err, FaasError) else FaasError(f"{err.strerror}: {err.filename}")
+            seconds = round(time.monotonic() - begun, 3)
+            if failure.detail:
+                self.tool(failure.detail.rstrip())
+            self.tell(Step(template=self.name, step=name, passed=False, seconds=seconds, detail=failure.message))
+            raise failure from None
+        self.tell(Step(template=self.name, step=name, passed=True, seconds=round(time.monotonic() - begun, 3)))
+
+    def _build(self, function: Function, store: ImageStore, project: Path, cache: Path) -> None:
+        stack = Stack(provider=Provider(name="openfaas"), functions={function.name: function})
+        builder = OciBuilder(store, cache)
+        (result,) = build_functions(
+            stack, [function], BuildOptions(builder="oci"), _Report(self.tool), builder, project
+        )
+        if result.error is not None:
+            raise result.error
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """Names what runs; what it printed is in the result when it failed."""
+
+    tool: Callable[[str], object]
+
+    def started(self, worker: int, function: str) -> None:
+        """The step says so."""
+
+    def step(self, function: str, text: str) -> None:
+        """The name of what runs."""
+        self.tool(f"  {text}")
+
+    def line(self, function: str, text: str) -> None:
+        """In the result."""
+
+    def note(self, function: str, text: str) -> None:
+        """Of no interest here."""
+
+    def finished(self, worker: int, result: BuildResult) -> None:
+        """The step says so."""
+
+
+@contextlib.contextmanager
+def _running(plan: RunPlan, listener: int, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    environment = {**os.environ, **plan.environment}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            plan.command, cwd=plan.folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            pass_fds=(listener,), process_group=0,
+        )  # fmt: skip
+    try:
+        yield process, log
+    finally:
+        process.send_signal(plan.stop_signal)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        status, _ = _request(port, "GET", "/_/ready", b"", patience)
+        if status == 200:
+            return
+        if process.poll() is not None:
+            raise FaasError(f"the function ended with exit code {process.returncode}", detail=_end_of(log))
+        if time.monotonic() > deadline:
+            raise FaasError(f"the function was not ready after {patience:g} s", detail=_end_of(log))
+        time.sleep(_PAUSE)
+
+
+def _call(port: int, body: bytes, log: Path, patience: float) -> None:
+    status, answer = _request(port, "POST", "/", body, patience)
+    if not 200 <= status < 300:
+        words = answer[:200].decode("utf-8", "replace").strip() or "no answer"
+        raise FaasError(f"the sample handler answered {status or 'nothing'}: {words}", detail=_end_of(log))
+
+
+def _request(port: int, method: str, path: str, body: bytes, patience: float) -> tuple[int, bytes]:
+    """Status and body of an answer; status 0 when there is none."""
+    import urllib3
+
+    # A loopback address: no proxy has a part in this.
+    with urllib3.HTTPConnectionPool("127.0.0.1", port, timeout=patience, retries=False) as pool:
+        try:
+            answer = pool.request(method, path, body=body)
+        except urllib3.exceptions.HTTPError:
+            return 0, b""
+        return answer.status, bytes(answer.data)
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-_KEPT:]
