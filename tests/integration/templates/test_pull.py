@@ -153,3 +153,14 @@ def test_gits_own_reason(repository, tmp_path):
     with pytest.raises(FaasError, match="has no folder `template`"):
         pull(Source(str(tmp_path / "plain")), tmp_path)
     assert not (tmp_path / "template").exists()
+
+
+def test_the_users_own_git_does_it(repository, tmp_path, monkeypatch):
+    """With its configuration: here an address that only this user's git knows the meaning of, as ssh hosts are."""
+    configuration = tmp_path / "gitconfig"
+    base = repository.url.removesuffix("templates.git")
+    configuration.write_text(f'[url "{base}"]\n\tinsteadOf = git@private.example:\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(configuration))
+    source = parse_source("git@private.example:templates.git")
+    assert pull(source, tmp_path).names == ("lang-a", "lang-b")
+    assert read_lock(tmp_path)["lang-a"].repository == "git@private.example:templates.git"
