@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 
-from faas_cli.errors import FaasError
 from faas_cli.registry.auth import RegistryCredentials, registry_credentials
-from faas_cli.registry.reference import DOCKER_HUB
+from faas_cli.registry.errors import RegistryError, refused, unreachable
+from faas_cli.registry.transport import Transport
 from faas_runtime.imagestore import INDEX_TYPE, MANIFEST_TYPE
 
 ACCEPTED = ", ".join(
@@ -29,17 +29,11 @@ ACCEPTED = ", ".join(
     )
 )
 _CHUNK = 4 * 1024 * 1024
+_SMALL = 256 * 1024
+"""What may be sent in vain once, to find out whether a registry takes a blob with the first request."""
 _RETRIES = 3
 _TIMEOUT = urllib3.Timeout(connect=10, read=120)
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
-
-
-class RegistryError(FaasError):
-    """A registry refused, or could not be reached. `status` is the HTTP status, 0 when there was none."""
-
-    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +59,8 @@ class Registry:
         self.host = host
         self._actions = "pull,push" if push else "pull"
         self._credentials = credentials if credentials is not None else registry_credentials(host)
-        self._base = f"{'http' if _is_plain(host) else 'https'}://{host}"
-        self._pool = urllib3.PoolManager(
-            maxsize=8,
-            retries=urllib3.Retry(
-                _RETRIES,
-                redirect=5,
-                status_forcelist=(500, 502, 503, 504),
-                # To begin an upload twice does no harm; a part of one (PATCH) is taken up by `upload` instead.
-                allowed_methods=("HEAD", "GET", "PUT", "POST"),
-                raise_on_status=False,
-                backoff_factor=0.3,
-            ),
-        )
+        self._transport = Transport(host)
+        self._takes_whole = True
         self._tokens: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -91,8 +74,40 @@ class Registry:
         answer = self._call("POST", f"/v2/{repository}/blobs/uploads/?{query}", repository, allowed=(202, 401, 403))
         return answer.status == 201
 
-    def upload(self, repository: str, digest: str, path: Path) -> None:
-        """Upload a blob from a file, in chunks; one that breaks off is taken up where the registry says it stands."""
+    def upload(
+        self, repository: str, digest: str, path: Path, sent: Callable[[int], object] = lambda done: None
+    ) -> None:
+        """Upload a blob from a file; `sent` is told how many bytes have arrived.
+
+        A small one goes as a whole; a large one in chunks, taken up where the registry says it stands if it breaks off.
+        """
+        size = path.stat().st_size
+        if size > _CHUNK or not self._upload_whole(repository, digest, path.read_bytes()):
+            self._upload_chunks(repository, digest, path, sent)
+        sent(size)
+
+    def _upload_whole(self, repository: str, digest: str, content: bytes) -> bool:
+        """One request where the registry can do it, else two; False when it wants chunks."""
+        query, headers = urlencode({"digest": digest}), {"Content-Type": "application/octet-stream"}
+        location = ""
+        if self._takes_whole and len(content) <= _SMALL:
+            target = f"/v2/{repository}/blobs/uploads/?{query}"
+            answer = self._call("POST", target, repository, headers=headers, body=content)
+            if answer.status == 201:
+                return True
+            # It has begun an upload instead, and will the next time.
+            self._takes_whole = False
+            location = self._location(answer)
+        try:
+            target = _with_query(location or self._begin(repository), query)
+            self._call("PUT", target, repository, headers=headers, body=content)
+        except RegistryError as err:
+            if err.status in (404, 416):
+                return False
+            raise
+        return True
+
+    def _upload_chunks(self, repository: str, digest: str, path: Path, sent: Callable[[int], object]) -> None:
         size = path.stat().st_size
         location, offset, failures = self._begin(repository), 0, 0
         with path.open("rb") as stream:
@@ -108,8 +123,8 @@ class Registry:
                         raise
                     time.sleep(0.1 * 2**failures)
                     location, offset = self._resume(location, repository)
-        separator = "&" if "?" in location else "?"
-        self._call("PUT", f"{location}{separator}{urlencode({'digest': digest})}", repository)
+                sent(offset)
+        self._call("PUT", _with_query(location, urlencode({"digest": digest})), repository)
 
     def fetch_blob(self, repository: str, digest: str, target: Path) -> None:
         """Download a blob into a file and check its digest."""
@@ -169,7 +184,7 @@ class Registry:
         return (self._location(answer) if "Location" in answer.headers else location), offset
 
     def _location(self, answer: urllib3.BaseHTTPResponse) -> str:
-        return urljoin(self._base, answer.headers.get("Location", ""))
+        return urljoin(self._transport.base, answer.headers.get("Location", ""))
 
     def _call(
         self,
@@ -182,14 +197,14 @@ class Registry:
         stream: bool = False,
         allowed: tuple[int, ...] = (),
     ) -> urllib3.BaseHTTPResponse:
-        url = urljoin(self._base, target)
+        url = urljoin(self._transport.base, target)
         scope = f"repository:{repository}:{self._actions}"
         used = self._tokens.get(scope, "")
         answer = self._send(method, url, scope, headers, body, stream)
         if answer.status == 401 and self._authorize(answer.headers.get("WWW-Authenticate", ""), scope, used):
             answer = self._send(method, url, scope, headers, body, stream)
         if not 200 <= answer.status < 300 and answer.status not in allowed:
-            self._refuse(answer, repository)
+            raise refused(answer, self.host, repository, had_credentials=self._credentials is not None)
         return answer
 
     def _send(
@@ -201,7 +216,7 @@ class Registry:
         if token and urlsplit(url).netloc == self.host:
             sent["Authorization"] = token
         try:
-            return self._pool.request(
+            return self._transport.request(
                 method,
                 url,
                 headers=sent,
@@ -210,10 +225,7 @@ class Registry:
                 timeout=_TIMEOUT,
             )
         except urllib3.exceptions.HTTPError as err:
-            reason = str(err.__cause__ or err).split(":")[-1].strip(" )")
-            raise RegistryError(
-                f"the registry {self.host} does not answer: {reason}", hint="check the image's name and the network"
-            ) from None
+            raise unreachable(err, self.host) from None
 
     def _authorize(self, challenge: str, scope: str, used: str) -> bool:
         """Get what the challenge asks for; False when there is nothing to try but what was refused (`used`)."""
@@ -246,41 +258,14 @@ class Registry:
                 "refresh_token": credentials.identity_token,
                 "client_id": "faas",
             }
-            answer = self._pool.request("POST", realm, fields=form, encode_multipart=False)
+            answer = self._transport.request("POST", realm, fields=form, encode_multipart=False)
         else:
-            answer = self._pool.request("GET", f"{realm}?{urlencode(query)}", headers=headers)
+            answer = self._transport.request("GET", f"{realm}?{urlencode(query)}", headers=headers)
         if answer.status != 200:
-            self._refuse(answer, "")
+            raise refused(answer, self.host, "", had_credentials=self._credentials is not None)
         content = answer.json()
         return f"Bearer {content.get('token') or content.get('access_token')}"
 
-    def _refuse(self, answer: urllib3.BaseHTTPResponse, repository: str) -> None:
-        if answer.status in (401, 403):
-            had = self._credentials is not None
-            what = "did not accept the credentials" if had else "asks for credentials"
-            server = _login_name(self.host)
-            ours = f"`faas registry-login --server {server}` and then `DOCKER_CONFIG=credentials`"
-            hint = f"`docker login {server}`, or {ours}"
-            raise RegistryError(f"the registry {self.host} {what} for `{repository}`", hint=hint, status=answer.status)
-        if answer.status == 404:
-            raise RegistryError(f"the registry {self.host} has no `{repository}` like that", status=404)
-        raise RegistryError(f"the registry {self.host} refused: {_reason(answer)}", status=answer.status)
 
-
-def _reason(answer: urllib3.BaseHTTPResponse) -> str:
-    try:
-        errors = json.loads(answer.data)["errors"]
-        return "; ".join(str(error.get("message") or error.get("code")) for error in errors)
-    except (ValueError, KeyError, TypeError):
-        return f"status {answer.status}"
-
-
-def _login_name(host: str) -> str:
-    return "docker.io" if host == DOCKER_HUB else host
-
-
-def _is_plain(host: str) -> bool:
-    """Registries on this machine speak plain HTTP, as Docker has it; others only if they are named here."""
-    name = host.rpartition(":")[0] or host
-    insecure = os.environ.get("FAAS_INSECURE_REGISTRIES", "").split(",")
-    return name in ("localhost", "127.0.0.1", "[::1]") or host in insecure
+def _with_query(location: str, query: str) -> str:
+    return f"{location}{'&' if '?' in location else '?'}{query}"

@@ -31,12 +31,21 @@ _LEVEL = 6
 
 
 class Push:
-    """One image on its way to one registry. `told` hears of every blob: its digest and what became of it."""
+    """One image on its way to one registry.
+
+    `told` hears of every blob: its digest and what became of it.
+    `progress` hears of those that travel: digest, bytes that have arrived, bytes in all.
+    """
 
     def __init__(
-        self, store: ImageStore, cache: Path, image: str, told: Callable[[str, str], object] = lambda digest, what: None
+        self,
+        store: ImageStore,
+        cache: Path,
+        image: str,
+        told: Callable[[str, str], object] = lambda digest, what: None,
+        progress: Callable[[str, int, int], object] = lambda digest, done, size: None,
     ) -> None:
-        self._store, self._cache, self._told = store, cache, told
+        self._store, self._cache, self._told, self._progress = store, cache, told, progress
         self._target = parse_reference(image)
         self._registry = Registry(self._target.registry, push=True)
         self._image = image
@@ -98,8 +107,13 @@ class Push:
         if self._registry.has_blob(self._target.repository, blob.digest):
             self._told(blob.digest, "is there already")
             return
-        self._registry.upload(self._target.repository, blob.digest, path)
+        self._send(blob.digest, path)
         self._told(blob.digest, "pushed")
+
+    def _send(self, digest: str, path: Path) -> None:
+        size = path.stat().st_size
+        self._progress(digest, 0, size)
+        self._registry.upload(self._target.repository, digest, path, lambda done: self._progress(digest, done, size))
 
     def _put_bytes(self, content: bytes) -> Descriptor:
         described = Descriptor(CONFIG_TYPE, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
@@ -137,7 +151,7 @@ class Push:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "layer"
             source.fetch_blob(reference.repository, digest, path)
-            self._registry.upload(repository, digest, path)
+            self._send(digest, path)
         self._told(digest, "copied")
 
 

@@ -9,8 +9,9 @@ import urllib3
 
 from faas_cli.build.engine import find_engine, ping
 from faas_cli.errors import FaasError
-from faas_cli.registry.client import Registry, RegistryError
+from faas_cli.registry.client import Registry
 from faas_cli.registry.engine import push_from_engine
+from faas_cli.registry.errors import RegistryError
 from faas_cli.registry.push import BASE_DIGEST, Push
 from faas_cli.registry.reference import check_pushable
 

@@ -1,0 +1,57 @@
+"""What a registry's refusals mean to a person."""
+
+from __future__ import annotations
+
+import json
+import ssl
+
+import urllib3
+
+from faas_cli.errors import FaasError
+from faas_cli.registry.reference import DOCKER_HUB
+
+
+class RegistryError(FaasError):
+    """A registry refused, or could not be reached. `status` is the HTTP status, 0 when there was none."""
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+def refused(answer: urllib3.BaseHTTPResponse, host: str, repository: str, *, had_credentials: bool) -> RegistryError:
+    """The error for an answer that is not a success."""
+    if answer.status in (401, 403):
+        what = "did not accept the credentials" if had_credentials else "asks for credentials"
+        server = "docker.io" if host == DOCKER_HUB else host
+        ours = f"`faas registry-login --server {server}` and then `DOCKER_CONFIG=credentials`"
+        hint = f"`docker login {server}`, or {ours}"
+        return RegistryError(f"the registry {host} {what} for `{repository}`", hint=hint, status=answer.status)
+    if answer.status == 404:
+        return RegistryError(f"the registry {host} has no `{repository}` like that", status=404)
+    return RegistryError(f"the registry {host} refused: {_reason(answer)}", status=answer.status)
+
+
+def unreachable(err: urllib3.exceptions.HTTPError, host: str) -> RegistryError:
+    """The error for a registry that gave no answer at all."""
+    cause: BaseException = getattr(err, "reason", None) or err
+    # The library wraps the reason several times; the innermost is the one to read.
+    while isinstance(inner := cause.__cause__ or cause.__context__ or next(iter(cause.args), None), BaseException):
+        cause = inner
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        hint = "if you trust it all the same, name it in `FAAS_INSECURE_REGISTRIES`"
+        return RegistryError(
+            f"the registry {host} has a certificate that is not valid: {cause.verify_message}", hint=hint
+        )
+    reason = getattr(cause, "strerror", None) or str(cause).rpartition(": ")[2] or type(cause).__name__
+    return RegistryError(
+        f"the registry {host} does not answer: {reason}", hint="check the image's name and the network"
+    )
+
+
+def _reason(answer: urllib3.BaseHTTPResponse) -> str:
+    try:
+        errors = json.loads(answer.data)["errors"]
+        return "; ".join(str(error.get("message") or error.get("code")) for error in errors)
+    except (ValueError, KeyError, TypeError):
+        return f"status {answer.status}"

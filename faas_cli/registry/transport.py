@@ -1,0 +1,116 @@
+"""How a registry is reached: by TLS or, where the user allows it, without; directly or through a proxy."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+from faas_cli.proxies import pool_for, proxy_for
+
+_RETRIES = 3
+_PROBE = urllib3.Timeout(connect=3, read=5)
+
+
+class Transport:
+    """Connections to one registry and to where it sends us; used from several threads."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._insecure = is_insecure(host)
+        if self._insecure:
+            # The user has said so, and need not be told at every request.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self._pools: dict[tuple[str, bool], urllib3.PoolManager] = {}
+        self._base = ""
+
+    @property
+    def base(self) -> str:
+        """Scheme and host. One that need not be secure is asked by TLS first, as Docker does it."""
+        if not self._base:
+            plain = self._insecure and not self._speaks_tls()
+            self._base = f"{'http' if plain else 'https'}://{self._host}"
+        return self._base
+
+    def request(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        """One request. Raises urllib3.exceptions.HTTPError."""
+        return self._pool(url).request(method, url, **options)
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        # Only this registry may be what it says; where it sends us for a token must prove who it is.
+        key = proxy_for(url), self._insecure and urlsplit(url).netloc == self._host
+        if key not in self._pools:
+            self._pools[key] = pool_for(
+                url,
+                maxsize=8,
+                cert_reqs="CERT_NONE" if key[1] else "CERT_REQUIRED",
+                retries=urllib3.Retry(
+                    _RETRIES,
+                    redirect=5,
+                    # A certificate does not become a better one.
+                    other=0,
+                    status_forcelist=(500, 502, 503, 504),
+                    # To begin an upload twice does no harm; a part of one (PATCH) is taken up by its caller instead.
+                    allowed_methods=("HEAD", "GET", "PUT", "POST"),
+                    raise_on_status=False,
+                    backoff_factor=0.3,
+                ),
+            )
+        return self._pools[key]
+
+    def _speaks_tls(self) -> bool:
+        try:
+            self.request("GET", f"https://{self._host}/v2/", retries=False, timeout=_PROBE)
+        except urllib3.exceptions.HTTPError:
+            return False
+        return True
+
+
+def is_insecure(host: str) -> bool:
+    """Whether a registry may be spoken to without TLS, or with a certificate nobody knows.
+
+    Those on this machine, those Docker's daemon has as `insecure-registries`, and those in
+    `FAAS_INSECURE_REGISTRIES` (with commas); each is a host with its port, or a network.
+    """
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    if name == "localhost":
+        return True
+    try:
+        address = ip_address(name.strip("[]"))
+    except ValueError:
+        address = None
+    if address is not None and address.is_loopback:
+        return True
+    for entry in _insecure_entries():
+        if entry == host:
+            return True
+        try:
+            if address is not None and "/" in entry and address in ip_network(entry, strict=False):
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+def _insecure_entries() -> Iterator[str]:
+    for entry in os.environ.get("FAAS_INSECURE_REGISTRIES", "").split(","):
+        if entry.strip():
+            yield entry.strip()
+    for path in daemon_configs():
+        try:
+            entries = json.loads(path.read_bytes()).get("insecure-registries") or []
+        except (OSError, ValueError, AttributeError):
+            continue
+        yield from (str(entry) for entry in entries)
+
+
+def daemon_configs() -> tuple[Path, ...]:
+    """Where the settings of Docker's daemon are: the machine's, and a rootless one's."""
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return Path("/etc/docker/daemon.json"), home / "docker" / "daemon.json"
