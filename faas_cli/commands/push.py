@@ -13,6 +13,7 @@ from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, FaasError, UsageError
 from faas_cli.flags import FaasCommand, Integer, stack_options, switch
 from faas_cli.local_run import in_store
+from faas_cli.registry.progress import PushDisplay
 from faas_cli.registry.reference import check_pushable
 from faas_cli.stack.model import Function
 from faas_cli.stack.select import open_stack, select
@@ -47,34 +48,34 @@ def push_all(functions: Sequence[Function], tag: str, parallel: int, console: Co
         image = image_reference(function, tag)
         wanted.append((function.name, image))
     check_pushable(*(image for _, image in wanted))
-    with ThreadPoolExecutor(parallel) as pool:
-        failures = list(pool.map(lambda pair: _push(pair[0], pair[1], console), wanted))
+    with PushDisplay(console) as display, ThreadPoolExecutor(parallel) as pool:
+        failures = list(pool.map(lambda pair: _push(pair[0], pair[1], console, display), wanted))
     for failure in failures:
         if failure is not None:
             console.error(failure.message, failure.hint, failure.detail)
     return not any(failures)
 
 
-def _push(name: str, image: str, console: Console) -> FaasError | None:
-    console.progress(f"[0] > Pushing {name} [{image}]")
+def _push(name: str, image: str, console: Console, display: PushDisplay) -> FaasError | None:
+    display.say(console.progress, f"[0] > Pushing {name} [{image}]")
     try:
-        digest = _pusher(image, console)()
+        digest = _pusher(image, display)()
     except FaasError as err:
         return err
-    console.progress(f"[0] < Pushing {name} [{image}] done.")
-    console.info(f"{image}: {digest}")
+    display.say(console.progress, f"[0] < Pushing {name} [{image}] done.")
+    display.say(console.info, f"{image}: {digest}")
     return None
 
 
-def _pusher(image: str, console: Console) -> Callable[[], str]:
+def _pusher(image: str, display: PushDisplay) -> Callable[[], str]:
     """What pushes this image: ourselves from the local store, or the engine that has it."""
     state = default_state_dir()
     store = ImageStore(images_dir(state))
     if in_store(image, store):
         from faas_cli.registry.push import Push
 
-        push = Push(store, state / "build", image, lambda digest, what: console.info(f"  {digest[7:19]} {what}"))
+        push = Push(store, state / "build", image, display.ended, display.progress)
         return lambda: push.run().digest
     from faas_cli.registry.engine import push_from_engine
 
-    return lambda: push_from_engine(image, console.info)
+    return lambda: push_from_engine(image, display.ended, display.progress)

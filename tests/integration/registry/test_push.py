@@ -189,11 +189,11 @@ def test_what_only_the_engine_has_is_pushed_by_it(registry, docker_config, missi
     image = f"{registry}/acme/engine:1"
     client.api.import_image_from_data(content.getvalue(), repository=f"{registry}/acme/engine", tag="1")
     try:
-        digest = push_from_engine(image, lambda line: None)
+        digest = push_from_engine(image)
         assert Registry(registry).manifest("acme/engine", "1").digest == digest
         write_docker_config(docker_config, registry, password="wrong")
         with pytest.raises(FaasError, match="was not pushed"):
-            push_from_engine(image, lambda line: None)
+            push_from_engine(image)
     finally:
         client.images.remove(image)
         client.close()
@@ -203,4 +203,4 @@ def test_an_engine_that_does_not_answer(monkeypatch, tmp_path, docker_config):
     """One line: where it was looked for, and why that failed."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     with pytest.raises(FaasError, match=r"no\.sock cannot push it: No such file"):
-        push_from_engine("127.0.0.1:1/acme/engine:1", lambda line: None)
+        push_from_engine("127.0.0.1:1/acme/engine:1")
