@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -60,6 +60,20 @@ def free_port() -> int:
     """A port of this machine that nobody listens on at this moment."""
     with listen(0) as probe:
         return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def told_to_end() -> Iterator[None]:
+    """SIGTERM counts as Ctrl-C: what we have started in a process group of its own must not outlive us."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Foreground:

@@ -11,7 +11,7 @@ from faas_cli.commands.build import build_all, build_flags, options_of
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, UsageError
 from faas_cli.flags import FaasCommand, Integer, offered, stack_options, switch
-from faas_cli.foreground import Foreground, free_port, listen, run_watched
+from faas_cli.foreground import Foreground, free_port, listen, run_watched, told_to_end
 from faas_cli.local_run import LocalRun
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import open_stack, select
@@ -62,14 +62,15 @@ def command(
     listener = listen(port)
     port = listener.getsockname()[1]
     foreground = Foreground(listener)
-    if watch:
-        run_watched(lambda: run.built(port), run.watched(), foreground, console.info)
-        return 0
-    plan = run.built(port)
-    if plan is None:
-        return EXIT_FAILED
-    foreground.start(plan)
-    return foreground.wait()
+    with told_to_end():
+        if watch:
+            run_watched(lambda: run.built(port), run.watched(), foreground, console.info)
+            return 0
+        plan = run.built(port)
+        if plan is None:
+            return EXIT_FAILED
+        foreground.start(plan)
+        return foreground.wait()
 
 
 def _only(stack: Stack, pattern: str, regex: str) -> Function:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -195,4 +196,17 @@ def test_watch_runs_what_is_saved(shell):
                     break
             assert time.monotonic() < deadline
     finally:
-        assert run.interrupt() in (0, 130)
+        assert run.interrupt() == 0
+
+
+@pytest.mark.parametrize("flag", ["--watch", "--debug", "--quiet"])
+def test_nothing_outlives_it(shell, flag):
+    """Not when a service manager or a script's time limit ends it, either."""
+    shell.faas("new", "--lang", "node", "fn")
+    run = Running(shell, "local-run", "fn", "-p", "0", "--builder", "oci", flag)
+    run.until("listening on")
+    url = re.search(r"on: (http://127\.0\.0\.1:\d+)", run.output)[1]
+    run.process.terminate()
+    assert run.process.wait(timeout=20) == 0
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url, timeout=5)
