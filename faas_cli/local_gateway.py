@@ -18,13 +18,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.gateway_log import lines_since, log_path, reason_since
 
 USER = "admin"
 ENGINES = ("process", "docker")
@@ -35,7 +35,6 @@ STOP_LIMIT = 30.0
 """Seconds a gateway may take to drain before it is killed."""
 _LARGEST_LOG = 10 * 1024 * 1024
 _POLL = 0.03
-_REASON = "faas-gateway: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,7 @@ class StartOptions:
     state_dir: Path
     host: str = "127.0.0.1"
     port: int = 8080
+    unix: Path | None = None
     metrics_port: int = 8082
     no_auth: int = 0
     engine: str = "process"
@@ -72,6 +72,8 @@ class StartOptions:
             command += ["--provider-url", self.provider_url]
         if self.provider_secrets_dir is not None:
             command += ["--provider-secrets-dir", str(self.provider_secrets_dir)]
+        if self.unix is not None:
+            command += ["--unix", str(self.unix)]
         if self.access_log != "off":
             command += ["--access-log", self.access_log]
         if self.tls_cert is not None:
@@ -92,11 +94,8 @@ class GatewayStatus:
     auth: bool
     engine: str
     started_at: str
-
-
-def log_path(state_dir: Path) -> Path:
-    """What the gateway prints."""
-    return state_dir / "gateway.log"
+    restart: str = ""
+    """The socket on which a restart can be asked for; empty where it cannot."""
 
 
 def find(state_dir: Path) -> GatewayStatus | None:
@@ -114,6 +113,7 @@ def find(state_dir: Path) -> GatewayStatus | None:
         auth=bool(told.get("auth", True)),
         engine=str(told.get("engine") or "process"),
         started_at=str(told.get("started_at", "")),
+        restart=str(told.get("restart", "")),
     )
 
 
@@ -179,28 +179,11 @@ def become(command: list[str]) -> NoReturn:
     os.execv(command[0], command)  # noqa: S606 - a list, no shell
 
 
-def log_lines(state_dir: Path, last: int, follow: bool) -> Iterator[str]:
-    """The last lines of the gateway's log; with `follow` also what comes. Raises FaasError when there is none."""
-    path = log_path(state_dir)
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            lines = file.readlines()
-            yield from (line.rstrip("\n") for line in lines[len(lines) - min(last, len(lines)) :])
-            while follow:
-                line = file.readline()
-                if line:
-                    yield line.rstrip("\n")
-                else:
-                    time.sleep(0.2)
-    except FileNotFoundError:
-        raise FaasError(f"there is no log at `{path}`", hint="start a gateway with `faas gateway start`") from None
-
-
 def _until_it_answers(process: subprocess.Popen[bytes], state_dir: Path, began: int) -> GatewayStatus:
     deadline = time.monotonic() + START_LIMIT
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise _start_failure(log_path(state_dir), began)
+            raise _start_failure(state_dir, began)
         status = find(state_dir)
         if status is not None and status.pid == process.pid and status.url and _is_healthy(status.url):
             return status
@@ -209,15 +192,16 @@ def _until_it_answers(process: subprocess.Popen[bytes], state_dir: Path, began: 
     raise FaasError(f"the gateway did not answer within {START_LIMIT:g} s", hint=f"its log is `{log_path(state_dir)}`")
 
 
-def _start_failure(path: Path, began: int) -> FaasError:
-    with path.open("rb") as log:
-        log.seek(began)
-        lines = log.read().decode("utf-8", errors="replace").splitlines()
-    for line in reversed(lines):
-        if line.startswith(_REASON):
-            message, _, hint = line.removeprefix(_REASON).partition("; ")
-            return FaasError(message, hint=hint)
-    return FaasError("the gateway ended before it answered", hint=f"its log is `{path}`", detail="\n".join(lines[-10:]))
+def _start_failure(state_dir: Path, began: int) -> FaasError:
+    message, _, hint = reason_since(state_dir, began).partition("; ")
+    if message:
+        return FaasError(message, hint=hint)
+    lines = lines_since(state_dir, began)
+    return FaasError(
+        "the gateway ended before it answered",
+        hint=f"its log is `{log_path(state_dir)}`",
+        detail="\n".join(lines[-10:]),
+    )
 
 
 def _is_healthy(url: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from faas_cli import local_gateway
+from faas_cli import gateway_log, local_gateway
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
 from faas_cli.flags import FaasGroup
@@ -16,6 +16,7 @@ from faas_cli.local_gateway import StartOptions
 from faas_runtime.paths import default_state_dir
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_LOG_FORMATS = click.Choice(["off", "text", "json"])
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -34,7 +35,7 @@ def _start_options(function: Decorated) -> Decorated:
         click.option("--tls-cert", type=_FILE, default=None, help="Serve HTTPS with this certificate."),
         click.option(
             "--access-log",
-            type=click.Choice(["off", "text", "json"]),
+            type=_LOG_FORMATS,
             default="off",
             show_default=True,
             help="Log every request.",
@@ -57,6 +58,7 @@ def _start_options(function: Decorated) -> Decorated:
         _STATE_DIR,
         click.option("--metrics-port", type=click.IntRange(0, 65535), default=8082, show_default=True),
         click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for any."),
+        click.option("--unix", type=_FILE, default=None, help="Listen on this Unix socket as well."),
         click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     ):
         function = option(function)
@@ -64,7 +66,7 @@ def _start_options(function: Decorated) -> Decorated:
 
 
 def _options(state_dir: Path | None, **values: Any) -> StartOptions:
-    for name in ("provider_secrets_dir", "tls_cert", "tls_key"):
+    for name in ("provider_secrets_dir", "tls_cert", "tls_key", "unix"):
         # The gateway runs in a folder of its own.
         values[name] = values[name].expanduser().absolute() if values[name] else None
     return StartOptions(_state_dir(state_dir), **values)
@@ -92,7 +94,7 @@ def start(**values: Any) -> None:
         return
     status = local_gateway.start(options)
     console.data(f"Gateway: {status.url}")
-    console.data(f"Log:     {local_gateway.log_path(options.state_dir)}")
+    console.data(f"Log:     {gateway_log.log_path(options.state_dir)}")
 
 
 @command.command()
@@ -101,6 +103,21 @@ def stop(state_dir: Path | None) -> None:
     """Stop the gateway, once running calls are finished."""
     stopped = local_gateway.stop(_state_dir(state_dir))
     Console().data("Gateway stopped." if stopped else "No gateway is running.")
+
+
+@command.command()
+@_STATE_DIR
+@click.option("--access-log", type=_LOG_FORMATS, default=None, help="Log every request, other than before.")
+def restart(state_dir: Path | None, access_log: str | None) -> None:
+    """Put a new gateway in the place of the one that runs; no connection is refused meanwhile.
+
+    The new one is started in the same way, takes over the sockets, and the old one finishes its calls.
+    If the new one does not come up, the old one goes on.
+    """
+    from faas_cli import local_restart
+
+    status = local_restart.restart(_state_dir(state_dir), ["--access-log", access_log] if access_log else [])
+    Console().data(f"Gateway: {status.url} (process {status.pid})")
 
 
 @command.command()
@@ -120,7 +137,7 @@ def status(state_dir: Path | None) -> None:
         ("Since", running.started_at[:19].replace("T", " ") + " UTC" if running.started_at else "just now"),
         ("Password", "asked for" if running.auth else "not asked for"),
         ("State", str(folder)),
-        ("Log", str(local_gateway.log_path(folder))),
+        ("Log", str(gateway_log.log_path(folder))),
     ):
         console.data(f"{name + ':':<10} {value}")
 
@@ -132,7 +149,7 @@ def status(state_dir: Path | None) -> None:
 def logs(state_dir: Path | None, lines: int, follow: bool) -> None:
     """Show what the gateway prints."""
     console = Console()
-    for line in local_gateway.log_lines(_state_dir(state_dir), lines, follow):
+    for line in gateway_log.log_lines(_state_dir(state_dir), lines, follow):
         console.data(line)
 
 

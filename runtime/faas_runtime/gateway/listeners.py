@@ -70,6 +70,7 @@ class Listeners:
         self._keep_paths = bool(inherited)
         self.metrics: socket.socket | None = None
         self.unix: socket.socket | None = None
+        self._unix_path = settings.unix
         self._private: dict[str, PrivateSocket] = {}
         self.front = inherited.get("front") or listen(settings.host, settings.port, "--port")
         try:
@@ -113,14 +114,11 @@ class Listeners:
         """Stop listening, and remove the Unix sockets unless the next gateway has them."""
         for private in self._private.values():
             private.socket.close() if self._keep_paths else private.close()
-        if self.unix is not None:
-            path = self.unix.getsockname()
-            self.unix.close()
-            if not self._keep_paths:
-                Path(path).unlink(missing_ok=True)
-        for sock in (self.front, self.metrics):
+        for sock in (self.front, self.metrics, self.unix):
             if sock is not None:
                 sock.close()
+        if self.unix is not None and self._unix_path is not None and not self._keep_paths:
+            self._unix_path.unlink(missing_ok=True)
 
 
 def _listen_unix(path: Path) -> socket.socket:

@@ -1,5 +1,6 @@
 """A real gateway with the process provider and a real watchdog, on ports of its own."""
 
+import subprocess
 import sys
 
 import pytest
@@ -30,3 +31,14 @@ def gateway(tmp_path, watchdog_binary):
     found.start()
     yield found
     found.stop()
+
+
+@pytest.fixture
+def certificate(tmp_path, tool):
+    """A certificate for this machine, its key behind it in the same file."""
+    path, key = tmp_path / "door.pem", tmp_path / "key.pem"
+    command = [tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    names = ["-subj", "/CN=door", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+    subprocess.run([*command, *names, "-keyout", key, "-out", path], check=True, capture_output=True, timeout=30)
+    path.write_text(path.read_text() + key.read_text())
+    return path

@@ -31,17 +31,6 @@ def faas(tmp_path):
     run("gateway", "stop")
 
 
-@pytest.fixture
-def certificate(tmp_path, tool):
-    """A certificate for this machine, its key behind it in the same file."""
-    path, key = tmp_path / "door.pem", tmp_path / "key.pem"
-    command = [tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    names = ["-subj", "/CN=door", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
-    subprocess.run([*command, *names, "-keyout", key, "-out", path], check=True, capture_output=True, timeout=30)
-    path.write_text(path.read_text() + key.read_text())
-    return path
-
-
 def test_gateway_serves_https_and_logs_requests(faas, certificate):
     started = faas(
         *("gateway", "start", "--port", "0", "--metrics-port", "0"),

@@ -1,0 +1,57 @@
+"""Replacing the gateway of this machine by a new one while it serves: its sockets pass from one to the other."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+
+from faas_cli import gateway_log, local_gateway
+from faas_cli.errors import FaasError
+from faas_cli.local_gateway import GatewayStatus
+
+RESTART_LIMIT = 120.0
+"""Seconds until the new gateway must serve."""
+_ANNOUNCED_LIMIT = 5.0
+
+
+def restart(state_dir: Path, arguments: list[str]) -> GatewayStatus:
+    """Replace the gateway by one that is started in the same way, with these arguments added. Raises FaasError."""
+    running = local_gateway.find(state_dir)
+    if running is None:
+        raise FaasError(f"no gateway is running in `{state_dir}`", hint="start one with `faas gateway start`")
+    if not running.restart:
+        raise FaasError(
+            f"the gateway (process {running.pid}) cannot be replaced while it serves",
+            hint="run `faas gateway stop`, then `faas gateway start`",
+        )
+    began = gateway_log.log_size(state_dir)
+    answer = _ask(running, arguments)
+    if problem := answer.get("problem"):
+        reason = gateway_log.reason_since(state_dir, began)
+        log = gateway_log.log_path(state_dir)
+        raise FaasError(f"the gateway goes on as it was: {reason or problem}", hint=f"its log is `{log}`")
+    return _announced(state_dir, answer.get("pid"))
+
+
+def _ask(running: GatewayStatus, arguments: list[str]) -> dict[str, object]:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(RESTART_LIMIT)
+            sock.connect(running.restart)
+            sock.sendall(json.dumps({"arguments": arguments}).encode() + b"\n")
+            answer = json.loads(sock.makefile("rb").readline())
+    except (OSError, ValueError) as err:
+        raise FaasError(f"the gateway (process {running.pid}) gave no answer: {err}") from None
+    return answer if isinstance(answer, dict) else {}
+
+
+def _announced(state_dir: Path, pid: object) -> GatewayStatus:
+    deadline = time.monotonic() + _ANNOUNCED_LIMIT
+    while time.monotonic() < deadline:
+        status = local_gateway.find(state_dir)
+        if status is not None and status.pid == pid and status.url:
+            return status
+        time.sleep(0.03)
+    raise FaasError("the new gateway has ended again", hint=f"its log is `{gateway_log.log_path(state_dir)}`")
