@@ -10,7 +10,7 @@ SOURCES := pyproject.toml hatch_build.py $(shell find faas_cli runtime/faas_runt
 	-type f ! -path '*/__pycache__/*' ! -path '*/faas_runtime/bin/*' ! -name '*_test.go' 2>/dev/null)
 WATCHDOG := $(shell find runtime/watchdog -type f -name '*.go' ! -name '*_test.go' 2>/dev/null) runtime/watchdog/go.mod
 
-.PHONY: help demo test lint types format bench docs clean
+.PHONY: help demo test lint types format bench docs man clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
@@ -35,6 +35,9 @@ format: $(VENV)/.installed  ## rewrite the code as lint wants it
 
 bench: $(VENV)/.installed  ## print ratios measured side by side
 	$(VENV)/bin/python benchmarks/toolchain.py
+
+man: $(VENV)/.installed  ## write the manual pages to build/man
+	$(VENV)/bin/python -c 'from faas_cli.cli import main; main()' manpages build/man
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(DEMO_VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis runtime/faas_runtime/bin

@@ -55,7 +55,7 @@ COMMANDS = {
     "validate": "Check a stack file",
     "version": "Show the versions of this tool and the gateway",
 }
-_HIDDEN = frozenset({"bashcompletion", "namespaces", "print-token"})
+_HIDDEN = frozenset({"bashcompletion", "manpages", "namespaces", "print-token"})
 """Commands that scripts may still use, in no list."""
 _GLOBAL_FLAGS = frozenset({"-f", "--yaml", "--filter", "--regex"})
 ALIASES = {"delete": "remove", "rm": "remove", "ls": "list", "ns": "namespace"}

@@ -1,0 +1,24 @@
+"""`faas manpages`: for packagers, and for `man faas`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from faas_cli.console import Console
+from faas_cli.flags import FaasCommand
+
+
+@click.command(cls=FaasCommand)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def command(folder: Path) -> None:
+    """Write the manual pages of all commands into FOLDER, for example ~/.local/share/man/man1."""
+    from faas_cli.manual import pages
+
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 0
+    for name, text in pages():
+        (folder / name).write_text(text, encoding="utf-8")
+        number += 1
+    Console().data(f"Wrote {number} manual pages: {folder}")
