@@ -160,3 +160,25 @@ def test_each_tells_who_it_is(gateway, provider):
 
     assert (theirs["orchestration"], sorted(theirs)) == ("processes", ["orchestration", "provider", "version"])
     assert gateway.ask("GET", "/system/info").json()["provider"] == theirs
+
+
+def test_a_canary_lives_at_the_provider_and_gets_its_share_here(gateway, provider):
+    """To the provider they are two functions, to everybody else one."""
+    gateway.deploy("server", "server", envVars={"GREETING": "one"})
+    share = {"com.faas.traffic": "50"}
+    assert gateway.update("server", "server", envVars={"GREETING": "two"}, annotations=share).status == 202
+
+    assert {gateway.call("server").text.split()[0] for _ in range(40)} == {"one", "two"}
+    assert [each["name"] for each in gateway.ask("GET", "/system/functions").json()] == ["server"]
+    assert len(provider.ask("GET", "/system/functions").json()) == 2
+
+    assert gateway.ask("POST", "/system/function/server/promote").status == 200
+    assert {gateway.call("server").text.split()[0] for _ in range(10)} == {"two"}
+    assert [each["name"] for each in provider.ask("GET", "/system/functions").json()] == ["server"]
+
+
+def test_the_gateway_asks_for_credentials_not_the_provider(gateway, provider):
+    gateway.deploy("echo", annotations={"com.faas.auth": "basic"})
+
+    assert gateway.call("echo", b"x").status == 401
+    assert gateway.call("echo", b"x", Authorization=gateway.authorization()).body == b"x"

@@ -30,7 +30,9 @@ async def list_functions(request: Request) -> Response:
     """All functions of a namespace, with how often each was called."""
     room = room_of(request)
     found = await room.provider.list(namespace_of(request))
-    shown = [status for status in found if not is_canary(FunctionKey(status.name, status.namespace))]
+    # A provider served alone knows of no canaries: to it, each is a function of the gateway it serves.
+    hidden = room.canaries is not None
+    shown = [each for each in found if not (hidden and is_canary(FunctionKey(each.name, each.namespace)))]
     return json_answer([_counted(_shown(request, status), room.metrics) for status in shown])
 
 
@@ -62,10 +64,10 @@ async def delete(request: Request) -> Response:
     """Remove a function."""
     body = await read_body(request, DeleteFunctionRequest)
     check_function_name(body.function_name, "functionName")
-    check_no_canary(body.function_name, "functionName")
     key = FunctionKey(body.function_name, namespace_of(request, body.namespace))
     room = room_of(request)
     if room.canaries is not None:
+        check_no_canary(body.function_name, "functionName")
         await room.canaries.clear(key)
     await _change(request, lambda provider: provider.delete(key))
     await forget(room, key)
@@ -98,6 +100,8 @@ async def _change(request: Request, work: Callable[[Provider], Awaitable[None]])
 async def _deployment(request: Request) -> FunctionDeployment:
     deployment = await read_body(request, FunctionDeployment)
     check_deployment(deployment)
+    if room_of(request).canaries is not None:
+        check_no_canary(deployment.service, "service")
     return msgspec.structs.replace(deployment, namespace=namespace_of(request, deployment.namespace))
 
 

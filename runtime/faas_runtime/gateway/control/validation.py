@@ -44,7 +44,6 @@ def check_secret_name(name: str) -> None:
 def check_deployment(deployment: FunctionDeployment) -> None:
     """Raises Invalid for the first field that cannot be accepted on any engine."""
     check_function_name(deployment.service)
-    check_no_canary(deployment.service, "service")
     if not deployment.image:
         raise Invalid("field `image` is missing")
     if any(character.isspace() or not character.isprintable() for character in deployment.image):
