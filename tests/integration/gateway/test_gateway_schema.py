@@ -23,7 +23,7 @@ def schemathesis(missing):
     return found or missing("schemathesis", "pip install schemathesis")
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_nothing_answers_other_than_described(gateway, schemathesis, tmp_path):
     """No request is a 500, whatever is in it; no status and no body is missing from the description."""
     gateway.deploy("echo")
