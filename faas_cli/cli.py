@@ -36,7 +36,7 @@ COMMANDS = {
     "mcp": "Let a programming agent work with functions",
     "namespace": "Manage the namespaces of a gateway",
     "new": "Make a new function from a template",
-    "plugin": "Show the plugins",
+    "plugin": "Show and fetch plugins",
     "provider": "Run functions for a gateway elsewhere",
     "queue": "Look after asynchronous calls",
     "publish": "Build for several platforms and push",

@@ -54,6 +54,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "faas new --lang python-http api --append hello.yml",
         "faas new --lang node hello --prefix registry.example.com/acme",
     ),
+    "plugin get": ("faas plugin get pro", "faas plugin get audit --registry registry.example.com/acme --version 1.2"),
     "plugin list": ("faas plugin list",),
     "provider serve": ("faas provider serve --port 8081",),
     "publish": ("faas publish --platforms linux/amd64,linux/arm64 --extra-tag stable",),

@@ -12,6 +12,9 @@ import click
 
 EXIT_CANNOT_START = 127
 
+DEFAULT_REGISTRY = "ghcr.io/openfaasltd"
+"""Where plugins are when nothing else is said."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
