@@ -54,6 +54,8 @@ class StartOptions:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     nats: str = ""
+    store_url: str | None = None
+    callback_hosts: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises UsageError for what would give this machine to everybody."""
@@ -81,6 +83,8 @@ class StartOptions:
         if self.tls_key is not None:
             command += ["--tls-key", str(self.tls_key)]
         command += ["--nats", self.nats] if self.nats else []
+        command += ["--store-url", self.store_url] if self.store_url is not None else []
+        command += [word for host in self.callback_hosts for word in ("--callback-host", host)]
         return [*command, "--no-auth"] if self.no_auth else command
 
 

@@ -30,6 +30,19 @@ _STATE_DIR = click.option(
 
 def _start_options(function: Decorated) -> Decorated:
     for option in (
+        click.option(
+            "--callback-host",
+            "callback_hosts",
+            multiple=True,
+            metavar="HOST",
+            help="Let calls be answered there although its address is not public; may be repeated.",
+        ),
+        click.option(
+            "--store-url",
+            default=None,
+            metavar="URL",
+            help="Function store of the dashboard, empty for none; $OPENFAAS_STORE, else the public one.",
+        ),
         click.option("--nats", default="", metavar="URL", help="Keep asynchronous calls in NATS JetStream."),
         click.option("--tls-key", type=_FILE, default=None, help="Its key, where that is a file of its own."),
         click.option("--tls-cert", type=_FILE, default=None, help="Serve HTTPS with this certificate."),
