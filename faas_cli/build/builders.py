@@ -39,7 +39,7 @@ def choose_builder(options: BuildOptions, stack: Stack, console: Console, gatewa
 
     Raises UsageError for flags that exclude each other, FaasError when the one asked for cannot work here.
     """
-    _check_flags(options)
+    check_flags(options)
     if options.shrinkwrap:
         return _oci()
     if options.builder == "oci":
@@ -52,7 +52,8 @@ def choose_builder(options: BuildOptions, stack: Stack, console: Console, gatewa
     return _buildx(engine) if options.builder == "buildx" else EngineBuilder(engine)
 
 
-def _check_flags(options: BuildOptions) -> None:
+def check_flags(options: BuildOptions) -> None:
+    """Raise UsageError for flags the builder that is asked for cannot obey."""
     if options.builder in ("oci", "buildx") and options.squash:
         reason = "makes few layers anyhow" if options.builder == "oci" else "cannot do that"
         raise UsageError(f"`--squash` is for `--builder docker`; `{options.builder}` {reason}")

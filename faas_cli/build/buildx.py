@@ -125,7 +125,7 @@ class BuildxBuilder:
         progress = PlainProgress(job, report, parse(dockerfile_text(job)))
         environment = {**os.environ, **self._engine.environment(), "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
         before = image_id(self._engine, job.image)
-        code = self._run(self._arguments(job), environment, job.context, progress)
+        code = run_command(self._arguments(job), environment, job.context, progress)
         if code != 0:
             if reason := ping(self._engine):
                 raise engine_gone(job, self._engine, reason, progress.text())
@@ -133,30 +133,7 @@ class BuildxBuilder:
         after = image_id(self._engine, job.image)
         return BuildOutcome(digest=after, cached=after != "" and before == after)
 
-    def _run(self, arguments: list[str], environment: Mapping[str, str], folder: Path, progress: PlainProgress) -> int:
-        process = subprocess.Popen(
-            arguments,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        )
-        assert process.stdout is not None
-        try:
-            with process.stdout as lines:
-                for line in lines:
-                    progress.take(line.rstrip("\r\n"))
-            return process.wait()
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-
     def _arguments(self, job: BuildJob) -> list[str]:
-        options = job.options
         wanted = platforms(job)
         if len(wanted) > 1:
             raise BuildError(
@@ -164,21 +141,48 @@ class BuildxBuilder:
                 "and an engine keeps an image of one",
                 hint="`faas publish` builds for several and pushes them",
             )
-        switches = {"--no-cache": options.no_cache, "--pull": options.pull, "--squash": options.squash}
-        secrets = (f"id={key},src={path}" for key, path in _secret_files(job).items())
-        arguments = {PACKAGES: "", **build_arguments(job)} if job.template else build_arguments(job)
-        return [
-            *self._command.arguments(),
-            *(switch for switch, on in switches.items() if on),
-            *_each("--platform", wanted),
-            *_each("--secret", secrets),
-            *(["--ssh", "default"] if job.template is not None and job.template.mount_ssh else []),
-            *_each("--label", (f"{key}={value}" for key, value in options.labels.items())),
-            *_each("--build-arg", (f"{key}={value}" for key, value in arguments.items())),
-            "--tag",
-            job.image,
-            ".",
-        ]
+        return [*self._command.arguments(), *build_flags(job), *_each("--platform", wanted), "--tag", job.image, "."]
+
+
+def build_flags(job: BuildJob) -> list[str]:
+    """What a job asks of BuildKit, less where the image goes. Raises BuildError."""
+    options = job.options
+    if options.squash:
+        raise BuildError(f"`{job.function.name}` takes BuildKit, which cannot do `--squash`")
+    switches = {"--no-cache": options.no_cache, "--pull": options.pull}
+    secrets = (f"id={key},src={path}" for key, path in _secret_files(job).items())
+    arguments = {PACKAGES: "", **build_arguments(job)} if job.template else build_arguments(job)
+    return [
+        *(switch for switch, on in switches.items() if on),
+        *_each("--secret", secrets),
+        *(["--ssh", "default"] if job.template is not None and job.template.mount_ssh else []),
+        *_each("--label", (f"{key}={value}" for key, value in options.labels.items())),
+        *_each("--build-arg", (f"{key}={value}" for key, value in arguments.items())),
+    ]
+
+
+def run_command(arguments: list[str], environment: Mapping[str, str], folder: Path, progress: PlainProgress) -> int:
+    """Run a command of BuildKit's, its output read as it comes; returns its exit code."""
+    process = subprocess.Popen(
+        arguments,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    assert process.stdout is not None
+    try:
+        with process.stdout as lines:
+            for line in lines:
+                progress.take(line.rstrip("\r\n"))
+        return process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
 
 
 class PlainProgress:

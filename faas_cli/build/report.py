@@ -73,6 +73,16 @@ class ConsoleReporter:
         with self._lock, self._paused():
             self._console.info(f"{function}: {text}")
 
+    def say(self, text: str) -> None:
+        """A step that began or ended, for people and for scripts that follow it."""
+        with self._lock, self._paused():
+            self._console.progress(text)
+
+    def result(self, text: str) -> None:
+        """A line of the command's own result."""
+        with self._lock, self._paused():
+            self._console.data(text)
+
     def finished(self, worker: int, result: BuildResult) -> None:
         """A worker is done with a function."""
         with self._lock, self._paused():

@@ -1,29 +1,27 @@
-"""`faas publish`: build for several platforms and push, in one step and without an engine."""
+"""`faas publish`: build for several platforms and push, in one step."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from faas_cli.build.model import BuildJob, BuildOptions
-from faas_cli.build.oci import OciBuilder
+from faas_cli.build.contextfiles import complete
+from faas_cli.build.dockerfile import uses_buildkit
+from faas_cli.build.model import BuildOptions
 from faas_cli.build.plan import prepare
+from faas_cli.build.publish import choose_publisher
 from faas_cli.build.report import ConsoleReporter
 from faas_cli.commands.build import build_flags, options_of
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, FaasError, UsageError
 from faas_cli.flags import FaasCommand, stack_options, switch
-from faas_cli.registry.client import Manifest
-from faas_cli.registry.index import put_index
-from faas_cli.registry.push import Push
 from faas_cli.registry.reference import check_pushable
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import open_stack, select
-from faas_runtime.imagestore import ImageStore
-from faas_runtime.paths import default_state_dir, images_dir
 
 ARCHITECTURES = ("amd64", "arm64")
 
@@ -43,20 +41,24 @@ def command(
     console = Console(quiet=quiet)
     stack = open_stack(stack_file, envsubst=envsubst)
     options = options_of(flags, quiet=quiet)
-    failed = False
-    for function in select(stack, pattern, regex):
-        if function.skip_build:
-            console.progress(f"Skipping {function.name}")
-            continue
-        try:
-            wanted = architectures(platforms or function.platforms)
-            digest = _publish(stack, function, options, wanted, extra_tags, console)
-        except FaasError as err:
-            console.error(err.message, err.hint, err.detail)
-            failed = True
-            continue
-        console.data(f"{function.name}: {digest}")
-    return EXIT_FAILED if failed else 0
+    if options.why:
+        raise UsageError("`--why` is for `faas build`; what is published is built for a registry, not for this machine")
+    if options.parallel < 1:
+        raise UsageError(f"`--parallel {options.parallel}` is not possible; 1 is the least")
+    functions = select(stack, pattern, regex)
+    with ConsoleReporter(console, functions, options) as report, ThreadPoolExecutor(options.parallel) as pool:
+
+        def work(function: Function) -> FaasError | None:
+            try:
+                _publish(stack, function, _for_platforms(options, platforms or function.platforms), extra_tags, report)
+            except FaasError as err:
+                return err
+            return None
+
+        failures = [failure for failure in pool.map(work, functions) if failure is not None]
+    for failure in failures:
+        console.error(failure.message, failure.hint, failure.detail)
+    return EXIT_FAILED if failures else 0
 
 
 def architectures(platforms: str) -> list[str]:
@@ -72,33 +74,26 @@ def architectures(platforms: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _for_platforms(options: BuildOptions, platforms: str) -> BuildOptions:
+    return replace(options, platforms=tuple(f"linux/{each}" for each in architectures(platforms)))
+
+
 def _publish(
-    stack: Stack,
-    function: Function,
-    options: BuildOptions,
-    wanted: list[str],
-    extra_tags: tuple[str, ...],
-    console: Console,
-) -> str:
-    state = default_state_dir()
-    store = ImageStore(images_dir(state))
+    stack: Stack, function: Function, options: BuildOptions, extra_tags: tuple[str, ...], report: ConsoleReporter
+) -> None:
+    if function.skip_build:
+        report.say(f"Skipping {function.name}")
+        return
     job = prepare(stack, function, options, Path())
+    if options.shrinkwrap:
+        complete(job, report, buildkit=uses_buildkit(job))
+        report.say(f"{function.name} shrink-wrapped to build/{function.name}")
+        return
     check_pushable(job.image)
-    builders = {architecture: OciBuilder(store, state / "build", architecture) for architecture in wanted}
-    for builder in builders.values():
-        # Before anything is built or pushed: an image for half of the platforms helps nobody.
-        builder.check(job)
-    manifests: dict[str, Manifest] = {}
-    with ConsoleReporter(console, [function], options) as report:
-        for architecture, builder in builders.items():
-            console.progress(f"Building: {job.image} for linux/{architecture}. Please wait..")
-            # A name of its own for each platform; only what is pushed gets the image's.
-            local = _named(job, f"{job.image}-{architecture}")
-            builder.build(local, report)
-            push = Push(store, state / "build", local.image)
-            manifests[architecture] = push.run(target=job.image, tagged=False)
-    return put_index(job.image, manifests, extra_tags)
-
-
-def _named(job: BuildJob, image: str) -> BuildJob:
-    return replace(job, image=image)
+    publisher = choose_publisher(job, report)
+    if publisher.name == "buildx":
+        # BuildKit's Dockerfile has cache mounts, and its context a watchdog for every platform.
+        job = prepare(stack, function, replace(options, builder="buildx"), Path())
+    report.say(f"Building: {job.image} for {', '.join(options.platforms)}. Please wait..")
+    digest = publisher.publish(job, extra_tags, report)
+    report.result(f"{function.name}: {digest}")

@@ -136,7 +136,9 @@ def test_whiteouts(tmp_path):
     (root / "a").mkdir(parents=True)
     for name in ("a/old", "gone"):
         (root / name).write_text("")
-    unpack_layer(layer(tmp_path, (member(".wh.gone"), b""), (member("a/.wh..wh..opq"), b""), (member("a/new"), b"x")), root)
+    unpack_layer(
+        layer(tmp_path, (member(".wh.gone"), b""), (member("a/.wh..wh..opq"), b""), (member("a/new"), b"x")), root
+    )
     assert {path.name for path in root.rglob("*")} == {"a", "new"}
 
 

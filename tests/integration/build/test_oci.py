@@ -53,9 +53,7 @@ class Project:
     def build(self, *names, **options):
         report = Recorder()
         functions = [self.stack.functions[name] for name in names or self.stack.functions]
-        results = build_functions(
-            self.stack, functions, BuildOptions(**options), report, self.builder, self.folder
-        )
+        results = build_functions(self.stack, functions, BuildOptions(**options), report, self.builder, self.folder)
         return results, report
 
 
@@ -165,7 +163,10 @@ def test_errors_that_are_found_before_any_step(project):
         "unknown": (Function(name="unknown", lang="cobol", handler="./x", image="a"), "no template called `cobol`"),
         "no-folder": (Function(name="no-folder", lang="go", handler="./x", image="a"), "is not there"),
         "no-image": (Function(name="no-image", lang="go", handler="./x"), "has no `image`"),
-        "option": (Function(name="option", lang="go", handler="./x", image="a", build_options=["dev"]), "no build option"),
+        "option": (
+            Function(name="option", lang="go", handler="./x", image="a", build_options=["dev"]),
+            "no build option",
+        ),
     }
     project.stack.functions.update({name: function for name, (function, _) in functions.items()})
     results, _ = project.build()

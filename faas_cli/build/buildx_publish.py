@@ -1,0 +1,82 @@
+"""Building for several platforms with BuildKit and pushing from there, by the plugin `buildx`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from faas_cli.build.buildx import BuildKitCommand, PlainProgress, build_flags, run_command
+from faas_cli.build.contextfiles import complete, dockerfile_text
+from faas_cli.build.dockerfile import platforms
+from faas_cli.build.dockerfile_parser import parse
+from faas_cli.build.model import BuildJob, BuildReporter
+from faas_cli.errors import BuildError, FaasError
+from faas_runtime.engine_address import EngineAddress
+
+INSTANCE = "faas"
+"""Our BuildKit's name in `docker buildx ls`; the engine's own cannot build for several platforms."""
+
+
+class BuildxPublisher:
+    """Builds and pushes in one go; the image never is in the engine."""
+
+    name = "buildx"
+
+    def __init__(self, engine: EngineAddress, command: BuildKitCommand) -> None:
+        if not command.plugin:
+            raise FaasError(
+                "publishing with BuildKit takes Docker's plugin `buildx`, and it is not here",
+                hint="install it (Debian: `apt-get install docker-buildx`)",
+            )
+        self._executable = command.executable
+        self._environment: Mapping[str, str] = {**os.environ, **engine.environment(), "BUILDKIT_PROGRESS": "plain"}
+
+    def publish(self, job: BuildJob, extra_tags: Sequence[str], report: BuildReporter) -> str:
+        """Build a job for its platforms and push it; returns the digest. Raises BuildError with all output as `detail`."""
+        complete(job, report, buildkit=True)
+        progress = PlainProgress(job, report, parse(dockerfile_text(job)))
+        with tempfile.TemporaryDirectory() as folder:
+            metadata = Path(folder) / "metadata.json"
+            arguments = [*self._begin(), "--push", "--metadata-file", str(metadata), *_what(job, extra_tags)]
+            code = run_command(arguments, self._environment, job.context, progress)
+            if code != 0:
+                raise progress.failure(code)
+            return _digest(job, metadata)
+
+    def _begin(self) -> list[str]:
+        begin = [self._executable, "buildx", "build"]
+        # One that the user has chosen is used as it is.
+        return begin if os.environ.get("BUILDX_BUILDER") else [*begin, "--builder", self._instance()]
+
+    def _instance(self) -> str:
+        if self._ask("inspect", INSTANCE).returncode == 0:
+            return INSTANCE
+        # In the machine's network it reaches the registries that the machine reaches, one on loopback too.
+        driver = ["--driver", "docker-container", "--driver-opt", "network=host"]
+        made = self._ask("create", "--name", INSTANCE, *driver)
+        if made.returncode != 0:
+            reason = (made.stderr.strip().splitlines() or ["it gives no reason"])[-1]
+            raise FaasError(f"`docker buildx create` cannot make a BuildKit for several platforms: {reason}")
+        return INSTANCE
+
+    def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [self._executable, "buildx", *words]
+        return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+
+
+def _what(job: BuildJob, extra_tags: Sequence[str]) -> list[str]:
+    repository = job.image.rpartition(":")[0]
+    tags = [job.image, *(f"{repository}:{tag}" for tag in extra_tags)]
+    tagged = [word for tag in tags for word in ("--tag", tag)]
+    return [*build_flags(job), "--platform", ",".join(platforms(job)), *tagged, "."]
+
+
+def _digest(job: BuildJob, metadata: Path) -> str:
+    try:
+        return str(json.loads(metadata.read_bytes())["containerimage.digest"])
+    except (OSError, ValueError, LookupError):
+        raise BuildError(f"`{job.function.name}` was pushed, and `buildx` does not say as what") from None
