@@ -16,6 +16,7 @@ from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSED, FaasError
 
 COMMANDS = {
+    "auth": "Sign in to a gateway with an identity provider",
     "build": "Build the functions of a stack into images",
     "ci": "Write a pipeline for a hosted service",
     "completion": "Print the completion script of a shell",

@@ -87,9 +87,17 @@ def save_credentials(gateway: str, user: str, password: str) -> str:
 
     That is the system's keychain where there is one, else the credentials file. Raises FaasError.
     """
-    token = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return _keep(gateway, "basic", base64.b64encode(f"{user}:{password}".encode()).decode())
+
+
+def save_token(gateway: str, token: str) -> str:
+    """Keep a bearer token of a gateway, as `save_credentials` keeps a password; returns where, in words."""
+    return _keep(gateway, "oauth2", token)
+
+
+def _keep(gateway: str, kind: str, token: str) -> str:
     kept = keychain.store(normalised(gateway), token)
-    entry: dict[str, Any] = {"gateway": normalised(gateway), "auth": "basic", "token": "" if kept else token}
+    entry: dict[str, Any] = {"gateway": normalised(gateway), "auth": kind, "token": "" if kept else token}
     if kept:
         entry["options"] = [{"name": _STORE, "value": "keychain"}]
     entries = _entries()

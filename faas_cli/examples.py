@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
+    "auth": (
+        "faas auth --auth-url https://id.example.com/auth --token-url https://id.example.com/token --client-id faas",
+        "faas auth --grant client_credentials --token-url https://id.example.com/token --client-id ci",
+    ),
     "build": (
         "faas build",
         "faas build -f stack.yaml --filter 'img-*' --parallel 4",
