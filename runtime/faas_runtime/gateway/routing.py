@@ -43,14 +43,15 @@ class RoutingTable:
             self._canaries[key] = share
         route = self._routes.get(key)
         if route is not None:
-            self.apply(route)
+            self.apply(dataclasses.replace(route, canary=share))
 
     def apply(self, change: RoutingChange) -> None:
         """Take over a change, wake who waits for that function, tell every listener."""
         if isinstance(change, RouteRemoved):
             self._routes.pop(change.key, None)
         else:
-            change = dataclasses.replace(change, canary=self._canaries.get(change.key))
+            if change.key in self._canaries:
+                change = dataclasses.replace(change, canary=self._canaries[change.key])
             self._routes[change.key] = change
         event = self._changed.pop(change.key, None)
         if event is not None:

@@ -264,6 +264,16 @@ def test_a_canary_that_is_down_gets_no_calls_and_one_scaled_to_zero_is_woken(
     assert set(drawn(router, 10)) == called
 
 
+def test_a_share_comes_along_with_a_route_of_another_table(router: Router, routes: RoutingTable):
+    """As the processes of one gateway tell them to each other."""
+    routes.apply(RouteUpdate(CANARY, tuple(endpoints(1)), 1))
+    routes.apply(RouteUpdate(ECHO, tuple(endpoints(1)), 1, canary=1.0))
+    assert set(drawn(router, 10)) == {"echo--canary"}
+
+    routes.apply(RouteUpdate(ECHO, tuple(endpoints(1)), 1))
+    assert set(drawn(router, 10)) == {"echo"}
+
+
 def test_a_canary_ends_with_its_function(router: Router, routes: RoutingTable):
     routes.apply(RouteUpdate(CANARY, tuple(endpoints(1)), 1))
     routes.set_canary(ECHO, 1.0)
