@@ -62,7 +62,7 @@ class BrowserFlow:
         self._state, self._nonce, self._verifier = (secrets.token_urlsafe(32) for _ in range(3))
         self._answer: dict[str, str] = {}
         self._answered = threading.Event()
-        self._server = _listen(port, self._take)
+        self._server = _listen(port, self._take, self._answered.set)
         host = redirect_host.rstrip("/")
         self._redirect = f"{host}:{self._server.server_address[1]}{CALLBACK}"
 
@@ -107,10 +107,9 @@ class BrowserFlow:
 
     def _take(self, answer: Mapping[str, str]) -> bool:
         """Accept an answer; False when it is not to our question."""
-        if self._answered.is_set() or not hmac.compare_digest(answer.get("state", "").encode(), self._state.encode()):
+        if self._answer or not hmac.compare_digest(answer.get("state", "").encode(), self._state.encode()):
             return False
         self._answer = dict(answer)
-        self._answered.set()
         return True
 
 
@@ -131,7 +130,9 @@ def check(provider: Provider, grant: str) -> None:
             raise UsageError(f"`{flag} {url}` is not an http(s) address")
 
 
-def _listen(port: int, take: Callable[[Mapping[str, str]], bool]) -> http.server.ThreadingHTTPServer:
+def _listen(
+    port: int, take: Callable[[Mapping[str, str]], bool], taken: Callable[[], object]
+) -> http.server.ThreadingHTTPServer:
     class Handler(http.server.BaseHTTPRequestHandler):
         timeout = _TIMEOUT
 
@@ -157,6 +158,8 @@ def _listen(port: int, take: Callable[[Mapping[str, str]], bool]) -> http.server
                 self._say(400, b"This is no answer to a sign-in that waits.")
             else:
                 self._say(200, (answer.get("error_description") or answer.get("error") or _DONE).encode())
+                # Only now: this server ends with the wait, and the browser must have its page by then.
+                taken()
 
         def _say(self, status: int, body: bytes, kind: str = "text/plain") -> None:
             self.send_response(status)
