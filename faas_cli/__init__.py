@@ -1,1 +1,37 @@
-"""The toolchain: from a folder of code to an image and a request to a gateway. `faas_cli.pipeline` is for Python."""
+"""The toolchain: from a folder of code to an image and a request to a gateway. A pipeline can be a Python file:
+
+    from faas_cli import Gateway, build, deploy, load
+
+    stack = load("stack.yaml")
+    for result in build(stack, parallel=4):
+        print(result.function, result.image, result.outcome.digest)
+    deploy(stack, Gateway("https://gateway.example.com", user="admin", password=secret))
+
+Everything raises `FaasError` (message and hint) for what can be expected to fail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from faas_cli.pipeline import FaasError as FaasError
+    from faas_cli.pipeline import Function as Function
+    from faas_cli.pipeline import Gateway as Gateway
+    from faas_cli.pipeline import Stack as Stack
+    from faas_cli.pipeline import build as build
+    from faas_cli.pipeline import deploy as deploy
+    from faas_cli.pipeline import load as load
+    from faas_cli.pipeline import select as select
+
+__all__ = ["FaasError", "Function", "Gateway", "Stack", "build", "deploy", "load", "select"]
+
+
+def __getattr__(name: str) -> Any:
+    """The library's names, fetched when they are asked for: commands start without them."""
+    if name not in __all__:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    from importlib import import_module
+
+    # `build` is also the package of the builders, which can be called.
+    return import_module("faas_cli.build") if name == "build" else getattr(import_module("faas_cli.pipeline"), name)

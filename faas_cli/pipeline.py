@@ -1,16 +1,4 @@
-"""faas as a Python library: a pipeline can be a Python file.
-
-    from faas_cli.pipeline import Gateway, build, load
-
-    stack = load("stack.yaml")
-    for result in build(stack, parallel=4):
-        print(result.function, result.image, result.outcome.digest)
-    gateway = Gateway("https://gateway.example.com", user="admin", password=secret)
-    gateway.deploy(stack)
-    print(gateway.invoke("hello", b"test"))
-
-Everything raises `FaasError` (message and hint) for what can be expected to fail.
-"""
+"""What `faas_cli` offers to Python programs."""
 
 from __future__ import annotations
 
@@ -23,7 +11,7 @@ from faas_cli.build.model import BuildOptions, BuildResult
 from faas_cli.build.plan import build_functions
 from faas_cli.build.report import ConsoleReporter
 from faas_cli.commands.deploy import deploy_one
-from faas_cli.config import Credentials, load_credentials, normalised
+from faas_cli.config import Credentials, gateway_of, load_credentials, normalised
 from faas_cli.console import Console
 from faas_cli.deployment import DeployFlags, deployment_of
 from faas_cli.errors import FaasError, GatewayError
@@ -33,7 +21,7 @@ from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import select
 from faas_runtime.api import FunctionStatus
 
-__all__ = ["FaasError", "Function", "Gateway", "Stack", "build", "load", "select"]
+__all__ = ["FaasError", "Function", "Gateway", "Stack", "build", "deploy", "load", "select"]
 
 
 def build(
@@ -100,3 +88,13 @@ class Gateway:
             text = content.decode("utf-8", "replace").strip()
             raise GatewayError(f"`{name}` answered with status {answer.status}: {text}", status=answer.status)
         return content
+
+
+def deploy(
+    stack: Stack, gateway: Gateway | None = None, functions: Iterable[Function] | None = None, **flags: Any
+) -> None:
+    """Deploy functions of a stack (all of them unless told); `flags` are the fields of `DeployFlags`.
+
+    Without a gateway, the one the stack file, else `OPENFAAS_URL`, names, with the credentials `faas login` saved.
+    """
+    (gateway or Gateway(gateway_of(None, stack.provider.gateway))).deploy(stack, functions, **flags)

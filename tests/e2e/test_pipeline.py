@@ -5,14 +5,14 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 SCRIPT = """
-from faas_cli.pipeline import FaasError, Gateway, build, load
+from faas_cli import FaasError, Gateway, Stack, build, deploy, load
 import os
 
-stack = load("fn.yml")
+stack: Stack = load("fn.yml")
 (result,) = build(stack, builder="oci")
 print(result.outcome.digest.startswith("sha256:"))
 gateway = Gateway(os.environ["OPENFAAS_URL"])
-gateway.deploy(stack)
+deploy(stack, gateway)
 print(gateway.invoke("fn", b"test").decode())
 print([function.name for function in gateway.functions()])
 gateway.remove("fn")
