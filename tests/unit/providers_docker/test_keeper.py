@@ -6,7 +6,7 @@ from faas_runtime.api import FunctionDeployment
 from faas_runtime.errors import StartFailed
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.docker import keeper as keeper_module
-from faas_runtime.providers.docker.engine import Container
+from faas_runtime.providers.docker.container import Container
 from faas_runtime.providers.docker.function import Function
 from faas_runtime.providers.docker.keeper import Keeper
 from faas_runtime.providers.process.feed import RoutingFeed

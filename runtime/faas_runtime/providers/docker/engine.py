@@ -14,35 +14,14 @@ from docker.errors import NotFound as NoSuchContainer
 
 from faas_runtime.engine_address import EngineAddress, UnknownContext, find_address
 from faas_runtime.errors import Invalid, Unavailable
-from faas_runtime.providers.docker.spec import WATCHDOG_PORT
+from faas_runtime.providers.docker.container import Container, Image, container_of
 
 REQUEST_LIMIT = 60
 """Seconds the engine may take to answer; pulling an image is not counted."""
+_REFUSALS = ("no basic auth", "unauthorized", "denied", "authentication required")
+_LOGIN = "log in with `docker login` where the gateway runs, or give the function a secret that is a Docker config"
 _LOG_LIMIT = {"max-size": "10m"}
 """What the engine keeps of a container's output, where its log driver can be told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """A container of ours. Its watchdog is at `host` and `port`; 0 while it does not run."""
-
-    id: str
-    name: str
-    labels: Mapping[str, str]
-    running: bool
-    port: int
-    exit_code: int
-    out_of_memory: bool = False
-    healthy: bool = True
-    host: str = "127.0.0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image the engine has."""
-
-    id: str
-    environment: Mapping[str, str]
 
 
 class DockerEngine:
@@ -100,17 +79,20 @@ class DockerEngine:
             if all(network.name != name for network in self._client.networks.list(names=[name])):
                 self._client.networks.create(name, driver="bridge", labels={"io.faas": "network"}, check_duplicate=True)
 
-    def image(self, reference: str) -> Image:
-        """The image, pulled if the engine does not have it. Raises Invalid when nobody has it."""
+    def image(self, reference: str, auth: Mapping[str, Any] | None = None) -> Image:
+        """The image, pulled if the engine does not have it. Raises Invalid when nobody has it.
+
+        `auth` are credentials for its registry, those of the Docker config unless given.
+        """
         try:
             with _translated():
-                found = self._find_or_pull(reference)
+                found = self._find_or_pull(reference, auth)
         except ImageNotFound:
             raise Invalid(f"image `{reference}` is neither in the engine nor in its registry") from None
         pairs = (entry.partition("=") for entry in (found.attrs.get("Config") or {}).get("Env") or [])
         return Image(found.id, {name: value for name, _, value in pairs})
 
-    def _find_or_pull(self, reference: str) -> Any:
+    def _find_or_pull(self, reference: str, auth: Mapping[str, Any] | None) -> Any:
         # What we pinned names an image by its id, which no registry knows.
         for name in (reference, reference.partition("@")[2]):
             try:
@@ -123,11 +105,16 @@ class DockerEngine:
                     raise Invalid(f"image `{reference}`: {_first_line(err)}") from None
                 raise
         try:
-            return self._client.images.pull(reference)
+            # Somebody may have logged in since we started.
+            self._client.api.reload_config()
+            return self._client.images.pull(reference, auth_config=auth)
         except (ImageNotFound, NoSuchContainer):
             raise ImageNotFound(reference) from None
         except APIError as err:
-            raise Invalid(f"image `{reference}` cannot be pulled: {_first_line(err)}") from None
+            reason = _first_line(err)
+            refused = any(word in reason.lower() for word in _REFUSALS)
+            advice = f"; {_LOGIN}" if refused else ""
+            raise Invalid(f"image `{reference}` cannot be pulled: {reason}{advice}") from None
 
     def start(self, name: str, config: Mapping[str, Any]) -> Container:
         """Create a container and start it; one that cannot be started is removed again. Raises Invalid."""
@@ -142,20 +129,20 @@ class DockerEngine:
                 created.remove(force=True)
                 raise Invalid(f"the container cannot be started: {_first_line(err)}") from None
             created.reload()
-            return _container(created.attrs)
+            return container_of(created.attrs)
 
     def find(self, labels: Mapping[str, str]) -> list[Container]:
         """Every container with these labels, stopped ones too."""
         wanted = [f"{key}={value}" for key, value in labels.items()]
         with _translated():
             listed = self._client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
-            return [_container(each.attrs) for each in listed]
+            return [container_of(each.attrs) for each in listed]
 
     def get(self, identifier: str) -> Container | None:
         """One container, None when it has gone."""
         with _translated():
             try:
-                return _container(self._client.containers.get(identifier).attrs)
+                return container_of(self._client.containers.get(identifier).attrs)
             except NoSuchContainer:
                 return None
 
@@ -273,21 +260,6 @@ class _translated:
             raise Unavailable(f"the container engine failed: {_first_line(err)}") from None
         if isinstance(err, (DockerException, OSError)):
             raise Unavailable(f"the container engine does not answer: {_first_line(err)}") from None
-
-
-def _container(attrs: Mapping[str, Any]) -> Container:
-    state, network = attrs.get("State") or {}, attrs.get("NetworkSettings") or {}
-    bound = (network.get("Ports") or {}).get(f"{WATCHDOG_PORT}/tcp") or []
-    return Container(
-        id=attrs["Id"],
-        name=str(attrs.get("Name", "")).lstrip("/"),
-        labels=(attrs.get("Config") or {}).get("Labels") or {},
-        running=bool(state.get("Running")),
-        port=int(bound[0]["HostPort"]) if bound else 0,
-        exit_code=int(state.get("ExitCode") or 0),
-        out_of_memory=bool(state.get("OOMKilled")),
-        healthy=(state.get("Health") or {}).get("Status") != "unhealthy",
-    )
 
 
 def _stamped(line: bytes) -> tuple[str, str]:

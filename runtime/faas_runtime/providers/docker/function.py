@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from faas_runtime.api import FunctionStatus, FunctionUsage
 from faas_runtime.providers.annotations import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
-from faas_runtime.providers.docker.engine import Container
+from faas_runtime.providers.docker.container import Container
 from faas_runtime.providers.process.store import Deployed
 
 DRAIN_LIMIT = 60.0

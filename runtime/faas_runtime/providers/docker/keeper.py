@@ -11,7 +11,8 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 
 from faas_runtime.errors import RuntimeFault, Unavailable
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.docker.engine import Container, DockerEngine, Stream
+from faas_runtime.providers.docker.container import Container
+from faas_runtime.providers.docker.engine import DockerEngine, Stream
 from faas_runtime.providers.docker.function import Function
 from faas_runtime.providers.docker.replicas import Replicas, ending
 from faas_runtime.providers.docker.spec import FUNCTION_LABEL, INSTANCE_LABEL, NAMESPACE_LABEL

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 
 from faas_runtime.api import LogMessage
 from faas_runtime.providers.base import LogQuery
-from faas_runtime.providers.docker.engine import Container, DockerEngine, Stream
+from faas_runtime.providers.docker.container import Container
+from faas_runtime.providers.docker.engine import DockerEngine, Stream
 
 _WAITING_LINES = 1000
 _OVERLAP = 1.0

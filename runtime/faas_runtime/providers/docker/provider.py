@@ -25,10 +25,12 @@ from faas_runtime.api import (
 from faas_runtime.errors import AlreadyExists, NotFound
 from faas_runtime.providers.annotations import initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
-from faas_runtime.providers.docker.engine import Container, DockerEngine
+from faas_runtime.providers.docker.container import Container
+from faas_runtime.providers.docker.engine import DockerEngine
 from faas_runtime.providers.docker.function import Function
 from faas_runtime.providers.docker.keeper import Keeper
 from faas_runtime.providers.docker.logs import LogReader
+from faas_runtime.providers.docker.pullsecrets import credentials
 from faas_runtime.providers.docker.replicas import Replicas
 from faas_runtime.providers.docker.secretfiles import SecretFiles
 from faas_runtime.providers.docker.spec import check_deployment
@@ -261,8 +263,9 @@ class DockerProvider:
         """A version, with everything checked that can be before a container starts. Raises Invalid."""
         self._namespaces.check(deployment.namespace)
         check_deployment(deployment)
-        await asyncio.to_thread(self._secrets.values, list(deployment.secrets), deployment.namespace)
-        image = await self._threads.call_long(self._engine.image, deployment.image)
+        values = await asyncio.to_thread(self._secrets.values, list(deployment.secrets), deployment.namespace)
+        auth = credentials(deployment.image, values)
+        image = await self._threads.call_long(self._engine.image, deployment.image, auth)
         version = random_secrets.token_hex(4)
         return Deployed(
             deployment=deployment, digest=image.id, replicas=replicas, created_at=created_at, version=version

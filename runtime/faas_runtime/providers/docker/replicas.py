@@ -10,8 +10,10 @@ from typing import Any
 
 from faas_runtime.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.docker.engine import Container, DockerEngine, Image
+from faas_runtime.providers.docker.container import Container, Image
+from faas_runtime.providers.docker.engine import DockerEngine
 from faas_runtime.providers.docker.function import Function
+from faas_runtime.providers.docker.pullsecrets import for_function
 from faas_runtime.providers.docker.readiness import is_ready
 from faas_runtime.providers.docker.secretfiles import SecretFiles
 from faas_runtime.providers.docker.spec import (
@@ -113,7 +115,7 @@ class Replicas:
         """Put the present values of its secrets where its containers see them. Raises Invalid."""
         wanted = function.deployed.deployment
         values = await asyncio.to_thread(self._secrets.values, list(wanted.secrets), wanted.namespace)
-        await asyncio.to_thread(self._files.write, function.deployed, values)
+        await asyncio.to_thread(self._files.write, function.deployed, for_function(values))
 
     async def _start_one(self, function: Function) -> Container:
         deployed, key = function.deployed, function.key

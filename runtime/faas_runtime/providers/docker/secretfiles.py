@@ -33,7 +33,7 @@ class SecretFiles:
 
     def write(self, deployed: Deployed, values: Mapping[str, bytes]) -> None:
         """Put the secrets there; running containers see new values at once."""
-        if not values:
+        if not deployed.deployment.secrets:
             return
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder = self._path(deployed)

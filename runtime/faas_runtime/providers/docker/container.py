@@ -1,0 +1,48 @@
+"""What the engine tells of a container and of an image, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from faas_runtime.providers.docker.spec import WATCHDOG_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of ours. Its watchdog is at `host` and `port`; 0 while it does not run."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    running: bool
+    port: int
+    exit_code: int
+    out_of_memory: bool = False
+    healthy: bool = True
+    host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image the engine has."""
+
+    id: str
+    environment: Mapping[str, str]
+
+
+def container_of(attrs: Mapping[str, Any]) -> Container:
+    """The container that the engine's own description is about."""
+    state, network = attrs.get("State") or {}, attrs.get("NetworkSettings") or {}
+    bound = (network.get("Ports") or {}).get(f"{WATCHDOG_PORT}/tcp") or []
+    return Container(
+        id=attrs["Id"],
+        name=str(attrs.get("Name", "")).lstrip("/"),
+        labels=(attrs.get("Config") or {}).get("Labels") or {},
+        running=bool(state.get("Running")),
+        port=int(bound[0]["HostPort"]) if bound else 0,
+        exit_code=int(state.get("ExitCode") or 0),
+        out_of_memory=bool(state.get("OOMKilled")),
+        healthy=(state.get("Health") or {}).get("Status") != "unhealthy",
+    )

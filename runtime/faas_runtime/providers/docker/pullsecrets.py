@@ -1,0 +1,45 @@
+"""Credentials for pulling an image that come with the function: a secret that is a Docker config.
+
+Such a secret is for the engine. It is not put before the function's own eyes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from docker.auth import AuthConfig, resolve_repository_name
+from docker.errors import DockerException
+
+
+def for_function(values: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Those secrets that are the function's to see."""
+    return {name: value for name, value in values.items() if not _auths(value)}
+
+
+def credentials(reference: str, values: Mapping[str, bytes]) -> dict[str, Any] | None:
+    """What the secrets hold for the registry of an image; None when that is nothing."""
+    try:
+        registry, _ = resolve_repository_name(reference)
+    except DockerException:  # the engine says what is wrong with the name
+        return None
+    for _, value in sorted(values.items()):
+        try:
+            config = AuthConfig({"auths": AuthConfig.parse_auth(_auths(value), raise_on_error=True)})
+            found = config.resolve_authconfig(registry)
+        except (DockerException, ValueError):
+            continue
+        if found:
+            return dict(found)
+    return None
+
+
+def _auths(value: bytes) -> dict[str, Any]:
+    if not value.lstrip().startswith(b"{"):
+        return {}
+    try:
+        auths = json.loads(value).get("auths")
+    except ValueError:
+        return {}
+    return auths if isinstance(auths, dict) else {}

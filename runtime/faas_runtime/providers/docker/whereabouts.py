@@ -1,0 +1,67 @@
+"""Where the gateway itself runs, as the engine sees it: on the engine's machine, or in one of its containers."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from docker.errors import NotFound
+
+from faas_runtime.errors import Invalid
+
+# What an engine calls a container's host unless it is told another name.
+_SHORT_ID = re.compile(r"[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """The gateway's own container; all empty when it has none."""
+
+    container: str = ""
+    network: str = ""
+    """The network on which it reaches functions by their addresses."""
+    mounts: tuple[tuple[PurePosixPath, PurePosixPath], ...] = ()
+    """Folders of the container, and what they are on the engine's machine."""
+
+    def host_path(self, path: str) -> str:
+        """What a folder of ours is on the engine's machine. Raises Invalid when it is nothing there."""
+        if not self.container:
+            return path
+        wanted = PurePosixPath(path)
+        # The innermost mount is the one that is seen.
+        for inside, outside in sorted(self.mounts, key=lambda mount: len(mount[0].parts), reverse=True):
+            if wanted.is_relative_to(inside):
+                return str(outside / wanted.relative_to(inside))
+        raise Invalid(
+            f"functions cannot be shown their secrets: `{path}` is in the gateway's container alone; "
+            "mount a volume at its state directory"
+        )
+
+
+def find_whereabouts(client: Any, network: str) -> Whereabouts:
+    """Look whether this process is in a container of the engine; if so, connect that to the functions' network."""
+    name = socket.gethostname()
+    if not _SHORT_ID.fullmatch(name):
+        return Whereabouts()
+    try:
+        found = client.containers.get(name)
+    except NotFound:
+        return Whereabouts()
+    if network not in _networks(found.attrs):
+        client.networks.get(network).connect(found)
+    pairs = ((mount.get("Destination"), mount.get("Source")) for mount in found.attrs.get("Mounts") or [])
+    mounts = tuple((PurePosixPath(inside), PurePosixPath(outside)) for inside, outside in pairs if inside and outside)
+    return Whereabouts(found.id, network, mounts)
+
+
+def address_on(attrs: Mapping[str, Any], network: str) -> str:
+    """A container's address on a network, empty while it has none."""
+    return str((_networks(attrs).get(network) or {}).get("IPAddress") or "")
+
+
+def _networks(attrs: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (attrs.get("NetworkSettings") or {}).get("Networks") or {}
