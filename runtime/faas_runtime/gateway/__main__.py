@@ -73,14 +73,15 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
     alone = commands.add_parser("provide", help="serve a provider alone until SIGTERM, for a gateway elsewhere")
     _add_common(alone, environment, 8081)
     alone.set_defaults(nats="", store_url="", callback_hosts=[])
-    alone.set_defaults(metrics_port=0, provider_url="", logs_url="", provider_secrets_dir=None)
+    alone.set_defaults(metrics_port=0, metrics_host="", provider_url="", logs_url="", provider_secrets_dir=None)
     alone.set_defaults(unix=None, access_log="off", tls_cert=None, tls_key=None)
     return parser
 
 
 def _add_run(run: argparse.ArgumentParser, environment: Environment) -> None:
     _add_common(run, environment, 8080)
-    run.add_argument("--metrics-port", type=int, default=8082, help="port of the metrics on 127.0.0.1, 0 for none")
+    run.add_argument("--metrics-port", type=int, default=8082, help="port of the metrics, 0 for none")
+    run.add_argument("--metrics-host", default="127.0.0.1", metavar="HOST", help="address of the metrics")
     run.add_argument(
         "--provider-url", default=environment.provider_url, metavar="URL", help="let this provider run the functions"
     )
@@ -148,6 +149,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         unix=options.unix.absolute() if options.unix is not None else None,
         engine=options.engine,
         metrics_port=options.metrics_port,
+        metrics_host=options.metrics_host,
         auth=not options.no_auth,
         upstream_timeout=options.upstream_timeout,
         secrets_dir=options.secrets_dir,

@@ -76,7 +76,7 @@ class Listeners:
         try:
             if settings.metrics_port:
                 metrics = inherited.get("metrics")
-                self.metrics = metrics or listen("127.0.0.1", settings.metrics_port, "--metrics-port")
+                self.metrics = metrics or listen(settings.metrics_host, settings.metrics_port, "--metrics-port")
             if settings.unix is not None:
                 self.unix = inherited.get("unix") or _listen_unix(settings.unix)
             for name in ("control", "inside", "restart"):

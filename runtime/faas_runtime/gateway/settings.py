@@ -22,7 +22,9 @@ class GatewaySettings:
     engine: str = "process"
     """What runs the functions, where that is not a provider elsewhere."""
     metrics_port: int = 8082
-    """Port of the Prometheus metrics, on loopback; 0 for none."""
+    """Port of the Prometheus metrics; 0 for none."""
+    metrics_host: str = "127.0.0.1"
+    """Address of the Prometheus metrics, which ask nobody for a password."""
     auth: bool = True
     """Whether the control room asks for user and password."""
     upstream_timeout: float = 60.0
