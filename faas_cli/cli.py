@@ -47,7 +47,7 @@ COMMANDS = {
     "remove": "Remove functions from a gateway",
     "rollback": "Bring an earlier version of a function back",
     "scale": "Set the number of replicas of a function",
-    "schema": "Print the JSON Schema of the stack file",
+    "schema": "Print the JSON Schema of the stack file or of an output",
     "secret": "Manage the secrets of a gateway",
     "store": "Find and deploy functions of a store",
     "template": "Fetch templates from repositories and the store",

@@ -73,7 +73,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "remove": ("faas remove resize", "faas remove -f stack.yaml --filter 'img-*'"),
     "rollback": ("faas rollback resize", "faas rollback resize 3", "faas rollback resize --list"),
     "scale": ("faas scale resize 3", "faas scale resize 0"),
-    "schema": ("faas schema > stack.schema.json",),
+    "schema": ("faas schema > stack.schema.json", "faas schema queue list"),
     "secret create": (
         "faas secret create api-key --from-file key.txt",
         "pass show api-key | faas secret create api-key",

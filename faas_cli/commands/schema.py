@@ -1,4 +1,4 @@
-"""`faas schema`: the JSON Schema of the stack file."""
+"""`faas schema`: JSON Schemas of the stack file and of what commands print."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.flags import FaasCommand
-from faas_cli.stack.schema import stack_schema
 
 
 @click.command(cls=FaasCommand)
-def command() -> None:
-    """Print the JSON Schema of the stack file, for editors."""
-    Console().data(json.dumps(stack_schema(), indent=2))
+@click.argument("words", nargs=-1, metavar="[COMMAND]...")
+def command(words: tuple[str, ...]) -> None:
+    """Print the JSON Schema of the stack file, for editors, or of what COMMAND prints with `--output json`."""
+    if words:
+        from faas_cli.output_schema import output_schema
+
+        content = output_schema(" ".join(words))
+    else:
+        from faas_cli.stack.schema import stack_schema
+
+        content = stack_schema()
+    Console().data(json.dumps(content, indent=2))

@@ -1,0 +1,114 @@
+"""What `--output json` of every command prints, as types, and as JSON Schema for other languages.
+
+A published form only grows: a field may be added, none is taken away or changes its kind before
+the next major version.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from faas_cli.doctor import Finding
+from faas_cli.errors import UsageError
+from faas_cli.templates.store import StoreTemplate
+from faas_cli.templates.trial import Step
+from faas_runtime.api import (
+    AsyncCall,
+    FunctionStatus,
+    FunctionVersion,
+    LogMessage,
+    QueueListing,
+    TrafficShare,
+)
+from faas_runtime.functionstore import StoreFunction
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class DescribedFunction(FunctionStatus, frozen=True, kw_only=True):
+    """What the gateway says of a function, and where to call it."""
+
+    status: str = msgspec.field(name="Status")
+    calls: int = msgspec.field(name="InvocationCount")
+    url: str = msgspec.field(name="URL")
+    async_url: str = msgspec.field(name="AsyncURL")
+
+
+class SecretName(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret; nobody shows its value."""
+
+    name: str
+    namespace: str
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """A value and where it comes from."""
+
+    key: str
+    value: str
+    source: str
+
+
+class CliVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """Which command line this is."""
+
+    commit: str
+    version: str
+
+
+class GatewayVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """Which gateway answers."""
+
+    uri: str
+    version: str
+    sha: str
+
+
+class ProviderVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """Which provider runs its functions."""
+
+    name: str
+    orchestration: str
+    version: str
+    sha: str
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All three; the last two only when a gateway answers."""
+
+    cli: CliVersion
+    gateway: GatewayVersion | None = None
+    provider: ProviderVersion | None = None
+
+
+OUTPUTS: dict[str, Any] = {
+    "config explain": list[Explained],
+    "describe": DescribedFunction,
+    "doctor": list[Finding],
+    "list": list[FunctionStatus],
+    "logs": LogMessage,
+    "namespace list": list[str],
+    "queue list": QueueListing,
+    "queue show": AsyncCall,
+    "rollback": list[FunctionVersion],
+    "secret list": list[SecretName],
+    "secret unseal": dict[str, str],
+    "store describe": StoreFunction,
+    "store list": list[StoreFunction],
+    "template store describe": StoreTemplate,
+    "template store list": list[StoreTemplate],
+    "template test": list[Step],
+    "traffic": list[TrafficShare],
+    "version": Versions,
+}
+"""By the words behind `faas`. `logs` prints one value in a line."""
+
+
+def output_schema(words: str) -> dict[str, Any]:
+    """The JSON Schema of what a command prints. Raises UsageError for one that prints no data."""
+    kind = OUTPUTS.get(words)
+    if kind is None:
+        raise UsageError(f"`faas {words}` prints no data", hint=f"these do: {', '.join(OUTPUTS)}")
+    return {"$schema": _DIALECT, "title": f"faas {words} --output json", **msgspec.json.schema(kind)}
