@@ -13,13 +13,10 @@ import msgspec
 
 from faas_runtime import __version__
 from faas_runtime.api import (
-    DEFAULT_NAMESPACE,
     FunctionDeployment,
-    FunctionNamespace,
     FunctionStatus,
     LogMessage,
     ProviderInfo,
-    Secret,
     VersionInfo,
 )
 from faas_runtime.errors import AlreadyExists, NotFound
@@ -36,6 +33,7 @@ from faas_runtime.providers.docker.secretfiles import SecretFiles
 from faas_runtime.providers.docker.spec import check_deployment
 from faas_runtime.providers.docker.threads import EngineThreads
 from faas_runtime.providers.docker.usage import UsageMeter
+from faas_runtime.providers.local import LocalBooks
 from faas_runtime.providers.process.feed import RoutingFeed
 from faas_runtime.providers.process.logs import now_rfc3339
 from faas_runtime.providers.process.namespaces import NamespaceBook
@@ -48,7 +46,7 @@ HEALTH_LIMIT = 2.0
 """Seconds after which an engine counts as one that does not answer."""
 
 
-class DockerProvider:
+class DockerProvider(LocalBooks):
     """Runs functions in containers that it made; any other container is left alone.
 
     `instance` tells the containers of several gateways on one engine apart; by default it
@@ -60,9 +58,8 @@ class DockerProvider:
         self._network = network
         self._instance = instance or _instance_name(state_dir)
         self._store = FunctionStore(folder)
-        self._secrets = SecretStore(state_dir / "secrets")
         self._files = SecretFiles(self._instance, folder / "mounted")
-        self._namespaces = NamespaceBook(self._store)
+        super().__init__(SecretStore(state_dir / "secrets"), NamespaceBook(self._store))
         self._functions: dict[FunctionKey, Function] = {}
         self._coming: set[FunctionKey] = set()
         self._feed = RoutingFeed()
@@ -79,6 +76,8 @@ class DockerProvider:
         await self._threads.call(self._engine.connect)
         log.info("functions run on %s at %s", self._engine.description, self._engine.address)
         await self._threads.call(self._engine.ensure_network, self._network)
+        if self._engine.here.container:
+            self._files.stay_on_disk()
         known = await asyncio.to_thread(self._store.load)
         await asyncio.to_thread(self._files.keep_only, known)
         for deployed in known:
@@ -213,51 +212,12 @@ class DockerProvider:
         async for change in self._feed.read([function.route() for _, function in self._present()]):
             yield change
 
-    async def list_secrets(self, namespace: str) -> Sequence[Secret]:
-        """Names of the secrets of a namespace."""
-        names = await asyncio.to_thread(self._secrets.names, namespace)
-        return [Secret(name=name, namespace=namespace) for name in names]
+    def _deployments(self) -> dict[FunctionKey, FunctionDeployment]:
+        return {key: function.deployed.deployment for key, function in self._functions.items()}
 
-    async def create_secret(self, secret: Secret) -> None:
-        """Store a secret. Raises AlreadyExists."""
-        secret = _placed(secret)
-        self._namespaces.check(secret.namespace)
-        await asyncio.to_thread(self._secrets.create, secret)
-
-    async def update_secret(self, secret: Secret) -> None:
-        """Replace a secret's value; running containers see the new one at once. Raises NotFound."""
-        secret = _placed(secret)
-        await asyncio.to_thread(self._secrets.replace, secret)
-        for key, function in self._present():
-            if key.namespace == secret.namespace and secret.name in function.deployed.deployment.secrets:
-                await self._replicas.write_secrets(function)
-
-    async def delete_secret(self, name: str, namespace: str) -> None:
-        """Forget a secret. Raises NotFound."""
-        await asyncio.to_thread(self._secrets.delete, name, namespace or DEFAULT_NAMESPACE)
-
-    async def list_namespaces(self) -> Sequence[str]:
-        """Names of all namespaces."""
-        return self._namespaces.names()
-
-    async def get_namespace(self, name: str) -> FunctionNamespace:
-        """One namespace. Raises NotFound."""
-        return self._namespaces.get(name)
-
-    async def create_namespace(self, namespace: FunctionNamespace) -> None:
-        """Add a namespace. Raises AlreadyExists."""
-        await asyncio.to_thread(self._namespaces.add, namespace)
-
-    async def update_namespace(self, namespace: FunctionNamespace) -> None:
-        """Replace a namespace's labels. Raises NotFound."""
-        await asyncio.to_thread(self._namespaces.replace, namespace)
-
-    async def delete_namespace(self, name: str) -> None:
-        """Remove a namespace and its functions. Raises NotFound, Invalid."""
-        await asyncio.to_thread(self._namespaces.remove, name)
-        for key, _ in self._present():
-            if key.namespace == name:
-                await self.delete(key)
+    async def _renew_secrets(self, key: FunctionKey) -> None:
+        if function := self._functions.get(key):  # deleted, perhaps, while another's were renewed
+            await self._replicas.write_secrets(function)
 
     async def _new(self, deployment: FunctionDeployment, replicas: int, created_at: str) -> Deployed:
         """A version, with everything checked that can be before a container starts. Raises Invalid."""
@@ -298,10 +258,6 @@ class DockerProvider:
         if function is None:
             raise NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")
         return function
-
-
-def _placed(secret: Secret) -> Secret:
-    return secret if secret.namespace else msgspec.structs.replace(secret, namespace=DEFAULT_NAMESPACE)
 
 
 def _instance_name(state_dir: Path) -> str:

@@ -12,13 +12,10 @@ import msgspec
 
 from faas_runtime import __version__
 from faas_runtime.api import (
-    DEFAULT_NAMESPACE,
     FunctionDeployment,
-    FunctionNamespace,
     FunctionStatus,
     LogMessage,
     ProviderInfo,
-    Secret,
     VersionInfo,
 )
 from faas_runtime.errors import AlreadyExists, NotFound, RuntimeFault
@@ -26,6 +23,7 @@ from faas_runtime.imagestore import ImageStore
 from faas_runtime.paths import images_dir
 from faas_runtime.providers.annotations import SCALE_MIN_LABEL, initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
+from faas_runtime.providers.local import LocalBooks
 from faas_runtime.providers.process.feed import RoutingFeed
 from faas_runtime.providers.process.function import Function, Version
 from faas_runtime.providers.process.leftovers import clear_leftovers, clear_unused
@@ -48,7 +46,7 @@ STOP_GRACE = 5.0
 """Seconds replicas may take to end when the gateway stops; its front door has drained by then."""
 
 
-class ProcessProvider:
+class ProcessProvider(LocalBooks):
     """Runs every function below one state directory."""
 
     def __init__(self, state_dir: Path) -> None:
@@ -57,8 +55,7 @@ class ProcessProvider:
         self._replicas = folder / "replicas"
         self._logs = folder / "logs"
         self._store = FunctionStore(folder)
-        self._secrets = SecretStore(state_dir / "secrets")
-        self._namespaces = NamespaceBook(self._store)
+        super().__init__(SecretStore(state_dir / "secrets"), NamespaceBook(self._store))
         self._preparer = Preparer(ImageStore(images_dir(state_dir)), self._rootfs, self._secrets, self._namespaces)
         self._functions: dict[FunctionKey, Function] = {}
         self._feed = RoutingFeed()
@@ -194,54 +191,16 @@ class ProcessProvider:
         async for change in self._feed.read(present):
             yield change
 
-    async def list_secrets(self, namespace: str) -> Sequence[Secret]:
-        """Names of the secrets of a namespace."""
-        names = await asyncio.to_thread(self._secrets.names, namespace)
-        return [Secret(name=name, namespace=namespace) for name in names]
+    def _deployments(self) -> dict[FunctionKey, FunctionDeployment]:
+        return {key: f.version.deployed.deployment for key, f in self._functions.items() if f.version is not None}
 
-    async def create_secret(self, secret: Secret) -> None:
-        """Store a secret. Raises AlreadyExists."""
-        self._namespaces.check(secret.namespace or DEFAULT_NAMESPACE)
-        await asyncio.to_thread(self._secrets.create, _placed(secret))
-
-    async def update_secret(self, secret: Secret) -> None:
-        """Replace a secret's value; running replicas see the new one at once. Raises NotFound."""
-        secret = _placed(secret)
-        await asyncio.to_thread(self._secrets.replace, secret)
-        for key, function in list(self._functions.items()):
-            version = function.version
-            uses = version is not None and secret.name in version.deployed.deployment.secrets
-            if uses and key.namespace == secret.namespace and version is not None and version.replicas is not None:
-                values = await asyncio.to_thread(
-                    self._secrets.values, list(version.deployed.deployment.secrets), key.namespace
-                )
-                await asyncio.to_thread(version.replicas.renew_secrets, values)
-
-    async def delete_secret(self, name: str, namespace: str) -> None:
-        """Forget a secret. Raises NotFound."""
-        await asyncio.to_thread(self._secrets.delete, name, namespace or DEFAULT_NAMESPACE)
-
-    async def list_namespaces(self) -> Sequence[str]:
-        """Names of all namespaces."""
-        return self._namespaces.names()
-
-    async def get_namespace(self, name: str) -> FunctionNamespace:
-        """One namespace. Raises NotFound."""
-        return self._namespaces.get(name)
-
-    async def create_namespace(self, namespace: FunctionNamespace) -> None:
-        """Add a namespace. Raises AlreadyExists."""
-        await asyncio.to_thread(self._namespaces.add, namespace)
-
-    async def update_namespace(self, namespace: FunctionNamespace) -> None:
-        """Replace a namespace's labels. Raises NotFound."""
-        await asyncio.to_thread(self._namespaces.replace, namespace)
-
-    async def delete_namespace(self, name: str) -> None:
-        """Remove a namespace and its functions. Raises NotFound, Invalid."""
-        await asyncio.to_thread(self._namespaces.remove, name)
-        for key in [key for key in self._functions if key.namespace == name]:
-            await self.delete(key)
+    async def _renew_secrets(self, key: FunctionKey) -> None:
+        function = self._functions.get(key)  # deleted, perhaps, while another's were renewed
+        version = function.version if function is not None else None
+        if version is not None and version.replicas is not None:
+            names = list(version.deployed.deployment.secrets)
+            values = await asyncio.to_thread(self._secrets.values, names, key.namespace)
+            await asyncio.to_thread(version.replicas.renew_secrets, values)
 
     def _function(self, key: FunctionKey) -> Function:
         function = self._functions.get(key)
@@ -323,10 +282,6 @@ def _key(deployment: FunctionDeployment) -> FunctionKey:
 
 def _unknown(key: FunctionKey) -> NotFound:
     return NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")
-
-
-def _placed(secret: Secret) -> Secret:
-    return secret if secret.namespace else msgspec.structs.replace(secret, namespace=DEFAULT_NAMESPACE)
 
 
 def _replicas_after_update(deployment: FunctionDeployment, old: Deployed) -> int:
