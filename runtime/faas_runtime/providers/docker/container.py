@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from faas_runtime.providers.docker.spec import WATCHDOG_PORT
+from faas_runtime.providers.docker.whereabouts import address_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +33,25 @@ class Image:
     environment: Mapping[str, str]
 
 
-def container_of(attrs: Mapping[str, Any]) -> Container:
-    """The container that the engine's own description is about."""
+def container_of(attrs: Mapping[str, Any], reached_on: str = "") -> Container:
+    """The container that the engine's own description is about.
+
+    It is reached at its published port, or at its address on the network `reached_on`.
+    """
     state, network = attrs.get("State") or {}, attrs.get("NetworkSettings") or {}
     bound = (network.get("Ports") or {}).get(f"{WATCHDOG_PORT}/tcp") or []
+    host, port = "127.0.0.1", int(bound[0]["HostPort"]) if bound else 0
+    if reached_on:
+        host = address_on(attrs, reached_on)
+        port = WATCHDOG_PORT if host else 0
     return Container(
         id=attrs["Id"],
         name=str(attrs.get("Name", "")).lstrip("/"),
         labels=(attrs.get("Config") or {}).get("Labels") or {},
         running=bool(state.get("Running")),
-        port=int(bound[0]["HostPort"]) if bound else 0,
+        port=port,
         exit_code=int(state.get("ExitCode") or 0),
         out_of_memory=bool(state.get("OOMKilled")),
         healthy=(state.get("Health") or {}).get("Status") != "unhealthy",
+        host=host,
     )

@@ -15,6 +15,7 @@ from docker.errors import NotFound as NoSuchContainer
 from faas_runtime.engine_address import EngineAddress, UnknownContext, find_address
 from faas_runtime.errors import Invalid, Unavailable
 from faas_runtime.providers.docker.container import Container, Image, container_of
+from faas_runtime.providers.docker.whereabouts import Whereabouts, find_whereabouts
 
 REQUEST_LIMIT = 60
 """Seconds the engine may take to answer; pulling an image is not counted."""
@@ -31,6 +32,7 @@ class DockerEngine:
         self.address: EngineAddress | None = None
         self.description = "docker"
         """Which engine this is, in words."""
+        self.here = Whereabouts()
         self._client: Any = None
         self._log_config: dict[str, Any] = {}
 
@@ -73,11 +75,12 @@ class DockerEngine:
         return ""
 
     def ensure_network(self, name: str) -> None:
-        """Make the functions' network if it is not there."""
+        """Make the functions' network if it is not there, and join it if we are in a container ourselves."""
         with _translated():
             # The engine's filter also finds names that contain this one.
             if all(network.name != name for network in self._client.networks.list(names=[name])):
                 self._client.networks.create(name, driver="bridge", labels={"io.faas": "network"}, check_duplicate=True)
+            self.here = find_whereabouts(self._client, name)
 
     def image(self, reference: str, auth: Mapping[str, Any] | None = None) -> Image:
         """The image, pulled if the engine does not have it. Raises Invalid when nobody has it.
@@ -129,20 +132,20 @@ class DockerEngine:
                 created.remove(force=True)
                 raise Invalid(f"the container cannot be started: {_first_line(err)}") from None
             created.reload()
-            return container_of(created.attrs)
+            return container_of(created.attrs, self.here.network)
 
     def find(self, labels: Mapping[str, str]) -> list[Container]:
         """Every container with these labels, stopped ones too."""
         wanted = [f"{key}={value}" for key, value in labels.items()]
         with _translated():
             listed = self._client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
-            return [container_of(each.attrs) for each in listed]
+            return [container_of(each.attrs, self.here.network) for each in listed]
 
     def get(self, identifier: str) -> Container | None:
         """One container, None when it has gone."""
         with _translated():
             try:
-                return container_of(self._client.containers.get(identifier).attrs)
+                return container_of(self._client.containers.get(identifier).attrs, self.here.network)
             except NoSuchContainer:
                 return None
 

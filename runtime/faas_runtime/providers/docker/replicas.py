@@ -121,7 +121,11 @@ class Replicas:
         deployed, key = function.deployed, function.key
         labels = labels_of(key, deployed.version, self._instance)
         folder = self._files.folder(deployed)
-        config = container_config(deployed.deployment, deployed.digest, labels, self._network, folder)
+        here = self._engine.here
+        secrets = here.host_path(folder) if folder else ""
+        config = container_config(
+            deployed.deployment, deployed.digest, labels, self._network, secrets, published=not here.network
+        )
         name = f"faas-{key.namespace}-{key.name}-{random_secrets.token_hex(4)}"
         has_ready = await self._has_ready(function)
         container = await self._create(name, config)

@@ -23,6 +23,10 @@ class SecretFiles:
         self._memory = SHARED_MEMORY / f"faas-{os.getuid()}-{instance}"
         self._fallback = fallback
 
+    def stay_on_disk(self) -> None:
+        """Do without memory: that of a gateway in a container is its own, and functions cannot be shown it."""
+        self._memory = self._fallback
+
     @cached_property
     def _root(self) -> Path:
         return _root(self._memory, self._fallback)

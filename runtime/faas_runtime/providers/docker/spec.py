@@ -30,9 +30,17 @@ def check_deployment(deployment: FunctionDeployment) -> None:
 
 
 def container_config(
-    deployment: FunctionDeployment, image: str, labels: Mapping[str, str], network: str, secrets: str
+    deployment: FunctionDeployment,
+    image: str,
+    labels: Mapping[str, str],
+    network: str,
+    secrets: str,
+    *,
+    published: bool = True,
 ) -> dict[str, Any]:
     """Arguments of the engine's `create` call; `secrets` is the folder to show the function, empty for none.
+
+    A function that is not `published` is reached at its address on the network alone.
 
     Raises Invalid for resources that make no sense.
     """
@@ -41,7 +49,7 @@ def container_config(
         "environment": _environment(deployment),
         "labels": {**(deployment.labels or {}), **labels},
         "network": network,
-        "ports": {f"{WATCHDOG_PORT}/tcp": ("127.0.0.1", None)},
+        "ports": {f"{WATCHDOG_PORT}/tcp": ("127.0.0.1", None)} if published else {},
         "read_only": deployment.read_only_root_filesystem,
         # The watchdog's lock file, and whatever a function needs for a moment.
         "tmpfs": {"/tmp": "mode=1777"} if deployment.read_only_root_filesystem else {},  # noqa: S108

@@ -1,0 +1,83 @@
+"""A gateway on the engine's machine, and one in a container of the engine."""
+
+from pathlib import PurePosixPath
+
+import pytest
+from docker.errors import NotFound
+
+from faas_runtime.errors import Invalid
+from faas_runtime.providers.docker.container import container_of
+from faas_runtime.providers.docker.whereabouts import Whereabouts, find_whereabouts
+
+STATE = PurePosixPath("/var/lib/faas")
+VOLUME = PurePosixPath("/var/lib/docker/volumes/state/_data")
+ATTRS = {
+    "Id": "1",
+    "State": {"Running": True},
+    "NetworkSettings": {
+        "Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "32768"}]},
+        "Networks": {"faas": {"IPAddress": "172.19.0.3"}},
+    },
+}
+
+
+class FakeEngine:
+    """Knows one container, and remembers what was connected."""
+
+    def __init__(self, name, networks):
+        self.containers = self.networks = self
+        self.name, self.connected = name, []
+        self.id = "f" * 64
+        self.attrs = {
+            "NetworkSettings": {"Networks": {name: {} for name in networks}},
+            "Mounts": [{"Type": "volume", "Source": str(VOLUME), "Destination": str(STATE)}, {"Type": "tmpfs"}],
+        }
+
+    def get(self, name):
+        if name == "faas":
+            return self
+        if name != self.name:
+            raise NotFound(name)
+        return self
+
+    def connect(self, container):
+        self.connected.append(container.id)
+
+
+@pytest.mark.parametrize(("reached_on", "host", "port"), [("", "127.0.0.1", 32768), ("faas", "172.19.0.3", 8080)])
+def test_where_a_container_is_reached(reached_on, host, port):
+    """At its published port from the host, at its own address from beside it."""
+    found = container_of(ATTRS, reached_on)
+    assert (found.host, found.port) == (host, port)
+
+
+def test_one_without_an_address_is_not_reached_yet():
+    """Port 0 is how the others know."""
+    assert container_of(ATTRS, "other").port == 0
+
+
+@pytest.mark.parametrize("hostname", ["gateway", "0123456789ab"])
+def test_on_the_host(monkeypatch, hostname):
+    """A machine whose name looks like a container's is none unless the engine knows it."""
+    monkeypatch.setattr("socket.gethostname", lambda: hostname)
+    here = find_whereabouts(FakeEngine("aaaaaaaaaaaa", []), "faas")
+    assert here == Whereabouts()
+    assert here.host_path("/dev/shm/x") == "/dev/shm/x"
+
+
+@pytest.mark.parametrize(("networks", "connected"), [(["faas"], []), (["bridge"], ["f" * 64])])
+def test_in_a_container(monkeypatch, networks, connected):
+    """It is on the functions' network, connected to it once, and knows what its volumes are outside."""
+    monkeypatch.setattr("socket.gethostname", lambda: "0123456789ab")
+    engine = FakeEngine("0123456789ab", networks)
+    here = find_whereabouts(engine, "faas")
+    assert engine.connected == connected
+    assert here.network == "faas"
+    assert here.host_path("/var/lib/faas/docker/mounted") == f"{VOLUME}/docker/mounted"
+
+
+def test_a_folder_that_is_no_volume():
+    """What the engine would mount instead is another folder of the same name, so that is refused."""
+    here = Whereabouts("id", "faas", ((STATE, VOLUME),))
+    with pytest.raises(Invalid, match="mount a volume"):
+        here.host_path("/var/lib/faas-other")
