@@ -78,6 +78,8 @@ class DockerProvider(LocalBooks):
         await self._threads.call(self._engine.ensure_network, self._network)
         if self._engine.here.container:
             self._files.stay_on_disk()
+        if self._engine.here.container:
+            self._files.stay_on_disk()
         known = await asyncio.to_thread(self._store.load)
         await asyncio.to_thread(self._files.keep_only, known)
         for deployed in known:
