@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+from itertools import product
 from pathlib import Path
 
 import docker
@@ -52,7 +53,7 @@ def containers(shell, client, registry):
 
 # Without an engine the base of Python and Node is fetched when the image is pushed, and no registry here has it.
 @pytest.mark.parametrize(
-    ("lang", "builder"), [*((lang, "docker") for lang in LANGUAGES), ("go", "oci"), ("go-http", "oci")]
+    ("lang", "builder"), [*product(LANGUAGES, ("docker", "buildx")), ("go", "oci"), ("go-http", "oci")]
 )
 def test_walkthrough(containers, client, registry, lang, builder):
     """Built either way, the image comes back from the registry and answers the same."""
@@ -61,7 +62,7 @@ def test_walkthrough(containers, client, registry, lang, builder):
     image = f"{registry}/{builder}-{lang}/gohash:latest"
     shell.faas("build", "-f", "gohash.yml", "--builder", builder)
     shell.faas("push", "-f", "gohash.yml")
-    if builder == "docker":
+    if builder != "oci":
         client.images.remove(image, force=True)
     try:
         shell.faas("deploy", "-f", "gohash.yml")
