@@ -56,7 +56,7 @@ class DockerProvider(LocalBooks):
     def __init__(self, state_dir: Path, *, network: str = "faas", instance: str = "") -> None:
         folder = state_dir / "docker"
         self._network = network
-        self._instance = instance or _instance_name(state_dir)
+        self._instance = instance or instance_name(state_dir)
         self._store = FunctionStore(folder)
         self._files = SecretFiles(self._instance, folder / "mounted")
         super().__init__(SecretStore(state_dir / "secrets"), NamespaceBook(self._store))
@@ -262,6 +262,6 @@ class DockerProvider(LocalBooks):
         return function
 
 
-def _instance_name(state_dir: Path) -> str:
+def instance_name(state_dir: Path) -> str:
     """A name for this state directory that is the same at every start."""
     return hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:12]
