@@ -22,5 +22,11 @@ def _docker(state_dir: Path) -> Provider:
     return DockerProvider(state_dir)
 
 
-ENGINES: dict[str, Callable[[Path], Provider]] = {"docker": _docker, "process": _process}
+def _swarm(state_dir: Path) -> Provider:
+    from faas_runtime.providers.swarm import SwarmProvider
+
+    return SwarmProvider(state_dir)
+
+
+ENGINES: dict[str, Callable[[Path], Provider]] = {"docker": _docker, "process": _process, "swarm": _swarm}
 """Makes an engine that keeps its state in a folder. Imports happen when one is made, and only for that one."""

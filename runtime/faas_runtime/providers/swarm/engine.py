@@ -1,0 +1,360 @@
+"""A Swarm manager's API, blocking: its objects as frozen values, its failures as our faults. Call it in threads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException
+from docker.errors import NotFound as NoSuchObject
+
+from faas_runtime.api import FunctionDeployment
+from faas_runtime.engine_address import UnknownContext, find_address
+from faas_runtime.errors import AlreadyExists, Invalid, Unavailable
+from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.swarm.spec import KIND_LABEL, NAME_LABEL, NAMESPACE_LABEL, VERSION_LABEL, deployment_of
+
+REQUEST_LIMIT = 30
+"""Seconds a manager may take to answer."""
+_NETWORK_LABEL = {"io.faas": "network"}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A function's service. `index` is the version the engine wants to be told when it is changed."""
+
+    id: str
+    index: int
+    key: FunctionKey
+    deployment: FunctionDeployment
+    version: str
+    replicas: int
+    created_at: str
+    update_state: str = ""
+    update_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One replica's attempt. `wanted` while the Swarm means it to run; `running` once it is healthy."""
+
+    id: str
+    service: str
+    node: str
+    version: str
+    wanted: bool
+    running: bool
+    failed: bool
+    message: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the Swarm; `up` as far as the managers know."""
+
+    id: str
+    name: str
+    address: str
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The functions of a Swarm at one moment."""
+
+    services: Mapping[FunctionKey, Service]
+    tasks: Mapping[str, Sequence[Task]]
+    """By the id of their service."""
+    nodes: Mapping[str, Node]
+
+    def tasks_of(self, service: Service) -> Sequence[Task]:
+        """All tasks of a service, those that have ended too."""
+        return self.tasks.get(service.id, ())
+
+
+class SwarmEngine:
+    """A manager of a Swarm, found as the `docker` command finds its engine."""
+
+    def __init__(self, network: str) -> None:
+        self.description = "swarm"
+        self.network = network
+        self._client: Any = None
+
+    def connect(self) -> None:
+        """Begin to speak with the manager; make the functions' network. Raises Unavailable."""
+        try:
+            address = find_address(os.environ)
+        except UnknownContext as err:
+            raise Unavailable(f"{err}: choose one with `docker context use`") from None
+        try:
+            client = docker.DockerClient(timeout=REQUEST_LIMIT, max_pool_size=32, **address.client_options())
+            info = client.info()
+        except (DockerException, OSError) as err:
+            raise Unavailable(f"no container engine answers at {address}: {_first_line(err)}") from None
+        swarm = info.get("Swarm") or {}
+        if swarm.get("LocalNodeState") != "active":
+            raise Unavailable(f"the engine at {address} is not in a Swarm: `docker swarm init`, or `docker swarm join`")
+        if not swarm.get("ControlAvailable"):
+            raise Unavailable(f"the engine at {address} is a worker of its Swarm: run the gateway on a manager")
+        self._client = client
+        self.description = f"swarm {info.get('ServerVersion', '')}".strip()
+        self._ensure_network()
+
+    def subnets(self) -> list[str]:
+        """The functions' network in numbers."""
+        with _translated():
+            attrs = self._client.api.inspect_network(self.network)
+        return [each["Subnet"] for each in (attrs.get("IPAM") or {}).get("Config") or [] if each.get("Subnet")]
+
+    def close(self) -> None:
+        """Release the connections."""
+        if self._client is not None:
+            self._client.close()
+
+    def problem(self) -> str:
+        """Why the manager does not answer, or cannot decide anything; empty when all is well."""
+        try:
+            self._client.swarm.reload()
+        except (DockerException, OSError) as err:
+            return _first_line(err)
+        return ""
+
+    def snapshot(self) -> Snapshot:
+        """Functions, their tasks, and the nodes. Raises Unavailable."""
+        with _translated():
+            filters = {"label": [f"{KIND_LABEL}=function"]}
+            services = [each for attrs in self._client.api.services(filters=filters) if (each := _service(attrs))]
+            known = {service.id for service in services}
+            tasks: dict[str, list[Task]] = {}
+            for attrs in self._client.api.tasks():
+                if attrs.get("ServiceID") in known:
+                    tasks.setdefault(attrs["ServiceID"], []).append(_task(attrs, self.network))
+            nodes = [_node(attrs) for attrs in self._client.api.nodes()]
+        return Snapshot({each.key: each for each in services}, tasks, {node.id: node for node in nodes})
+
+    def service(self, identifier: str) -> Service | None:
+        """One service as it is now, None when it has gone."""
+        with _translated():
+            try:
+                return _service(self._client.api.inspect_service(identifier))
+            except NoSuchObject:
+                return None
+
+    def tasks(self, service: str) -> list[Task]:
+        """The tasks of one service."""
+        with _translated():
+            return [_task(attrs, self.network) for attrs in self._client.api.tasks({"service": service})]
+
+    def create(self, spec: Mapping[str, Any]) -> str:
+        """Make a service, returns its id. Raises Invalid, AlreadyExists."""
+        with _translated("service"):
+            return str(self._client.api.create_service(**spec)["ID"])
+
+    def update(self, service: Service, spec: Mapping[str, Any]) -> None:
+        """Give a service another specification; the Swarm changes its tasks bit by bit. Raises Invalid."""
+        with _translated("service"):
+            self._client.api.update_service(service.id, service.index, **spec)
+
+    def scale(self, service: Service, replicas: int) -> None:
+        """Change nothing but the number of replicas."""
+        mode = docker.types.ServiceMode("replicated", replicas=replicas)
+        with _translated("service"):
+            self._client.api.update_service(service.id, service.index, mode=mode, fetch_current_spec=True)
+
+    def remove(self, service: Service) -> None:
+        """Remove a service; its tasks are told to stop. One that has gone is as good as removed."""
+        with _translated():
+            with contextlib.suppress(NoSuchObject):
+                self._client.api.remove_service(service.id)
+
+    def log_lines(
+        self, service: Service, since: float | None, tail: int | None, *, follow: bool
+    ) -> tuple[Any, Iterator[tuple[str, str, str]]]:
+        """A stream to close, and time, task and text of every line of a service. Raises Unavailable."""
+        options: dict[str, Any] = {
+            "details": True, "timestamps": True, "stdout": True, "stderr": True, "follow": follow, "is_tty": False,
+            "tail": tail if tail is not None else "all", "since": int(since) if since is not None else 0,
+        }  # fmt: skip
+        with _translated():
+            pieces = self._client.api.service_logs(service.id, **options)
+        return pieces, _lines(pieces)
+
+    def objects(self, kind: str, namespace: str = "") -> list[SwarmObject]:
+        """Our secrets, or the configs that stand for namespaces, oldest first."""
+        api = self._client.api
+        with _translated():
+            found = api.secrets() if kind == "secret" else api.configs()
+        objects = [_object(attrs) for attrs in found if _labels(attrs).get(KIND_LABEL) == kind]
+        wanted = [each for each in objects if namespace in ("", each.namespace)]
+        return sorted(wanted, key=lambda each: each.created_at)
+
+    def create_object(self, kind: str, name: str, data: bytes, labels: Mapping[str, str]) -> str:
+        """Keep a secret or a config in the Swarm, returns its id. Raises Invalid, AlreadyExists."""
+        api = self._client.api
+        with _translated(kind):
+            if kind == "secret":
+                return str(api.create_secret(name, data, labels=dict(labels))["ID"])
+            return str(api.create_config(name, data, labels=dict(labels))["ID"])
+
+    def remove_object(self, kind: str, identifier: str) -> None:
+        """Forget one. Raises Invalid when a service uses it."""
+        api = self._client.api
+        with _translated(kind), contextlib.suppress(NoSuchObject):
+            (api.remove_secret if kind == "secret" else api.remove_config)(identifier)
+
+    def config_data(self, identifier: str) -> str:
+        """What a config holds."""
+        import base64
+
+        with _translated():
+            attrs = self._client.api.inspect_config(identifier)
+        return base64.b64decode(attrs["Spec"].get("Data") or "").decode("utf-8", "replace")
+
+    def _ensure_network(self) -> None:
+        with _translated("network"):
+            # The engine's filter also finds names that contain this one.
+            if all(each.name != self.network for each in self._client.networks.list(names=[self.network])):
+                self._client.networks.create(
+                    self.network, driver="overlay", attachable=True, scope="swarm", labels=_NETWORK_LABEL
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmObject:
+    """A secret or config of ours. The engine never tells a secret's value."""
+
+    id: str
+    swarm_name: str
+    name: str
+    namespace: str
+    created_at: str
+
+
+class _translated:
+    """Turns the client library's failures into ours; with `subject`, a refusal is the request's own fault."""
+
+    def __init__(self, subject: str = "") -> None:
+        self._subject = subject
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, err: BaseException | None, trace: object) -> None:
+        if isinstance(err, NoSuchObject) and not self._subject:
+            return
+        if isinstance(err, APIError):
+            if self._subject and err.status_code == 409:
+                raise AlreadyExists(f"the Swarm has this {self._subject} already: {_first_line(err)}") from None
+            if self._subject and err.status_code is not None and 400 <= err.status_code < 500:
+                raise Invalid(f"the Swarm refuses the {self._subject}: {_first_line(err)}") from None
+            if "out of sequence" in str(err):
+                raise OutOfDate from None
+            raise Unavailable(f"the Swarm's manager failed: {_first_line(err)}") from None
+        if isinstance(err, (DockerException, OSError)):
+            raise Unavailable(f"the Swarm's manager does not answer: {_first_line(err)}") from None
+
+
+class OutOfDate(Exception):
+    """Somebody else has changed the service meanwhile: look again."""
+
+
+def _service(attrs: Mapping[str, Any]) -> Service | None:
+    spec = attrs.get("Spec") or {}
+    labels = spec.get("Labels") or {}
+    deployment = deployment_of(labels)
+    if deployment is None:
+        return None
+    container = ((spec.get("TaskTemplate") or {}).get("ContainerSpec")) or {}
+    status = attrs.get("UpdateStatus") or {}
+    return Service(
+        id=attrs["ID"],
+        index=int((attrs.get("Version") or {}).get("Index", 0)),
+        key=FunctionKey(labels.get(NAME_LABEL, ""), labels.get(NAMESPACE_LABEL, "")),
+        deployment=deployment,
+        version=(container.get("Labels") or {}).get(VERSION_LABEL, ""),
+        replicas=int((((spec.get("Mode") or {}).get("Replicated")) or {}).get("Replicas", 0)),
+        created_at=str(attrs.get("CreatedAt", "")),
+        update_state=str(status.get("State", "")),
+        update_message=str(status.get("Message", "")),
+    )
+
+
+def _task(attrs: Mapping[str, Any], network: str) -> Task:
+    status = attrs.get("Status") or {}
+    state, container = str(status.get("State", "")), ((attrs.get("Spec") or {}).get("ContainerSpec")) or {}
+    addresses = [
+        address.partition("/")[0]
+        for each in attrs.get("NetworksAttachments") or []
+        if ((each.get("Network") or {}).get("Spec") or {}).get("Name") == network
+        for address in each.get("Addresses") or []
+    ]
+    ports = (status.get("PortStatus") or {}).get("Ports") or []
+    return Task(
+        id=attrs["ID"],
+        service=attrs.get("ServiceID", ""),
+        node=attrs.get("NodeID", ""),
+        version=(container.get("Labels") or {}).get(VERSION_LABEL, ""),
+        wanted=attrs.get("DesiredState") == "running",
+        running=state == "running",
+        failed=state in ("failed", "rejected", "complete", "orphaned"),
+        message=str(status.get("Err") or status.get("Message") or ""),
+        address=addresses[0] if addresses else "",
+        port=int(ports[0].get("PublishedPort") or 0) if ports else 0,
+    )
+
+
+def _node(attrs: Mapping[str, Any]) -> Node:
+    status = attrs.get("Status") or {}
+    description = attrs.get("Description") or {}
+    return Node(
+        id=attrs["ID"],
+        name=str(description.get("Hostname", "")),
+        address=str(status.get("Addr", "")),
+        up=status.get("State") == "ready",
+    )
+
+
+def _object(attrs: Mapping[str, Any]) -> SwarmObject:
+    labels = _labels(attrs)
+    return SwarmObject(
+        id=attrs["ID"],
+        swarm_name=str((attrs.get("Spec") or {}).get("Name", "")),
+        name=labels.get(NAME_LABEL, ""),
+        namespace=labels.get(NAMESPACE_LABEL, ""),
+        created_at=str(attrs.get("CreatedAt", "")),
+    )
+
+
+def _labels(attrs: Mapping[str, Any]) -> Mapping[str, str]:
+    return (attrs.get("Spec") or {}).get("Labels") or {}
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[tuple[str, str, str]]:
+    pending = b""
+    try:
+        for piece in pieces:
+            *lines, pending = (pending + piece).split(b"\n")
+            yield from (_stamped(line) for line in lines)
+    except (DockerException, OSError, ValueError, AttributeError):  # gone, or closed by another thread
+        return
+    if pending:
+        yield _stamped(pending)
+
+
+def _stamped(line: bytes) -> tuple[str, str, str]:
+    """`TIME com.docker.swarm.node.id=…,com.docker.swarm.task.id=… TEXT` taken apart."""
+    moment, _, rest = line.decode("utf-8", "replace").rstrip("\r").partition(" ")
+    details, _, text = rest.partition(" ")
+    pairs = dict(pair.partition("=")[::2] for pair in details.split(","))
+    return moment, pairs.get("com.docker.swarm.task.id", ""), text
+
+
+def _first_line(err: BaseException) -> str:
+    text = err.explanation if isinstance(err, APIError) and err.explanation else str(err)
+    return str(text).strip().splitlines()[0] if str(text).strip() else type(err).__name__

@@ -1,0 +1,86 @@
+"""Log lines of a service, from all nodes, as the manager collects them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from faas_runtime.api import LogMessage
+from faas_runtime.providers.base import LogQuery
+from faas_runtime.providers.docker.threads import EngineThreads
+from faas_runtime.providers.swarm.engine import Service, SwarmEngine
+
+_WAITING_LINES = 1000
+_OVERLAP = 1.0
+"""Seconds of lines asked for twice, so that none is lost between history and what follows."""
+
+
+class LogReader:
+    """Reads what a query asks for."""
+
+    def __init__(self, engine: SwarmEngine, service: Service, query: LogQuery) -> None:
+        self._engine, self._service, self._query = engine, service, query
+        self._lines: asyncio.Queue[LogMessage | None] = asyncio.Queue(_WAITING_LINES)
+        self._stream: Any = None
+        self._closed = False
+        self._begun = time.time()
+
+    async def read(self, threads: EngineThreads) -> AsyncIterator[LogMessage]:
+        """History, oldest first, then what comes."""
+        history = await threads.call_long(self._history)
+        for known in history:
+            yield known
+        if not self._query.follow:
+            return
+        seen = {(message.instance, message.timestamp) for message in history}
+        last = history[-1].timestamp if history else ""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._follow, args=(loop, last, seen), name="swarm-logs", daemon=True).start()
+        while (message := await self._lines.get()) is not None:
+            yield message
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._closed = True
+        if self._stream is not None:
+            with contextlib.suppress(Exception):
+                self._stream.close()
+        while not self._lines.empty():  # lets the thread that waits for room go on, to its end
+            self._lines.get_nowait()
+
+    def _history(self) -> list[LogMessage]:
+        query = self._query
+        if query.tail == 0:
+            return []
+        since = query.since.timestamp() if query.since is not None else None
+        # The manager counts `tail` for each task; the last lines of all are wanted.
+        stream, lines = self._engine.log_lines(self._service, since, query.tail, follow=False)
+        self._stream = stream
+        found = sorted(self._messages(lines), key=lambda message: message.timestamp)
+        return list(deque(found, maxlen=query.tail))
+
+    def _follow(self, loop: asyncio.AbstractEventLoop, last: str, seen: set[tuple[str, str]]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            stream, lines = self._engine.log_lines(self._service, self._begun - _OVERLAP, None, follow=True)
+            self._stream = stream
+            for message in self._messages(lines):
+                if self._closed:
+                    break
+                if message.timestamp >= last and (message.instance, message.timestamp) not in seen:
+                    asyncio.run_coroutine_threadsafe(self._lines.put(message), loop).result()
+            loop.call_soon_threadsafe(self._ended)
+
+    def _ended(self) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self._lines.put_nowait(None)
+
+    def _messages(self, lines: Iterator[tuple[str, str, str]]) -> Iterator[LogMessage]:
+        key = self._query.key
+        for moment, task, text in lines:
+            if self._query.instance in ("", task):
+                yield LogMessage(name=key.name, namespace=key.namespace, instance=task, timestamp=moment, text=text)

@@ -1,0 +1,67 @@
+"""From what a Swarm's manager tells to where calls go."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Collection, Sequence
+
+from faas_runtime.providers.annotations import auth_rule, call_timeout, is_internal
+from faas_runtime.providers.base import Endpoint, RouteUpdate
+from faas_runtime.providers.docker.spec import WATCHDOG_PORT
+from faas_runtime.providers.swarm.engine import Node, Service, Snapshot, Task
+
+_NOWHERE = ("", "0.0.0.0", "::")  # noqa: S104
+
+
+def endpoint_of(task: Task, node: Node | None, *, inside: bool) -> Endpoint | None:
+    """Where a task's watchdog is, None while that is not known.
+
+    From `inside` the functions' network it is the task's own address; from elsewhere, the port its node
+    publishes for it.
+    """
+    if inside:
+        return Endpoint(task.id, task.address, WATCHDOG_PORT) if task.address else None
+    if node is None or not task.port:
+        return None
+    # The only node of a Swarm does not always know a better address of itself.
+    host = node.address if node.address not in _NOWHERE else "127.0.0.1"
+    return Endpoint(task.id, host, task.port)
+
+
+def serving(service: Service, snapshot: Snapshot) -> Sequence[Task]:
+    """The tasks of a service that the Swarm wants and says are running, on nodes that are up."""
+    nodes = snapshot.nodes
+    return [
+        task
+        for task in snapshot.tasks_of(service)
+        if task.wanted and task.running and task.node in nodes and nodes[task.node].up
+    ]
+
+
+def route_of(service: Service, endpoints: Collection[Endpoint]) -> RouteUpdate:
+    """Where a function's calls go."""
+    return RouteUpdate(
+        service.key,
+        tuple(sorted(endpoints, key=lambda each: each.instance)),
+        replicas=service.replicas,
+        timeout=call_timeout(service.deployment),
+        internal=is_internal(service.deployment),
+        auth=auth_rule(service.deployment),
+    )
+
+
+def is_inside(subnets: Collection[str]) -> bool:
+    """Whether this process has an address in one of the networks, and so reaches every task directly."""
+    for text in subnets:
+        network = ipaddress.ip_network(text, strict=False)
+        host = next(iter(network.hosts()), network.network_address)
+        with socket.socket(socket.AF_INET6 if network.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                # Nothing is sent: the kernel only says which address it would send from.
+                probe.connect((str(host), 9))
+            except OSError:
+                continue
+            if ipaddress.ip_address(probe.getsockname()[0]) in network:
+                return True
+    return False

@@ -1,0 +1,174 @@
+"""From a deployment to a Swarm service, and back: the service itself is where a deployment is kept.
+
+Nothing is stored beside the Swarm, so any number of gateways see the same functions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets as random_secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from docker.types import (
+    ContainerSpec,
+    DriverConfig,
+    EndpointSpec,
+    Mount,
+    Placement,
+    Resources,
+    RestartPolicy,
+    SecretReference,
+    ServiceMode,
+    TaskTemplate,
+    UpdateConfig,
+)
+
+from faas_runtime.api import SECRETS_PATH, FunctionDeployment
+from faas_runtime.errors import Invalid
+from faas_runtime.providers.annotations import call_timeout, watchdog_settings
+from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.docker.spec import WATCHDOG_PORT, check_deployment
+from faas_runtime.providers.process.limits import parse_quantity
+
+KIND_LABEL = "io.faas.kind"
+"""What an object of the Swarm is to us: `function`, `secret` or `namespace`. One without it is never touched."""
+NAME_LABEL = "io.faas.name"
+NAMESPACE_LABEL = "io.faas.namespace"
+DEPLOYMENT_LABEL = "io.faas.deployment"
+VERSION_LABEL = "io.faas.version"
+
+DRAIN_WINDOW = "3s"
+"""A watchdog told to stop takes calls for so long: until every gateway has heard of it."""
+DRAIN_LIMIT = 60.0
+"""Seconds a task may take to finish its calls where the function names no timeout."""
+_DRAIN_MARGIN = 10.0
+_SECOND = 1_000_000_000
+_LONGEST_NAME = 63
+_LOGS = {"max-size": "10m"}
+
+
+def service_name(key: FunctionKey) -> str:
+    """The service's name, which is also a host name: the function's own, or the end of it and a hash."""
+    name = f"{key.name}-{key.namespace}" if "." not in key.name else key.name.replace(".", "-")
+    if len(name) <= _LONGEST_NAME and "." not in key.name:
+        return name
+    digest = hashlib.sha256(str(key).encode()).hexdigest()[:12]
+    return f"{name[: _LONGEST_NAME - 13]}-{digest}"
+
+
+def labels_of(kind: str, name: str, namespace: str) -> dict[str, str]:
+    """By which an object is found again."""
+    return {KIND_LABEL: kind, NAME_LABEL: name, NAMESPACE_LABEL: namespace}
+
+
+def service_spec(
+    deployment: FunctionDeployment, secrets: Sequence[SecretReference], network: str, replicas: int, *, published: bool
+) -> dict[str, Any]:
+    """Arguments of the engine's create and update calls. Raises Invalid for what no Swarm could do.
+
+    `published` gives every task a port of its own on its node, for gateways outside the network.
+    """
+    check_deployment(deployment)
+    key = FunctionKey(deployment.service, deployment.namespace)
+    container = ContainerSpec(
+        image=deployment.image,
+        env=[f"{name}={value}" for name, value in _environment(deployment).items()],
+        labels={**(deployment.labels or {}), VERSION_LABEL: random_secrets.token_hex(4)},
+        secrets=list(secrets),
+        read_only=deployment.read_only_root_filesystem,
+        # The watchdog's lock file, and whatever a function needs for a moment.
+        mounts=[Mount("/tmp", None, type="tmpfs")] if deployment.read_only_root_filesystem else None,  # noqa: S108
+        stop_grace_period=int(drain_limit(deployment) * _SECOND),
+        init=False,
+    )
+    template = TaskTemplate(
+        container,
+        resources=_resources(deployment),
+        restart_policy=RestartPolicy("any", delay=_SECOND),
+        placement=Placement(constraints=_constraints(deployment)),
+        log_driver=DriverConfig("json-file", _LOGS),
+        networks=[network],
+    )
+    kept = msgspec.json.encode(deployment).decode()
+    ports = [{"Protocol": "tcp", "TargetPort": WATCHDOG_PORT, "PublishMode": "host"}] if published else []
+    return {
+        "task_template": template,
+        "name": service_name(key),
+        "labels": {**labels_of("function", *key), DEPLOYMENT_LABEL: kept},
+        "mode": ServiceMode("replicated", replicas=replicas),
+        "update_config": UpdateConfig(
+            # Whole versions change places: the new one is up before the old one goes.
+            parallelism=max(1, replicas // 2),
+            order="start-first",
+            failure_action="rollback",
+            monitor=_SECOND,
+            max_failure_ratio=0,
+        ),
+        "endpoint_spec": _endpoint(ports),
+    }
+
+
+def secret_reference(secret_id: str, swarm_name: str, name: str) -> SecretReference:
+    """A secret where functions look for it."""
+    return SecretReference(secret_id, swarm_name, filename=f"{SECRETS_PATH}/{name}", mode=0o444)
+
+
+def deployment_of(labels: Mapping[str, str]) -> FunctionDeployment | None:
+    """The deployment a service was made of; None when its label cannot be read."""
+    try:
+        return msgspec.json.decode(labels.get(DEPLOYMENT_LABEL, ""), type=FunctionDeployment)
+    except msgspec.MsgspecError:
+        return None
+
+
+def drain_limit(deployment: FunctionDeployment) -> float:
+    """Seconds a task may take to end."""
+    return (call_timeout(deployment) or DRAIN_LIMIT) + _DRAIN_MARGIN
+
+
+def _endpoint(ports: list[dict[str, Any]]) -> EndpointSpec:
+    # Our door knows every task: no virtual address, which the kernel would have to balance.
+    endpoint = EndpointSpec(mode="dnsrr")
+    if ports:
+        endpoint["Ports"] = ports
+    return endpoint
+
+
+def _environment(deployment: FunctionDeployment) -> dict[str, str]:
+    environment = {"healthcheck_interval": DRAIN_WINDOW, **deployment.env_vars}
+    if deployment.env_process:
+        environment["fprocess"] = deployment.env_process
+    environment |= watchdog_settings(deployment)
+    environment["OPENFAAS_NAME"] = deployment.service
+    environment["OPENFAAS_NAMESPACE"] = deployment.namespace
+    return environment
+
+
+def _constraints(deployment: FunctionDeployment) -> list[str]:
+    """Placement as Docker writes it: `node.role == worker`."""
+    found = []
+    for text in deployment.constraints:
+        if "==" not in text and "!=" not in text:
+            raise Invalid(f"field `constraints`: `{text}` is not like `node.role == worker`")
+        found.append(text)
+    return found
+
+
+def _resources(deployment: FunctionDeployment) -> Resources:
+    limits, requests = deployment.limits, deployment.requests
+    return Resources(
+        cpu_limit=_cpu(limits.cpu, "limits.cpu") if limits else None,
+        mem_limit=_memory(limits.memory, "limits.memory") if limits else None,
+        cpu_reservation=_cpu(requests.cpu, "requests.cpu") if requests else None,
+        mem_reservation=_memory(requests.memory, "requests.memory") if requests else None,
+    )
+
+
+def _cpu(text: str, field: str) -> int | None:
+    return int(parse_quantity(text, field) * _SECOND) if text else None
+
+
+def _memory(text: str, field: str) -> int | None:
+    return int(parse_quantity(text, field)) if text else None

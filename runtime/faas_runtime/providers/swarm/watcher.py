@@ -1,0 +1,148 @@
+"""Following a Swarm: what runs where, which of it answers, and telling the front door at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable
+
+from faas_runtime.errors import RuntimeFault
+from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
+from faas_runtime.providers.docker.readiness import is_ready
+from faas_runtime.providers.docker.threads import EngineThreads
+from faas_runtime.providers.process.feed import RoutingFeed
+from faas_runtime.providers.swarm.engine import Service, Snapshot, SwarmEngine, Task
+from faas_runtime.providers.swarm.routes import endpoint_of, route_of, serving
+
+log = logging.getLogger("faas.swarm")
+
+INTERVAL = 0.4
+"""Seconds between two looks. A Swarm tells of tasks only when asked; the watchdog's drain window is much longer."""
+_CONNECT_LIMIT = 1.0
+_FAILURES = 2
+"""Looks in a row at which nothing on a node could be reached, before its tasks get no more calls.
+
+The managers take a quarter of a minute to miss a node; callers should not wait for that.
+"""
+
+
+class Watcher:
+    """Keeps the present snapshot, and the routes that follow from it."""
+
+    def __init__(self, engine: SwarmEngine, threads: EngineThreads, feed: RoutingFeed) -> None:
+        self._engine, self._threads, self._feed = engine, threads, feed
+        self.inside = False
+        self.snapshot = Snapshot({}, {}, {})
+        self.trouble = ""
+        """Why the manager was not heard of at the last look; empty when all is well."""
+        self._routes: dict[FunctionKey, RouteUpdate] = {}
+        self._answered: set[str] = set()
+        self._silent: dict[str, int] = {}
+        self._leaving: set[str] = set()
+        self._looking = asyncio.Lock()
+
+    def routes(self) -> list[RouteUpdate]:
+        """The route of every function."""
+        return list(self._routes.values())
+
+    def available(self, service: Service) -> int:
+        """How many of its replicas take calls."""
+        route = self._routes.get(service.key)
+        return len(route.endpoints) if route is not None else 0
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            try:
+                await self.look()
+                self.trouble = ""
+            except RuntimeFault as fault:
+                if not self.trouble:
+                    log.error("%s", fault)
+                self.trouble = str(fault)
+
+    async def look(self) -> None:
+        """Ask the manager once, and publish what has changed. Raises Unavailable."""
+        async with self._looking:
+            snapshot = await self._threads.call_long(self._engine.snapshot)
+            running = [task for service in snapshot.services.values() for task in serving(service, snapshot)]
+            await self._ask_nodes(snapshot, running)
+            await self._ask_new(snapshot, running)
+            self.snapshot = snapshot
+            self._publish(snapshot)
+
+    def leave_out(self, service: Service) -> None:
+        """The service is about to be removed: no more calls for it."""
+        self._leaving.add(service.id)
+        if self._routes.pop(service.key, None) is not None:
+            self._feed.publish(RouteRemoved(service.key))
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self._leaving &= {service.id for service in snapshot.services.values()}
+        present = {key: each for key, each in snapshot.services.items() if each.id not in self._leaving}
+        for key in [key for key in self._routes if key not in present]:
+            del self._routes[key]
+            self._feed.publish(RouteRemoved(key))
+        for key, service in present.items():
+            route = route_of(service, list(self._endpoints(service, snapshot)))
+            if self._routes.get(key) != route:
+                self._routes[key] = route
+                self._feed.publish(route)
+
+    def _endpoints(self, service: Service, snapshot: Snapshot) -> Iterable[Endpoint]:
+        for task in serving(service, snapshot):
+            if task.id in self._answered and self._silent.get(task.node, 0) < _FAILURES:
+                endpoint = self._endpoint(task, snapshot)
+                if endpoint is not None:
+                    yield endpoint
+
+    def _endpoint(self, task: Task, snapshot: Snapshot) -> Endpoint | None:
+        return endpoint_of(task, snapshot.nodes.get(task.node), inside=self.inside)
+
+    async def _ask_new(self, snapshot: Snapshot, running: list[Task]) -> None:
+        """Tasks that have not answered yet: without a health check of its image, running says little."""
+        self._answered &= {task.id for task in running}
+        new = [task for task in running if task.id not in self._answered]
+        endpoints = [(task, self._endpoint(task, snapshot)) for task in new]
+        asked = [(task, endpoint) for task, endpoint in endpoints if endpoint is not None]
+        answers = await asyncio.gather(
+            *(is_ready(endpoint.host, endpoint.port, False, _CONNECT_LIMIT) for _, endpoint in asked)
+        )
+        self._answered |= {task.id for (task, _), ready in zip(asked, answers, strict=True) if ready}
+
+    async def _ask_nodes(self, snapshot: Snapshot, running: list[Task]) -> None:
+        """Whether anything on each node can be reached, by two of its tasks at the most."""
+        of: dict[str, list[Endpoint]] = {}
+        for task in running:
+            if task.id in self._answered and (endpoint := self._endpoint(task, snapshot)) is not None:
+                of.setdefault(task.node, []).append(endpoint)
+        nodes = list(of)
+        answers = await asyncio.gather(*(_reachable(of[node][:2]) for node in nodes))
+        self._silent = {
+            node: 0 if answers[number] else self._silent.get(node, 0) + 1 for number, node in enumerate(nodes)
+        }
+        for node, count in self._silent.items():
+            if count == _FAILURES:
+                log.warning("nothing answers on node %s any more", snapshot.nodes[node].name)
+
+
+async def _reachable(endpoints: list[Endpoint]) -> bool:
+    """Whether one of the endpoints takes, or at least refuses, a connection."""
+    answers = await asyncio.gather(*(_connects(each) for each in endpoints))
+    return any(answers)
+
+
+async def _connects(endpoint: Endpoint) -> bool:
+    try:
+        async with asyncio.timeout(_CONNECT_LIMIT):
+            _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+    except ConnectionRefusedError:
+        return True
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
