@@ -36,7 +36,7 @@ class BuildxPublisher:
         self._environment: Mapping[str, str] = {**os.environ, **engine.environment(), "BUILDKIT_PROGRESS": "plain"}
 
     def publish(self, job: BuildJob, extra_tags: Sequence[str], report: BuildReporter) -> str:
-        """Build a job for its platforms and push it; returns the digest. Raises BuildError with all output as `detail`."""
+        """Build a job for its platforms and push it; returns the digest. Raises BuildError."""
         complete(job, report, buildkit=True)
         progress = PlainProgress(job, report, parse(dockerfile_text(job)))
         with tempfile.TemporaryDirectory() as folder:

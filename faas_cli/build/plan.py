@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Sequence
@@ -94,8 +95,16 @@ def _build_one(
     except FaasError as err:
         return BuildResult(function.name, image, time.monotonic() - begun, error=err)
     except OSError as err:
-        error = BuildError(f"`{function.name}` cannot be built: {err.strerror}: `{err.filename}`")
-        return BuildResult(function.name, image, time.monotonic() - begun, error=error)
+        return BuildResult(function.name, image, time.monotonic() - begun, error=_refused(function, err))
+
+
+def _refused(function: Function, err: OSError) -> BuildError:
+    """The error for a file or folder that the system does not let us write or read."""
+    place = f": `{err.filename}`" if err.filename else ""
+    hint = ""
+    if err.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = f"make room where `{default_state_dir()}` is, or set `FAAS_STATE_DIR` to a folder elsewhere"
+    return BuildError(f"`{function.name}` cannot be built: {err.strerror or err}{place}", hint=hint)
 
 
 def prepare(stack: Stack, function: Function, options: BuildOptions, project: Path) -> BuildJob:
