@@ -13,18 +13,9 @@ import pytest
 STACK = "provider: {name: openfaas}\nfunctions:\n  fn: {image: fn, skip_build: true}\n"
 
 WAITING = {
-    "deploy": ["deploy", "-f", "fn.yml"],
     "list": ["list"],
-    "describe": ["describe", "fn"],
-    "remove": ["remove", "fn"],
     "invoke": ["invoke", "fn"],
     "logs": ["logs", "fn"],
-    "scale": ["scale", "fn", "2"],
-    "ready": ["ready", "fn"],
-    "diff": ["diff", "-f", "fn.yml"],
-    "login": ["login", "-p", "x", "--timeout", "30s"],
-    "secret": ["secret", "list"],
-    "namespace": ["namespace", "list"],
     "up": ["up", "-f", "fn.yml"],
     "dev": ["dev", "-f", "fn.yml"],
 }

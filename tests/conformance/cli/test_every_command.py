@@ -1,0 +1,190 @@
+"""Every command when something around it is wrong: clear words, the right code, nothing left behind.
+
+The gateway here is a stand-in: no real one can be made to answer with HTML, or never.
+"""
+
+import http.server
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from faas_cli.examples import EXAMPLES
+
+from .rows import GATEWAY, LOCAL, ROWS, SERVER, speaking
+
+STACK = "version: 1.0\nprovider:\n  name: openfaas\nfunctions:\n  fn:\n    skip_build: true\n    image: fn:latest\n"
+STORE = {"version": "0.2.0", "functions": [{"name": "env", "title": "Env", "images": {"x86_64": "acme/env"}}]}
+ANSWERS = {
+    "unauthorized": (401, b"invalid credentials"),
+    "not found": (404, b"not found"),
+    "broken": (500, b"the disk is on fire"),
+    "somebody else": (200, b"<html><body>It works!</body></html>"),
+}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers everything the same way."""
+
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        status, body = self.server.answer
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
+
+    def log_message(self, *args): ...
+
+
+@pytest.fixture(scope="module")
+def server():
+    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+class Place:
+    """A project with a stack file, a home, and nothing else; where commands are run."""
+
+    def __init__(self, cli, base):
+        self.cli, self.base, self.folder = cli, base, base / "project"
+        self.folder.mkdir()
+        (base / "home").mkdir()
+        (base / "store.json").write_text(json.dumps(STORE))
+        (self.folder / "fn.yml").write_text(STACK)
+        self.env = {**os.environ, "HOME": str(base / "home"), "NO_COLOR": "1", "GIT_TERMINAL_PROMPT": "0"}
+        self.env |= {"FAAS_STATE_DIR": str(base / "state")}
+        for name in ("OPENFAAS_CONFIG", "CI", "FAAS_DEBUG"):
+            self.env.pop(name, None)
+
+    def start(self, words, url, **options):
+        """Run the row of a command against a server."""
+        command = [*self.cli, *ROWS[words].typed(url, self.base / "store.json")]
+        env = {**self.env, "OPENFAAS_URL": url}
+        return subprocess.Popen(
+            command, cwd=self.folder, env=env, **{"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        )
+
+    def run(self, words, url, **options):
+        """The same until its end: exit code, output, messages."""
+        with self.start(words, url, **{"stdout": subprocess.PIPE, **options}) as process:
+            output, errors = process.communicate(b"body", timeout=60)
+            errors = errors.decode()
+            assert_no_accident(errors)
+            return process.returncode, output, errors
+
+    def assert_untouched(self):
+        """The stack file byte for byte, and no credentials nobody has accepted."""
+        assert (self.folder / "fn.yml").read_text() == STACK
+        assert sorted(path.name for path in self.folder.iterdir()) == ["fn.yml"]
+        assert not (self.base / "home" / ".openfaas" / "config.yml").exists()
+
+
+def assert_no_accident(errors):
+    """Nothing that we had not thought of."""
+    assert "Traceback" not in errors
+    assert "this should not have happened" not in errors
+
+
+def reasons(errors):
+    """The lines that say what is wrong."""
+    return re.findall(r"^faas: .+", errors, re.MULTILINE)
+
+
+@pytest.fixture
+def place(cli, tmp_path):
+    return Place(cli, tmp_path)
+
+
+def test_every_command_has_a_row():
+    """A new one is tried like the others from the start."""
+    assert sorted(ROWS) == sorted(EXAMPLES)
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("words", speaking(GATEWAY, SERVER))
+def test_a_server_that_refuses(place, server, words, answer):
+    """Exit code 1 and the server's own words, or what to do."""
+    row = ROWS[words]
+    if answer == "somebody else" and row.careless:
+        return  # a 200 is all it asks for
+    server.answer = ANSWERS[answer]
+    code, _, errors = place.run(words, f"http://127.0.0.1:{server.server_port}")
+    assert code == 1, errors
+    assert reasons(errors), errors
+    if row.speaks == GATEWAY and answer == "unauthorized" and words != "invoke":
+        assert "asks for a user and a password" in errors or "did not accept" in errors
+        assert "faas login" in errors
+    if row.speaks == GATEWAY and answer == "broken":
+        assert "the disk is on fire" in errors
+    place.assert_untouched()
+
+
+@pytest.mark.parametrize("words", speaking(GATEWAY, SERVER))
+def test_nobody_listens(place, unused_port, words):
+    """The address is told."""
+    code, _, errors = place.run(words, f"http://127.0.0.1:{unused_port}")
+    assert code == 1, errors
+    assert f"127.0.0.1:{unused_port}" in errors or f"127.0.0.1 port {unused_port}" in errors
+    place.assert_untouched()
+
+
+@pytest.mark.parametrize("words", speaking(GATEWAY, SERVER))
+def test_ctrl_c_while_a_server_is_silent(place, silent_gateway, words):
+    """Exit code 130 and nothing left behind."""
+    process = place.start(words, silent_gateway.url, stdout=subprocess.DEVNULL, start_new_session=True)
+    process.stdin.write(b"body")
+    process.stdin.close()
+    silent_gateway.wait_for_a_caller(process)
+    process.send_signal(signal.SIGINT)
+    errors = process.stderr.read().decode()
+    assert process.wait(20) == 130, errors
+    assert_no_accident(errors)
+    place.assert_untouched()
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("words", speaking(LOCAL))
+def test_without_anything(place, unused_port, words):
+    """Commands that need nobody end by themselves, with data or with a reason; neither leaves anything."""
+    code, output, errors = place.run(words, f"http://127.0.0.1:{unused_port}")
+    assert code in (0, 1, 2)
+    assert code == 0 or reasons(errors) or output
+    place.assert_untouched()
+
+
+@pytest.mark.parametrize("words", ROWS)
+def test_nobody_reads(place, server, words):
+    """The reader of standard output has gone: no word about it, and an end."""
+    server.answer = (404, b"not found")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        code, _, errors = place.run(words, f"http://127.0.0.1:{server.server_port}", stdout=writer)
+    finally:
+        os.close(writer)
+    assert code in (0, 1, 2)
+    assert "Errno 32" not in errors
+    assert "roken pipe" not in errors
+
+
+@pytest.mark.parametrize("words", speaking(LOCAL))
+def test_nowhere_to_write(place, unused_port, words):
+    """Folder, home and state are where even root cannot write: one reason at most, never an accident."""
+    place.folder = "/proc/self"
+    place.env |= {"HOME": "/proc/nowhere", "FAAS_STATE_DIR": "/proc/nowhere"}
+    code, output, errors = place.run(words, f"http://127.0.0.1:{unused_port}")
+    assert code in (0, 1, 2)
+    # `doctor` finds something wrong, which is what it is asked for.
+    assert code == 0 or len(reasons(errors)) == 1 or output
