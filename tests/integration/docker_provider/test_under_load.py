@@ -56,9 +56,9 @@ def mine(client, state):
 
 
 def instance_of(state):
-    from faas_runtime.providers.docker.provider import _instance_name
+    from faas_runtime.providers.docker.provider import instance_name
 
-    return _instance_name(state)
+    return instance_name(state)
 
 
 def test_no_call_fails_while_versions_change(gateway, tool):
