@@ -62,6 +62,9 @@ def _push(name: str, image: str, console: Console, display: PushDisplay) -> Faas
         digest = _pusher(image, display)()
     except FaasError as err:
         return err
+    except OSError as err:  # the layers are compressed into the state folder
+        place = f": `{err.filename}`" if err.filename else f" (in `{default_state_dir()}`)"
+        return FaasError(f"`{image}` was not pushed: {err.strerror or err}{place}")
     display.say(console.progress, f"[0] < Pushing {name} [{image}] done.")
     display.say(console.info, f"{image}: {digest}")
     return None

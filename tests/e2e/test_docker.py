@@ -74,6 +74,25 @@ def test_walkthrough(containers, client, registry, lang, builder):
         client.images.remove(image, force=True)
 
 
+def test_up_takes_what_is_there(containers, client):
+    """The engine builds, as the gateway runs containers; both are named with the reason, and no registry is needed."""
+    shell = containers
+    shell.faas("new", "--lang", "python", "taken")
+    image = "taken:latest"
+    try:
+        said = shell.faas("up", "-f", "taken.yml", "--skip-deploy").stderr.decode()
+        assert "builder: docker (an engine answers at unix:///var/run/docker.sock, " in said
+        assert "`taken:latest` names no registry; it stays on this machine" in said
+        assert shell.faas("list", "-q").stdout == b""
+        assert client.images.get(image)
+        said = shell.faas("up", "-f", "taken.yml", "--skip-push").stderr.decode()
+        assert "names no registry" not in said
+        assert shell.faas("invoke", "taken", stdin=b"test").stdout == b"Hello, Python. You said: test"
+        shell.faas("delete", "-f", "taken.yml")
+    finally:
+        client.images.remove(image, force=True)
+
+
 def test_publish_for_two_platforms(shell, registry, tool, tmp_path):
     """One name, a manifest for each platform, built here without an engine or an emulator."""
     folder = Path(shell.env["HOME"]) / ".docker"

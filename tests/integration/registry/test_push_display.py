@@ -70,3 +70,15 @@ def test_a_pipe_gets_lines(push):
     lines = err.decode().splitlines()
     assert [line.split()[-1] for line in lines[:-1]] == ["pushed", "pushed"]
     assert "sha256:" in lines[-1]
+
+
+def test_a_folder_that_cannot_be_written(push, tmp_path):
+    """One line that names it."""
+    (tmp_path / "state/build").mkdir(parents=True)
+    (tmp_path / "state/build/compressed").touch()
+    process = push("nowhere", subprocess.PIPE)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    (line,) = err.decode().splitlines()
+    assert line.startswith("faas: ")
+    assert line.endswith(f"was not pushed: File exists: `{tmp_path}/state/build/compressed`")
