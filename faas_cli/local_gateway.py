@@ -45,6 +45,7 @@ class StartOptions:
     host: str = "127.0.0.1"
     port: int = 8080
     unix: Path | None = None
+    workers: int = 1
     metrics_port: int = 8082
     no_auth: int = 0
     engine: str = "process"
@@ -74,6 +75,8 @@ class StartOptions:
             command += ["--provider-url", self.provider_url]
         if self.provider_secrets_dir is not None:
             command += ["--provider-secrets-dir", str(self.provider_secrets_dir)]
+        if self.workers > 1:
+            command += ["--workers", str(self.workers)]
         if self.unix is not None:
             command += ["--unix", str(self.unix)]
         if self.access_log != "off":

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from faas_cli import gateway_log, local_gateway
+from faas_cli.commands.gateway_install import install, uninstall
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
 from faas_cli.flags import FaasGroup
@@ -16,6 +17,7 @@ from faas_cli.local_gateway import StartOptions
 from faas_runtime.paths import default_state_dir
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_WORKERS = click.IntRange(1, 64)
 _LOG_FORMATS = click.Choice(["off", "text", "json"])
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -71,6 +73,13 @@ def _start_options(function: Decorated) -> Decorated:
         _STATE_DIR,
         click.option("--metrics-port", type=click.IntRange(0, 65535), default=8082, show_default=True),
         click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for any."),
+        click.option(
+            "--workers",
+            type=_WORKERS,
+            default=1,
+            show_default=True,
+            help="Processes of the front door; one for each core is the most that helps.",
+        ),
         click.option("--unix", type=_FILE, default=None, help="Listen on this Unix socket as well."),
         click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     ):
@@ -92,6 +101,10 @@ def _state_dir(chosen: Path | None) -> Path:
 @click.group(cls=FaasGroup)
 def command() -> None:
     """Start and stop the gateway of this machine."""
+
+
+command.add_command(install)
+command.add_command(uninstall)
 
 
 @command.command()
@@ -121,7 +134,8 @@ def stop(state_dir: Path | None) -> None:
 @command.command()
 @_STATE_DIR
 @click.option("--access-log", type=_LOG_FORMATS, default=None, help="Log every request, other than before.")
-def restart(state_dir: Path | None, access_log: str | None) -> None:
+@click.option("--workers", type=_WORKERS, default=None, help="Processes of the front door, other than before.")
+def restart(state_dir: Path | None, access_log: str | None, workers: int | None) -> None:
     """Put a new gateway in the place of the one that runs; no connection is refused meanwhile.
 
     The new one is started in the same way, takes over the sockets, and the old one finishes its calls.
@@ -129,7 +143,9 @@ def restart(state_dir: Path | None, access_log: str | None) -> None:
     """
     from faas_cli import local_restart
 
-    status = local_restart.restart(_state_dir(state_dir), ["--access-log", access_log] if access_log else [])
+    more = ["--access-log", access_log] if access_log else []
+    more += ["--workers", str(workers)] if workers else []
+    status = local_restart.restart(_state_dir(state_dir), more)
     Console().data(f"Gateway: {status.url} (process {status.pid})")
 
 

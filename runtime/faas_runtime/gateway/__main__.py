@@ -74,7 +74,7 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
     _add_common(alone, environment, 8081)
     alone.set_defaults(nats="", store_url="", callback_hosts=[])
     alone.set_defaults(metrics_port=0, metrics_host="", provider_url="", logs_url="", provider_secrets_dir=None)
-    alone.set_defaults(unix=None, access_log="off", tls_cert=None, tls_key=None)
+    alone.set_defaults(unix=None, workers=1, access_log="off", tls_cert=None, tls_key=None)
     return parser
 
 
@@ -93,6 +93,7 @@ def _add_run(run: argparse.ArgumentParser, environment: Environment) -> None:
         metavar="FOLDER",
         help="user and password for the provider, where they are not ours",
     )
+    run.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the front door")
     run.add_argument("--unix", type=Path, metavar="FILE", help="listen on this Unix socket as well")
     run.add_argument("--access-log", choices=["off", "text", "json"], default="off", help="log every request on stdout")
     run.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve HTTPS with this certificate")
@@ -148,6 +149,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         port=options.port,
         unix=options.unix.absolute() if options.unix is not None else None,
         engine=options.engine,
+        workers=max(options.workers, 1),
         metrics_port=options.metrics_port,
         metrics_host=options.metrics_host,
         auth=not options.no_auth,

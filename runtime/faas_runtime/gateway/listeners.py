@@ -36,6 +36,22 @@ def listen(host: str, port: int, option: str) -> socket.socket:
         raise PortInUse(f"cannot listen on {host} port {port}: {err.strerror or err}") from None
 
 
+def listen_together(host: str, port: int, count: int) -> list[socket.socket]:
+    """Listening TCP sockets on one port, between which the kernel deals connections out. Raises PortInUse."""
+    # Sockets that share a port would also share it with another gateway's: this one finds out.
+    with listen(host, port, "--port") as probe:
+        family, address = probe.family, probe.getsockname()[:2]
+    found: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            found.append(socket.create_server(address, family=family, backlog=_BACKLOG, reuse_port=True))
+    except OSError as err:
+        for sock in found:
+            sock.close()
+        raise PortInUse(f"cannot listen on {host} port {address[1]}: {err.strerror or err}") from None
+    return found
+
+
 class PrivateSocket:
     """A Unix socket of the gateway, in the state directory where its path is short enough."""
 
@@ -72,7 +88,11 @@ class Listeners:
         self.unix: socket.socket | None = None
         self._unix_path = settings.unix
         self._private: dict[str, PrivateSocket] = {}
-        self.front = inherited.get("front") or listen(settings.host, settings.port, "--port")
+        self.fronts = [sock for name, sock in inherited.items() if name.startswith("front")]
+        if not self.fronts and settings.workers > 1:
+            self.fronts = listen_together(settings.host, settings.port, settings.workers)
+        elif not self.fronts:
+            self.fronts = [listen(settings.host, settings.port, "--port")]
         try:
             if settings.metrics_port:
                 metrics = inherited.get("metrics")
@@ -100,10 +120,27 @@ class Listeners:
         """Where a restart is asked for."""
         return self._private["restart"]
 
+    @property
+    def shared(self) -> list[socket.socket]:
+        """The front door's sockets that no worker has for itself."""
+        return [] if self.unix is None else [self.unix]
+
+    @property
+    def address(self) -> str:
+        """The front door's host and port."""
+        name = self.fronts[0].getsockname()
+        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+    def stop_accepting(self) -> None:
+        """Let go of the front door's sockets: connections are refused once nobody else has them."""
+        for sock in (*self.fronts, *self.shared):
+            sock.close()
+
     def by_name(self) -> dict[str, socket.socket]:
         """Every socket, as the next gateway is to inherit it."""
         found = {name: private.socket for name, private in self._private.items()}
-        optional = {"front": self.front, "metrics": self.metrics, "unix": self.unix}
+        found |= {f"front-{number}": sock for number, sock in enumerate(self.fronts)}
+        optional = {"metrics": self.metrics, "unix": self.unix}
         return {**found, **{name: sock for name, sock in optional.items() if sock is not None}}
 
     def share(self, shared: bool) -> None:
@@ -114,7 +151,7 @@ class Listeners:
         """Stop listening, and remove the Unix sockets unless the next gateway has them."""
         for private in self._private.values():
             private.socket.close() if self._keep_paths else private.close()
-        for sock in (self.front, self.metrics, self.unix):
+        for sock in (*self.fronts, self.metrics, self.unix):
             if sock is not None:
                 sock.close()
         if self.unix is not None and self._unix_path is not None and not self._keep_paths:

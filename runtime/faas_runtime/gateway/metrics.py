@@ -101,6 +101,10 @@ class InvocationMetrics:
             meter = self._meters[key] = FunctionMeter(key)
         return meter
 
+    def meters(self) -> list[FunctionMeter]:
+        """The counters of every function."""
+        return list(self._meters.values())
+
     def in_flight(self, key: FunctionKey) -> int:
         """Calls of a function that are running or waiting for a replica now."""
         meter = self._meters.get(key)

@@ -7,12 +7,13 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 from collections.abc import Sequence
 
-from faas_runtime import __version__
 from faas_runtime.gateway.back_office import BackOffice
 from faas_runtime.gateway.catalogue import Catalogue
-from faas_runtime.gateway.door import Certificate, DoorSettings, FrontDoor
+from faas_runtime.gateway.door import FrontDoor
+from faas_runtime.gateway.doors import certificate_of, new_door
 from faas_runtime.gateway.guard import guard_of
 from faas_runtime.gateway.handover import Predecessor, Successor
 from faas_runtime.gateway.listeners import Listeners
@@ -23,7 +24,8 @@ from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import Running, StateDir
-from faas_runtime.providers.base import Endpoint, FunctionKey, Provider
+from faas_runtime.gateway.workers.fleet import Fleet
+from faas_runtime.providers.base import FunctionKey, Provider
 from faas_runtime.providers.process.logs import now_rfc3339
 
 log = logging.getLogger("faas.gateway")
@@ -52,11 +54,12 @@ class Gateway:
         self._provider = provider
         self._arguments = arguments
         self._predecessor = predecessor
-        self._certificate = _certificate(settings)
+        self._certificate = certificate_of(settings)
         self._guard = guard_of(settings, state)
         self._routes = RoutingTable()
         self._metrics = InvocationMetrics()
         self._catalogue = Catalogue(provider, self._routes)
+        self._fleet = Fleet(settings, self._routes, self._metrics, self._wake) if settings.workers > 1 else None
         self._loops = Loops()
         self._office: BackOffice | None = None
         self._listeners: Listeners
@@ -85,12 +88,7 @@ class Gateway:
         await self._open_office()
         if self._predecessor is not None:
             await self._catalogue.until_ready(COME_BACK_LIMIT)
-        door = self._front_door(Endpoint("control", unix=str(listeners.control.path)))
-        self._closing.push_async_callback(self._stop_door, door)
-        clients = [listeners.front] if listeners.unix is None else [listeners.front, listeners.unix]
-        tls = None if self._certificate is None else self._certificate.context
-        await door.start(clients, tls=tls, inside=[listeners.inside.socket])
-        self._url = door.addresses()[0]
+        await self._open_door()
         # Last to start and first to stop: it calls functions through the front door.
         self._closing.push_async_callback(self._end_calls)
         await self._begin_calls()
@@ -107,10 +105,14 @@ class Gateway:
         await self._provider.start()
         self._closing.push_async_callback(self._loops.stop)
         self._loops.start("routing", self._follow_routes)
-        if self._certificate is not None:
+        if self._certificate is not None and self._fleet is None:
             self._loops.start("certificate", self._certificate.follow)
         await self._catalogue.update()
         await self._catalogue.until_routed()
+
+    def _states(self) -> dict[str, str]:
+        workers = {} if self._fleet is None else {"workers": self._fleet.problem()}
+        return {**self._loops.states(), **workers}
 
     # The back office comes and goes: when a handover fails, this gateway opens another one.
 
@@ -119,7 +121,7 @@ class Gateway:
             self._settings, self._state, self._provider, self._routes, self._metrics, self._catalogue, self._guard
         )
         self._office = office
-        await office.open(self._listeners, self._loops.states)
+        await office.open(self._listeners, self._states)
 
     async def _begin_calls(self) -> None:
         if self._office is not None:
@@ -162,21 +164,28 @@ class Gateway:
             await self._begin_calls()
             self._announce()
 
-    # The front door.
+    # The front door: in this process for everybody, or for our own calls only.
 
-    def _front_door(self, control: Endpoint) -> FrontDoor:
-        settings = DoorSettings(
-            host="",
-            read_timeout=self._settings.read_timeout,
-            write_timeout=self._settings.write_timeout,
-            upstream_timeout=self._settings.upstream_timeout,
-            access_log=self._settings.access_log,
-            served_by=f"faas/{__version__}",
-        )
-        return FrontDoor(self._routes, control, settings, self._metrics, self._wake, self._guard)
+    async def _open_door(self) -> None:
+        listeners, control = self._listeners, str(self._listeners.control.path)
+        clients: list[socket.socket] = []
+        if self._fleet is None:
+            clients = [*listeners.fronts, *listeners.shared]
+        else:
+            self._closing.push_async_callback(self._stop_workers, self._fleet)
+            await self._fleet.start(control, listeners.fronts, listeners.shared)
+        door = new_door(self._settings, control, self._routes, self._metrics, self._wake, self._guard)
+        self._closing.push_async_callback(self._stop_door, door)
+        tls = None if self._certificate is None else self._certificate.context
+        await door.start(clients, tls=tls, inside=[listeners.inside.socket])
 
     async def _stop_door(self, door: FrontDoor) -> None:
         await door.stop(self._grace)
+
+    async def _stop_workers(self, fleet: Fleet) -> None:
+        # Ours would keep the port open, and nobody would ever accept what comes.
+        self._listeners.stop_accepting()
+        await fleet.stop(self._grace)
 
     async def _wake(self, key: FunctionKey) -> None:
         status = self._catalogue.get(key)
@@ -185,15 +194,20 @@ class Gateway:
     async def _follow_routes(self) -> None:
         async for change in self._provider.watch():
             self._routes.apply(change)
+            if self._fleet is not None:
+                # The provider ends replicas once this change has been dealt with, by every worker.
+                await self._fleet.taken_over()
 
     def _announce(self) -> None:
         metrics = self._listeners.metrics
         metrics_url = f"http://127.0.0.1:{metrics.getsockname()[1]}/metrics" if metrics is not None else ""
-        log.info("listening on %s%s", self._url, f", metrics on {metrics_url}" if metrics_url else "")
+        scheme = "http" if self._certificate is None else "https"
+        url = f"{scheme}://{self._listeners.address}"
+        log.info("listening on %s%s", url, f", metrics on {metrics_url}" if metrics_url else "")
         self._state.announce(
             Running(
                 pid=os.getpid(),
-                url=self._url,
+                url=url,
                 metrics_url=metrics_url,
                 auth=self._settings.auth,
                 engine="remote" if self._settings.provider_url else self._settings.engine,
@@ -201,13 +215,6 @@ class Gateway:
                 restart=str(self._listeners.restart.path),
             )
         )
-
-
-def _certificate(settings: GatewaySettings) -> Certificate | None:
-    """What the front door encrypts with, if it does. Raises Invalid."""
-    if settings.tls_cert is None:
-        return None
-    return Certificate(settings.tls_cert, settings.tls_key or settings.tls_cert)
 
 
 async def serve(gateway: Gateway) -> None:

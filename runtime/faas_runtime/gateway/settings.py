@@ -21,6 +21,8 @@ class GatewaySettings:
     """A Unix socket of the front door, beside its port."""
     engine: str = "process"
     """What runs the functions, where that is not a provider elsewhere."""
+    workers: int = 1
+    """Processes of the front door; 1 for none beside the gateway itself."""
     metrics_port: int = 8082
     """Port of the Prometheus metrics; 0 for none."""
     metrics_host: str = "127.0.0.1"

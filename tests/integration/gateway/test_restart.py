@@ -88,9 +88,10 @@ def is_running(pid):
         return False
 
 
-def test_no_call_is_refused_or_lost(gateway, wait_for):
+@pytest.mark.parametrize(("begin", "then"), [([], []), (["--workers", "2"], []), ([], ["--workers", "2"])])
+def test_no_call_is_refused_or_lost(gateway, wait_for, begin, then):
     """Under load, over new connections, through two restarts."""
-    gateway.start()
+    gateway.start(*begin)
     gateway.deploy("server", "server", labels={"com.openfaas.scale.min": "2"})
     gateway.wait_available("server", 2)
     over, results = threading.Event(), Counter()
@@ -101,7 +102,7 @@ def test_no_call_is_refused_or_lost(gateway, wait_for):
         wait_for(lambda: results[200] > 20)
         for _ in range(2):
             before, count = gateway.told(), results[200]
-            answer = gateway.faas("gateway", "restart")
+            answer = gateway.faas("gateway", "restart", *then)
             assert answer.returncode == 0, (answer.stderr, gateway.log())
             after = gateway.told()
             assert answer.stdout == f"Gateway: {gateway.url} (process {after['pid']})\n"

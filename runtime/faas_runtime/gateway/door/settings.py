@@ -8,6 +8,8 @@ from typing import Literal
 
 from faas_runtime.api import DEFAULT_NAMESPACE
 
+MAX_CONNECTIONS = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class DoorSettings:
@@ -63,7 +65,7 @@ class DoorSettings:
     """Largest request or response head."""
     max_headers: int = 256
     """Most header lines in a head."""
-    max_connections: int = 20_000
+    max_connections: int = MAX_CONNECTIONS
     """Most client connections at a time; one more is answered 503 and closed."""
     max_idle_upstream: int = 1024
     """Most unused connections kept to one replica."""

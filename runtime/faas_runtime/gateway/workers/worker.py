@@ -1,0 +1,137 @@
+"""A worker: one front door, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator
+
+from faas_runtime.errors import RuntimeFault
+from faas_runtime.gateway.door import FrontDoor
+from faas_runtime.gateway.doors import certificate_of, new_door
+from faas_runtime.gateway.guard import guard_of
+from faas_runtime.gateway.loops import Loops
+from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.gateway.state import StateDir
+from faas_runtime.gateway.workers.counting import Teller
+from faas_runtime.gateway.workers.messages import (
+    Begin,
+    Changed,
+    FromWorker,
+    Removed,
+    Serving,
+    Stop,
+    TakenOver,
+    ToWorker,
+    Wake,
+    Woken,
+    read_to_worker,
+    send,
+)
+from faas_runtime.providers.base import FunctionKey, RouteUpdate
+
+TELL_INTERVAL = 0.1
+"""Seconds between two looks at the counters."""
+_GRACE_ALONE = 10.0
+
+
+class Worker:
+    """Serves until the control process says stop, or is gone."""
+
+    def __init__(self, begin: Begin, writer: asyncio.StreamWriter) -> None:
+        self._begin = begin
+        self._writer = writer
+        self._routes = RoutingTable()
+        self._metrics = InvocationMetrics()
+        self._teller = Teller(self._metrics)
+        self._loops = Loops()
+        self._waking: dict[FunctionKey, asyncio.Future[str]] = {}
+
+    async def run(self, told: AsyncIterator[ToWorker]) -> None:
+        """Serve, then finish the calls that run."""
+        for route in self._begin.routes:
+            self._apply(route)
+        door = await self._open()
+        self._loops.start("counters", self._tell_forever)
+        self._tell(Serving())
+        listening = asyncio.create_task(self._listen(told))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, listening.cancel)
+        await asyncio.wait([listening])
+        await door.stop(_GRACE_ALONE if listening.cancelled() else listening.result())
+        await self._loops.stop()
+        self._tell_counts()
+        with contextlib.suppress(OSError):
+            await self._writer.drain()
+
+    async def _open(self) -> FrontDoor:
+        settings = self._begin.settings
+        guard = guard_of(settings, StateDir(settings.state_dir))
+        door = new_door(settings, self._begin.control, self._routes, self._metrics, self._wake, guard)
+        certificate = certificate_of(settings)
+        if certificate is not None:
+            self._loops.start("certificate", certificate.follow)
+        sockets = [socket.socket(fileno=number) for number in self._begin.sockets]
+        await door.start(sockets, tls=None if certificate is None else certificate.context)
+        return door
+
+    async def _listen(self, told: AsyncIterator[ToWorker]) -> float:
+        """Do what we are told; returns how long running calls may take when that is over."""
+        async for message in told:
+            match message:
+                case Changed():
+                    self._apply(message.route)
+                    self._tell(TakenOver(message.number))
+                case Removed():
+                    self._routes.apply(message.route)
+                    self._tell(TakenOver(message.number))
+                case Woken():
+                    waiting = self._waking.pop(message.key, None)
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(message.problem)
+                case Stop():
+                    return message.grace
+                case Begin():
+                    raise AssertionError("begun already")
+        # Our replicas may be gone with it, yet what still runs may finish.
+        return _GRACE_ALONE
+
+    def _apply(self, route: RouteUpdate) -> None:
+        present = self._routes.lookup(route.key)
+        if route.canary != (None if present is None else present.canary):
+            self._routes.set_canary(route.key, route.canary)
+        self._routes.apply(route)
+
+    async def _wake(self, key: FunctionKey) -> None:
+        waiting = self._waking[key] = asyncio.get_running_loop().create_future()
+        self._tell(Wake(key))
+        problem = await waiting
+        if problem:
+            raise RuntimeFault(problem)
+
+    async def _tell_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_INTERVAL)
+            self._tell_counts()
+
+    def _tell_counts(self) -> None:
+        counts = self._teller.gained()
+        if counts is not None:
+            self._tell(counts)
+
+    def _tell(self, message: FromWorker) -> None:
+        send(self._writer, message)
+
+
+async def work(channel: socket.socket) -> None:
+    """Be a worker of the control process at the other end of the channel."""
+    # Ctrl-C reaches every process of a terminal; what becomes of us is for the control process to say.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
+    reader, writer = await asyncio.open_unix_connection(sock=channel)
+    told = read_to_worker(reader)
+    begin = await anext(told, None)
+    if isinstance(begin, Begin):
+        await Worker(begin, writer).run(told)
+    writer.close()
