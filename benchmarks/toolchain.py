@@ -3,7 +3,8 @@
     python benchmarks/toolchain.py [--runs N]
 
 Start-up is compared with a bare import of click, an edit's rebuild with `go build` of the
-same context, a deployment's first answer with a bare start of the interpreter. Everything
+same context, a deployment's first answer and the completion of a name with a bare start of the
+interpreter. Everything
 runs in a folder, a state directory and on a port of its own.
 """
 
@@ -112,9 +113,25 @@ def deployment(work: Path, env: dict[str, str], runs: int) -> bool:
         comparison = alternate(
             deploy_and_call, lambda: run(sys.executable, "-c", "import click", cwd=work, env=env), max(3, runs // 2)
         )
+        completed = completion(work, env, runs)
     finally:
         run(FAAS, "gateway", "stop", cwd=work, env=env)
-    return report("deploy to first answer", comparison, "deploy + invoke", "import click")
+    return report("deploy to first answer", comparison, "deploy + invoke", "import click") and completed
+
+
+def completion(work: Path, env: dict[str, str], runs: int) -> bool:
+    """A function's name from the live gateway, as a shell asks for it."""
+    asked = {**env, "_FAAS_COMPLETE": "bash_complete", "COMP_WORDS": "faas invoke go", "COMP_CWORD": "2"}
+
+    def complete() -> None:
+        if run(FAAS, cwd=work, env=asked) != b"plain,gohash\n":
+            sys.exit("the function was not offered")
+
+    comparison = alternate(complete, lambda: run(sys.executable, "-c", "import click", cwd=work, env=env), runs)
+    report("completion from a gateway", comparison, "faas invoke go<Tab>", "import click")
+    median = sorted(comparison.a)[runs // 2]
+    print(f"completion: {median * 1000:.0f} ms  target < 300 ms: {'met' if median < 0.3 else 'MISSED'}")
+    return median < 0.3
 
 
 def main() -> int:
