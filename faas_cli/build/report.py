@@ -1,4 +1,4 @@
-"""What a person sees of a build: faas-cli's lines in a pipe, the same with a line of live progress on a terminal."""
+"""What a person sees of a build: faas-cli's lines in a pipe, and on a terminal a live line for each function, too."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ConsoleReporter:
         if self._console.is_live() and not self._options.quiet:
             from rich.console import Console as RichConsole
 
-            self._status = RichConsole(stderr=True).status("")
+            self._status = RichConsole(file=self._console.err).status("")
             self._status.start()
         return self
 
@@ -132,5 +132,5 @@ class ConsoleReporter:
         if self._status is not None:
             from rich.text import Text
 
-            # A step may hold brackets, which would be read as markup.
-            self._status.update(Text("  ".join(f"{name}: {text}" for name, text in self._doing.items())))
+            # A line for each function; a step may hold brackets, which would be read as markup.
+            self._status.update(Text("\n  ".join(f"{name}: {text}" for name, text in self._doing.items())))
