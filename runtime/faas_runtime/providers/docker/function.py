@@ -11,6 +11,7 @@ from faas_runtime.providers.annotations import auth_rule, call_timeout, is_inter
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
 from faas_runtime.providers.docker.container import Container
 from faas_runtime.providers.process.store import Deployed
+from faas_runtime.providers.statuses import status_of
 
 DRAIN_LIMIT = 60.0
 """Seconds a container may take to finish its calls where the function names no timeout."""
@@ -70,21 +71,10 @@ class Function:
     def status(self, usage: FunctionUsage | None = None) -> FunctionStatus:
         """As the control room shows it."""
         wanted = self.deployed.deployment
-        return FunctionStatus(
-            name=wanted.service,
-            image=wanted.image,
-            namespace=wanted.namespace,
-            env_process=wanted.env_process,
-            env_vars=wanted.env_vars,
-            constraints=wanted.constraints,
-            secrets=wanted.secrets,
-            labels=wanted.labels,
-            annotations=wanted.annotations,
-            limits=wanted.limits,
-            requests=wanted.requests,
-            read_only_root_filesystem=wanted.read_only_root_filesystem,
+        return status_of(
+            wanted,
             replicas=self.deployed.replicas,
-            available_replicas=len(self.ready),
+            available=len(self.ready),
             created_at=self.deployed.created_at,
             usage=usage,
         )

@@ -16,6 +16,7 @@ from faas_runtime.providers.process.spec import ReplicaSpec, refuse_more_than_on
 from faas_runtime.providers.process.store import Deployed
 from faas_runtime.providers.process.supervisor import ReplicaSet, Slot
 from faas_runtime.providers.process.usage import UsageMeter
+from faas_runtime.providers.statuses import status_of
 
 DEFAULT_DRAIN = 60.0
 """Seconds a replica may take to finish its calls when the function names no timeout."""
@@ -83,22 +84,10 @@ class Function:
         """As the control room shows it."""
         version = self._present()
         deployed = version.deployed
-        wanted = deployed.deployment
-        return FunctionStatus(
-            name=self.key.name,
-            image=wanted.image,
-            namespace=self.key.namespace,
-            env_process=wanted.env_process,
-            env_vars=wanted.env_vars,
-            constraints=wanted.constraints,
-            secrets=wanted.secrets,
-            labels=wanted.labels,
-            annotations=wanted.annotations,
-            limits=wanted.limits,
-            requests=wanted.requests,
-            read_only_root_filesystem=wanted.read_only_root_filesystem,
+        return status_of(
+            deployed.deployment,
             replicas=deployed.replicas,
-            available_replicas=len(version.replicas.endpoints()) if version.replicas else 0,
+            available=len(version.replicas.endpoints()) if version.replicas else 0,
             created_at=deployed.created_at,
             usage=meter.of(version.replicas.pids()) if version.replicas else None,
         )
