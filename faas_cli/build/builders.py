@@ -42,6 +42,11 @@ def choose_builder(options: BuildOptions, stack: Stack, console: Console, gatewa
     check_flags(options)
     if options.shrinkwrap:
         return _oci()
+    if options.remote_builder:
+        from faas_cli.build.remote import RemoteBuilder
+
+        console.info(f"builder: remote (asked for; it is at {options.remote_builder})")
+        return RemoteBuilder(options)
     if options.builder == "oci":
         console.info("builder: oci (asked for)")
         return _oci()

@@ -37,6 +37,12 @@ class BuildOptions:
     """Inject the watchdog into a user's own Dockerfile."""
     why: bool = False
     """Say what has changed since the last build."""
+    remote_builder: str = ""
+    """Address of a builder elsewhere; it decides in place of `builder`."""
+    payload_secret: str = ""
+    """File with the secret that requests to it are signed with."""
+    builder_public_key: str = ""
+    """Key that build secrets are sealed for: the file or the key itself; by default it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

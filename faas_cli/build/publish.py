@@ -68,6 +68,11 @@ def choose_publisher(job: BuildJob, report: BuildReporter) -> Publisher:
     Raises UsageError for flags that exclude each other, FaasError when the one asked for cannot work here.
     """
     options, name = job.options, job.function.name
+    if options.remote_builder:
+        from faas_cli.build.remote import RemoteBuilder
+
+        report.note(name, f"builder: remote (asked for; it is at {options.remote_builder})")
+        return RemoteBuilder(options)
     if options.builder == "docker":
         hint = "`--builder oci` needs no engine, `--builder buildx` builds whatever has a Dockerfile"
         raise UsageError("`--builder docker` makes images for the engine alone and cannot publish", hint=hint)

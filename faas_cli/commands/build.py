@@ -36,6 +36,12 @@ def build_flags(command: Decorated) -> Decorated:
         click.option("--copy-extra", multiple=True, help="Further path to copy into each function's folder."),
         switch("--no-inject", help="Leave the watchdog out of a user's own Dockerfile."),
         switch("--why", help="Say what has changed since the last build."),
+        click.option("--remote-builder", default="", envvar="OPENFAAS_REMOTE_BUILDER",
+                     help="Address of a builder elsewhere, which builds and pushes."),
+        click.option("--payload-secret", default="", envvar="OPENFAAS_PAYLOAD_SECRET",
+                     help="File with the secret that requests to it are signed with."),
+        click.option("--builder-public-key", default="", envvar="OPENFAAS_BUILDER_PUBLIC_KEY",
+                     help="Its key for build secrets, or the file with it; by default it is asked."),
     ):  # fmt: skip
         command = option(command)
     return tag_option(command)
@@ -55,8 +61,12 @@ def options_of(flags: dict[str, Any], *, quiet: bool = False) -> BuildOptions:
         # Packages asked for several times are all wanted.
         joined = key == "ADDITIONAL_PACKAGE" and key in arguments
         arguments[key] = f"{arguments[key]} {value}" if joined else value
+    builder, remote = flags["builder"], flags["remote_builder"]
+    if remote and builder not in ("auto", "buildx"):
+        raise UsageError(f"`--builder {builder}` builds here and `--remote-builder` elsewhere; give one of them")
     return BuildOptions(
-        builder=flags["builder"],
+        # Builders elsewhere are BuildKit: the context is made for it.
+        builder="buildx" if remote else builder,
         tag=flags["tag"],
         no_cache=flags["no_cache"],
         pull=flags["pull"],
@@ -70,6 +80,9 @@ def options_of(flags: dict[str, Any], *, quiet: bool = False) -> BuildOptions:
         copy_extra=flags["copy_extra"],
         inject=not flags["no_inject"],
         why=flags["why"],
+        remote_builder=remote,
+        payload_secret=flags["payload_secret"],
+        builder_public_key=flags["builder_public_key"],
     )
 
 
