@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from prometheus_client import REGISTRY, generate_latest
@@ -30,7 +31,7 @@ def create_metrics_app(
 
     async def page(_: Request) -> Response:
         replicas = [(route.key, route.replicas) for route in routes.functions()]
-        ours = [*_loops(states()), *_replicas(routes), *_queue(await queued())]
+        ours = [*_loops(states()), *_replicas(routes), *_queue(await queued()), *_tasks()]
         text = metrics.render(replicas) + "\n".join(ours) + "\n"
         return Response(text.encode() + generate_latest(REGISTRY), headers={"Content-Type": _TEXT})
 
@@ -57,3 +58,9 @@ def _queue(counts: Counts) -> Iterator[str]:
     for key, found in sorted(counts.items()):
         for state, count in sorted(found.items()):
             yield f'faas_queue_calls{{function_name="{key}",state="{state}"}} {count}'
+
+
+def _tasks() -> Iterator[str]:
+    yield "# HELP faas_gateway_tasks Tasks of the gateway's event loop"
+    yield "# TYPE faas_gateway_tasks gauge"
+    yield f"faas_gateway_tasks {len(asyncio.all_tasks())}"

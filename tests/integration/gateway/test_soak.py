@@ -1,0 +1,32 @@
+"""The soak of `benchmarks/soak.py`, for seconds instead of minutes."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def soak():
+    """The benchmark as a module."""
+    spec = importlib.util.spec_from_file_location("soak", ROOT / "benchmarks/soak.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["soak"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_failed_call_was_on_a_replica_that_was_killed(soak, tmp_path, watchdog_binary):
+    """And nothing of the calls is left behind when they are over."""
+    done = soak.soak_for(20, 60, tmp_path / "state")
+
+    assert done.unexplained == []
+    assert set(done.statuses) <= {"200", "502"}
+    assert done.statuses["200"] > 200
+    assert len(done.kills) > 5
+    (_, descriptors, tasks), (_, descriptors_later, tasks_later) = done.usage
+    assert descriptors_later <= descriptors + 4
+    assert tasks_later <= tasks + 2
