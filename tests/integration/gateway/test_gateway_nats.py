@@ -1,7 +1,5 @@
 """Asynchronous calls kept in a real NATS JetStream, by one gateway and by two."""
 
-import shutil
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -9,9 +7,6 @@ from collections import Counter
 import pytest
 from gateways import Gateway
 
-SERVER = shutil.which("nats-server", path="/usr/sbin:/usr/local/bin:/usr/bin")
-
-pytestmark = pytest.mark.skipif(SERVER is None, reason="no NATS: `apt-get install nats-server` gets it")
 pytest.importorskip("nats", reason="`pip install nats-py` is the client")
 
 # Writes down who answered which call.
@@ -21,43 +16,6 @@ body = sys.stdin.read()
 with open(os.environ["NOTES"], "a") as notes:
     notes.write(os.environ["WHO"] + " " + body + "\\n")
 """
-
-
-class Nats:
-    """A server that can be killed and started again."""
-
-    def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        self.folder, self.process = folder, None
-        self.url = f"nats://127.0.0.1:{self.port}"
-
-    def start(self):
-        command = [SERVER, "-js", "-sd", str(self.folder), "-a", "127.0.0.1", "-p", str(self.port)]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-
-    def accepts(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def nats(tmp_path, wait_for):
-    folder = tmp_path / "nats"
-    folder.mkdir()
-    server = Nats(folder)
-    server.start()
-    wait_for(server.accepts)
-    yield server
-    server.kill()
 
 
 @pytest.fixture
