@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -41,11 +42,26 @@ def command(
     console = Console(quiet=quiet)
     stack = open_stack(stack_file, envsubst=envsubst)
     options = options_of(flags, quiet=quiet)
+    functions = select(stack, pattern, regex)
+    return 0 if publish_all(stack, functions, options, platforms, extra_tags, console) else EXIT_FAILED
+
+
+def publish_all(
+    stack: Stack,
+    functions: Sequence[Function],
+    options: BuildOptions,
+    platforms: str,
+    extra_tags: tuple[str, ...],
+    console: Console,
+) -> bool:
+    """Build functions for platforms (the stack file's unless given) and push them; whether all arrived.
+
+    Raises UsageError for impossible flags.
+    """
     if options.why:
         raise UsageError("`--why` is for `faas build`; what is published is built for a registry, not for this machine")
     if options.parallel < 1:
         raise UsageError(f"`--parallel {options.parallel}` is not possible; 1 is the least")
-    functions = select(stack, pattern, regex)
     with ConsoleReporter(console, functions, options) as report, ThreadPoolExecutor(options.parallel) as pool:
 
         def work(function: Function) -> FaasError | None:
@@ -58,7 +74,7 @@ def command(
         failures = [failure for failure in pool.map(work, functions) if failure is not None]
     for failure in failures:
         console.error(failure.message, failure.hint, failure.detail)
-    return EXIT_FAILED if failures else 0
+    return not failures
 
 
 def architectures(platforms: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from faas_cli.build.builders import choose_builder
+from faas_cli.build.model import BuildOptions
 from faas_cli.commands.build import build_all, build_flags, options_of
 from faas_cli.commands.deploy import deploy_all, deploy_flags, flags_of, warn_plain_http
 from faas_cli.console import Console
@@ -28,14 +29,20 @@ from faas_cli.stack.select import open_stack, select
 @switch("--quiet", help="Hide what the tools print.")
 @switch("--skip-push", help="Do not push the images.")
 @switch("--skip-deploy", help="Only build.")
+@switch("--publish", help="Publish instead of building and pushing.")
+@click.option("--platforms", default="", help="Platforms to publish for, with commas (with --publish).")
 @switch("--watch", help="Go on: do it again for every function whose folder changes.")
 def command(
     stack_file: str, pattern: str, regex: str, envsubst: bool,
     gateway: str | None, tls_no_verify: bool, token: str, namespace: str,
-    quiet: bool, skip_push: bool, skip_deploy: bool, watch: bool, **flags: Any,
+    quiet: bool, skip_push: bool, skip_deploy: bool, publish: bool, platforms: str, watch: bool, **flags: Any,
 ) -> int:  # fmt: skip
     """Build the functions of a stack and deploy them."""
     console = Console(quiet=quiet)
+    if platforms and not publish:
+        raise UsageError("`--platforms` is for `--publish`; an image for this machine alone is built without")
+    if publish and (skip_push or watch):
+        raise UsageError("`--publish` pushes once what it builds; it goes with neither `--skip-push` nor `--watch`")
 
     def read() -> tuple[Stack, list[Function]]:
         stack = open_stack(stack_file, envsubst=envsubst)
@@ -48,22 +55,37 @@ def command(
             raise UsageError("`--watch` deploys what has changed; it needs neither `--skip-deploy` nor `--shrinkwrap`")
         client = _client(stack, gateway, token, tls_no_verify, flags["timeout"], console)
         options = options_of(flags, quiet=True)
-        publish = None if skip_push else lambda function: _push([function], flags["tag"], 1, console)
+        # A builder elsewhere has pushed what it built.
+        there = skip_push or options.remote_builder
+        push = None if there else lambda function: _push([function], flags["tag"], 1, console)
         builder = choose_builder(options, stack, console, gateway)
-        DevLoop(read, client, builder, options, wanted, console, publish=publish).run()
+        DevLoop(read, client, builder, options, wanted, console, publish=push).run()
         return 0
-    results = build_all(stack, functions, options_of(flags, quiet=quiet), console, gateway)
-    if any(result.error is not None for result in results):
+    options = options_of(flags, quiet=quiet)
+    if publish:
+        # Only now: what speaks with a registry takes long to load.
+        from faas_cli.commands.publish import publish_all
+
+        if not publish_all(stack, functions, options, platforms, (), console):
+            return EXIT_FAILED
+    elif not _build_and_push(stack, functions, options, console, gateway, push=not skip_push):
         return EXIT_FAILED
-    if flags["shrinkwrap"]:
-        return 0
-    if not skip_push and not _push(functions, flags["tag"], flags["parallel"], console):
-        return EXIT_FAILED
-    if skip_deploy:
+    if flags["shrinkwrap"] or skip_deploy:
         return 0
     client = _client(stack, gateway, token, tls_no_verify, flags["timeout"], console)
     done = deploy_all(client, functions, wanted, console, update=flags["update"], replace=flags["replace"])
     return 0 if done else EXIT_FAILED
+
+
+def _build_and_push(
+    stack: Stack, functions: list[Function], options: BuildOptions, console: Console, gateway: str | None, *, push: bool
+) -> bool:
+    results = build_all(stack, functions, options, console, gateway)
+    if any(result.error is not None for result in results):
+        return False
+    if options.shrinkwrap or options.remote_builder or not push:
+        return True
+    return _push(functions, options.tag, options.parallel, console)
 
 
 def _client(

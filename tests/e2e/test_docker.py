@@ -107,6 +107,7 @@ def test_publish_for_two_platforms(shell, registry, tool, tmp_path):
         done = shell.run(tool("skopeo"), "inspect", "--raw", "--tls-verify=false", credentials, image)
         found = {entry["platform"]["architecture"] for entry in json.loads(done.stdout)["manifests"]}
         assert found == {"amd64", "arm64"}
+    shell.faas("up", "-f", "gohash.yml", "--publish", *platforms, "--skip-deploy")
     copied = tmp_path / "arm64"
     source = f"docker://{registry}/both/gohash:latest"
     arguments = ["--override-arch", "arm64", "copy", "--src-tls-verify=false", f"--src-creds={USER}:{PASSWORD}"]

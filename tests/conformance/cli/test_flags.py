@@ -20,7 +20,7 @@ FLAGS = {
     "new": f"--lang --handler -p --prefix -a --append -g --gateway {RESOURCES} --list -q --quiet -f --yaml",
     "build": f"{STACK} --image --handler --name --lang {BUILD} --quiet",
     "deploy": f"{STACK} {GATEWAY} -n --namespace --image --name --fprocess --tag {DEPLOY} {RESOURCES}",
-    "up": f"{STACK} {GATEWAY} -n --namespace {BUILD} {DEPLOY} --skip-push --skip-deploy",
+    "up": f"{STACK} {GATEWAY} -n --namespace {BUILD} {DEPLOY} --skip-push --skip-deploy --publish --platforms",
     "invoke": f"{STACK} -g --gateway --tls-no-verify -n --namespace --content-type --query -H --header -a --async "
     "-m --method --sign --key --auth",
     "remove": f"{STACK} {GATEWAY} -n --namespace",

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from faas_cli.build.builders import choose_builder
 from faas_cli.build.model import BuildOptions
 from faas_cli.commands.build import command
+from faas_cli.commands.up import command as up
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
 from faas_cli.stack.model import Provider, Stack
@@ -31,3 +32,18 @@ def test_a_function_of_its_own_and_a_stack_file():
     result = CliRunner().invoke(command, ["-f", "stack.yml", "--image", "a:1", "--name", "a"])
     assert isinstance(result.exception, UsageError)
     assert "`--image`, `--name` and `-f stack.yml` exclude each other" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--platforms", "linux/arm64"], "`--platforms` is for `--publish`"),
+        (["--publish", "--skip-push"], "`--publish` pushes"),
+        (["--publish", "--watch"], "`--publish` pushes"),
+    ],
+)
+def test_up(arguments, words):
+    """Before the stack file is read."""
+    result = CliRunner().invoke(up, ["-f", "none.yml", *arguments])
+    assert isinstance(result.exception, UsageError)
+    assert words in str(result.exception)
