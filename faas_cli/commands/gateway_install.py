@@ -1,0 +1,99 @@
+"""`faas gateway install` and `uninstall`: the gateway as a service that stays."""
+
+from __future__ import annotations
+
+import click
+
+from faas_cli.console import Console
+from faas_cli.errors import FaasError
+from faas_cli.flags import FaasGroup
+from faas_cli.install import compose, layout
+from faas_cli.install.layout import Layout
+from faas_cli.install.systemd import UNIT, Service
+from faas_cli.local_gateway import ENGINES, StartOptions
+from faas_runtime.paths import default_state_dir
+
+_HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+_PORT = click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+_NAME = click.option("--name", default="faas", show_default=True, help="Name of the installation.")
+_IMAGE = click.option("--image", default="", help="Use this image of the gateway instead of building one.")
+_PRINT = click.option("--print", "show", is_flag=True, help="Show what would be installed, and do nothing.")
+_SYSTEM = click.option("--system", is_flag=True, help="A service of the system, not of the user.")
+
+
+@click.group(cls=FaasGroup)
+def install() -> None:
+    """Install the gateway as a service that stays."""
+
+
+@click.group(cls=FaasGroup)
+def uninstall() -> None:
+    """Remove an installed gateway."""
+
+
+@install.command(name="compose")
+@_HOST
+@_PORT
+@_NAME
+@_IMAGE
+@_PRINT
+def install_compose(host: str, port: int, name: str, image: str, show: bool) -> None:
+    """Gateway, NATS, Prometheus and Alertmanager as containers of the engine on this machine.
+
+    The gateway's image is built from what is installed here. Once it answers, it is logged in to.
+    """
+    console = Console()
+    chosen = Layout(name=name, host=host, port=port)
+    if show:
+        compose.check_name(name)
+        if image:
+            chosen = Layout(name=name, host=host, port=port, image=image)
+        text = layout.rendered(layout.compose_document(chosen), layout.COMPOSE_EXPLANATION)
+        console.data(text.rstrip())
+        return
+    url = compose.install(chosen, image, console.progress)
+    console.data(f"Gateway: {url}")
+    console.info(f"Logged in as {compose.USER}. Deploy to it with `faas deploy --gateway {url}`; "
+                 f"remove it with `faas gateway uninstall compose --name {name}`.")  # fmt: skip
+
+
+@uninstall.command(name="compose")
+@_NAME
+@click.option("--volumes", is_flag=True, help="Remove functions, queue and metrics for good.")
+def uninstall_compose(name: str, volumes: bool) -> None:
+    """Remove the containers and networks; what is deployed is kept unless `--volumes` is given."""
+    console = Console()
+    if not compose.uninstall(name, volumes, console.progress):
+        raise FaasError(f"nothing is installed as `{name}`")
+    console.data("Removed." if volumes else "Removed; the data is kept, `--volumes` would remove it.")
+
+
+@install.command(name="systemd")
+@_HOST
+@_PORT
+@click.option("--engine", type=click.Choice(ENGINES), default="process", show_default=True)
+@_SYSTEM
+@_PRINT
+def install_systemd(host: str, port: int, engine: str, system: bool, show: bool) -> None:
+    """The gateway as a service of this machine, started with it."""
+    console = Console()
+    StartOptions(default_state_dir(), host=host).check()
+    service = Service(system)
+    text = service.unit(engine, host, port)
+    if show:
+        console.data(text.rstrip())
+        return
+    service.install(text)
+    console.data(f"Gateway: http://{host}:{port}")
+    console.data(f"Unit:    {service.path}")
+    scope = "" if system else "--user "
+    console.info(f"Logged in. Its log: `journalctl {scope}-u {UNIT}`.")
+
+
+@uninstall.command(name="systemd")
+@_SYSTEM
+def uninstall_systemd(system: bool) -> None:
+    """Stop the service and remove its unit; what is deployed is kept."""
+    if not Service(system).uninstall():
+        raise FaasError(f"`{Service(system).path}` is not there")
+    Console().data("Removed; its state directory is kept.")

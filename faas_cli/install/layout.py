@@ -1,0 +1,156 @@
+"""What is installed: the services with their settings, as the documents that compose and stack files are.
+
+The files in `deploy/` are these documents for the default settings; installing uses the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from faas_cli.install.image import IMAGE
+
+NATS = "nats:2.10-alpine"
+PROMETHEUS = "prom/prometheus:v2.53.0"
+ALERTMANAGER = "prom/alertmanager:v0.27.0"
+STATE = "/var/lib/faas"
+SOCKET = "/var/run/docker.sock"
+SECRETS = ("basic-auth-user", "basic-auth-password")
+OWNER = 65532
+"""The gateway's user in its container."""
+
+_PROMETHEUS_YML = """\
+# Scrapes the gateway, and has Alertmanager told when a function is busy.
+global:
+  scrape_interval: 5s
+  evaluation_interval: 5s
+rule_files: [/etc/prometheus/rules.yml]
+alerting:
+  alertmanagers:
+    - static_configs: [{ targets: ["alertmanager:9093"] }]
+scrape_configs:
+  - job_name: faas
+    static_configs: [{ targets: ["gateway:8082"] }]
+"""
+_RULES_YML = """\
+# More than five good calls a second for five seconds: one step up, for functions that ask for no scaling of their own.
+groups:
+  - name: functions
+    rules:
+      - alert: BusyFunction
+        expr: sum by (function_name) (rate(gateway_function_invocation_total{code="200"}[10s])) > 5
+        for: 5s
+        labels: { severity: major }
+        annotations: { summary: "{{ $labels.function_name }} has {{ $value }} calls a second" }
+"""
+_ALERTMANAGER_YML = """\
+# Tells the gateway which functions are busy.
+route:
+  receiver: gateway
+  group_by: [alertname, function_name]
+  group_wait: 5s
+  group_interval: 10s
+  repeat_interval: 30s
+receivers:
+  - name: gateway
+    webhook_configs:
+      - url: http://gateway:8080/system/alert
+        send_resolved: true
+        http_config:
+          basic_auth: { username: admin, password_file: /run/secrets/basic-auth-password }
+"""
+CONFIGS = {"prometheus.yml": _PROMETHEUS_YML, "rules.yml": _RULES_YML, "alertmanager.yml": _ALERTMANAGER_YML}
+"""Files beside the document, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a person may choose. `group` is the group of the engine's socket, `socket` its path there."""
+
+    name: str = "faas"
+    image: str = IMAGE
+    host: str = "127.0.0.1"
+    port: int = 8080
+    group: str = "${DOCKER_GID:?the group of the engine's socket: stat -c %g /var/run/docker.sock}"
+    socket: str = SOCKET
+
+
+def compose_document(layout: Layout) -> dict[str, Any]:
+    """The services on one machine."""
+    services = _services(layout, "docker")
+    services["gateway"] |= {
+        "ports": [f"{layout.host}:{layout.port}:8080"],
+        "networks": {"control": {}, "functions": {}},
+        "depends_on": ["nats"],
+    }
+    for service in services.values():
+        service["restart"] = "unless-stopped"
+    return {
+        "name": layout.name,
+        "services": services,
+        # The gateway's engine looks for its functions on a network of this name.
+        "networks": {"control": {}, "functions": {"name": "faas"}},
+        "volumes": {"state": {}, "queue": {}, "metrics": {}},
+        "secrets": {name: {"file": f"./secrets/{name}"} for name in SECRETS},
+        "configs": {name: {"file": f"./{name}"} for name in CONFIGS},
+    }
+
+
+def config_target(service: Mapping[str, Any]) -> dict[str, str]:
+    """Which configuration files a service gets, and where."""
+    return {each["source"]: each["target"] for each in service.get("configs", [])}
+
+
+def _services(layout: Layout, engine: str) -> dict[str, dict[str, Any]]:
+    run = ["run", "--host", "0.0.0.0", "--metrics-host", "0.0.0.0", "--engine", engine]  # noqa: S104 - in a container
+    # Functions are told apart by this folder's name, where several gateways use one engine.
+    run += ["--state-dir", f"{STATE}/{layout.name}", "--secrets-dir", "/run/secrets", "--nats", "nats://nats:4222"]
+    return {
+        "gateway": {
+            "image": layout.image,
+            "command": run,
+            # The group lets it speak to the engine, which is as good as root on that machine.
+            "user": f"{OWNER}:{layout.group}",
+            "volumes": [f"state:{STATE}", f"{layout.socket}:{SOCKET}"],
+            "secrets": list(SECRETS),
+        },
+        "nats": {
+            "image": NATS,
+            "command": ["--jetstream", "--store_dir", "/data"],
+            "networks": {"control": {}},
+            "volumes": ["queue:/data"],
+        },
+        "prometheus": {
+            "image": PROMETHEUS,
+            "command": ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"],
+            "networks": {"control": {}},
+            "volumes": ["metrics:/prometheus"],
+            "configs": _configs("prometheus", "prometheus.yml", "rules.yml"),
+        },
+        "alertmanager": {
+            "image": ALERTMANAGER,
+            "command": ["--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/alertmanager"],
+            "networks": {"control": {}},
+            "secrets": ["basic-auth-password"],
+            "configs": _configs("alertmanager", "alertmanager.yml"),
+        },
+    }
+
+
+def _configs(program: str, *names: str) -> list[dict[str, str]]:
+    return [{"source": name, "target": f"/etc/{program}/{name}"} for name in names]
+
+
+def rendered(document: Mapping[str, Any], explanation: str) -> str:
+    """The document as a file, its first lines saying what it is for."""
+    import yaml
+
+    comment = "".join(f"# {line}\n" for line in explanation.splitlines())
+    return comment + yaml.safe_dump(dict(document), sort_keys=False, width=110)
+
+
+COMPOSE_EXPLANATION = """\
+The gateway with its queue, metrics and alerts on one machine; `faas gateway install compose` does it all.
+By hand: build the image (docs/install.md), put user and password into secrets/, then
+DOCKER_GID=$(stat -c %g /var/run/docker.sock) docker compose up -d"""

@@ -1,0 +1,126 @@
+"""`faas gateway install systemd`: the gateway of this machine as a service of its own init system."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from faas_cli import local_gateway
+from faas_cli.errors import FaasError
+from faas_runtime.paths import default_state_dir
+
+UNIT = "faas-gateway.service"
+_POLL = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Whose service it is: the system's, or that of the user who asks."""
+
+    system: bool
+
+    @property
+    def path(self) -> Path:
+        """Where its unit is."""
+        if self.system:
+            return Path("/etc/systemd/system") / UNIT
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        return home / "systemd/user" / UNIT
+
+    @property
+    def state_dir(self) -> Path:
+        """Its state directory: for a user the one that other commands look in."""
+        return Path("/var/lib/faas") if self.system else default_state_dir()
+
+    def unit(self, engine: str, host: str, port: int) -> str:
+        """The unit of a gateway with this engine that listens there."""
+        words = [sys.executable, "-m", "faas_runtime.gateway", "run", "--state-dir", str(self.state_dir)]
+        words += ["--host", host, "--port", str(port), "--engine", engine]
+        # A user of its own, to whom nothing on the machine belongs but this folder.
+        walls = ["DynamicUser=yes", "StateDirectory=faas", "StateDirectoryMode=0700", "ProtectHome=read-only"]
+        if engine == "docker":
+            walls.append("SupplementaryGroups=docker")
+        lines = [
+            "[Unit]",
+            "Description=Gateway of faas functions",
+            "After=network-online.target",
+            "Wants=network-online.target",
+            "",
+            "[Service]",
+            f"ExecStart={' '.join(_quoted(word) for word in words)}",
+            "Restart=on-failure",
+            "RestartSec=2",
+            # Running calls are finished first; replicas end with the gateway.
+            "TimeoutStopSec=40",
+            "KillMode=mixed",
+            "LimitNOFILE=65536",
+            *(walls if self.system else []),
+            "",
+            "[Install]",
+            f"WantedBy={'multi-user.target' if self.system else 'default.target'}",
+            "",
+        ]
+        return "\n".join(lines)
+
+    def install(self, text: str) -> None:
+        """Write the unit, start it, and have it started with the machine; log in. Raises FaasError."""
+        if shutil.which("systemctl") is None:
+            raise FaasError("this machine has no `systemctl`", hint="see the unit with `--print`")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(text, encoding="utf-8")
+        except OSError as err:
+            raise FaasError(
+                f"`{self.path}` cannot be written: {err.strerror}",
+                hint="a service of the system needs root; leave out `--system` for one of your own",
+            ) from None
+        try:
+            self._systemctl("daemon-reload")
+            self._systemctl("enable", "--now", UNIT)
+        except FaasError:
+            self.path.unlink()
+            raise
+        self._log_in()
+
+    def uninstall(self) -> bool:
+        """Stop it and remove the unit; False when there was none. State is kept. Raises FaasError."""
+        if not self.path.exists():
+            return False
+        self._systemctl("disable", "--now", UNIT)
+        try:
+            self.path.unlink()
+        except OSError as err:
+            raise FaasError(f"`{self.path}` cannot be removed: {err.strerror}") from None
+        self._systemctl("daemon-reload")
+        return True
+
+    def _systemctl(self, *words: str) -> None:
+        command = ["systemctl", *([] if self.system else ["--user"]), *words]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as err:
+            raise FaasError(f"`systemctl` cannot be run: {err.strerror}") from None
+        if done.returncode:
+            raise FaasError(f"`{' '.join(command)}` failed", detail=done.stderr.strip())
+
+    def _log_in(self) -> None:
+        deadline = time.monotonic() + local_gateway.START_LIMIT
+        while time.monotonic() < deadline:
+            status = local_gateway.find(self.state_dir)
+            if status is not None and status.url:
+                local_gateway.login(self.state_dir, status)
+                return
+            time.sleep(_POLL)
+        scope = "" if self.system else "--user "
+        raise FaasError("the gateway does not come up", hint=f"see `journalctl {scope}-u {UNIT}`")
+
+
+def _quoted(word: str) -> str:
+    """A word of a command line as systemd reads it: `%` begins a specifier, `$` a variable."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return escaped if escaped and not set(escaped) & set(" \t'\"\\;") else f'"{escaped}"'

@@ -1,0 +1,82 @@
+"""The unit of the gateway, and putting it in its place."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from faas_cli.errors import FaasError
+from faas_cli.install.systemd import UNIT, Service, _quoted
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A user's folders."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("FAAS_STATE_DIR", str(tmp_path / "state dir"))
+    return tmp_path
+
+
+def test_a_users_service(home):
+    """It keeps its state where the user's other commands look."""
+    lines = Service(False).unit("docker", "127.0.0.1", 8080).splitlines()
+    start = next(line for line in lines if line.startswith("ExecStart="))
+    assert start.startswith(f"ExecStart={sys.executable} -m faas_runtime.gateway run")
+    assert f'--state-dir "{home}/state dir"' in start
+    assert "WantedBy=default.target" in lines
+    assert "DynamicUser=yes" not in lines
+
+
+@pytest.mark.parametrize(("engine", "groups"), [("process", 0), ("docker", 1)])
+def test_the_systems_service(engine, groups):
+    """It has a user of its own, in the engine's group where it needs to be."""
+    lines = Service(True).unit(engine, "127.0.0.1", 8080).splitlines()
+    assert "DynamicUser=yes" in lines
+    assert lines.count("SupplementaryGroups=docker") == groups
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"), [("a", "a"), ("a b", '"a b"'), ("50%", "50%%"), ("$HOME", "$$HOME"), ('"', '"\\""'), ("", '""')]
+)
+def test_words(word, quoted):
+    """As systemd reads them."""
+    assert _quoted(word) == quoted
+
+
+@pytest.mark.parametrize("system", [False, True])
+def test_systemd_takes_it(home, missing, system):
+    """Its own verifier has nothing to say."""
+    if shutil.which("systemd-analyze") is None:
+        missing("`systemd-analyze`", "apt-get install systemd")
+    file = home / "faas-test.service"
+    file.write_text(Service(system).unit("docker", "127.0.0.1", 8080))
+    done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if file.name in line]) == (0, [])
+
+
+def test_systemctl_refuses(home, monkeypatch):
+    """The unit is taken away again, and its words are told."""
+    commands = home / "bin"
+    commands.mkdir()
+    (commands / "systemctl").write_text("#!/bin/sh\necho no bus >&2\nexit 1\n")
+    (commands / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:/usr/bin:/bin")
+    with pytest.raises(FaasError, match="daemon-reload") as caught:
+        Service(False).install("[Unit]\n")
+    assert caught.value.detail == "no bus"
+    assert not Service(False).path.exists()
+
+
+def test_without_systemd(monkeypatch, home):
+    """Nothing is written."""
+    monkeypatch.setenv("PATH", str(home))
+    with pytest.raises(FaasError, match="no `systemctl`"):
+        Service(False).install("[Unit]\n")
+    assert not Service(False).path.exists()
+
+
+def test_nothing_to_uninstall():
+    """Said, and nothing is run."""
+    assert Service(False).uninstall() is False
+    assert Service(False).path.name == UNIT
