@@ -13,6 +13,7 @@ from faas_runtime.gateway.door.pool import Connector
 from faas_runtime.gateway.door.readiness import Readiness, Wake
 from faas_runtime.gateway.door.router import Router
 from faas_runtime.gateway.door.settings import DoorSettings
+from faas_runtime.gateway.door.tracing import spans_of_environment
 from faas_runtime.gateway.guard import CallGuard
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
@@ -90,6 +91,7 @@ class DoorContext:
         self.readiness = Readiness(routes, wake, settings.ready_timeout)
         self.timeouts = Timeouts(loop, settings)
         self.ids = Ids()
+        self.spans = spans_of_environment(self.ids)
         self.access_log = None if settings.access_log == "off" else AccessLog(loop, settings.access_log)
         self.connections: set[ClientConnection] = set()
         self.draining = False
@@ -125,3 +127,5 @@ class DoorContext:
         self.connector.idle.close()
         if self.access_log is not None:
             await self.access_log.close()
+        if self.spans is not None:
+            await self.spans.close()

@@ -85,6 +85,7 @@ class RequestCycle:
         "request_complete",
         "stage",
         "status",
+        "trace",
         "tunnel",
         "upstream",
     )
@@ -106,6 +107,7 @@ class RequestCycle:
         self.marks = CallMarks(head, self.context.ids) if marked else None
         # The way to a replica.
         self.stage = WAITING
+        self.trace = b""
         self.upstream: UpstreamConnection | None = None
         self.tunnel: Tunnel | None = None
         self._deadline: DeadlineQueue[RequestCycle] | None = None
@@ -478,7 +480,10 @@ class RequestCycle:
             self.context.timeouts.read.disarm(self)
         meter = self.backend.meter
         if meter is not None:
-            meter.end(status, time.monotonic() - self._began)
+            seconds = time.monotonic() - self._began
+            meter.end(status, seconds)
+            if self.context.spans is not None:
+                self.context.spans.ended(self, seconds, self._replica)
         if self.context.access_log is not None:
             self._log(self.context.access_log)
         self.connection.cycle_over(self)

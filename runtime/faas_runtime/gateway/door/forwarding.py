@@ -47,7 +47,11 @@ def request_head(cycle: RequestCycle, pool: EndpointPool) -> bytes:
     if head.upgrade:
         parts.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
     parts.append(_forwarded(head, host, cycle.connection))
-    if head.traceparent:
+    spans = cycle.context.spans
+    if spans is not None and cycle.backend.meter is not None:
+        parts.append(b"traceparent: " + spans.traceparent(cycle))
+        parts += head.tracestate
+    elif head.traceparent:
         parts.append(b"traceparent: " + head.traceparent)
         parts += head.tracestate
     else:
