@@ -18,6 +18,7 @@ from faas_cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSED, FaasErr
 COMMANDS = {
     "auth": "Sign in to a gateway with an identity provider",
     "build": "Build the functions of a stack into images",
+    "chart": "Write a Helm chart into plain files",
     "ci": "Write a pipeline for a hosted service",
     "completion": "Print the completion script of a shell",
     "config": "Explain where values come from",

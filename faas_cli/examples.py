@@ -12,6 +12,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "faas build -f stack.yaml --filter 'img-*' --parallel 4",
         "faas build --tag sha --no-cache",
     ),
+    "chart export": ("faas chart export", "faas chart export openfaas -f values.yaml -o ./manifests"),
     "ci init": ("faas ci init --service gitlab",),
     "completion": ("source <(faas completion --shell bash)", "faas completion --shell fish"),
     "config explain": ("faas config explain", "faas config explain -f base.yml -f stage.yml --env-file stage.env"),

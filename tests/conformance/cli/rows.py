@@ -28,6 +28,7 @@ ROWS = {
         "auth --grant client_credentials --token-url {url}/token --client-id a --client-secret b -g http://h", SERVER
     ),
     "build": Row("build -f fn.yml"),
+    "chart export": Row("chart export"),
     "ci init": Row("ci init --service none"),
     "completion": Row("completion --shell bash"),
     "config explain": Row("config explain -f fn.yml"),

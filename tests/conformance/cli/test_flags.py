@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+REMOTE = "--remote-builder --payload-secret --builder-public-key"
 GATEWAY = "-g --gateway --tls-no-verify -k --token"
 STACK = "-f --yaml --filter --regex --envsubst"
 BUILD = (
@@ -18,9 +19,9 @@ RESOURCES = "--cpu-limit --cpu-request --memory-limit --memory-request"
 
 FLAGS = {
     "new": f"--lang --handler -p --prefix -a --append -g --gateway {RESOURCES} --list -q --quiet -f --yaml",
-    "build": f"{STACK} --image --handler --name --lang {BUILD} --quiet",
+    "build": f"{STACK} --image --handler --name --lang {BUILD} {REMOTE} --quiet",
     "deploy": f"{STACK} {GATEWAY} -n --namespace --image --name --fprocess --tag {DEPLOY} {RESOURCES}",
-    "up": f"{STACK} {GATEWAY} -n --namespace {BUILD} {DEPLOY} --skip-push --skip-deploy --publish --platforms",
+    "up": f"{STACK} {GATEWAY} -n --namespace {BUILD} {REMOTE} {DEPLOY} --skip-push --skip-deploy --publish --platforms",
     "invoke": f"{STACK} -g --gateway --tls-no-verify -n --namespace --content-type --query -H --header -a --async "
     "-m --method --sign --key --auth",
     "remove": f"{STACK} {GATEWAY} -n --namespace",
@@ -57,6 +58,10 @@ FLAGS = {
     "store describe": "-u --url -p --platform -j --json",
     "store deploy": f"{GATEWAY} -n --namespace --name -e -l --annotation --replace --update --constraint --secret "
     f"{RESOURCES}",
+    "auth": "-g --gateway --auth-url --token-url --client-id --client-secret --audience --scope --grant --listen-port "
+    "--redirect-host --launch-browser --eula",
+    "chart export": "-o --output --values --set --crds -n --namespace --release",
+    "plugin get": "--registry --version --arch --os --path -v --verbose",
     "completion": "--shell",
 }
 
