@@ -37,6 +37,11 @@ ROWS = {
     "dev": Row("dev -f fn.yml", GATEWAY),
     "diff": Row("diff -f fn.yml", GATEWAY),
     "doctor": Row("doctor"),
+    "gateway install compose": Row("gateway install compose --print"),
+    "gateway install systemd": Row("gateway install systemd --print"),
+    # Whoever runs the tests may have one.
+    "gateway uninstall compose": Row("gateway uninstall compose --nonsense"),
+    "gateway uninstall systemd": Row("gateway uninstall systemd --nonsense"),
     "gateway start": Row("gateway start --port nonsense"),
     "gateway stop": Row("gateway stop"),
     "gateway restart": Row("gateway restart"),
