@@ -38,7 +38,7 @@ def add_images(machine, program):
     """The image, and one whose process ends at once."""
     text = (
         "FROM scratch\nCOPY program fwatchdog /\nCOPY empty /tmp/.keep\n"
-        "ENV fprocess=/program combine_output=false\nUSER 12000\n"
+        "ENV fprocess=/program combine_output=false\n"
         'HEALTHCHECK --interval=1s CMD ["/fwatchdog", "--run-healthcheck"]\nCMD ["/fwatchdog"]\n'
     )
     build(machine.client, IMAGE, program, text)
@@ -119,9 +119,6 @@ class World:
     def clean(self):
         for service in self.client.services.list():
             service.remove()
-        deadline = time.monotonic() + 30
-        while self.client.api.tasks() and time.monotonic() < deadline:
-            time.sleep(0.1)
         for each in [*self.client.secrets.list(), *self.client.configs.list()]:
             with contextlib.suppress(Exception):
                 each.remove()

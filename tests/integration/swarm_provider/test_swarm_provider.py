@@ -7,8 +7,9 @@ import pytest
 from faas_runtime.api import FunctionNamespace, FunctionResources, Secret
 from faas_runtime.errors import AlreadyExists, Invalid, NotFound, StartFailed
 from faas_runtime.providers.base import FunctionKey, LogQuery
+from tests.integration.swarm_provider.conftest import IMAGE, KEY
 
-from .conftest import IMAGE, KEY
+pytestmark = pytest.mark.integration
 
 
 def test_a_function_comes_is_scaled_and_goes(world):
@@ -77,7 +78,7 @@ def test_an_update_fails_no_call(world):
 
         clients = [asyncio.create_task(client()) for _ in range(4)]
         await provider.update(world.deployment(env_vars={"GREETING": "bye"}))
-        await world.until(lambda: world.call() == b"bye|x|")
+        await world.until(lambda: b"bye|x|" in answers)
         over.set()
         await asyncio.gather(*clients)
         assert failures == []
@@ -180,7 +181,7 @@ def test_logs_of_all_tasks(world):
 
         async def noted():
             lines = [message async for message in provider.logs(LogQuery(KEY, tail=20))]
-            return [line for line in lines if line.text.strip() == "noted"]
+            return [line for line in lines if "noted" in line.text]
 
         deadline = asyncio.get_running_loop().time() + 15
         while not (found := await noted()):

@@ -2,80 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException
 from docker.errors import NotFound as NoSuchObject
 
-from faas_runtime.api import FunctionDeployment
 from faas_runtime.engine_address import UnknownContext, find_address
 from faas_runtime.errors import AlreadyExists, Invalid, Unavailable
-from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.swarm.spec import KIND_LABEL, NAME_LABEL, NAMESPACE_LABEL, VERSION_LABEL, deployment_of
+from faas_runtime.providers.swarm.objects import (
+    Service,
+    Snapshot,
+    SwarmObject,
+    Task,
+    node_of,
+    object_labels,
+    object_of,
+    service_of,
+    task_of,
+)
+from faas_runtime.providers.swarm.spec import KIND_LABEL
 
 REQUEST_LIMIT = 30
 """Seconds a manager may take to answer."""
 _NETWORK_LABEL = {"io.faas": "network"}
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A function's service. `index` is the version the engine wants to be told when it is changed."""
-
-    id: str
-    index: int
-    key: FunctionKey
-    deployment: FunctionDeployment
-    version: str
-    replicas: int
-    created_at: str
-    update_state: str = ""
-    update_message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One replica's attempt. `wanted` while the Swarm means it to run; `running` once it is healthy."""
-
-    id: str
-    service: str
-    node: str
-    version: str
-    wanted: bool
-    running: bool
-    failed: bool
-    message: str
-    address: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A machine of the Swarm; `up` as far as the managers know."""
-
-    id: str
-    name: str
-    address: str
-    up: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The functions of a Swarm at one moment."""
-
-    services: Mapping[FunctionKey, Service]
-    tasks: Mapping[str, Sequence[Task]]
-    """By the id of their service."""
-    nodes: Mapping[str, Node]
-
-    def tasks_of(self, service: Service) -> Sequence[Task]:
-        """All tasks of a service, those that have ended too."""
-        return self.tasks.get(service.id, ())
 
 
 class SwarmEngine:
@@ -129,27 +83,27 @@ class SwarmEngine:
         """Functions, their tasks, and the nodes. Raises Unavailable."""
         with _translated():
             filters = {"label": [f"{KIND_LABEL}=function"]}
-            services = [each for attrs in self._client.api.services(filters=filters) if (each := _service(attrs))]
+            services = [each for attrs in self._client.api.services(filters=filters) if (each := service_of(attrs))]
             known = {service.id for service in services}
             tasks: dict[str, list[Task]] = {}
             for attrs in self._client.api.tasks():
                 if attrs.get("ServiceID") in known:
-                    tasks.setdefault(attrs["ServiceID"], []).append(_task(attrs, self.network))
-            nodes = [_node(attrs) for attrs in self._client.api.nodes()]
+                    tasks.setdefault(attrs["ServiceID"], []).append(task_of(attrs, self.network))
+            nodes = [node_of(attrs) for attrs in self._client.api.nodes()]
         return Snapshot({each.key: each for each in services}, tasks, {node.id: node for node in nodes})
 
     def service(self, identifier: str) -> Service | None:
         """One service as it is now, None when it has gone."""
         with _translated():
             try:
-                return _service(self._client.api.inspect_service(identifier))
+                return service_of(self._client.api.inspect_service(identifier))
             except NoSuchObject:
                 return None
 
     def tasks(self, service: str) -> list[Task]:
         """The tasks of one service."""
         with _translated():
-            return [_task(attrs, self.network) for attrs in self._client.api.tasks({"service": service})]
+            return [task_of(attrs, self.network) for attrs in self._client.api.tasks({"service": service})]
 
     def create(self, spec: Mapping[str, Any]) -> str:
         """Make a service, returns its id. Raises Invalid, AlreadyExists."""
@@ -190,7 +144,7 @@ class SwarmEngine:
         api = self._client.api
         with _translated():
             found = api.secrets() if kind == "secret" else api.configs()
-        objects = [_object(attrs) for attrs in found if _labels(attrs).get(KIND_LABEL) == kind]
+        objects = [object_of(attrs) for attrs in found if object_labels(attrs).get(KIND_LABEL) == kind]
         wanted = [each for each in objects if namespace in ("", each.namespace)]
         return sorted(wanted, key=lambda each: each.created_at)
 
@@ -210,8 +164,6 @@ class SwarmEngine:
 
     def config_data(self, identifier: str) -> str:
         """What a config holds."""
-        import base64
-
         with _translated():
             attrs = self._client.api.inspect_config(identifier)
         return base64.b64decode(attrs["Spec"].get("Data") or "").decode("utf-8", "replace")
@@ -223,17 +175,6 @@ class SwarmEngine:
                 self._client.networks.create(
                     self.network, driver="overlay", attachable=True, scope="swarm", labels=_NETWORK_LABEL
                 )
-
-
-@dataclass(frozen=True, slots=True)
-class SwarmObject:
-    """A secret or config of ours. The engine never tells a secret's value."""
-
-    id: str
-    swarm_name: str
-    name: str
-    namespace: str
-    created_at: str
 
 
 class _translated:
@@ -262,77 +203,6 @@ class _translated:
 
 class OutOfDate(Exception):
     """Somebody else has changed the service meanwhile: look again."""
-
-
-def _service(attrs: Mapping[str, Any]) -> Service | None:
-    spec = attrs.get("Spec") or {}
-    labels = spec.get("Labels") or {}
-    deployment = deployment_of(labels)
-    if deployment is None:
-        return None
-    container = ((spec.get("TaskTemplate") or {}).get("ContainerSpec")) or {}
-    status = attrs.get("UpdateStatus") or {}
-    return Service(
-        id=attrs["ID"],
-        index=int((attrs.get("Version") or {}).get("Index", 0)),
-        key=FunctionKey(labels.get(NAME_LABEL, ""), labels.get(NAMESPACE_LABEL, "")),
-        deployment=deployment,
-        version=(container.get("Labels") or {}).get(VERSION_LABEL, ""),
-        replicas=int((((spec.get("Mode") or {}).get("Replicated")) or {}).get("Replicas", 0)),
-        created_at=str(attrs.get("CreatedAt", "")),
-        update_state=str(status.get("State", "")),
-        update_message=str(status.get("Message", "")),
-    )
-
-
-def _task(attrs: Mapping[str, Any], network: str) -> Task:
-    status = attrs.get("Status") or {}
-    state, container = str(status.get("State", "")), ((attrs.get("Spec") or {}).get("ContainerSpec")) or {}
-    addresses = [
-        address.partition("/")[0]
-        for each in attrs.get("NetworksAttachments") or []
-        if ((each.get("Network") or {}).get("Spec") or {}).get("Name") == network
-        for address in each.get("Addresses") or []
-    ]
-    ports = (status.get("PortStatus") or {}).get("Ports") or []
-    return Task(
-        id=attrs["ID"],
-        service=attrs.get("ServiceID", ""),
-        node=attrs.get("NodeID", ""),
-        version=(container.get("Labels") or {}).get(VERSION_LABEL, ""),
-        wanted=attrs.get("DesiredState") == "running",
-        running=state == "running",
-        failed=state in ("failed", "rejected", "complete", "orphaned"),
-        message=str(status.get("Err") or status.get("Message") or ""),
-        address=addresses[0] if addresses else "",
-        port=int(ports[0].get("PublishedPort") or 0) if ports else 0,
-    )
-
-
-def _node(attrs: Mapping[str, Any]) -> Node:
-    status = attrs.get("Status") or {}
-    description = attrs.get("Description") or {}
-    return Node(
-        id=attrs["ID"],
-        name=str(description.get("Hostname", "")),
-        address=str(status.get("Addr", "")),
-        up=status.get("State") == "ready",
-    )
-
-
-def _object(attrs: Mapping[str, Any]) -> SwarmObject:
-    labels = _labels(attrs)
-    return SwarmObject(
-        id=attrs["ID"],
-        swarm_name=str((attrs.get("Spec") or {}).get("Name", "")),
-        name=labels.get(NAME_LABEL, ""),
-        namespace=labels.get(NAMESPACE_LABEL, ""),
-        created_at=str(attrs.get("CreatedAt", "")),
-    )
-
-
-def _labels(attrs: Mapping[str, Any]) -> Mapping[str, str]:
-    return (attrs.get("Spec") or {}).get("Labels") or {}
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[tuple[str, str, str]]:

@@ -13,7 +13,8 @@ from typing import Any
 from faas_runtime.api import LogMessage
 from faas_runtime.providers.base import LogQuery
 from faas_runtime.providers.docker.threads import EngineThreads
-from faas_runtime.providers.swarm.engine import Service, SwarmEngine
+from faas_runtime.providers.swarm.engine import SwarmEngine
+from faas_runtime.providers.swarm.objects import Service
 
 _WAITING_LINES = 1000
 _OVERLAP = 1.0

@@ -17,7 +17,6 @@ from typing import Any
 from faas_runtime import __version__
 from faas_runtime.api import (
     FunctionDeployment,
-    FunctionNamespace,
     FunctionStatus,
     LogMessage,
     ProviderInfo,
@@ -30,12 +29,14 @@ from faas_runtime.providers.base import FunctionKey, LogQuery, RoutingChange
 from faas_runtime.providers.docker.threads import EngineThreads
 from faas_runtime.providers.process.feed import RoutingFeed
 from faas_runtime.providers.statuses import status_of
-from faas_runtime.providers.swarm.engine import OutOfDate, Service, SwarmEngine, Task
+from faas_runtime.providers.swarm.books import SwarmBooks
+from faas_runtime.providers.swarm.engine import OutOfDate, SwarmEngine
 from faas_runtime.providers.swarm.logs import LogReader
 from faas_runtime.providers.swarm.namespaces import SwarmNamespaces
+from faas_runtime.providers.swarm.objects import Service, Task
 from faas_runtime.providers.swarm.routes import is_inside
 from faas_runtime.providers.swarm.secrets import SwarmSecrets
-from faas_runtime.providers.swarm.spec import service_spec
+from faas_runtime.providers.swarm.spec import service_spec, version_of
 from faas_runtime.providers.swarm.watcher import INTERVAL, Watcher
 
 log = logging.getLogger("faas.swarm")
@@ -48,20 +49,19 @@ _FAILURES = 3
 """Attempts of the Swarm to start a task, all ended, after which a deployment has failed."""
 _HEALTH_LIMIT = 2.0
 _TRIES = 5
+_GIVEN_UP = ("paused", "rollback_started", "rollback_completed", "rollback_paused")
 
 
-class SwarmProvider:
+class SwarmProvider(SwarmBooks):
     """Runs functions as services of the Swarm that this machine's engine manages."""
 
     def __init__(self, state_dir: Path, *, network: str = NETWORK) -> None:
         # Nothing is kept outside the Swarm; the folder is in the signature that every engine has.
         del state_dir
         self._engine = SwarmEngine(network)
-        self._threads = EngineThreads()
+        super().__init__(EngineThreads(), SwarmSecrets(self._engine), SwarmNamespaces(self._engine))
         self._feed = RoutingFeed()
         self._watcher = Watcher(self._engine, self._threads, self._feed)
-        self._secrets = SwarmSecrets(self._engine)
-        self._namespaces = SwarmNamespaces(self._engine)
         self._coming: set[FunctionKey] = set()
         self._watching: asyncio.Task[None] | None = None
 
@@ -143,7 +143,7 @@ class SwarmProvider:
         replicas = max(initial_replicas(deployment), service.replicas)
         spec = await self._spec(deployment, replicas)
         await self._change(key, lambda present: self._engine.update(present, spec))
-        await self._until_updated(key)
+        await self._until_updated(key, version_of(spec))
         await self._feed.taken_over()
         log.info("updated %s", key)
 
@@ -175,16 +175,6 @@ class SwarmProvider:
         async for change in self._feed.read(self._watcher.routes()):
             yield change
 
-    async def list_secrets(self, namespace: str) -> Sequence[Secret]:
-        """Names of the secrets of a namespace."""
-        names = await self._threads.call(self._secrets.names, namespace)
-        return [Secret(name=name, namespace=namespace) for name in names]
-
-    async def create_secret(self, secret: Secret) -> None:
-        """Store a secret. Raises AlreadyExists."""
-        await self._threads.call(self._namespaces.check, secret.namespace)
-        await self._threads.call(self._secrets.create, secret)
-
     async def update_secret(self, secret: Secret) -> None:
         """Replace a secret's value; the functions that use it are updated, as a Swarm's secrets cannot change.
 
@@ -195,26 +185,6 @@ class SwarmProvider:
             if key.namespace == secret.namespace and secret.name in service.deployment.secrets:
                 await self.update(service.deployment)
         await self._threads.call(self._secrets.forget, old)
-
-    async def delete_secret(self, name: str, namespace: str) -> None:
-        """Forget a secret. Raises NotFound, Invalid while a function uses it."""
-        await self._threads.call(self._secrets.delete, name, namespace)
-
-    async def list_namespaces(self) -> Sequence[str]:
-        """Names of all namespaces."""
-        return await self._threads.call(self._namespaces.names)
-
-    async def get_namespace(self, name: str) -> FunctionNamespace:
-        """One namespace. Raises NotFound."""
-        return await self._threads.call(self._namespaces.get, name)
-
-    async def create_namespace(self, namespace: FunctionNamespace) -> None:
-        """Add a namespace. Raises AlreadyExists."""
-        await self._threads.call(self._namespaces.add, namespace)
-
-    async def update_namespace(self, namespace: FunctionNamespace) -> None:
-        """Replace a namespace's labels. Raises NotFound."""
-        await self._threads.call(self._namespaces.replace, namespace)
 
     async def delete_namespace(self, name: str) -> None:
         """Remove a namespace and its functions. Raises NotFound, Invalid."""
@@ -251,19 +221,23 @@ class SwarmProvider:
                     await self._refuse_failing(key, tasks)
                     await asyncio.sleep(INTERVAL / 2)
 
-    async def _until_updated(self, key: FunctionKey) -> None:
+    async def _until_updated(self, key: FunctionKey, version: str) -> None:
         """Return when the new version has the calls. Raises StartFailed when the Swarm has gone back to the old one."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(UPDATE_LIMIT):
                 while True:
                     service = await self._fresh(key)
-                    if service.update_state in ("", "completed"):
+                    wanted = [task for task in self._watcher.snapshot.tasks_of(service) if task.wanted]
+                    if service.version != version or service.update_state in _GIVEN_UP:
+                        raise StartFailed(f"the new version of `{key.name}` does not come up: {self._why(service)}")
+                    replaced = all(task.version == version for task in wanted)
+                    if replaced and self._watcher.available(service) >= service.replicas:
                         return
-                    if service.update_state in ("rollback_completed", "paused", "rollback_paused"):
-                        tasks = [task for task in self._watcher.snapshot.tasks_of(service) if task.failed]
-                        why = tasks[0].message if tasks else service.update_message
-                        raise StartFailed(f"the new version of `{key.name}` does not come up: {why}")
                     await asyncio.sleep(INTERVAL / 2)
+
+    def _why(self, service: Service) -> str:
+        failed = [task.message for task in self._watcher.snapshot.tasks_of(service) if task.failed]
+        return failed[0] if failed else service.update_message
 
     async def _refuse_failing(self, key: FunctionKey, tasks: Sequence[Task]) -> None:
         failed = [task for task in tasks if task.failed]

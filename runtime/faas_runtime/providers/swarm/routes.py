@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from faas_runtime.providers.annotations import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.base import Endpoint, RouteUpdate
 from faas_runtime.providers.docker.spec import WATCHDOG_PORT
-from faas_runtime.providers.swarm.engine import Node, Service, Snapshot, Task
+from faas_runtime.providers.swarm.objects import Node, Service, Snapshot, Task
 
 _NOWHERE = ("", "0.0.0.0", "::")  # noqa: S104
 

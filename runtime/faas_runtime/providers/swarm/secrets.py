@@ -11,7 +11,8 @@ from docker.types import SecretReference
 from faas_runtime.api import FunctionDeployment, Secret
 from faas_runtime.errors import AlreadyExists, Invalid, NotFound
 from faas_runtime.providers.process.secrets import secret_bytes
-from faas_runtime.providers.swarm.engine import SwarmEngine, SwarmObject
+from faas_runtime.providers.swarm.engine import SwarmEngine
+from faas_runtime.providers.swarm.objects import SwarmObject
 from faas_runtime.providers.swarm.spec import labels_of, secret_reference
 
 _KIND = "secret"

@@ -110,6 +110,11 @@ def service_spec(
     }
 
 
+def version_of(spec: Mapping[str, Any]) -> str:
+    """Which version a specification is."""
+    return str(spec["task_template"]["ContainerSpec"]["Labels"][VERSION_LABEL])
+
+
 def secret_reference(secret_id: str, swarm_name: str, name: str) -> SecretReference:
     """A secret where functions look for it."""
     return SecretReference(secret_id, swarm_name, filename=f"{SECRETS_PATH}/{name}", mode=0o444)

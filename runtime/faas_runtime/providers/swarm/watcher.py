@@ -12,7 +12,8 @@ from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, Rou
 from faas_runtime.providers.docker.readiness import is_ready
 from faas_runtime.providers.docker.threads import EngineThreads
 from faas_runtime.providers.process.feed import RoutingFeed
-from faas_runtime.providers.swarm.engine import Service, Snapshot, SwarmEngine, Task
+from faas_runtime.providers.swarm.engine import SwarmEngine
+from faas_runtime.providers.swarm.objects import Service, Snapshot, Task
 from faas_runtime.providers.swarm.routes import endpoint_of, route_of, serving
 
 log = logging.getLogger("faas.swarm")
