@@ -4,6 +4,8 @@ import shutil
 import socket
 import subprocess
 
+import pytest
+
 SERVER = shutil.which("nats-server", path="/usr/sbin:/usr/local/bin:/usr/bin")
 
 
@@ -32,3 +34,17 @@ class Nats:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+
+@pytest.fixture
+def nats(tmp_path, wait_for, missing):
+    """A NATS server with JetStream."""
+    if SERVER is None:
+        missing("NATS", "apt-get install nats-server")
+    folder = tmp_path / "nats"
+    folder.mkdir()
+    server = Nats(folder)
+    server.start()
+    wait_for(server.accepts)
+    yield server
+    server.kill()

@@ -20,6 +20,7 @@ from faas_runtime.gateway.listeners import Listeners
 from faas_runtime.gateway.loops import Loops
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.metrics_page import create_metrics_app
+from faas_runtime.gateway.peers import Alone, NatsPeers, Peers
 from faas_runtime.gateway.queue.service import QueueService, QueueSettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.scaler import Scaler
@@ -73,8 +74,9 @@ class BackOffice:
         await self._queue.open()
         self._closing.push_async_callback(self._queue.close)
         self._loops.start("catalogue", self._catalogue.run)
-        self._loops.start("scaler", Scaler(self._provider, self._catalogue, self._routes, self._metrics).run)
-        self._loops.start("cron", CronRunner(self._catalogue, self._queue.accept).run)
+        peers = self._peers()
+        self._loops.start("scaler", Scaler(self._provider, self._catalogue, self._routes, peers).run)
+        self._loops.start("cron", CronRunner(self._catalogue, self._queue.accept, leads=lambda: peers.leads).run)
 
         def states() -> dict[str, str]:
             return {**others(), **self._states()}
@@ -83,6 +85,15 @@ class BackOffice:
         if listeners.metrics is not None:
             page = create_metrics_app(self._metrics, self._routes, states, self._queue.calls.counts)
             await self._serve("metrics", page, listeners.metrics)
+
+    def _peers(self) -> Peers:
+        platform = self._settings.provider_url or self._settings.engine
+        # The functions of a local engine are this gateway's alone.
+        if not self._settings.nats or platform in ("docker", "process"):
+            return Alone(self._metrics)
+        peers = NatsPeers(self._settings.nats, platform, self._routes, self._metrics)
+        self._loops.start("peers", peers.run)
+        return peers
 
     async def begin_calls(self, listeners: Listeners) -> None:
         """Let the queue make calls, now that the front door is open."""

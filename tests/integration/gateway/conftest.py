@@ -5,8 +5,9 @@ import sys
 
 import pytest
 from gateways import ECHO, SERVER, Gateway, build_watchdog, wait_for
-from nats_server import SERVER as NATS_SERVER
-from nats_server import Nats
+from nats_server import nats
+
+__all__ = ["nats"]
 
 
 @pytest.fixture(name="wait_for", scope="session")
@@ -44,17 +45,3 @@ def certificate(tmp_path, tool):
     subprocess.run([*command, *names, "-keyout", key, "-out", path], check=True, capture_output=True, timeout=30)
     path.write_text(path.read_text() + key.read_text())
     return path
-
-
-@pytest.fixture
-def nats(tmp_path, wait_for, missing):
-    """A NATS server with JetStream."""
-    if NATS_SERVER is None:
-        missing("NATS", "apt-get install nats-server")
-    folder = tmp_path / "nats"
-    folder.mkdir()
-    server = Nats(folder)
-    server.start()
-    wait_for(server.accepts)
-    yield server
-    server.kill()

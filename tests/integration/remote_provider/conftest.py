@@ -6,6 +6,9 @@ import sys
 
 import pytest
 from gateways import ECHO, ROOT, SERVER, Gateway, build_watchdog, wait_for
+from nats_server import nats
+
+__all__ = ["nats"]
 
 
 class Provider(Gateway):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from faas_runtime.api import FunctionStatus
 from faas_runtime.errors import RuntimeFault
 from faas_runtime.gateway.catalogue import Catalogue
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.peers import Peers
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import ScaleLimits, for_load, limits_of
 from faas_runtime.providers.base import FunctionKey, Provider
@@ -98,13 +98,13 @@ class Scaler:
         provider: Provider,
         catalogue: Catalogue,
         routes: RoutingTable,
-        metrics: InvocationMetrics,
+        peers: Peers,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._provider = provider
         self._catalogue = catalogue
         self._routes = routes
-        self._metrics = metrics
+        self._peers = peers
         self._clock = clock
         self._watched: dict[FunctionKey, Watched] = {}
 
@@ -115,7 +115,10 @@ class Scaler:
             await self.look()
 
     async def look(self) -> None:
-        """Look at every function once and ask for what it needs."""
+        """Look at every function once and ask for what it needs, unless another gateway does."""
+        if not self._peers.leads:
+            self._watched.clear()
+            return
         functions = self._catalogue.all()
         self._watched = {key: watched for key, watched in self._watched.items() if key in functions}
         for key, status in list(functions.items()):
@@ -129,7 +132,7 @@ class Scaler:
             return
         watched = self._watched.setdefault(key, Watched())
         cpu = status.usage.cpu if status.usage is not None else 0.0
-        sample = Sample(self._clock(), self._metrics.started(key), self._metrics.in_flight(key), cpu)
+        sample = Sample(self._clock(), self._peers.load.started(key), self._peers.load.in_flight(key), cpu)
         wanted = watched.decide(sample, limits, route.replicas)
         if wanted == route.replicas or sample.at < watched.paused_until:
             return
