@@ -81,8 +81,8 @@ func (c *call) goodHeader() {
 
 // streamType is the content type that does not depend on the request.
 func (c *call) streamType() string {
-	if configured := c.handler.config.contentType; configured != "" {
-		return configured
+	if config := c.handler.config; config.typeIsSet {
+		return config.contentType
 	}
 	return "application/octet-stream"
 }

@@ -41,6 +41,7 @@ type config struct {
 	lockFile       string
 	maxInflight    int
 	contentType    string
+	typeIsSet      bool // even to nothing, which modes other than fork send
 	cgiHeaders     bool
 	marshalRequest bool
 	combineOutput  bool
@@ -94,6 +95,7 @@ func readConfig(env lookup, arguments []string) (*config, error) {
 	if v.text("metrics_port", "") != "off" {
 		c.metricsPort = v.number("metrics_port", defaultMetricsPort)
 	}
+	_, c.typeIsSet = env("content_type")
 	c.readTimeouts(v)
 	c.doubts = v.doubts
 	for _, check := range []func(*values) error{c.checkMode, c.readTarget, c.checkWarm, c.readIdentity} {

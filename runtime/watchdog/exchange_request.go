@@ -26,13 +26,17 @@ func (e *exchange) writeHead(w *bufio.Writer) {
 	}
 	upgrade := upgradeOf(r.Header)
 	dropped := connectionOptions(r.Header)
+	auth := e.upstream.proxyAuth()
 	for name, values := range r.Header {
-		if hopByHop[name] || dropped[name] {
+		if hopByHop[name] || dropped[name] || (auth != "" && name == "Proxy-Authorization") {
 			continue
 		}
 		for _, value := range values {
 			writeField(w, name, value)
 		}
+	}
+	if auth != "" {
+		writeField(w, "Proxy-Authorization", auth)
 	}
 	if upgrade != "" {
 		writeField(w, "Connection", "Upgrade")

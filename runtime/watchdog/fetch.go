@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,7 +23,13 @@ func fetch(address string, maxSize int64) ([]byte, error) {
 	// The path belongs to this request, not to every one.
 	site := *target
 	site.Path, site.RawPath = "", ""
-	conn, err := newUpstream(&site).dial(ctx)
+	proxy, err := proxyFor(target)
+	if err != nil {
+		return nil, err
+	}
+	up := newUpstream(&site)
+	up.goThrough(proxy)
+	conn, err := up.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +37,14 @@ func fetch(address string, maxSize int64) ([]byte, error) {
 	_ = conn.SetDeadline(time.Now().Add(fetchLimit))
 	request := &http.Request{Method: http.MethodGet, URL: target, Host: target.Host, Close: true, Header: http.Header{}}
 	request.Header.Set("User-Agent", "openfaas-watchdog")
-	if err := writeRequest(conn.writer, request); err != nil {
+	write := request.Write
+	if proxy != nil && !up.secure {
+		write = request.WriteProxy
+		if auth := up.proxyAuth(); auth != "" {
+			request.Header.Set("Proxy-Authorization", auth)
+		}
+	}
+	if err := errors.Join(write(conn.writer), conn.writer.Flush()); err != nil {
 		return nil, err
 	}
 	response, err := http.ReadResponse(conn.reader, request)
@@ -43,11 +56,4 @@ func fetch(address string, maxSize int64) ([]byte, error) {
 		return nil, fmt.Errorf("`%s` answers %s", address, response.Status)
 	}
 	return io.ReadAll(io.LimitReader(response.Body, maxSize))
-}
-
-func writeRequest(w *bufio.Writer, request *http.Request) error {
-	if err := request.Write(w); err != nil {
-		return err
-	}
-	return w.Flush()
 }

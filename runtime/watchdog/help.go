@@ -42,6 +42,7 @@ var variables = []variable{
 	{"jwt_auth_debug", "false", "log why tokens are refused"},
 	{"OPENFAAS_NAME", "", "name of the function, for jwt_auth"},
 	{"OPENFAAS_NAMESPACE", "that of the pod", "namespace of the function, for jwt_auth"},
+	{"NO_PROXY", "", "hosts that are asked without HTTP_PROXY or HTTPS_PROXY, which may hold passwords"},
 	{"TMPDIR", "/tmp", "folder of the lock file"},
 }
 

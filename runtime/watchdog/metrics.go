@@ -1,10 +1,13 @@
 package main
 
 import (
+	"compress/gzip"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,7 +64,7 @@ func methodLabel(method string) string {
 }
 
 // ServeHTTP writes everything in Prometheus's text format 0.0.4.
-func (m *metrics) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var out strings.Builder
 	m.mutex.Lock()
 	keys := make([]string, 0, len(m.series))
@@ -84,7 +87,30 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	writeRuntime(&out)
 	writeProcess(&out)
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	_, _ = w.Write([]byte(out.String()))
+	if !acceptsGzip(r.Header) {
+		_, _ = io.WriteString(w, out.String())
+		return
+	}
+	w.Header().Set("Content-Encoding", "gzip")
+	packed := gzip.NewWriter(w)
+	_, _ = io.WriteString(packed, out.String())
+	_ = packed.Close()
+}
+
+// acceptsGzip reports that the asker names gzip among the encodings it can read, and does not rule it out with q=0.
+func acceptsGzip(header http.Header) bool {
+	for _, value := range header["Accept-Encoding"] {
+		for _, option := range strings.Split(value, ",") {
+			coding, parameter, _ := strings.Cut(option, ";")
+			if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+				continue
+			}
+			weight, given := strings.CutPrefix(strings.ToLower(strings.TrimSpace(parameter)), "q=")
+			quality, err := strconv.ParseFloat(weight, 64)
+			return !given || (err == nil && quality > 0)
+		}
+	}
+	return false
 }
 
 func (s *series) writeHistogram(out *strings.Builder) {

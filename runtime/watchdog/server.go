@@ -50,7 +50,12 @@ func newWatchdog(c *config, l *logger) (*watchdog, error) {
 	case modeStatic:
 		w.funcs = http.FileServer(http.Dir(c.staticPath))
 	case modeHTTP:
+		proxy, err := proxyFor(c.upstream)
+		if err != nil {
+			return nil, err
+		}
 		up = newUpstream(c.upstream)
+		up.goThrough(proxy)
 		w.child = newChild(c, l, up, inheritedEnvironment())
 		w.funcs = newProxy(c, l, w.child, up)
 	default:

@@ -27,6 +27,7 @@ type upstream struct {
 	host    string // for requests that name none
 	base    string // path put before every request's
 	secure  bool
+	proxy   *forwardProxy // nil: connections go there directly
 
 	mutex sync.Mutex
 	idle  []*upstreamConn // the last one was used most recently
@@ -37,14 +38,18 @@ func newUpstream(target *url.URL) *upstream {
 	if target.Scheme == "unix" {
 		return &upstream{network: "unix", address: target.Path, host: "localhost"}
 	}
-	port := target.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
-	}
 	return &upstream{
-		network: "tcp", address: net.JoinHostPort(target.Hostname(), port), host: target.Host,
+		network: "tcp", address: net.JoinHostPort(target.Hostname(), portOf(target)), host: target.Host,
 		base: target.EscapedPath(), secure: target.Scheme == "https",
 	}
+}
+
+// portOf is the port of an address, or the usual one.
+func portOf(target *url.URL) string {
+	if port := target.Port(); port != "" {
+		return port
+	}
+	return map[string]string{"http": "80", "https": "443"}[target.Scheme]
 }
 
 // upstreamConn is one connection to the process. One goroutine uses it at a time, but for the sending of bodies.
@@ -92,8 +97,18 @@ func (u *upstream) dial(ctx context.Context) (*upstreamConn, error) {
 	if err != nil {
 		return nil, err
 	}
+	name := u.address
+	if u.proxy != nil {
+		name = u.proxy.target
+		through, err := u.secureThrough(ctx, conn)
+		if err != nil {
+			conn.Close()
+			return nil, err
+		}
+		conn = through
+	}
 	if u.secure {
-		host, _, _ := net.SplitHostPort(u.address)
+		host, _, _ := net.SplitHostPort(name)
 		conn = tls.Client(conn, &tls.Config{ServerName: host})
 	}
 	limit := &io.LimitedReader{R: conn, N: maxHeadSize}
@@ -122,7 +137,7 @@ func (u *upstream) closeIdle() {
 // quiet reports that the other side has neither hung up nor said anything unasked.
 func (c *upstreamConn) quiet() bool {
 	under := c.Conn
-	if secure, ok := under.(*tls.Conn); ok {
+	for secure, ok := under.(*tls.Conn); ok; secure, ok = under.(*tls.Conn) {
 		under = secure.NetConn()
 	}
 	raw, err := under.(syscall.Conn).SyscallConn()

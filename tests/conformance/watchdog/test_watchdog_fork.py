@@ -74,6 +74,10 @@ def test_content_type_is_forced(start):
     assert forced.get("/").headers["Content-Type"] == "application/x-forced"
 
 
+def test_empty_content_type_forces_nothing(start):
+    assert start("cat", content_type="").call(body="x", Content_Type="text/x").headers["Content-Type"] == "text/x"
+
+
 def test_request_is_in_the_environment(start):
     env = (
         start("env")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import threading
@@ -284,6 +285,20 @@ def test_metrics_answer_every_method(cat, method, status):
     answer = cat.call(method, "/metrics")
 
     assert (answer.status, len(answer.body) > 0) == (status, method != "HEAD")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [("gzip", True), ("deflate, GZIP;q=0.5", True), ("gzip;q=0", False), ("identity", False), ("xgzip", False)],
+)
+def test_metrics_are_packed_for_those_who_ask(cat, accepted, packed):
+    cat.port = cat.metrics_port
+
+    answer = cat.call("GET", "/metrics", Accept_Encoding=accepted)
+
+    assert answer.headers["Content-Encoding"] == ("gzip" if packed else None)
+    text = gzip.decompress(answer.body) if packed else answer.body
+    assert b"\nhttp_requests_in_flight 0\n" in text
 
 
 def test_logs_as_json(start):

@@ -22,6 +22,11 @@ def test_stream_has_the_type_that_is_set(start):
 
 
 @pytest.mark.parametrize("mode", ["streaming", "serializing"])
+def test_type_that_is_set_to_nothing_is_sent_empty(start, mode):
+    assert start("cat", mode=mode, content_type="").call().headers["Content-Type"] == ""
+
+
+@pytest.mark.parametrize("mode", ["streaming", "serializing"])
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "PUT", "PATCH", "DELETE", "FOO"])
 def test_every_method_is_answered(start, mode, method):
     answer = start("cat", mode=mode).call(method, "/", b"abc")
