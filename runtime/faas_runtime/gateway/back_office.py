@@ -83,7 +83,9 @@ class BackOffice:
 
         await self._serve("control", self._control(states), listeners.control.socket)
         if listeners.metrics is not None:
-            page = create_metrics_app(self._metrics, self._routes, states, self._queue.calls.counts)
+            page = create_metrics_app(
+                self._metrics, self._routes, states, self._queue.calls.counts, lambda: peers.leads
+            )
             await self._serve("metrics", page, listeners.metrics)
 
     def _peers(self) -> Peers:

@@ -26,12 +26,16 @@ def create_metrics_app(
     routes: RoutingTable,
     states: Callable[[], Mapping[str, str]],
     queued: Callable[[], Awaitable[Counts]],
+    leads: Callable[[], bool],
 ) -> Starlette:
-    """An application that answers `/metrics`; `states` tells what is wrong with each loop, `queued` counts calls."""
+    """An application that answers `/metrics`.
+
+    `states` tells what is wrong with each loop, `queued` counts calls, `leads` whether this gateway scales.
+    """
 
     async def page(_: Request) -> Response:
         replicas = [(route.key, route.replicas) for route in routes.functions()]
-        ours = [*_loops(states()), *_replicas(routes), *_queue(await queued()), *_tasks()]
+        ours = [*_loops(states()), *_replicas(routes), *_queue(await queued()), *_leader(leads()), *_tasks()]
         text = metrics.render(replicas) + "\n".join(ours) + "\n"
         return Response(text.encode() + generate_latest(REGISTRY), headers={"Content-Type": _TEXT})
 
@@ -58,6 +62,12 @@ def _queue(counts: Counts) -> Iterator[str]:
     for key, found in sorted(counts.items()):
         for state, count in sorted(found.items()):
             yield f'faas_queue_calls{{function_name="{key}",state="{state}"}} {count}'
+
+
+def _leader(leads: bool) -> Iterator[str]:
+    yield "# HELP faas_gateway_leader Whether this gateway scales and keeps the schedules; of several, one does"
+    yield "# TYPE faas_gateway_leader gauge"
+    yield f"faas_gateway_leader {int(leads)}"
 
 
 def _tasks() -> Iterator[str]:
