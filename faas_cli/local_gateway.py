@@ -27,7 +27,7 @@ from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway_log import lines_since, log_path, reason_since
 
 USER = "admin"
-ENGINES = ("process", "docker")
+ENGINES = ("process", "docker", "swarm")
 """What can run functions on this machine."""
 START_LIMIT = 30.0
 """Seconds a gateway may take until it answers."""

@@ -16,10 +16,12 @@ import subprocess
 import uuid
 from urllib.parse import urlsplit
 
+import docker
 import pytest
 from gateways import ROOT, Answer, Gateway, build_watchdog, wait_for
 
 from faas_runtime.watchdog import watchdog_binary
+from tests import swarm
 
 BASE = "debian:stable-slim"
 IMAGE = f"faas-conformance:{uuid.uuid4().hex[:8]}"
@@ -71,7 +73,9 @@ class Target:
 def pytest_generate_tests(metafunc):
     if "target" in metafunc.fixturenames:
         given = metafunc.config.getoption("--gateway", None)
-        metafunc.parametrize("target", ["given"] if given else ["process", "docker"], indirect=True, scope="session")
+        metafunc.parametrize(
+            "target", ["given"] if given else ["process", "docker", "swarm"], indirect=True, scope="session"
+        )
 
 
 def running(gateway):
@@ -113,6 +117,27 @@ def docker_gateway(tmp_path_factory, missing):
     gateway = Gateway(tmp_path_factory.mktemp("conformance") / "state", "--engine", "docker")
     yield from running(gateway)
     subprocess.run(["docker", "image", "rm", "-f", IMAGE], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def swarm_gateway(docker_gateway, tmp_path_factory, missing):
+    """A gateway of our own whose functions are services of a Swarm of one machine; the image is that of Docker's."""
+    if (lack := swarm.lacking()) is not None:
+        missing(*lack.args)
+    engine = docker.from_env()
+    cluster = swarm.Cluster(1)
+    try:
+        cluster.manager.take(IMAGE, engine)
+        gateway = Gateway(tmp_path_factory.mktemp("conformance") / "state", "--engine", "swarm")
+        gateway.state.mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DOCKER_HOST", cluster.manager.socket)
+            gateway.start()
+        yield gateway
+        gateway.stop()
+    finally:
+        cluster.close()
+        engine.close()
 
 
 def base_images():
