@@ -90,7 +90,10 @@ def processor_seconds(pid: int) -> float:
     """Processor time of a server, its worker processes, and those of their children that have ended."""
     total = 0.0
     for member in [pid, *children(pid)]:
-        fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+        try:
+            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended since, and counts with its parent
+            continue
         total += sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
     return total
 
