@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
 	"runtime"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,19 +26,25 @@ type series struct {
 	buckets [len(bucketBounds)]uint64
 }
 
+// seriesKey tells one series from the others. To make a text of it would cost every request.
+type seriesKey struct {
+	code   int
+	method string
+}
+
 // metrics counts the requests on the function's route.
 type metrics struct {
 	inflight atomic.Int64
 	mutex    sync.Mutex
-	series   map[string]*series
+	series   map[seriesKey]*series
 }
 
-func newMetrics() *metrics { return &metrics{series: map[string]*series{}} }
+func newMetrics() *metrics { return &metrics{series: map[seriesKey]*series{}} }
 
 func (m *metrics) observe(code int, method string, took time.Duration) {
 	method = methodLabel(method)
 	value := took.Seconds()
-	key := fmt.Sprintf("%d %s", code, method)
+	key := seriesKey{code, method}
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	found := m.series[key]
@@ -67,11 +74,13 @@ func methodLabel(method string) string {
 func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var out strings.Builder
 	m.mutex.Lock()
-	keys := make([]string, 0, len(m.series))
+	keys := make([]seriesKey, 0, len(m.series))
 	for key := range m.series {
 		keys = append(keys, key)
 	}
-	sort.Strings(keys)
+	slices.SortFunc(keys, func(a, b seriesKey) int {
+		return cmp.Or(cmp.Compare(a.code, b.code), strings.Compare(a.method, b.method))
+	})
 	heading(&out, "http_requests_total", "counter", "Requests by status and method.")
 	for _, key := range keys {
 		each := m.series[key]
