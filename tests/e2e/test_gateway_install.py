@@ -8,11 +8,15 @@ import tarfile
 import time
 import urllib.request
 import uuid
+from dataclasses import replace
 
 import docker
 import pytest
 
+from faas_cli.install.image import BASE, IMAGE
+from faas_cli.install.layout import ALERTMANAGER, NATS, PROMETHEUS
 from tests import stand_ins
+from tests.swarm import Cluster, lacking
 
 pytestmark = pytest.mark.e2e
 
@@ -123,3 +127,67 @@ def test_compose(shell, client, name):
     assert client.volumes.list(filters={"label": f"io.faas.install={name}"}) == []
     assert client.networks.list(filters={"label": f"io.faas.install={name}"}) == []
     assert "nothing is installed" in shell.fails("gateway", "uninstall", "compose", "--name", name)
+
+
+@pytest.fixture
+def manager(client, missing):
+    """A Swarm of one machine that has the images."""
+    if (lack := lacking()) is not None:
+        missing(*lack.args)
+    cluster = Cluster(1)
+    try:
+        for image in (BASE, NATS, PROMETHEUS, ALERTMANAGER):
+            cluster.manager.take(image, client)
+        yield cluster.manager
+    finally:
+        cluster.close()
+
+
+def test_swarm(shell, client, manager):
+    """The walkthrough of 2018: install, new, build, deploy, `docker service ls`, invoke, delete; nothing is left."""
+    engine = {"DOCKER_HOST": manager.socket}
+    before = (manager.client.networks.list(), manager.client.volumes.list())
+    cluster = replace(shell, env={**shell.env, **engine})
+    done = cluster.faas("gateway", "install", "swarm")
+    url = re.search(r"Gateway: (\S+)", done.stdout.decode())[1]
+    for each in (shell, cluster):
+        each.env["OPENFAAS_URL"] = url
+    shell.faas("new", "--lang", "go", "gohash", "--prefix", "walk")
+    shell.faas("build", "-f", "gohash.yml", "--builder", "docker")
+    image = "walk/gohash:latest"
+    try:
+        manager.take(image, client)
+    finally:
+        client.images.remove(image, force=True)
+    assert "faas-swarm" in shell.faas("version", "--gateway", url).stdout.decode()
+    shell.faas("secret", "create", "word", stdin=b"swordfish")
+    shell.faas("deploy", "-f", "gohash.yml", "--secret", "word")
+    listed = cluster.run("docker", "service", "ls", "--format", "{{.Name}} {{.Replicas}}").stdout.decode()
+    running = dict(line.split(" ", 1) for line in listed.splitlines())
+    names = {"faas_gateway", "faas_prometheus", "faas_alertmanager", "faas_nats"}
+    assert names < set(running)
+    assert any("gohash" in each for each in set(running) - names)
+    until(
+        lambda: all(
+            " 1/1" in f" {line}"
+            for line in cluster.run("docker", "service", "ls", "--format", "{{.Replicas}}").stdout.decode().splitlines()
+        )
+    )
+    assert shell.faas("invoke", "gohash", stdin=b"test").stdout == b"Hello, Go. You said: test"
+    shell.faas("invoke", "gohash", "--async", stdin=b"later")
+    # Installing once more updates what is there, and the login stays good.
+    cluster.faas("gateway", "install", "swarm", "--image", IMAGE)
+    until(lambda: shell.faas("list", "-q", check=False).stdout == b"gohash\n")
+    shell.faas("delete", "-f", "gohash.yml")
+    assert shell.faas("list", "-q").stdout == b""
+
+    cluster.faas("gateway", "uninstall", "swarm", "--volumes")
+    assert manager.client.services.list() == []
+    assert manager.client.secrets.list() == []
+    assert manager.client.configs.list() == []
+    ends = {"ingress", "docker_gwbridge"}  # the Swarm's own
+    left = {network.name for network in manager.client.networks.list()} - ends
+    assert left == {network.name for network in before[0]} - ends
+    assert manager.client.volumes.list() == before[1]
+    assert manager.client.nodes.list()[0].attrs["Spec"]["Labels"] == {}
+    assert "nothing is installed" in cluster.fails("gateway", "uninstall", "swarm")
