@@ -65,8 +65,11 @@ def socket_group(client: Any, image: str, path: str) -> str:
     return str(told.decode().strip())
 
 
-def wait_until_healthy(url: str, trouble: Callable[[], str]) -> None:
-    """Return once the gateway answers. `trouble` says why it never will, or nothing. Raises FaasError."""
+def wait_until_healthy(url: str, trouble: Callable[[], str], detail: Callable[[], str] | None = None) -> None:
+    """Return once the gateway answers. `trouble` says why it never will, or nothing. Raises FaasError.
+
+    `detail` describes how things are when the time is over.
+    """
     deadline = time.monotonic() + READY_LIMIT
     while time.monotonic() < deadline:
         try:
@@ -78,4 +81,4 @@ def wait_until_healthy(url: str, trouble: Callable[[], str]) -> None:
         if reason := trouble():
             raise FaasError("the gateway does not come up", detail=reason)
         time.sleep(_POLL)
-    raise FaasError(f"the gateway at {url} did not answer within {READY_LIMIT:g} s", detail=trouble())
+    raise FaasError(f"the gateway at {url} did not answer within {READY_LIMIT:g} s", detail=(detail or trouble)())

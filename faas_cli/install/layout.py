@@ -5,6 +5,7 @@ The files in `deploy/` are these documents for the default settings; installing 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,10 @@ ALERTMANAGER = "prom/alertmanager:v0.27.0"
 STATE = "/var/lib/faas"
 SOCKET = "/var/run/docker.sock"
 SECRETS = ("basic-auth-user", "basic-auth-password")
+SWARM_NETWORK = "faas-functions"
+"""Where the gateway on a Swarm looks for its functions."""
+HOME_LABEL = "io.faas.home"
+"""Of the manager on which an installation and its data are; its value is the installation's name."""
 OWNER = 65532
 """The gateway's user in its container."""
 
@@ -97,6 +102,40 @@ def compose_document(layout: Layout) -> dict[str, Any]:
     }
 
 
+def stack_document(layout: Layout) -> dict[str, Any]:
+    """The services in a Swarm, all on the manager that is labelled as their home: their data is there."""
+    services = _services(layout, "swarm")
+    services["gateway"] |= {
+        # Published by the node itself: no mesh, which would hide who calls.
+        "ports": [{"target": 8080, "published": layout.port, "protocol": "tcp", "mode": "host"}],
+        "networks": {"control": {"aliases": ["gateway"]}, "functions": {"aliases": ["gateway"]}},
+    }
+    for service in services.values():
+        service["deploy"] = {
+            "replicas": 1,
+            "endpoint_mode": "dnsrr",
+            "placement": {"constraints": [f"node.labels.{HOME_LABEL} == {layout.name}"]},
+            "restart_policy": {"condition": "any", "delay": "2s"},
+            # Two of them cannot have one port and one folder.
+            "update_config": {"order": "stop-first"},
+        }
+    return {
+        "version": "3.8",
+        "services": services,
+        "networks": {
+            "control": {"driver": "overlay"},
+            "functions": {"external": True, "name": SWARM_NETWORK},
+        },
+        "volumes": {"state": {}, "queue": {}, "metrics": {}},
+        "secrets": {name: {"external": True, "name": f"{layout.name}-{name}"} for name in SECRETS},
+        "configs": {
+            # A Swarm does not change what it keeps: other content has another name.
+            name: {"file": f"./{name}", "name": f"{layout.name}-{name}-{_digest(text)}"}
+            for name, text in CONFIGS.items()
+        },
+    }
+
+
 def config_target(service: Mapping[str, Any]) -> dict[str, str]:
     """Which configuration files a service gets, and where."""
     return {each["source"]: each["target"] for each in service.get("configs", [])}
@@ -138,6 +177,10 @@ def _services(layout: Layout, engine: str) -> dict[str, dict[str, Any]]:
     }
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def _configs(program: str, *names: str) -> list[dict[str, str]]:
     return [{"source": name, "target": f"/etc/{program}/{name}"} for name in names]
 
@@ -154,3 +197,11 @@ COMPOSE_EXPLANATION = """\
 The gateway with its queue, metrics and alerts on one machine; `faas gateway install compose` does it all.
 By hand: build the image (docs/install.md), put user and password into secrets/, then
 DOCKER_GID=$(stat -c %g /var/run/docker.sock) docker compose up -d"""
+STACK_EXPLANATION = """\
+The gateway with its queue, metrics and alerts in a Swarm; `faas gateway install swarm` does it all.
+By hand, on a manager that has the image (docs/install.md):
+docker node update --label-add io.faas.home=faas $(docker info -f '{{.Swarm.NodeID}}')
+docker network create -d overlay --attachable faas-functions
+printf admin | docker secret create faas-basic-auth-user -
+openssl rand -hex 16 | docker secret create faas-basic-auth-password -
+DOCKER_GID=$(stat -c %g /var/run/docker.sock) docker stack deploy -c docker-stack.yml --resolve-image never faas"""
