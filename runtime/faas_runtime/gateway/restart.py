@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -18,6 +17,7 @@ import msgspec
 
 from faas_runtime.errors import RuntimeFault
 from faas_runtime.gateway.handover import HandoverFailed
+from faas_runtime.gateway.supervisor import why_not_replaceable
 
 log = logging.getLogger("faas.gateway")
 
@@ -82,8 +82,8 @@ class RestartDesk:
             return Answer(problem=f"malformed request: {err}")
         if self._busy.locked():
             return Answer(problem="a restart is under way already")
-        if os.getpid() == 1:
-            return Answer(problem="the gateway is process 1 of a container, which ends with it; restart the container")
+        if problem := why_not_replaceable():
+            return Answer(problem=problem)
         async with self._busy:
             try:
                 return Answer(pid=await self._hand_over(request.arguments))

@@ -24,6 +24,7 @@ from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import Running, StateDir
+from faas_runtime.gateway.supervisor import notify
 from faas_runtime.gateway.workers.fleet import Fleet
 from faas_runtime.providers.base import FunctionKey, Provider
 from faas_runtime.providers.process.logs import now_rfc3339
@@ -96,6 +97,7 @@ class Gateway:
         self._closing.push_async_callback(desk.close)
         await desk.open(listeners.restart.socket)
         self._announce()
+        notify("READY=1")
         if self._predecessor is not None:
             self._predecessor.serving()
             listeners.share(False)
@@ -150,6 +152,7 @@ class Gateway:
             await self._go_on()
             raise
         log.info("process %d serves from now on", successor.pid)
+        notify(f"MAINPID={successor.pid}")
         self._listeners.share(True)
         self._state.leave()
         # Nobody waits for this process any more, so calls may take as long as they are allowed to.

@@ -202,3 +202,19 @@ def test_restart_without_a_gateway(gateway):
 
     assert answer.returncode == 1
     assert answer.stderr.startswith(f"faas: no gateway is running in `{gateway.state}`\n  hint: start one")
+
+
+def test_systemd_is_told_which_process_it_is_now(gateway):
+    """As with `Type=notify`: ready, then another main process."""
+    path = gateway.state / "notify.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(path))
+        supervisor.settimeout(20)
+        gateway.environment["NOTIFY_SOCKET"] = str(path)
+        gateway.start()
+        assert supervisor.recv(100) == b"READY=1"
+
+        assert gateway.faas("gateway", "restart").returncode == 0
+
+        said = {supervisor.recv(100), supervisor.recv(100)}
+        assert said == {b"READY=1", f"MAINPID={gateway.told()['pid']}".encode()}
