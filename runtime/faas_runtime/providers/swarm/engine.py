@@ -11,9 +11,11 @@ from typing import Any
 import docker
 from docker.errors import APIError, DockerException
 from docker.errors import NotFound as NoSuchObject
+from docker.types.daemon import CancellableStream
 
 from faas_runtime.engine_address import UnknownContext, find_address
 from faas_runtime.errors import AlreadyExists, Invalid, Unavailable
+from faas_runtime.providers.docker.engine import Stream
 from faas_runtime.providers.swarm.objects import (
     Service,
     Snapshot,
@@ -129,15 +131,18 @@ class SwarmEngine:
 
     def log_lines(
         self, service: Service, since: float | None, tail: int | None, *, follow: bool
-    ) -> tuple[Any, Iterator[tuple[str, str, str]]]:
+    ) -> tuple[Stream, Iterator[tuple[str, str, str]]]:
         """A stream to close, and time, task and text of every line of a service. Raises Unavailable."""
         options: dict[str, Any] = {
-            "details": True, "timestamps": True, "stdout": True, "stderr": True, "follow": follow, "is_tty": False,
+            "details": True, "timestamps": True, "stdout": True, "stderr": True, "follow": follow,
             "tail": tail if tail is not None else "all", "since": int(since) if since is not None else 0,
         }  # fmt: skip
+        api = self._client.api
         with _translated():
-            pieces = self._client.api.service_logs(service.id, **options)
-        return pieces, _lines(pieces)
+            # The library's own call gives a stream that nobody can close while it is being read.
+            answer = api._get(api._url("/services/{0}/logs", service.id), params=options, stream=True)
+            pieces = CancellableStream(api._get_result_tty(True, answer, False), answer)
+        return Stream(pieces), _lines(pieces)
 
     def objects(self, kind: str, namespace: str = "") -> list[SwarmObject]:
         """Our secrets, or the configs that stand for namespaces, oldest first."""

@@ -8,10 +8,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 from faas_runtime.api import LogMessage
+from faas_runtime.errors import RuntimeFault
 from faas_runtime.providers.base import LogQuery
+from faas_runtime.providers.docker.engine import Stream
 from faas_runtime.providers.docker.threads import EngineThreads
 from faas_runtime.providers.swarm.engine import SwarmEngine
 from faas_runtime.providers.swarm.objects import Service
@@ -27,7 +28,7 @@ class LogReader:
     def __init__(self, engine: SwarmEngine, service: Service, query: LogQuery) -> None:
         self._engine, self._service, self._query = engine, service, query
         self._lines: asyncio.Queue[LogMessage | None] = asyncio.Queue(_WAITING_LINES)
-        self._stream: Any = None
+        self._stream: Stream | None = None
         self._closed = False
         self._begun = time.time()
 
@@ -49,8 +50,7 @@ class LogReader:
         """Stop reading."""
         self._closed = True
         if self._stream is not None:
-            with contextlib.suppress(Exception):
-                self._stream.close()
+            self._stream.close()
         while not self._lines.empty():  # lets the thread that waits for room go on, to its end
             self._lines.get_nowait()
 
@@ -66,14 +66,18 @@ class LogReader:
         return list(deque(found, maxlen=query.tail))
 
     def _follow(self, loop: asyncio.AbstractEventLoop, last: str, seen: set[tuple[str, str]]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended
+        with contextlib.suppress(RuntimeError, RuntimeFault):  # the loop has ended; the manager does not answer
             stream, lines = self._engine.log_lines(self._service, self._begun - _OVERLAP, None, follow=True)
             self._stream = stream
+            if self._closed:  # before there was anything to close
+                stream.close()
             for message in self._messages(lines):
                 if self._closed:
                     break
                 if message.timestamp >= last and (message.instance, message.timestamp) not in seen:
                     asyncio.run_coroutine_threadsafe(self._lines.put(message), loop).result()
+
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(self._ended)
 
     def _ended(self) -> None:
