@@ -177,6 +177,26 @@ def measure(load: Load, pid: int, port: int, seconds: float, script: Path, resul
     result.errors += sum(map(int, re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", done.stdout)))
 
 
+def compare_tails(options: argparse.Namespace, proxies: dict[str, tuple[list[str], int]]) -> None:
+    """The slowest calls of each proxy when all are offered the same, well below what any of them carries."""
+    tails: dict[str, list[tuple[float, ...]]] = {name: [] for name in proxies}
+    for _ in range(options.rounds):
+        for name, (command, port) in proxies.items():
+            with running(command, port, {"GOMAXPROCS": "1"}):
+                numbers = (port, options.rate, options.paced_connections, max(options.seconds, 2))
+                paced = [sys.executable, str(HERE / "paced.py"), *map(str, numbers)]
+                done = subprocess.run(pinned(LOAD_CORE, *paced), capture_output=True, text=True, timeout=120)
+            if done.returncode:
+                sys.exit(f"{name}: {done.stderr.strip()}")
+            tails[name].append(tuple(map(float, done.stdout.split())))
+    print(f"1 KB POST, {options.rate} calls/s offered over {options.paced_connections} connections:")
+    door = [found[1] for found in tails["door"]]
+    for name, found in tails.items():
+        half, tail, far = (statistics.median(column) for column in zip(*found, strict=True))
+        beside = "" if name == "door" else f"   door/{name} p99 {ratio(door, [each[1] for each in found]):.2f}"
+        print(f"  {name:6}p50{half:7.2f} ms   p99{tail:7.2f} ms   p99.9{far:7.2f} ms{beside}", flush=True)
+
+
 def report(load: Load, results: dict[str, Result]) -> None:
     """One line for each proxy: its rate, its tail, and the door's rate in terms of it."""
     print(f"{load.title}:")
@@ -227,6 +247,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=1, help="of each load, on each proxy, in each round")
     parser.add_argument("--only", default="", help="names of proxies, separated by commas")
     parser.add_argument("--idle", type=int, default=10_000, help="idle connections whose memory is measured")
+    parser.add_argument("--rate", type=int, default=2000, help="calls a second at which tails are compared; 0 for none")
+    parser.add_argument("--paced-connections", type=int, default=64)
+    parser.add_argument("--tails-only", action="store_true")
     options = parser.parse_args()
     for tool in ("wrk", "taskset", "go"):
         if shutil.which(tool) is None:
@@ -244,6 +267,10 @@ def compare(options: argparse.Namespace, work: Path) -> None:
         proxies = commands(helper, upstream, work)
         proxies = {name: proxies[name] for name in proxies if not chosen or name in ("door", *chosen)}
         results = {load: {name: Result() for name in proxies} for load in LOADS}
+        if options.rate:
+            compare_tails(options, proxies)
+        if options.tails_only:
+            return
         for _ in range(options.rounds):
             for name, (command, port) in proxies.items():
                 with running(command, port, {"GOMAXPROCS": "1"}) as server:

@@ -32,7 +32,9 @@ sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "runtime"), str(HE
 
 from gateways import SERVER, Gateway, build_watchdog  # noqa: E402
 
-KILL_EVERY, SCALE_EVERY = 1.0, 5.0
+SCALE_EVERY = 5.0
+# A replica that lives for less than ten seconds is started again later each time; most are to live longer.
+KILL_EVERY = 6.0
 FEWEST, MOST = 2, 5
 _LATE = 3.0
 _CLOCKS = 0.1
@@ -102,12 +104,13 @@ class Client:
             self._writer = None
 
 
-async def kill_replicas(gateway: Gateway, soak: Soak, end: float) -> None:
-    """Kill a replica every now and then, never the only one that has long been there."""
+async def kill_replicas(gateway: Gateway, soak: Soak, end: float, every: float) -> None:
+    """Kill a replica every now and then."""
     while time.monotonic() < end - 2:
-        await asyncio.sleep(random.uniform(0.5, 1.5) * KILL_EVERY)
+        await asyncio.sleep(random.uniform(0.5, 1.5) * every)
         marks = list((gateway.state / "process/replicas").glob("*/process.json"))
-        with contextlib.suppress(OSError, ValueError):
+        # It may have gone by itself, or there may be none for a moment.
+        with contextlib.suppress(OSError, ValueError, IndexError):
             mark = random.choice(marks)
             pid = json.loads(mark.read_text())["pid"]
             soak.kills[mark.parent.name] = time.time()
@@ -127,8 +130,9 @@ async def load(gateway: Gateway, soak: Soak, seconds: float, connections: int) -
     """Put the gateway under load for so long."""
     end = time.monotonic() + seconds
     port = int(gateway.url.rpartition(":")[2])
+    every = max(1.0, min(KILL_EVERY, seconds / 20))
     clients = [Client(port, number, soak).run(end) for number in range(connections)]
-    await asyncio.gather(kill_replicas(gateway, soak, end), scale(gateway, soak, end), *clients)
+    await asyncio.gather(kill_replicas(gateway, soak, end, every), scale(gateway, soak, end), *clients)
 
 
 def explain(gateway: Gateway, soak: Soak) -> None:

@@ -1,0 +1,106 @@
+"""Calls at a fixed rate, whatever the answers do: `paced.py PORT RATE CONNECTIONS SECONDS`. Started by gateway.py.
+
+wrk sends the next call when the last one is answered, so a slow proxy is offered less. Here each call has
+a moment at which it is due, and its time counts from then on. Prints p50, p99 and p999 in milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import deque
+from typing import cast
+
+import uvloop
+
+BODY = b"x" * 1024
+# Caddy answers others than its own host with an empty page.
+REQUEST = b"POST /function/echo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+_WARM_UP = 0.5
+_TICK = 0.0005
+_LAST = 5.0
+
+
+class Connection(asyncio.Protocol):
+    """Has one call under way at a time. The upstream echoes, so an answer is over with the body's last byte."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._due = 0.0
+        self._received = bytearray()
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def send(self, due: float) -> None:
+        """Make a call that was due then."""
+        self._due = due
+        self.transport.write(REQUEST)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head = self._received.find(b"\r\n\r\n")
+        if head < 0 or len(self._received) < head + 4 + len(BODY):
+            return
+        assert self._received.startswith(b"HTTP/1.1 200"), bytes(self._received[:200])
+        self._received.clear()
+        self._load.done(self, self._due)
+
+
+class Load:
+    """Deals due calls out to idle connections; those that find none wait, and their time runs."""
+
+    def __init__(self, rate: float) -> None:
+        self._pause = 1 / rate
+        self._waiting: deque[float] = deque()
+        self.idle: list[Connection] = []
+        self.connections = 0
+        self.times: list[float] = []
+        self.from_then = 0.0
+
+    async def run(self, seconds: float) -> None:
+        """Offer calls for so long, then wait for the last ones."""
+        due = time.perf_counter()
+        self.from_then, end = due + _WARM_UP, due + _WARM_UP + seconds
+        while due < end:
+            now = time.perf_counter()
+            while due <= now:
+                self._offer(due)
+                due += self._pause
+            await asyncio.sleep(_TICK)
+        while time.perf_counter() < end + _LAST and len(self.idle) < self.connections:
+            await asyncio.sleep(0.01)
+
+    def done(self, connection: Connection, due: float) -> None:
+        """An answer has come."""
+        if due >= self.from_then:
+            self.times.append(time.perf_counter() - due)
+        if self._waiting:
+            connection.send(self._waiting.popleft())
+        else:
+            self.idle.append(connection)
+
+    def _offer(self, due: float) -> None:
+        if self.idle:
+            self.idle.pop().send(due)
+        else:
+            self._waiting.append(due)
+
+
+async def main(port: int, rate: float, connections: int, seconds: float) -> None:
+    load = Load(rate)
+    loop = asyncio.get_running_loop()
+    for _ in range(connections):
+        _, connection = await loop.create_connection(lambda: Connection(load), "127.0.0.1", port)
+        load.idle.append(connection)
+    load.connections = connections
+    await load.run(seconds)
+    times = sorted(load.times)
+    if len(times) < 0.98 * rate * seconds:
+        sys.exit(f"only {len(times)} of {rate * seconds:.0f} calls were answered")
+    print(*(f"{times[int(len(times) * share)] * 1000:.3f}" for share in (0.5, 0.99, 0.999)))
+
+
+uvloop.run(main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
