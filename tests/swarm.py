@@ -47,14 +47,14 @@ def run(*command: str) -> str:
 class Machine:
     """One engine with an address of its own."""
 
-    def __init__(self, name: str, bridge: str, address: str) -> None:
-        self.name, self.address = name, address
+    def __init__(self, name: str, switch: str, address: str) -> None:
+        self.name, self.address, self._switch = name, address, switch
         self.folder = Path(tempfile.mkdtemp(prefix="faas-swarm-", dir="/tmp"))
         self.socket = f"unix://{self.folder}/docker.sock"
         self._link = f"{name}h"
         run("ip", "netns", "add", name)
-        run("ip", "link", "add", self._link, "type", "veth", "peer", "name", "eth0", "netns", name)
-        run("ip", "link", "set", self._link, "master", bridge, "up")
+        run("ip", "-n", switch, "link", "add", self._link, "type", "veth", "peer", "name", "eth0", "netns", name)
+        run("ip", "-n", switch, "link", "set", self._link, "master", "br0", "up")
         for command in (
             ("addr", "add", f"{address}/24", "dev", "eth0"),
             ("link", "set", "eth0", "up"),
@@ -94,11 +94,11 @@ class Machine:
 
     def cut_off(self) -> None:
         """Pull the plug of the network."""
-        run("ip", "link", "set", self._link, "down")
+        run("ip", "-n", self._switch, "link", "set", self._link, "down")
 
     def connect(self) -> None:
         """Put it back."""
-        run("ip", "link", "set", self._link, "up")
+        run("ip", "-n", self._switch, "link", "set", self._link, "up")
 
     def kill(self) -> None:
         """End the engine and all it runs, at once."""
@@ -116,9 +116,8 @@ class Machine:
             self.kill()
         self._log.close()
         _unmount_below(self.folder)
-        for command in (("link", "del", self._link), ("netns", "del", self.name)):
-            with contextlib.suppress(RuntimeError):
-                run("ip", *command)
+        with contextlib.suppress(RuntimeError):
+            run("ip", "netns", "del", self.name)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -127,15 +126,19 @@ class Cluster:
 
     def __init__(self, size: int) -> None:
         mark = uuid.uuid4().hex[:4]
-        self._bridge = f"fsw{mark}"
+        self._link = self._switch = f"fsw{mark}"
         net = f"10.213.{int(mark, 16) % 250 + 1}"
-        run("ip", "link", "add", self._bridge, "type", "bridge")
+        # A bridge of this machine's own would be under the packet filter of its container engine.
+        run("ip", "netns", "add", self._switch)
         self.machines: list[Machine] = []
         try:
-            run("ip", "addr", "add", f"{net}.1/24", "dev", self._bridge)
-            run("ip", "link", "set", self._bridge, "up")
+            run("ip", "-n", self._switch, "link", "add", "br0", "up", "type", "bridge")
+            run("ip", "link", "add", self._link, "type", "veth", "peer", "name", "up0", "netns", self._switch)
+            run("ip", "-n", self._switch, "link", "set", "up0", "master", "br0", "up")
+            run("ip", "addr", "add", f"{net}.1/24", "dev", self._link)
+            run("ip", "link", "set", self._link, "up")
             for number in range(size):
-                self.machines.append(Machine(f"fsw{mark}n{number}", self._bridge, f"{net}.{10 + number}"))
+                self.machines.append(Machine(f"fsw{mark}n{number}", self._switch, f"{net}.{10 + number}"))
                 self.machines[-1].start()
             self._form()
         except BaseException:
@@ -163,7 +166,7 @@ class Cluster:
         for machine in reversed(self.machines):
             machine.close()
         with contextlib.suppress(RuntimeError):
-            run("ip", "link", "del", self._bridge)
+            run("ip", "netns", "del", self._switch)
 
 
 def _processes_of(namespace: str) -> list[int]:

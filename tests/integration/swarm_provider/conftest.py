@@ -46,17 +46,23 @@ def add_images(machine, program):
     build(machine.client, IMAGE.replace(":1", ":dead"), {"program": program["program"]}, dead)
 
 
-@pytest.fixture(scope="session")
-def swarm(missing, program):
-    """A Swarm of one machine."""
+def form(size, missing, program):
+    """A Swarm whose machines have the images."""
     if (lack := lacking()) is not None:
         missing(*lack.args)
-    cluster = Cluster(1)
+    cluster = Cluster(size)
     try:
-        add_images(cluster.manager, program)
+        for machine in cluster.machines:
+            add_images(machine, program)
         yield cluster
     finally:
         cluster.close()
+
+
+@pytest.fixture(scope="session")
+def swarm(missing, program):
+    """A Swarm of one machine."""
+    yield from form(1, missing, program)
 
 
 class World:
@@ -92,10 +98,10 @@ class World:
         route = self.routes.get(KEY)
         return route.endpoints if route is not None else ()
 
-    def call(self, body=b"x", endpoint=None):
+    def call(self, body=b"x", endpoint=None, limit=30):
         endpoint = endpoint or self.endpoints()[0]
         url = f"http://{endpoint.host}:{endpoint.port}/"
-        with urllib.request.urlopen(url, data=body, timeout=30) as answer:
+        with urllib.request.urlopen(url, data=body, timeout=limit) as answer:
             return answer.read()
 
     async def until(self, check, limit=30):
@@ -131,3 +137,11 @@ def world(swarm, tmp_path, monkeypatch):
     made = World(swarm, tmp_path / "state")
     yield made
     made.clean()
+
+
+@pytest.fixture
+def large(missing, program, tmp_path, monkeypatch):
+    """A provider on a Swarm of three machines, which is its own: it does not end as it began."""
+    for cluster in form(3, missing, program):
+        monkeypatch.setenv("DOCKER_HOST", cluster.manager.socket)
+        yield World(cluster, tmp_path / "state")
