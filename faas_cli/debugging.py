@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from faas_cli.build.oci import mirror
+from faas_cli.build.mirror import mirror
 from faas_cli.build.steps import StepRunner
 from faas_cli.build.toolchains import find_toolchain, write_shims
 from faas_cli.errors import BuildError, FaasError

@@ -8,12 +8,13 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faas_cli.build.context import DOCKERFILE_NAME, SUPPORT_FOLDER
+from faas_cli.build.dockerfile_words import STAGING, copies_by_folder, copy, scripts
 from faas_cli.build.image import HOME, USER, WATCHDOG, system_files
 from faas_cli.build.provenance import source_labels
 from faas_cli.errors import BuildError
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
     from faas_cli.build.model import BuildJob
-    from faas_cli.templates.model import Recipe, Step, Template
+    from faas_cli.templates.model import Recipe, Template
 
 SKELETON = "_base/Dockerfile.j2"
 TEMPLATE_FILE = "Dockerfile.j2"
 PACKAGES = "ADDITIONAL_PACKAGE"
 
-_STAGING = "/function"
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -207,15 +207,15 @@ def _variables(request: Request) -> dict[str, Any]:
         "user": USER,
         "watchdog_path": WATCHDOG,
         "handler": request.template.handler_folder,
-        "staging": _STAGING,
+        "staging": STAGING,
         "arguments": request.arguments,
         "additional_packages": request.packages,
         "secrets": request.secrets,
-        "inputs": _copies_by_folder(name for name in _inputs(recipe) if name in layout.files),
-        "template_files": [_copy(layout.top_files, "./")] if layout.top_files else [],
-        "folders": [_copy([f"{folder}/"], f"./{folder}/") for folder in layout.top_folders],
+        "inputs": copies_by_folder(name for name in _inputs(recipe) if name in layout.files),
+        "template_files": [copy(layout.top_files, "./")] if layout.top_files else [],
+        "folders": [copy([f"{folder}/"], f"./{folder}/") for folder in layout.top_folders],
         "outputs": recipe.dependencies.outputs if recipe.dependencies else [],
-        "scripts": _scripts(recipe),
+        "scripts": scripts(recipe),
         "environment": {"fprocess": request.template.fprocess, **recipe.runtime.env},
         "labels": dict(request.labels),
     }
@@ -246,77 +246,6 @@ def quoted(value: str) -> str:
 
 def _inputs(recipe: Recipe) -> list[str]:
     return recipe.dependencies.inputs if recipe.dependencies else []
-
-
-def _copies_by_folder(names: Iterable[str]) -> list[str]:
-    folders: dict[str, list[str]] = {}
-    for name in names:
-        folders.setdefault(str(PurePosixPath(name).parent), []).append(name)
-    return [_copy(sources, f"./{folder}/" if folder != "." else "./") for folder, sources in folders.items()]
-
-
-def _copy(sources: Iterable[str], target: str) -> str:
-    words = [*(_literal(source) for source in sources), _word(target)]
-    if any(re.search(r"\s", word) for word in words):
-        return f"COPY {json.dumps(words, ensure_ascii=False)}"
-    return f"COPY {' '.join(words)}"
-
-
-def _literal(name: str) -> str:
-    """A file's name, with what COPY would take for a pattern, a quote or a variable made plain."""
-    return _word(re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", name.replace("\\", "\\\\")))
-
-
-def _word(text: str) -> str:
-    return re.sub(r"([\\\"'$])", r"\\\1", text)
-
-
-def _scripts(recipe: Recipe) -> dict[str, str]:
-    """What each RUN of the Dockerfile runs."""
-    outputs = recipe.dependencies.outputs if recipe.dependencies else []
-    folders = f"mkdir -p {_words(outputs)}" if outputs else ""
-    steps = {"dependencies": recipe.dependencies, "test": recipe.test, "build": recipe.build}
-    scripts = {name: _script(step, folders if name == "dependencies" else "") for name, step in steps.items() if step}
-    return {**scripts, "collect": _collect(recipe, outputs)}
-
-
-def _script(step: Step, afterwards: str) -> str:
-    parts = [f"export {' '.join(f'{key}={shlex.quote(value)}' for key, value in sorted(step.env.items()))}"] * bool(
-        step.env
-    )
-    run = step.run.strip()
-    if "\n" in run or run.endswith("\\"):
-        # The one form of RUN that holds any text.
-        return json.dumps(["/bin/sh", "-c", "\n".join([*parts, run, *[afterwards] * bool(afterwards)])])
-    return " && ".join([*parts, run, *[afterwards] * bool(afterwards)])
-
-
-def _collect(recipe: Recipe, outputs: Sequence[str]) -> str:
-    """The command that lays out what goes into the image, readable for everyone whatever the umask was."""
-    included, excluded = recipe.runtime.include, recipe.runtime.exclude
-    inside = [name for name in outputs if any(PurePosixPath(name).is_relative_to(each) for each in included)]
-    commands = [f"mkdir -p {_STAGING}"]
-    if included:
-        left_out = "".join(f" --exclude={shlex.quote(name)}" for name in inside)
-        commands.append(f"tar -cf /tmp/function.tar{left_out} {_words(included)}")
-        commands.append(f"tar -xf /tmp/function.tar -C {_STAGING} && rm /tmp/function.tar")
-    for folder, prefix in ((_STAGING, f"{_STAGING}/"), (_words(outputs), "")):
-        if excluded and folder:
-            commands.append(_remove(folder, prefix, excluded))
-    commands.append(f"chmod -R u=rwX,go=rX {_STAGING}")
-    return " && \\\n    ".join(commands)
-
-
-def _remove(folders: str, prefix: str, patterns: Iterable[str]) -> str:
-    tests = [
-        f"-path {shlex.quote(prefix + pattern)}" if "/" in pattern else f"-name {shlex.quote(pattern)}"
-        for pattern in patterns
-    ]
-    return f"find {folders} -depth \\( {' -o '.join(tests)} \\) -exec rm -rf {{}} +"
-
-
-def _words(names: Iterable[str]) -> str:
-    return " ".join(shlex.quote(name) for name in names)
 
 
 def _key(request: Request) -> str:

@@ -17,21 +17,17 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
-import msgspec
-
-from faas_cli.build.context import files_below, fingerprint
 from faas_cli.build.image import app_entries, image_annotations, image_config, system_entries
 from faas_cli.build.layers import collect, write_layer
+from faas_cli.build.mirror import mirror
 from faas_cli.build.model import BuildJob, BuildOutcome, BuildReporter
+from faas_cli.build.oci_keys import FORMAT, build_key, inputs_digest
 from faas_cli.build.steps import StepRunner
 from faas_cli.build.toolchains import Toolchain, find_toolchain, write_shims
 from faas_cli.errors import BuildError
 from faas_cli.templates.model import Recipe, Step
 from faas_runtime.imagestore import Descriptor, ImageStore
 from faas_runtime.watchdog import host_architecture, watchdog_binary
-
-# Raised when what a build writes changes although its inputs do not.
-_FORMAT = "1"
 
 
 class OciBuilder:
@@ -52,7 +48,7 @@ class OciBuilder:
         """Build one image. Raises BuildError with the failing tool's own output as `detail`."""
         recipe = self.check(job)
         toolchain = find_toolchain(recipe.toolchain)
-        key = _key(job, recipe, toolchain, self._architecture)
+        key = build_key(job, recipe, toolchain, self._architecture)
         known = None if job.options.no_cache else self._known(key)
         if known is not None:
             self._name(job.image, known)
@@ -162,7 +158,7 @@ class _Build:
         if step is None:
             return None
         record = self._folder / "dependencies.json"
-        inputs = _inputs_digest(self._work, step, self._toolchain)
+        inputs = inputs_digest(self._work, step, self._toolchain)
         known = _read_record(record)
         if known.get("inputs") == inputs and self._has_layer(known):
             return _descriptor(known.get("layer"))
@@ -225,7 +221,7 @@ class _Build:
         """The layer every function of these templates shares; hashing it anew would take longer than a compiler."""
         entries = system_entries(self._recipe, watchdog)
         sources = [entry.source.stat() for entry in entries if entry.source is not None]
-        parts = [_FORMAT, [entry.path for entry in entries], [(each.st_size, each.st_mtime_ns) for each in sources]]
+        parts = [FORMAT, [entry.path for entry in entries], [(each.st_size, each.st_mtime_ns) for each in sources]]
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         record = self._folder.parents[1] / "layers" / key
         known = _descriptor(_read_record(record))
@@ -248,31 +244,6 @@ class _Build:
         return text.replace(f"{template.handler_folder}/", f"{handler}/").replace(f"{self._work}/", "")
 
 
-def mirror(source: Path, target: Path, keep: list[str]) -> None:
-    """Make `target` a copy of `source`, touching only what differs, and leaving alone the folders `keep` names."""
-    kept = tuple(target / name for name in keep)
-    wanted = {path.relative_to(source) for path in files_below(source)}
-    if target.exists():
-        for path in list(files_below(target)):
-            if path.relative_to(target) not in wanted and not any(path.is_relative_to(folder) for folder in kept):
-                path.unlink()
-    for name in wanted:
-        _copy_if_different(source / name, target / name)
-
-
-def _copy_if_different(source: Path, target: Path) -> None:
-    if target.is_dir():
-        shutil.rmtree(target)
-    if (
-        target.exists()
-        and target.stat().st_mode == source.stat().st_mode
-        and target.read_bytes() == source.read_bytes()
-    ):
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, target)
-
-
 def _recipe(job: BuildJob) -> Recipe:
     if job.template is None or job.template.recipe is None:
         kind = (
@@ -291,33 +262,6 @@ def _recipe(job: BuildJob) -> Recipe:
             hint="start Docker and build with `--builder docker`",
         )
     return job.template.recipe
-
-
-def _key(job: BuildJob, recipe: Recipe, toolchain: Toolchain, architecture: str) -> str:
-    watchdog = watchdog_binary("linux", architecture).stat()
-    assert job.template is not None
-    parts = {
-        "format": _FORMAT,
-        "context": fingerprint(job.context),
-        "recipe": msgspec.to_builtins(recipe),
-        "fprocess": job.template.fprocess,
-        "toolchain": toolchain.identity,
-        "architecture": architecture,
-        "watchdog": [watchdog.st_size, watchdog.st_mtime_ns],
-        "arguments": dict(job.build_args),
-        "labels": dict(job.options.labels),
-        "function": job.function.name,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _inputs_digest(work: Path, step: Step, toolchain: Toolchain) -> str:
-    total = hashlib.sha256(f"{step.run}\0{toolchain.identity}\0".encode())
-    for name in step.inputs:
-        path = work / name
-        total.update(f"{name}\0".encode())
-        total.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
-    return total.hexdigest()
 
 
 def _read_record(path: Path) -> dict[str, object]:

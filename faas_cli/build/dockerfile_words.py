@@ -1,0 +1,87 @@
+"""The words of a generated Dockerfile: what its COPY instructions copy and its RUN instructions run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+from faas_cli.templates.model import Recipe, Step
+
+STAGING = "/function"
+"""Where a build lays out what goes into the image."""
+
+
+def copies_by_folder(names: Iterable[str]) -> list[str]:
+    """COPY instructions for files, one for each folder they are in."""
+    folders: dict[str, list[str]] = {}
+    for name in names:
+        folders.setdefault(str(PurePosixPath(name).parent), []).append(name)
+    return [copy(sources, f"./{folder}/" if folder != "." else "./") for folder, sources in folders.items()]
+
+
+def copy(sources: Iterable[str], target: str) -> str:
+    """A COPY instruction, whatever the names hold."""
+    words = [*(_literal(source) for source in sources), _word(target)]
+    if any(re.search(r"\s", word) for word in words):
+        return f"COPY {json.dumps(words, ensure_ascii=False)}"
+    return f"COPY {' '.join(words)}"
+
+
+def _literal(name: str) -> str:
+    """A file's name, with what COPY would take for a pattern, a quote or a variable made plain."""
+    return _word(re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", name.replace("\\", "\\\\")))
+
+
+def _word(text: str) -> str:
+    return re.sub(r"([\\\"'$])", r"\\\1", text)
+
+
+def scripts(recipe: Recipe) -> dict[str, str]:
+    """What each RUN of the Dockerfile runs."""
+    outputs = recipe.dependencies.outputs if recipe.dependencies else []
+    folders = f"mkdir -p {_words(outputs)}" if outputs else ""
+    steps = {"dependencies": recipe.dependencies, "test": recipe.test, "build": recipe.build}
+    scripts = {name: _script(step, folders if name == "dependencies" else "") for name, step in steps.items() if step}
+    return {**scripts, "collect": _collect(recipe, outputs)}
+
+
+def _script(step: Step, afterwards: str) -> str:
+    parts = [f"export {' '.join(f'{key}={shlex.quote(value)}' for key, value in sorted(step.env.items()))}"] * bool(
+        step.env
+    )
+    run = step.run.strip()
+    if "\n" in run or run.endswith("\\"):
+        # The one form of RUN that holds any text.
+        return json.dumps(["/bin/sh", "-c", "\n".join([*parts, run, *[afterwards] * bool(afterwards)])])
+    return " && ".join([*parts, run, *[afterwards] * bool(afterwards)])
+
+
+def _collect(recipe: Recipe, outputs: Sequence[str]) -> str:
+    """The command that lays out what goes into the image, readable for everyone whatever the umask was."""
+    included, excluded = recipe.runtime.include, recipe.runtime.exclude
+    inside = [name for name in outputs if any(PurePosixPath(name).is_relative_to(each) for each in included)]
+    commands = [f"mkdir -p {STAGING}"]
+    if included:
+        left_out = "".join(f" --exclude={shlex.quote(name)}" for name in inside)
+        commands.append(f"tar -cf /tmp/function.tar{left_out} {_words(included)}")
+        commands.append(f"tar -xf /tmp/function.tar -C {STAGING} && rm /tmp/function.tar")
+    for folder, prefix in ((STAGING, f"{STAGING}/"), (_words(outputs), "")):
+        if excluded and folder:
+            commands.append(_remove(folder, prefix, excluded))
+    commands.append(f"chmod -R u=rwX,go=rX {STAGING}")
+    return " && \\\n    ".join(commands)
+
+
+def _remove(folders: str, prefix: str, patterns: Iterable[str]) -> str:
+    tests = [
+        f"-path {shlex.quote(prefix + pattern)}" if "/" in pattern else f"-name {shlex.quote(pattern)}"
+        for pattern in patterns
+    ]
+    return f"find {folders} -depth \\( {' -o '.join(tests)} \\) -exec rm -rf {{}} +"
+
+
+def _words(names: Iterable[str]) -> str:
+    return " ".join(shlex.quote(name) for name in names)
