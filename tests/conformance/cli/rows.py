@@ -39,7 +39,9 @@ ROWS = {
     "doctor": Row("doctor"),
     "gateway install compose": Row("gateway install compose --print"),
     "gateway install systemd": Row("gateway install systemd --print"),
+    "gateway install swarm": Row("gateway install swarm --print"),
     # Whoever runs the tests may have one.
+    "gateway uninstall swarm": Row("gateway uninstall swarm --nonsense"),
     "gateway uninstall compose": Row("gateway uninstall compose --nonsense"),
     "gateway uninstall systemd": Row("gateway uninstall systemd --nonsense"),
     "gateway start": Row("gateway start --port nonsense"),
