@@ -50,12 +50,13 @@ _LOGS = {"max-size": "10m"}
 
 
 def service_name(key: FunctionKey) -> str:
-    """The service's name, which is also a host name: the function's own, or the end of it and a hash."""
-    name = f"{key.name}-{key.namespace}" if "." not in key.name else key.name.replace(".", "-")
-    if len(name) <= _LONGEST_NAME and "." not in key.name:
+    """The service's name, of letters a Swarm allows: name and namespace, or the beginning of them and a hash."""
+    # One underscore alone tells where the namespace begins, so no two pairs become one.
+    name = f"{key.name}_{key.namespace}"
+    if len(name) <= _LONGEST_NAME and not {".", "_"} & set(key.name):
         return name
     digest = hashlib.sha256(str(key).encode()).hexdigest()[:12]
-    return f"{name[: _LONGEST_NAME - 13]}-{digest}"
+    return f"{name.replace('.', '-')[: _LONGEST_NAME - 13]}-{digest}"
 
 
 def labels_of(kind: str, name: str, namespace: str) -> dict[str, str]:
