@@ -25,19 +25,11 @@ SERVERS = (
 def ensure(missing, host=None):
     """Make those the engine at `host` has no image for."""
     docker = ["docker", *(["--host", host] if host else [])]
-    base_images.IMAGES[BASE] = (_python, base_images.IMAGES["python:3.13-slim"][1])
+    base_images.IMAGES[BASE] = base_images.IMAGES["python:3.13-slim"]
     base_images.ensure([BASE])
     for name, program, target, data, owner in SERVERS:
         if not _exists(docker, name):
             _import(docker, name, _program(program, missing), target, data, owner)
-
-
-def _python(root):
-    """With what libraries from PyPI are linked with, too."""
-    base_images.python(root)
-    for name in ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1", "libm.so.6", "libgcc_s.so.1"):
-        for path in Path("/lib").glob(f"*-linux-gnu/{name}"):
-            root.program(path, str(path).lstrip("/"))
 
 
 def _program(name, missing):

@@ -140,6 +140,10 @@ def python(root: Rootfs) -> None:
 
     root.tree(library, f"usr/local/lib/{name}", leave_out)
     root.program(Path(prefix) / "bin" / name, f"usr/local/bin/{name}")
+    # Modules from PyPI are linked with the names that these had in older systems.
+    for old in ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1", "libm.so.6", "libgcc_s.so.1"):
+        for path in Path("/lib").glob(f"*-linux-gnu/{old}"):
+            root.program(path, str(path).lstrip("/"))
     for shared in (Path(prefix) / "lib").glob("libpython*.so*"):
         root.program(shared, f"usr/local/lib/{shared.name}")
     root.link("usr/local/bin/python3", name)
