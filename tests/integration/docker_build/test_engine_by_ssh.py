@@ -59,7 +59,7 @@ def test_a_function_is_built_through_ssh(project, ssh, monkeypatch, capsys):
     """The context goes there, the image is that engine's."""
     monkeypatch.setenv("DOCKER_HOST", FAR.url)
     stack = Stack(provider=Provider(name="openfaas"))
-    project.builders["docker"] = choose_builder(BuildOptions(), stack, Console())
+    project.builders = {"docker": choose_builder(BuildOptions(), stack, Console())}
     assert "builder: docker (an engine answers at ssh://me@far.example, DOCKER_HOST)" in capsys.readouterr().err
     project.own("fn", f"FROM debian:stable-slim\nRUN echo {os.urandom(8).hex()}\nCMD cat\n")
     project.built("fn")
