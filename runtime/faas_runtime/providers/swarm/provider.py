@@ -222,18 +222,34 @@ class SwarmProvider(SwarmBooks):
                     await asyncio.sleep(INTERVAL / 2)
 
     async def _until_updated(self, key: FunctionKey, version: str) -> None:
-        """Return when the new version has the calls. Raises StartFailed when the Swarm has gone back to the old one."""
+        """Return when the new version has the calls. Raises StartFailed once the Swarm is back at the old one."""
+        failure = ""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(UPDATE_LIMIT):
-                while True:
+                while not failure:
                     service = await self._fresh(key)
                     wanted = [task for task in self._watcher.snapshot.tasks_of(service) if task.wanted]
-                    if service.version != version or service.update_state in _GIVEN_UP:
-                        raise StartFailed(f"the new version of `{key.name}` does not come up: {self._why(service)}")
                     replaced = all(task.version == version for task in wanted)
-                    if replaced and self._watcher.available(service) >= service.replicas:
+                    if service.version != version or service.update_state in _GIVEN_UP:
+                        failure = f"the new version of `{key.name}` does not come up: {self._why(service)}"
+                    elif replaced and self._watcher.available(service) >= service.replicas:
                         return
+                    else:
+                        await asyncio.sleep(INTERVAL / 2)
+        if failure:
+            await self._until_back(key)
+            raise StartFailed(failure)
+
+    async def _until_back(self, key: FunctionKey) -> None:
+        """Return when the old version has its replicas again, or takes long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_LIMIT):
+                while True:
+                    service = await self._fresh(key)
+                    if self._watcher.available(service) >= service.replicas:
+                        break
                     await asyncio.sleep(INTERVAL / 2)
+        await self._feed.taken_over()
 
     def _why(self, service: Service) -> str:
         failed = [task.message for task in self._watcher.snapshot.tasks_of(service) if task.failed]
