@@ -93,6 +93,8 @@ class Replica:
         """Return the exit code once the process is over and its output has been read."""
         assert self._process is not None
         code = await self._process.wait()
+        # Nobody will ever take what waits there, and what is refused goes to another replica.
+        self._stop_listening()
         if self._reader is not None:
             # A descendant may hold the pipe open; what the watchdog said itself is there by then.
             await asyncio.wait([self._reader], timeout=0.5)
@@ -172,10 +174,13 @@ class Replica:
                 self._log.add_all(self.instance, lines)
         self._log.add_all(self.instance, splitter.rest())
 
-    def _release(self) -> None:
+    def _stop_listening(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def _release(self) -> None:
+        self._stop_listening()
         if self._reader is not None:
             self._reader.cancel()
         shutil.rmtree(self._folder, ignore_errors=True)
