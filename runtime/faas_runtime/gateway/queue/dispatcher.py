@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from faas_runtime.errors import RuntimeFault
 from faas_runtime.gateway.queue.model import Answer, CallQueue, Claim, Clock, SystemClock
 from faas_runtime.gateway.queue.policy import BUSY, RetryPolicy
 from faas_runtime.providers.base import FunctionKey
@@ -138,6 +139,10 @@ class Dispatcher:
                 await self._finish(claim, Answer(404, reason="the function was deleted"), None)
             else:
                 await self._finish(claim, await self._call(claim), target.policy)
+        except (TimeoutError, OSError, RuntimeFault) as error:
+            # The server of the queue is away: nothing that a trace would explain.
+            why = str(error) or "no answer"
+            log.error("call %s could not be ended (%s); its lease will run out", claim.call.call_id, why)
         except (Exception, asyncio.CancelledError):
             if _is_cancelled():
                 raise

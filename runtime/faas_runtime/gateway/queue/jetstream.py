@@ -90,7 +90,10 @@ class JetStreamQueue:
         for message, _ in self._held.values():
             with contextlib.suppress(Exception):
                 await message.nak()
-        await self._nats.close()
+        # The client may be in the middle of connecting again, and then trips over its own connection.
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_CONNECT_LIMIT):
+                await self._nats.close()
 
     async def put(self, call: NewCall) -> int:
         """Accept a call; return its number once it can no longer be lost. Raises Invalid, Unavailable."""
