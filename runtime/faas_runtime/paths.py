@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -18,3 +19,8 @@ def default_state_dir() -> Path:
 def images_dir(state_dir: Path) -> Path:
     """The local image store, an OCI image layout, inside a state directory."""
     return state_dir / "images"
+
+
+def instance_name(state_dir: Path) -> str:
+    """What tells the containers of this state directory's gateway from those of others; the same at every start."""
+    return hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:12]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import secrets as random_secrets
 from collections.abc import AsyncIterator, Sequence
@@ -20,6 +19,7 @@ from faas_runtime.api import (
     VersionInfo,
 )
 from faas_runtime.errors import AlreadyExists, NotFound
+from faas_runtime.paths import instance_name
 from faas_runtime.providers.annotations import initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.docker.container import Container
@@ -76,8 +76,6 @@ class DockerProvider(LocalBooks):
         await self._threads.call(self._engine.connect)
         log.info("functions run on %s at %s", self._engine.description, self._engine.address)
         await self._threads.call(self._engine.ensure_network, self._network)
-        if self._engine.here.container:
-            self._files.stay_on_disk()
         if self._engine.here.container:
             self._files.stay_on_disk()
         known = await asyncio.to_thread(self._store.load)
@@ -260,8 +258,3 @@ class DockerProvider(LocalBooks):
         if function is None:
             raise NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")
         return function
-
-
-def instance_name(state_dir: Path) -> str:
-    """A name for this state directory that is the same at every start."""
-    return hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:12]
