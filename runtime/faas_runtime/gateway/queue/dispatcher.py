@@ -104,7 +104,7 @@ class Dispatcher:
                     raise
                 # The loop must outlive a full disk, and a lost server whose client cancels what it waits for;
                 # /healthz shows the state meanwhile.
-                self.state = f"the queue does not work: {error or type(error).__name__}"
+                self.state = f"the queue does not work: {str(error) or type(error).__name__}"
                 log.error("%s", self.state)
                 await asyncio.sleep(1.0)
 

@@ -27,6 +27,7 @@ _RECORDS = "faas-calls"
 _IDS = "faas-call-ids"
 _CONNECT_LIMIT = 5.0
 _FETCH_WAIT = 0.1
+_TRIES = 3
 # Calls of functions that no gateway knows any more are forgotten after so many seconds.
 _LONGEST_WAIT = 31 * 24 * 3600.0
 # Headers and envelope of a message, beside the body.
@@ -103,15 +104,30 @@ class JetStreamQueue:
 
     async def claim(self, key: FunctionKey, limit: int, lease: float) -> list[Claim]:
         """Take up to `limit` calls of a function that are due, oldest first, for `lease` seconds."""
-        from nats.errors import TimeoutError as NothingThere
-
         consumer = await self._consumer(key, lease)
         try:
             messages = await consumer.fetch(limit, timeout=_FETCH_WAIT)
-        except NothingThere:
+        except TimeoutError:  # nothing is there
             return []
-        claims = [await self._take(message) for message in messages]
-        return [claim for claim in claims if claim is not None]
+        claims: list[Claim] = []
+        while messages:
+            try:
+                claim = await self._take(messages[0])
+            except BaseException:
+                # The server counts them as ours now: given back, they need not wait until the lease has run out.
+                await self._give_back(messages)
+                if claims:
+                    break
+                raise
+            messages.pop(0)
+            if claim is not None:
+                claims.append(claim)
+        return claims
+
+    async def _give_back(self, messages: Iterable[Any]) -> None:
+        for message in messages:
+            with contextlib.suppress(Exception):
+                await message.nak()
 
     async def renew(self, claims: Iterable[Claim], lease: float) -> None:
         """Hold these calls for another lease."""
@@ -232,20 +248,23 @@ class JetStreamQueue:
         """Mark a message's call as running; None when it is not to be made now."""
         seq, fence = message.metadata.sequence.stream, message.metadata.num_delivered
         created, call = msgspec.msgpack.decode(message.data, type=tuple[float, NewCall])
-        found = await self._read(seq)
-        kept, revision = found or (_Kept(seq, call, State.QUEUED, 0, created, call.not_before), 0)
-        if kept.state in _ENDED:
-            await message.ack()
-            return None
-        if kept.not_before > self._clock.now():
-            await message.nak(delay=kept.not_before - self._clock.now())
-            return None
-        kept.state, kept.attempts = State.RUNNING, kept.attempts + 1
-        written = await self._write(kept, revision)
-        if written is None:
-            return None
-        self._held[seq, fence] = (message, written)
-        return Claim(seq, fence, kept.attempts, kept.created, call)
+        for _ in range(_TRIES):
+            found = await self._read(seq)
+            kept, revision = found or (_Kept(seq, call, State.QUEUED, 0, created, call.not_before), 0)
+            if kept.state in _ENDED:
+                await message.ack()
+                return None
+            if kept.not_before > self._clock.now():
+                await message.nak(delay=kept.not_before - self._clock.now())
+                return None
+            kept.state, kept.attempts = State.RUNNING, kept.attempts + 1
+            written = await self._write(kept, revision)
+            if written is not None:
+                self._held[seq, fence] = (message, written)
+                return Claim(seq, fence, kept.attempts, kept.created, call)
+            # Whoever has accepted the call wrote its record in between.
+        await message.nak()
+        return None
 
     async def _end(self, claim: Claim, state: State, answer: Answer) -> bool:
         now = self._clock.now()
