@@ -52,6 +52,9 @@ class Service:
             "Wants=network-online.target",
             "",
             "[Service]",
+            # Ready when it answers; `faas gateway restart` tells which process it is from then on.
+            "Type=notify",
+            "NotifyAccess=all",
             f"ExecStart={' '.join(_quoted(word) for word in words)}",
             "Restart=on-failure",
             "RestartSec=2",
