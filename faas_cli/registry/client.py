@@ -45,8 +45,17 @@ class Manifest:
     digest: str
 
     def json(self) -> dict[str, Any]:
-        """The manifest as values."""
-        return dict(json.loads(self.content))
+        """The manifest as values. Raises RegistryError when it is none: a proxy's page, for instance."""
+        try:
+            found = json.loads(self.content)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise RegistryError(
+                f"the registry's answer ({self.media_type or 'of no type'}) is not a manifest",
+                hint="does something else answer at this address, a proxy or a login page?",
+            )
+        return found
 
 
 class Registry:
