@@ -68,10 +68,7 @@ def install(name: str, image: Reference, platform: Platform, folder: Path) -> In
 
 def _manifest_for(registry: Registry, image: Reference, platform: Platform) -> Manifest:
     manifest = registry.manifest(image.repository, image.manifest)
-    try:
-        entries: list[dict[str, Any]] = manifest.json().get("manifests") or []
-    except ValueError:
-        raise FaasError(f"{image.registry} is not a registry: it answered with no manifest for {image}") from None
+    entries: list[dict[str, Any]] = manifest.json().get("manifests") or []
     if not entries:
         _check_platform(registry, image, manifest, platform)
         return manifest
