@@ -114,6 +114,38 @@ def test_a_function_is_deployed_called_and_deleted_in_the_browser(gateway, page)
     assert gateway.ask("GET", "/system/functions").json() == []
 
 
+def test_a_file_is_sent_and_a_binary_answer_saved(gateway, page, tmp_path):
+    """With a header of one's own, and by keyboard alone."""
+    content = bytes(range(256))
+    gateway.deploy("echo", envVars={"content_type": "application/octet-stream"})
+    page.goto(f"{gateway.url}/ui/#/function/echo")
+    page.get_by_label("or a file").set_input_files({"name": "x.bin", "mimeType": "image/png", "buffer": content})
+    page.get_by_text("Headers").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("X-Call-Id=from-the-page")
+    page.keyboard.press("Tab")
+    with page.expect_response("**/function/echo.openfaas-fn/") as called:
+        page.keyboard.press("Enter")
+    assert called.value.request.headers["x-call-id"] == "from-the-page"
+
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Save the answer (256 bytes)").click()
+    saved.value.save_as(tmp_path / "answer")
+    assert (tmp_path / "answer").read_bytes() == content
+
+
+def test_replicas_are_set_from_the_page(gateway, page):
+    gateway.deploy("echo")
+    page.goto(f"{gateway.url}/ui/#/function/echo")
+    page.get_by_label("Replicas").fill("2")
+    page.get_by_role("button", name="Scale").click()
+
+    page.get_by_text("Scaled.").wait_for()
+    page.get_by_text("2 of 2 ready").wait_for()
+    assert gateway.status("echo")["replicas"] == 2
+
+
 def test_a_canary_is_weighed_promoted_and_rolled_back(gateway, page):
     gateway.deploy("server", "server", envVars={"GREETING": "one"})
     page.get_by_role("link", name="server").click()

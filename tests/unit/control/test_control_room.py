@@ -36,6 +36,7 @@ def test_health_names_the_loop_that_stopped(client):
         ("GET", "/system/namespace", 404),
         ("GET", "/metrics", 404),
         ("GET", "/system/nothing", 404),
+        ("GET", "/system/telemetry", 404),
     ],
 )
 def test_unknown_paths_and_methods(client, method, path, status):
