@@ -118,7 +118,7 @@ def test_a_file_is_sent_and_a_binary_answer_saved(gateway, page, tmp_path):
     """With a header of one's own, and by keyboard alone."""
     content = bytes(range(256))
     gateway.deploy("echo", envVars={"content_type": "application/octet-stream"})
-    page.goto(f"{gateway.url}/ui/#/function/echo")
+    page.get_by_role("link", name="echo").click()
     page.get_by_label("or a file").set_input_files({"name": "x.bin", "mimeType": "image/png", "buffer": content})
     page.get_by_text("Headers").focus()
     page.keyboard.press("Enter")
@@ -137,7 +137,7 @@ def test_a_file_is_sent_and_a_binary_answer_saved(gateway, page, tmp_path):
 
 def test_replicas_are_set_from_the_page(gateway, page):
     gateway.deploy("echo")
-    page.goto(f"{gateway.url}/ui/#/function/echo")
+    page.get_by_role("link", name="echo").click()
     page.get_by_label("Replicas").fill("2")
     page.get_by_role("button", name="Scale").click()
 

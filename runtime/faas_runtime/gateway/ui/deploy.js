@@ -12,6 +12,7 @@ export async function deployPage({ signal }) {
   const annotations = el("textarea");
   const readOnly = el("input", { type: "checkbox" });
   const secrets = el("select", { multiple: true }, ...(await api.secrets()).map((each) => el("option", {}, each.name)));
+  if (signal.aborted) return;
   const send = el("button", { class: "main" }, "Deploy");
   const more = el("details", {}, el("summary", {}, "Labels and annotations"),
     field("Labels", labels), field("Annotations", annotations), el("label", { class: "check" }, readOnly, "Read-only file system"));

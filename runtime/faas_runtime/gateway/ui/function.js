@@ -21,6 +21,7 @@ export async function functionPage({ name, history, signal }) {
     return status;
   };
   const status = await draw();
+  if (signal.aborted) return;
   const settings = el("div", {}, settingsPanel(status));
   const versions = versionsPanel(name, history, signal, async () => settings.replaceChildren(settingsPanel(await draw())));
   show(el("h2", {}, name), facts, sparks, callPanel(name, signal), logPanel(name, signal), versions, settings);
