@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from watchdog_driver import SOURCE, Watchdog
+from watchdog_driver import FUNCTION, SOURCE, Watchdog, eventually, free_port
 
 Start = Callable[..., Watchdog]
 
@@ -66,6 +67,51 @@ def launch(binary: Path, tmp_path: Path) -> Iterator[Start]:
 def start(launch: Start) -> Start:
     """Start a watchdog with the given variables and wait until it listens."""
     return lambda fprocess="", **env: launch(fprocess, **env).wait_until_up()
+
+
+@pytest.fixture
+def launch_function(launch: Start) -> Start:
+    """Start the watchdog with the test function behind it."""
+
+    def launch_function(*options: str, base: str = "", **env: str) -> Watchdog:
+        return launch(**settings_of_function(*options, base=base) | env)
+
+    return launch_function
+
+
+def settings_of_function(*options: str, base: str = "") -> dict[str, str]:
+    """Mode http with the test function on a port of its own."""
+    port = free_port()
+    return {
+        "fprocess": " ".join([sys.executable, "-S", str(FUNCTION), str(port), *options]),
+        "mode": "http",
+        "upstream_url": f"http://127.0.0.1:{port}{base}",
+        "healthcheck_interval": "0",
+    }
+
+
+@pytest.fixture(scope="module")
+def shared_function(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watchdog]:
+    """One watchdog with the test function for all tests of a module that leave it as it was."""
+    watchdog = Watchdog(binary, tmp_path_factory.mktemp("shared"), settings_of_function())
+    try:
+        watchdog.wait_until_up()
+        eventually("the function is ready", lambda: watchdog.get("/_/ready").status == 200)
+        yield watchdog
+    finally:
+        watchdog.close()
+
+
+@pytest.fixture
+def function(launch_function: Start) -> Start:
+    """The same, and wait until the function answers."""
+
+    def function(*options: str, **env: str) -> Watchdog:
+        watchdog = launch_function(*options, **env).wait_until_up()
+        eventually("the function is ready", lambda: watchdog.get("/_/ready").status == 200)
+        return watchdog
+
+    return function
 
 
 @pytest.fixture

@@ -127,11 +127,19 @@ def websocket(call: Call) -> None:
 
 
 def silence(call: Call) -> None:
-    """Never answer; leave a mark when the caller hangs up."""
+    """Never answer; leave one mark at once, and another when the caller hangs up."""
     mark = call.target.partition("?")[2]
+    if mark:
+        Path(f"{mark}-begun").touch()
     call.connection.recv(1)
     if mark:
         Path(mark).touch()
+
+
+def gone(call: Call) -> None:
+    """Work until the caller hangs up; leave a mark then."""
+    call.read_body()
+    silence(call)
 
 
 def refuse(call: Call) -> None:
@@ -210,12 +218,76 @@ def own_pid(call: Call) -> None:
     call.answer(str(os.getpid()).encode())
 
 
+def empty(call: Call) -> None:
+    call.read_body()
+    call.send("HTTP/1.1 204 No Content\r\n\r\n")
+
+
+def unchanged(call: Call) -> None:
+    """An answer whose length is that of a body which does not come."""
+    call.send('HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\nETag: "a"\r\n\r\n')
+
+
+def head_only(call: Call) -> None:
+    """What a correct server says to HEAD: the length, and nothing more."""
+    call.send("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n" + ("" if call.method == "HEAD" else "content"))
+
+
+def chunked(call: Call) -> None:
+    call.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+
+
+def byte_by_byte(call: Call) -> None:
+    for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Slow: yes\r\n\r\nslow":
+        call.send(bytes([byte]))
+
+
+def close_announced(call: Call) -> None:
+    """A complete answer, and the connection ends with it."""
+    call.read_body()
+    call.answer(b"bye", extra="Connection: close\r\n")
+    call.connection.shutdown(socket.SHUT_RDWR)
+
+
+def too_much(call: Call) -> None:
+    """More bytes than announced: another answer, that nobody has asked for."""
+    call.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nrealHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfake")
+
+
+def two_lengths(call: Call) -> None:
+    call.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde")
+
+
+def long_header(call: Call) -> None:
+    call.answer(b"x", extra="X-Long: " + "x" * 60_000 + "\r\n")
+
+
+def odd_names(call: Call) -> None:
+    """Header names in any case, blanks around values, no reason phrase."""
+    call.send("HTTP/1.1 201\r\ncontent-LENGTH:2\r\nx-odd-name: \t v \r\nset-cookie: a\r\nSet-Cookie: b\r\n\r\nok")
+
+
+def connection_headers(call: Call) -> None:
+    """Headers that concern our connection only."""
+    call.answer(b"x", extra="Connection: X-Private\r\nX-Private: p\r\nKeep-Alive: timeout=9\r\nX-Public: q\r\n")
+
+
+def gated(call: Call) -> None:
+    """Answer when the file named in the query exists."""
+    wait_for(call.target.partition("?")[2])
+    call.answer(b"opened")
+
+
 PATHS = {
     "/mirror": mirror, "/stream": stream, "/sized": sized_stream, "/trailers": trailers, "/hints": early_hints,
-    "/websocket": websocket, "/silence": silence, "/refuse": refuse, "/continue": continues, "/duration": duration,
+    "/websocket": websocket, "/silence": silence, "/gone": gone, "/refuse": refuse,
+    "/continue": continues, "/duration": duration,
     "/redirect": redirect, "/html": html, "/until-close": untyped_close, "/garbage": garbage,
     "/endless-header": endless_header, "/hang-up": hang_up, "/cut": cut, "/cut-chunked": cut_chunked,
-    "/stall": stall, "/last": last_of_connection, "/leave": leave, "/pid": own_pid,
+    "/stall": stall, "/last": last_of_connection, "/leave": leave, "/pid": own_pid, "/empty": empty,
+    "/unchanged": unchanged, "/head": head_only, "/chunked": chunked, "/slow": byte_by_byte,
+    "/close": close_announced, "/too-much": too_much, "/two-lengths": two_lengths, "/long": long_header,
+    "/odd": odd_names, "/private": connection_headers, "/gated": gated,
 }  # fmt: skip
 
 
@@ -247,6 +319,9 @@ def main() -> None:
     number = 0
     while True:
         connection, _ = listener.accept()
+        if connection.family != socket.AF_UNIX:
+            # Each write shall be a packet of its own, and go out at once.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         number += 1
         threading.Thread(target=serve, args=(connection, number), daemon=True).start()
 

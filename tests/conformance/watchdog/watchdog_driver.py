@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import random
 import signal
@@ -13,8 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SOURCE = Path(__file__).resolve().parents[3] / "runtime" / "watchdog"
+FUNCTION = Path(__file__).parent / "upstream_function.py"
 DEADLINE = 15.0  # seconds after which anything a test waits for counts as missing
 
 
@@ -54,6 +57,66 @@ class Answer:
     def variables(self) -> dict[str, str]:
         """The body as the output of `env`."""
         return dict(line.split("=", 1) for line in self.text.splitlines() if "=" in line)
+
+
+def seen(answer: Answer | bytes) -> dict[str, Any]:
+    """What the test's function says it received."""
+    received: dict[str, Any] = json.loads(
+        answer.body if isinstance(answer, Answer) else answer.partition(b"\r\n\r\n")[2]
+    )
+    return received
+
+
+class Conversation:
+    """Requests and answers on one connection, read one after the other as they are on the wire."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connection, self.file = connection, connection.makefile("rb")
+
+    def send(self, data: bytes | str) -> None:
+        self.connection.sendall(data.encode("latin-1") if isinstance(data, str) else data)
+
+    def send_taken(self, data: bytes) -> None:
+        """Send, and wait until the watchdog has read it: what follows is a packet of its own."""
+        self.send(data)
+        eventually("the watchdog reads what was sent", lambda: unread(self.connection) == 0)
+
+    def ask(self, request: bytes | str, method: str = "GET") -> Answer:
+        self.send(request)
+        return self.answer(method)
+
+    def answer(self, method: str = "GET") -> Answer:
+        """The next answer, complete, with its trailers among the headers; those before the real one are skipped."""
+        status = 100
+        while status < 200:
+            line = self.file.readline()
+            if not line:
+                raise AssertionError("hung up instead of an answer")
+            status = int(line.split()[1])
+            headers = http.client.parse_headers(self.file)
+        if method == "HEAD" or status in (204, 304):
+            return Answer(status, headers, b"")
+        if headers.get("Transfer-Encoding") == "chunked":
+            return Answer(status, headers, self._chunks(headers))
+        length = headers.get("Content-Length")
+        return Answer(status, headers, self.file.read() if length is None else self.file.read(int(length)))
+
+    def _chunks(self, headers: http.client.HTTPMessage) -> bytes:
+        body = b""
+        while size := int(self.file.readline(), 16):
+            body += self.file.read(size)
+            assert self.file.readline() == b"\r\n"
+        for name, value in http.client.parse_headers(self.file).items():
+            headers[name] = value
+        return body
+
+    def rest(self) -> bytes:
+        """Everything until the watchdog hangs up; a reset counts as that."""
+        try:
+            return self.file.read()
+        except ConnectionResetError:
+            return b""
 
 
 class Watchdog:
@@ -120,6 +183,11 @@ class Watchdog:
         with socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE) as connection:
             yield connection
 
+    @contextmanager
+    def converse(self) -> Iterator[Conversation]:
+        with self.connect() as connection:
+            yield Conversation(connection)
+
     def metrics(self) -> str:
         connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=DEADLINE)
         try:
@@ -166,6 +234,18 @@ def read_until(connection: socket.socket, marker: bytes) -> bytes:
             raise AssertionError(f"hung up before {marker!r}; got {received!r}")
         received += piece
     return received
+
+
+def unread(connection: socket.socket) -> int:
+    """How many of the bytes we sent over loopback the other side has not read yet."""
+    ours, theirs = connection.getsockname()[1], connection.getpeername()[1]
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for row in Path(table).read_text().splitlines()[1:]:
+            fields = row.split()
+            local, remote = (int(address.rpartition(":")[2], 16) for address in fields[1:3])
+            if (local, remote) == (theirs, ours):
+                return int(fields[4].partition(":")[2], 16)
+    raise AssertionError("the watchdog has hung up")
 
 
 def alive(pid: int) -> bool:
