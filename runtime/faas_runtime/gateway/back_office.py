@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.types import ASGIApp
 
@@ -44,7 +44,9 @@ class BackOffice:
         metrics: InvocationMetrics,
         catalogue: Catalogue,
         guard: CallGuard,
+        settled: Callable[[], Awaitable[None]],
     ) -> None:
+        """`settled` returns once every front door has taken over the present routes."""
         self._settings = settings
         self._state = state
         self._provider = provider
@@ -52,6 +54,7 @@ class BackOffice:
         self._metrics = metrics
         self._catalogue = catalogue
         self._guard = guard
+        self._settled = settled
         self._queue = QueueService(
             QueueSettings(
                 path=settings.state_dir / "queue" / "calls.db",
@@ -121,9 +124,13 @@ class BackOffice:
             canaries=self._canaries,
             guard=self._guard,
             store=FunctionStore(self._settings.store_url),
-            changed=self._catalogue.update,
+            changed=self._changed,
         )
         return create_app(room, accounts, users=UserFile(self._settings.state_dir / USERS_FILE))
+
+    async def _changed(self) -> None:
+        await self._catalogue.update()
+        await self._settled()
 
     async def _serve(self, name: str, app: ASGIApp, sock: socket.socket) -> None:
         # A server closes its socket when it stops; ours may be needed by the next one.

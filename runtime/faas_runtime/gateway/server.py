@@ -120,7 +120,14 @@ class Gateway:
 
     async def _open_office(self) -> None:
         office = BackOffice(
-            self._settings, self._state, self._provider, self._routes, self._metrics, self._catalogue, self._guard
+            self._settings,
+            self._state,
+            self._provider,
+            self._routes,
+            self._metrics,
+            self._catalogue,
+            self._guard,
+            self._settled,
         )
         self._office = office
         await office.open(self._listeners, self._states)
@@ -197,9 +204,12 @@ class Gateway:
     async def _follow_routes(self) -> None:
         async for change in self._provider.watch():
             self._routes.apply(change)
-            if self._fleet is not None:
-                # The provider ends replicas once this change has been dealt with, by every worker.
-                await self._fleet.taken_over()
+            # The provider ends replicas once this change has been dealt with, by every worker.
+            await self._settled()
+
+    async def _settled(self) -> None:
+        if self._fleet is not None:
+            await self._fleet.taken_over()
 
     def _announce(self) -> None:
         metrics = self._listeners.metrics

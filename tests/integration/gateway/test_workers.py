@@ -2,60 +2,30 @@
 
 import collections
 import os
-import re
 import signal
 import socket
-import sys
 import threading
-import urllib.request
 
 import pytest
-from gateways import ECHO, SERVER, Gateway
+from gateway_workers import WithWorkers, descriptors
 
 # The label that the counters of the function carry.
 NAME = 'function_name="server.openfaas-fn"'
 
 
-class WithWorkers(Gateway):
-    """A gateway with two workers and its metrics on."""
-
-    def __init__(self, state, *options):
-        super().__init__(state, "--workers", "2", *options)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.metrics_port = probe.getsockname()[1]
-        self.options[self.options.index("--metrics-port") + 1] = str(self.metrics_port)
-
-    def workers(self):
-        """Process numbers of those that serve now, by their number here."""
-        found = re.findall(r"worker (\d+) serves \(process (\d+)\)", self.log())
-        return {number: int(process) for number, process in found}
-
-    def page(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
-            return answer.read().decode().splitlines()
-
-
 @pytest.fixture
 def gateway(tmp_path, watchdog_binary):
-    """A running gateway with two workers and the image `server`."""
+    """A running gateway with two workers and the images `echo` and `server`."""
     found = WithWorkers(tmp_path / "state", "--access-log", "json")
     found.state.mkdir()
-    found.add_image("echo", {"echo.py": ECHO}, {"fprocess": f"{sys.executable} echo.py"})
-    environment = {"fprocess": f"{sys.executable} server.py", "mode": "http", "upstream_url": "http://127.0.0.1:8082"}
-    found.add_image("server", {"server.py": SERVER}, environment, {"io.faas.upstream-port-env": "PORT"})
+    found.add_images()
     yield found.start()
     found.stop()
 
 
 def served_by(gateway, process):
     """How many connections a process has accepted that are open now."""
-    targets = []
-    for entry in os.scandir(f"/proc/{process}/fd"):
-        try:
-            targets.append(os.readlink(entry.path))
-        except OSError:
-            continue
-    return sum(target.startswith("socket:") for target in targets)
+    return sum(target.startswith("socket:") for target in descriptors(process))
 
 
 def test_every_worker_knows_a_function_at_once(gateway):

@@ -86,6 +86,8 @@ class Worker:
                     self._tell(TakenOver(message.number))
                 case Removed():
                     self._routes.apply(message.route)
+                    # A function of the same name begins without a canary.
+                    self._routes.set_canary(message.route.key, None)
                     self._tell(TakenOver(message.number))
                 case Woken():
                     waiting = self._waking.pop(message.key, None)

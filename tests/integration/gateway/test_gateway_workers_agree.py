@@ -1,0 +1,144 @@
+"""What a function's owner has said about it holds at every worker, as soon as the gateway has confirmed it."""
+
+import hashlib
+import json
+import os
+import signal
+import threading
+from collections import Counter
+
+import pytest
+from gateway_workers import WithWorkers, at_each_worker
+
+TOKEN = "s3cret-token"
+BY_TOKEN = {"com.faas.auth": "sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest()}
+
+
+@pytest.fixture
+def gateway(tmp_path, watchdog_binary):
+    """A running gateway with two workers and the images `echo` and `server`."""
+    found = WithWorkers(tmp_path / "state")
+    found.state.mkdir()
+    found.add_images()
+    yield found.start()
+    found.stop()
+
+
+@pytest.fixture
+def workers(gateway):
+    """A client for each worker."""
+    with at_each_worker(gateway) as clients:
+        yield clients
+
+
+def drawn(worker, calls):
+    """How often each version answered."""
+    return Counter(worker.call("server").text.split()[0] for _ in range(calls))
+
+
+def weigh(gateway, weight):
+    assert gateway.ask("PUT", "/system/function/server/traffic", {"weight": weight}).status == 200
+
+
+def test_shares_of_the_calls_hold_at_every_worker(gateway, workers):
+    """They hold for the very next call once the change is confirmed; a fair lot is 6 standard deviations away."""
+    gateway.deploy("server", "server", envVars={"GREETING": "one"})
+    share = {"com.faas.traffic": "100"}
+    assert gateway.update("server", "server", annotations=share, envVars={"GREETING": "two"}).status == 202
+
+    for weight, who in ((0, "one"), (100, "two")) * 10:
+        weigh(gateway, weight)
+        assert [set(drawn(worker, 1)) for worker in workers] == [{who}, {who}], weight
+    weigh(gateway, 25)
+    for worker in workers:
+        found = drawn(worker, 200)
+        assert 13 < found["two"] < 87, found
+    assert gateway.ask("DELETE", "/system/function/server/traffic").status == 202
+    assert [drawn(worker, 20) for worker in workers] == [{"one": 20}] * 2
+
+
+def test_a_share_does_not_outlive_its_function(gateway, workers):
+    """A function of the same name has no canary until it is given one."""
+    gateway.deploy("server", "server", envVars={"GREETING": "one"})
+    share = {"com.faas.traffic": "100"}
+    gateway.update("server", "server", annotations=share, envVars={"GREETING": "two"})
+    assert gateway.delete("server").status == 202
+    assert [worker.call("server").status for worker in workers] == [404, 404]
+    assert [worker.call("server--canary").status for worker in workers] == [404, 404]
+
+    gateway.deploy("server", "server", envVars={"GREETING": "three"})
+    share = {"com.faas.traffic": "0"}
+    gateway.update("server", "server", annotations=share, envVars={"GREETING": "four"})
+    assert [drawn(worker, 10) for worker in workers] == [{"three": 10}] * 2
+
+
+@pytest.mark.parametrize("kind", ["token", "account"])
+def test_every_worker_asks_for_credentials(gateway, workers, kind):
+    right = f"Bearer {TOKEN}" if kind == "token" else gateway.authorization()
+    rule = BY_TOKEN if kind == "token" else {"com.faas.auth": "basic"}
+    gateway.deploy("server", "server", annotations=rule)
+
+    for worker in workers:
+        found = [worker.call("server", **given).status for given in ({}, {"Authorization": "Bearer wrong"})]
+        assert found == [401, 401]
+        assert worker.call("server", Authorization=right).status == 200
+    gateway.update("server", "server")
+    assert [worker.call("server").status for worker in workers] == [200, 200]
+    gateway.update("server", "server", annotations=rule)
+    assert [worker.call("server").status for worker in workers] == [401, 401]
+
+
+def test_what_is_internal_is_so_at_every_worker(gateway, workers):
+    internal = {"com.faas.expose": "internal"}
+    gateway.deploy("server", "server", annotations=internal)
+    assert [worker.call("server").status for worker in workers] == [404, 404]
+    assert [worker.call("server.openfaas-fn/deep").status for worker in workers] == [404, 404]
+
+    gateway.update("server", "server")
+    assert [worker.call("server").status for worker in workers] == [200, 200]
+    gateway.update("server", "server", annotations=internal)
+    assert [worker.call("server").status for worker in workers] == [404, 404]
+
+
+def test_what_is_deleted_is_gone_at_every_worker(gateway, workers):
+    for _ in range(3):
+        assert gateway.deploy("server", "server").status == 202
+        assert [worker.call("server").status for worker in workers] == [200, 200]
+        assert gateway.delete("server").status == 202
+        assert [worker.call("server").status for worker in workers] == [404, 404]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "before", "after"),
+    [
+        ("PUT", "/system/function/server/traffic", {"weight": 100}, "one", "two"),
+        ("PUT", "/system/functions", {"service": "server", "image": "server", "annotations": BY_TOKEN}, 200, 401),
+        ("DELETE", "/system/functions", {"functionName": "server"}, 200, 404),
+    ],
+)
+def test_no_change_is_confirmed_before_all_know_it(gateway, workers, method, path, body, before, after):
+    """While a worker is held up, whoever makes a change has to wait for it."""
+
+    def found():
+        answer = late.call("server")
+        return answer.text.split()[0] if isinstance(after, str) else answer.status
+
+    prompt, late = workers
+    gateway.deploy("server", "server", envVars={"GREETING": "one"})
+    if isinstance(after, str):
+        gateway.update("server", "server", annotations={"com.faas.traffic": "0"}, envVars={"GREETING": "two"})
+    assert found() == before
+    answers = []
+    headers = {"Authorization": gateway.authorization()}
+    changer = threading.Thread(target=lambda: answers.append(prompt.ask(method, path, json.dumps(body), headers)))
+    os.kill(late.process, signal.SIGSTOP)
+    try:
+        changer.start()
+        changer.join(0.5)
+        assert not answers
+    finally:
+        os.kill(late.process, signal.SIGCONT)
+    changer.join()
+
+    assert answers[0].status in (200, 202)
+    assert found() == after
