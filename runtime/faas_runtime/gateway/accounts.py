@@ -63,20 +63,43 @@ class FailureCounter:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._listeners: list[Callable[[str], None]] = []
+
+    def subscribe(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the address of every later failure, once it has been counted."""
+        self._listeners.append(listener)
 
     def count(self, address: str) -> None:
         """One more failure."""
         began, number = self._windows.pop(address, (self._clock(), 0))
         if self._clock() - began >= FAILURE_WINDOW:
             began, number = self._clock(), 0
-        self._windows[address] = (began, number + 1)
-        if len(self._windows) > _MOST_ADDRESSES:
-            self._windows.popitem(last=False)
+        self._note(address, began, number + 1)
+        for listener in self._listeners:
+            listener(address)
 
     def too_many(self, address: str) -> bool:
         """Whether the address has to wait."""
+        return self.wait(address) > 0
+
+    def wait(self, address: str) -> float:
+        """How many seconds the address has to wait."""
         began, number = self._windows.get(address, (0.0, 0))
-        return number >= MOST_FAILURES and self._clock() - began < FAILURE_WINDOW
+        return 0.0 if number < MOST_FAILURES else max(0.0, began + FAILURE_WINDOW - self._clock())
+
+    def waits(self) -> dict[str, float]:
+        """Every address that has to wait, and how many seconds."""
+        return {address: seconds for address in self._windows if (seconds := self.wait(address)) > 0}
+
+    def block(self, address: str, seconds: float) -> None:
+        """Let an address wait, whatever has been counted here: others have counted, too."""
+        self._windows.pop(address, None)
+        self._note(address, self._clock() - FAILURE_WINDOW + seconds, MOST_FAILURES)
+
+    def _note(self, address: str, began: float, number: int) -> None:
+        self._windows[address] = (began, number)
+        if len(self._windows) > _MOST_ADDRESSES:
+            self._windows.popitem(last=False)
 
 
 def basic_pair(authorization: str) -> bytes | None:

@@ -56,7 +56,8 @@ class CallGuard:
 
     def __init__(self, accounts: Accounts, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts = accounts
-        self._failures = FailureCounter(clock)
+        self.failures = FailureCounter(clock)
+        """Who has got it wrong; several guards of one gateway tell each other."""
 
     def check(self, rule: str, authorization: str, site: str, host: str) -> Verdict:
         """Judge a call by the function's rule; `site` is what a browser says about the page it comes from."""
@@ -64,7 +65,7 @@ class CallGuard:
             return Verdict.ALLOWED
         if not authorization:
             return Verdict.REFUSED
-        if self._failures.too_many(host):
+        if self.failures.too_many(host):
             return Verdict.TOO_MANY
         if rule == BASIC:
             return self._check_account(authorization, site, host)
@@ -101,5 +102,5 @@ class CallGuard:
         return Verdict.SLOW if self._accounts.hashed(pair) else self._failed(host)
 
     def _failed(self, host: str) -> Verdict:
-        self._failures.count(host)
+        self.failures.count(host)
         return Verdict.REFUSED

@@ -60,7 +60,9 @@ class Gateway:
         self._routes = RoutingTable()
         self._metrics = InvocationMetrics()
         self._catalogue = Catalogue(provider, self._routes)
-        self._fleet = Fleet(settings, self._routes, self._metrics, self._wake) if settings.workers > 1 else None
+        self._fleet: Fleet | None = None
+        if settings.workers > 1:
+            self._fleet = Fleet(settings, self._routes, self._metrics, self._guard.failures, self._wake)
         self._loops = Loops()
         self._office: BackOffice | None = None
         self._listeners: Listeners

@@ -142,3 +142,32 @@ def test_no_change_is_confirmed_before_all_know_it(gateway, workers, method, pat
 
     assert answers[0].status in (200, 202)
     assert found() == after
+
+
+@pytest.mark.parametrize("other", ["worker", "queue"])
+def test_guesses_at_all_workers_are_counted_together(gateway, workers, wait_for, other):
+    """Twenty in all, calls for the queue among them; a worker that is new knows who has to wait."""
+
+    def lets_in(worker):
+        return worker.call("server", Authorization=f"Bearer {TOKEN}").status == 200
+
+    gateway.deploy("server", "server", annotations=BY_TOKEN)
+    guess = {"Authorization": "Bearer wrong"}
+    first, second = workers
+    path = "/async-function/server" if other == "queue" else "/function/server"
+    found = [first.ask("POST", "/function/server", b"", guess).status for _ in range(10)]
+    found += [second.ask("POST", path, b"", guess).status for _ in range(9)]
+    assert found == [401] * 19
+    assert lets_in(first)
+    assert lets_in(second)
+
+    assert second.ask("POST", path, b"", guess).status == 401
+    wait_for(lambda: not lets_in(first) and not lets_in(second))
+    for worker in workers:
+        answer = worker.call("server", Authorization=f"Bearer {TOKEN}")
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "60")
+        assert worker.call("server").status == 401
+    os.kill(first.process, signal.SIGKILL)
+    wait_for(lambda: len(set(gateway.workers().values()) - {first.process}) == 2)
+    with at_each_worker(gateway) as anew:
+        assert [lets_in(worker) for worker in anew] == [False, False]

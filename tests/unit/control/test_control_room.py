@@ -111,6 +111,24 @@ def test_waiting_ends():
     assert not counter.too_many("a")
 
 
+def test_another_counter_is_told_who_waits_and_how_long():
+    now, heard = 100.0, []
+    ours, theirs = FailureCounter(lambda: now), FailureCounter(lambda: now)
+    ours.subscribe(heard.append)
+    for _ in range(20):
+        ours.count("a")
+    ours.count("b")
+    assert heard == ["a"] * 20 + ["b"]
+
+    now = 130.0
+    assert ours.waits() == {"a": 30.0}
+    for address, seconds in ours.waits().items():
+        theirs.block(address, seconds)
+    assert (theirs.wait("a"), theirs.wait("b")) == (30.0, 0.0)
+    now = 160.5
+    assert ours.waits() == theirs.waits() == {}
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -12,14 +12,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from faas_runtime.errors import RuntimeFault
+from faas_runtime.gateway.accounts import FailureCounter
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.workers.counting import Tally
 from faas_runtime.gateway.workers.messages import (
     Begin,
+    Blocked,
     Changed,
     Counts,
+    Failed,
     FromWorker,
     Removed,
     Serving,
@@ -110,6 +113,8 @@ class Seat:
                 self._fleet.moved.set()
             case Wake():
                 self._fleet.wake(message.key, self)
+            case Failed():
+                self._fleet.failures.count(message.address)
             case Serving():
                 log.info("worker %d serves (process %d)", self._number, self._process.pid if self._process else 0)
                 self.serving.set()
@@ -123,6 +128,7 @@ class Fleet:
         settings: GatewaySettings,
         routes: RoutingTable,
         metrics: InvocationMetrics,
+        failures: FailureCounter,
         wake: Callable[[FunctionKey], Awaitable[None]],
     ) -> None:
         self._settings = settings
@@ -133,11 +139,14 @@ class Fleet:
         self._tasks: list[asyncio.Task[None]] = []
         self._waking: dict[FunctionKey, asyncio.Task[str]] = {}
         self.metrics = metrics
+        self.failures = failures
+        """Wrong credentials that any worker has been given, and the control process itself."""
         self.changes = 0
         """How many changes of routing there have been."""
         self.moved = asyncio.Event()
         """Set whenever a worker has taken something over, or is gone."""
         routes.subscribe(self._changed)
+        failures.subscribe(self._failed)
 
     async def start(self, control: str, sockets: Sequence[socket.socket], shared: Sequence[socket.socket]) -> None:
         """Start every worker, and return once all accept connections. Raises RuntimeFault.
@@ -187,7 +196,7 @@ class Fleet:
 
     def begin(self, sockets: list[int]) -> Begin:
         """What a new worker is told first."""
-        return Begin(self._settings, self._control, sockets, self._routes.all())
+        return Begin(self._settings, self._control, sockets, self._routes.all(), self.failures.waits())
 
     def wake(self, key: FunctionKey, seat: Seat) -> None:
         """A worker has calls that wait for a function: one wake-up for all workers."""
@@ -215,6 +224,14 @@ class Fleet:
         self.changes += 1
         number = self.changes
         message = Removed(number, change) if isinstance(change, RouteRemoved) else Changed(number, change)
+        self._tell_all(message)
+
+    def _failed(self, address: str) -> None:
+        seconds = self.failures.wait(address)
+        if seconds:
+            self._tell_all(Blocked(address, seconds))
+
+    def _tell_all(self, message: ToWorker) -> None:
         for seat in self._seats:
             seat.tell(message)
 

@@ -20,6 +20,8 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     control: str
     sockets: list[int]
     routes: list[RouteUpdate]
+    waits: dict[str, float]
+    """Addresses that have given too many wrong credentials, and how many seconds they have to wait."""
 
 
 class Changed(msgspec.Struct, frozen=True, tag=True):
@@ -41,6 +43,13 @@ class Woken(msgspec.Struct, frozen=True, tag=True):
 
     key: FunctionKey
     problem: str = ""
+
+
+class Blocked(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: an address has given too many wrong credentials, and has to wait so many seconds."""
+
+    address: str
+    seconds: float
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
@@ -65,6 +74,12 @@ class Wake(msgspec.Struct, frozen=True, tag=True):
     key: FunctionKey
 
 
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: somebody at this address has given wrong credentials."""
+
+    address: str
+
+
 class Counted(msgspec.Struct, frozen=True):
     """What has been added to the counters of one function since they were told last."""
 
@@ -80,8 +95,8 @@ class Counts(msgspec.Struct, frozen=True, tag=True):
     functions: list[Counted]
 
 
-ToWorker = Begin | Changed | Removed | Woken | Stop
-FromWorker = Serving | TakenOver | Wake | Counts
+ToWorker = Begin | Changed | Removed | Woken | Blocked | Stop
+FromWorker = Serving | TakenOver | Wake | Failed | Counts
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 _HEAD = 4

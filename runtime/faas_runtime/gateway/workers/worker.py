@@ -19,7 +19,9 @@ from faas_runtime.gateway.state import StateDir
 from faas_runtime.gateway.workers.counting import Teller
 from faas_runtime.gateway.workers.messages import (
     Begin,
+    Blocked,
     Changed,
+    Failed,
     FromWorker,
     Removed,
     Serving,
@@ -47,6 +49,7 @@ class Worker:
         self._routes = RoutingTable()
         self._metrics = InvocationMetrics()
         self._teller = Teller(self._metrics)
+        self._guard = guard_of(begin.settings, StateDir(begin.settings.state_dir))
         self._loops = Loops()
         self._waking: dict[FunctionKey, asyncio.Future[str]] = {}
 
@@ -54,6 +57,9 @@ class Worker:
         """Serve, then finish the calls that run."""
         for route in self._begin.routes:
             self._apply(route)
+        for address, seconds in self._begin.waits.items():
+            self._guard.failures.block(address, seconds)
+        self._guard.failures.subscribe(lambda address: self._tell(Failed(address)))
         door = await self._open()
         self._loops.start("counters", self._tell_forever)
         self._tell(Serving())
@@ -68,8 +74,7 @@ class Worker:
 
     async def _open(self) -> FrontDoor:
         settings = self._begin.settings
-        guard = guard_of(settings, StateDir(settings.state_dir))
-        door = new_door(settings, self._begin.control, self._routes, self._metrics, self._wake, guard)
+        door = new_door(settings, self._begin.control, self._routes, self._metrics, self._wake, self._guard)
         certificate = certificate_of(settings)
         if certificate is not None:
             self._loops.start("certificate", certificate.follow)
@@ -93,6 +98,8 @@ class Worker:
                     waiting = self._waking.pop(message.key, None)
                     if waiting is not None and not waiting.done():
                         waiting.set_result(message.problem)
+                case Blocked():
+                    self._guard.failures.block(message.address, message.seconds)
                 case Stop():
                     return message.grace
                 case Begin():
