@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -54,7 +55,7 @@ type config struct {
 	staticPath     string
 	readyPath      string
 	prefixLogs     bool
-	logBufferSize  int
+	logBufferSize  int // below 0: no limit
 	logCallID      bool
 	logJSON        bool
 	jwt            bool
@@ -85,8 +86,8 @@ func readConfig(env lookup, arguments []string) (*config, error) {
 		bufferBody:     v.truth("http_buffer_req_body", false) || v.truth("buffer_http", false),
 		restart:        v.truth("restart", false),
 		readyPath:      v.text("ready_path", ""),
-		prefixLogs:     v.truth("prefix_logs", true),
-		logBufferSize:  v.number("log_buffer_size", defaultLogBuffer),
+		prefixLogs:     v.truthElse("prefix_logs", true, true),
+		logBufferSize:  logBuffer(v),
 		logCallID:      v.truth("log_callid", false),
 		logJSON:        v.text("log_format", "text") == "json",
 		jwt:            v.truth("jwt_auth", false),
@@ -205,6 +206,14 @@ func (c *config) readIdentity(v *values) error {
 	}
 	c.identity = namespace + ":" + name
 	return nil
+}
+
+// logBuffer is the only number that can be negative, which means that a line may be of any length.
+func logBuffer(v *values) int {
+	if size, err := strconv.Atoi(v.text("log_buffer_size", "")); err == nil && size < 0 {
+		return size
+	}
+	return v.number("log_buffer_size", defaultLogBuffer)
 }
 
 // combines reports that standard error goes into the answer.

@@ -33,7 +33,7 @@ var variables = []variable{
 	{"static_path", "/home/app/public", "folder to serve in mode static"},
 	{"ready_path", "", "path of the function that /_/ready asks"},
 	{"prefix_logs", "true", "begin the function's log lines with date and stream"},
-	{"log_buffer_size", "65536", "longest log line in bytes; longer ones come in pieces"},
+	{"log_buffer_size", "65536", "longest log line in bytes; longer ones come in pieces; -1 for no limit"},
 	{"log_callid", "false", "end access lines with the call's id"},
 	{"log_format", "text", "text or json"},
 	{"jwt_auth", "false", "let only requests with a token through"},

@@ -81,14 +81,15 @@ func (l *logger) writeJSON(out io.Writer, fields map[string]any) {
 }
 
 // copyLines logs what comes out of a pipe, line by line, until it ends. A line longer than
-// limit is logged in pieces: a reader that stops would block the function.
+// limit is logged in pieces: a reader that stops would block the function. A limit below 0 is none.
 func (l *logger) copyLines(stream string, source io.Reader, limit int, prefix bool) {
-	if limit < 1024 {
-		limit = 1024
+	reader := bufio.NewReaderSize(source, max(limit, 1024))
+	read := reader.ReadSlice
+	if limit < 0 {
+		read = reader.ReadBytes
 	}
-	reader := bufio.NewReaderSize(source, limit)
 	for {
-		line, err := reader.ReadSlice('\n')
+		line, err := read('\n')
 		if len(line) > 0 {
 			l.line(stream, bytes.TrimRight(line, "\r\n"), prefix)
 		}

@@ -37,7 +37,11 @@ func (v *values) number(name string, fallback int) int {
 	return value
 }
 
-func (v *values) truth(name string, fallback bool) bool {
+// truth takes what cannot be read for false, even where the variable is on by default.
+func (v *values) truth(name string, fallback bool) bool { return v.truthElse(name, fallback, false) }
+
+// truthElse says what a text means that cannot be read.
+func (v *values) truthElse(name string, fallback, unreadable bool) bool {
 	switch text := v.text(name, ""); text {
 	case "":
 		return fallback
@@ -46,8 +50,8 @@ func (v *values) truth(name string, fallback bool) bool {
 	case "0", "f", "F", "FALSE", "false", "False":
 		return false
 	default:
-		v.doubt(name, text, "true or false", "false")
-		return false
+		v.doubt(name, text, "true or false", strconv.FormatBool(unreadable))
+		return unreadable
 	}
 }
 

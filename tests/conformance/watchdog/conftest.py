@@ -54,7 +54,7 @@ def launch(binary: Path, tmp_path: Path) -> Iterator[Start]:
     def launch(fprocess: str = "", **env: str) -> Watchdog:
         folder = tmp_path / f"watchdog-{len(started)}"
         folder.mkdir()
-        watchdog = Watchdog(binary, folder, {"fprocess": fprocess} | env if fprocess else env)
+        watchdog = Watchdog([binary], folder, {"fprocess": fprocess} | env if fprocess else env)
         started.append(watchdog)
         return watchdog
 
@@ -93,7 +93,7 @@ def settings_of_function(*options: str, base: str = "") -> dict[str, str]:
 @pytest.fixture(scope="module")
 def shared_function(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watchdog]:
     """One watchdog with the test function for all tests of a module that leave it as it was."""
-    watchdog = Watchdog(binary, tmp_path_factory.mktemp("shared"), settings_of_function())
+    watchdog = Watchdog([binary], tmp_path_factory.mktemp("shared"), settings_of_function())
     try:
         watchdog.wait_until_up()
         eventually("the function is ready", lambda: watchdog.get("/_/ready").status == 200)

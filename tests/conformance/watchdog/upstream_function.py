@@ -166,6 +166,11 @@ def html(call: Call) -> None:
     call.answer(b"<html><body>x")
 
 
+def encoded(call: Call) -> None:
+    """Says that it is packed, and not what is in it."""
+    call.answer(b"<html>", extra="Content-Encoding: gzip\r\n")
+
+
 def untyped_close(call: Call) -> None:
     """An answer that ends with the connection."""
     call.send("HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nuntil the end")
@@ -287,7 +292,7 @@ PATHS = {
     "/stall": stall, "/last": last_of_connection, "/leave": leave, "/pid": own_pid, "/empty": empty,
     "/unchanged": unchanged, "/head": head_only, "/chunked": chunked, "/slow": byte_by_byte,
     "/close": close_announced, "/too-much": too_much, "/two-lengths": two_lengths, "/long": long_header,
-    "/odd": odd_names, "/private": connection_headers, "/gated": gated,
+    "/odd": odd_names, "/private": connection_headers, "/gated": gated, "/encoded": encoded,
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +122,7 @@ class Conversation:
 class Watchdog:
     """One running watchdog with an ephemeral port, its own lock folder and its log in a file."""
 
-    def __init__(self, binary: Path, folder: Path, env: Mapping[str, str], socket_passed: bool = False) -> None:
+    def __init__(self, command: Sequence[str | Path], folder: Path, env: Mapping[str, str]) -> None:
         self.folder = folder
         self.port = free_port()
         self.metrics_port = free_port()
@@ -131,7 +131,7 @@ class Watchdog:
         base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         own = {"port": str(self.port), "metrics_port": str(self.metrics_port), "TMPDIR": str(folder)}
         with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen([binary], env=base | own | env, stdout=log, stderr=log, cwd=folder)
+            self.process = subprocess.Popen(command, env=base | own | env, stdout=log, stderr=log, cwd=folder)
 
     @property
     def log(self) -> str:
