@@ -12,6 +12,7 @@ import threading
 import time
 
 import pytest
+from watchdog_driver import eventually
 
 ISSUER = "http://authority.example"
 DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
@@ -203,3 +204,29 @@ def test_local_authority_is_used(launch, authority):
     # Whatever may listen there, it is no token authority.
     assert watchdog.exit_code() == 1
     assert "127.0.0.1:8000" in watchdog.log
+
+
+@pytest.mark.parametrize(("mode", "status"), [("", 401), ("streaming", 429)])
+def test_order_of_token_and_limit(guarded, key, mode, status):
+    """Without a mode nobody takes a slot without a token; with one, the slots are counted first."""
+    watchdog = guarded("sleep 60", mode=mode, max_inflight="1")
+    with watchdog.connect() as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: h\r\nAuthorization: {token(key)}\r\n\r\n".encode())
+        eventually("the call runs", lambda: watchdog.get("/_/ready").status == 429)
+        assert call(watchdog, None).status == status
+        assert call(watchdog, token(key)).status == 429
+
+
+def test_function_is_asked_for_readiness_without_a_token(guarded):
+    answer = guarded(mode="streaming", ready_path="/ready").get("/_/ready")
+
+    assert (answer.status, answer.variables["Http_Path"]) == (200, "/ready")
+
+
+@pytest.mark.parametrize("debug", ["true", "false"])
+def test_refused_token_is_explained_when_wanted(guarded, key, debug):
+    watchdog = guarded(jwt_auth_debug=debug)
+
+    assert call(watchdog, token(key, exp=time.time() - 5)).status == 401
+
+    assert ("expired" in watchdog.log) == (debug == "true")
