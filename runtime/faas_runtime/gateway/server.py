@@ -190,6 +190,9 @@ class Gateway:
         self._closing.push_async_callback(self._stop_door, door)
         tls = None if self._certificate is None else self._certificate.context
         await door.start(clients, tls=tls, inside=[listeners.inside.socket])
+        if self._fleet is not None:
+            fleet = self._fleet
+            self._loops.start("loads", lambda: fleet.share_loads(door))
 
     async def _stop_door(self, door: FrontDoor) -> None:
         await door.stop(self._grace)

@@ -171,3 +171,26 @@ def test_guesses_at_all_workers_are_counted_together(gateway, workers, wait_for,
     wait_for(lambda: len(set(gateway.workers().values()) - {first.process}) == 2)
     with at_each_worker(gateway) as anew:
         assert [lets_in(worker) for worker in anew] == [False, False]
+
+
+def test_a_worker_spares_replicas_that_another_keeps_busy(gateway, workers, wait_for):
+    """With nothing in flight of its own, it would let both replicas take turns."""
+
+    def replicas():
+        return {other.call("server").text.rpartition(" ")[2] for _ in range(8)}
+
+    busy, other = workers
+    gateway.deploy("server", "server")
+    [first] = replicas()
+    held = gateway.connections(busy.process, 6)
+    for connection in held:
+        connection.request("POST", "/function/server", b"", {"X-Sleep": "4"})
+    gateway.scale("server", 2)
+    gateway.wait_available("server", 2)
+
+    found = wait_for(lambda: len(found := replicas()) == 1 and found, 3.5)
+    assert found != {first}
+    for connection in held:
+        assert connection.getresponse().read().endswith(first.encode())
+        connection.close()
+    wait_for(lambda: len(replicas()) == 2)

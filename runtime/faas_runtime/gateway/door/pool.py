@@ -42,6 +42,7 @@ class EndpointPool:
         "_failures",
         "_idle",
         "aside_until",
+        "elsewhere",
         "endpoint",
         "host_line",
         "in_flight",
@@ -54,6 +55,7 @@ class EndpointPool:
         self.host_line = (f"Host: {endpoint.host}:{endpoint.port}" if endpoint.host else "Host: localhost").encode()
         self.prefix = endpoint.prefix.encode()
         self.in_flight = 0
+        self.elsewhere = 0
         self.aside_until = 0.0
         self.retired = False
         self._connector = connector
@@ -127,6 +129,11 @@ class EndpointPool:
         pause = min(_ASIDE_FIRST * 2**self._failures, _ASIDE_MOST)
         self._failures = min(self._failures + 1, 16)
         self.aside_until = self._connector.loop.time() + pause
+
+    def tell_elsewhere(self, count: int) -> None:
+        """How many calls other front doors have here; they are among those in flight from here on."""
+        self.in_flight += count - self.elsewhere
+        self.elsewhere = count
 
     def retire(self) -> None:
         """No new calls; those in flight finish, idle connections close now."""

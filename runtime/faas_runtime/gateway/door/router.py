@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
 from faas_runtime.gateway.canary import canary_of
-from faas_runtime.gateway.door.pool import Backend, Connector
+from faas_runtime.gateway.door.pool import Backend, Connector, EndpointPool
 from faas_runtime.gateway.door.settings import DoorSettings
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
@@ -75,6 +75,10 @@ class Router:
     def backend(self, key: FunctionKey) -> Backend | None:
         """The backend of a function."""
         return self._backends.get(key)
+
+    def alternatives(self) -> list[EndpointPool]:
+        """The replicas of every function that has several."""
+        return [pool for backend in self._backends.values() if len(backend.pools) > 1 for pool in backend.pools]
 
     def apply(self, change: RoutingChange) -> None:
         """Take over a change of the routing table."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from faas_runtime.gateway.door.connection import ClientConnection
 from faas_runtime.gateway.door.context import DoorContext
+from faas_runtime.gateway.door.pool import EndpointPool
 from faas_runtime.gateway.door.readiness import Wake
 from faas_runtime.gateway.door.resources import allow_descriptors, keep_read_buffers
 from faas_runtime.gateway.door.settings import DoorSettings
@@ -105,6 +106,10 @@ class FrontDoor:
                 else:
                     found.append(f"unix:{name}")
         return found
+
+    def alternatives(self) -> list[EndpointPool]:
+        """The replicas among which there is a choice."""
+        return [] if self._context is None else self._context.router.alternatives()
 
     async def stop(self, grace: float) -> None:
         """Accept nothing more, let running calls finish for `grace` seconds, cut off what is left."""

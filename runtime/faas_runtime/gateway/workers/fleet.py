@@ -13,10 +13,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from faas_runtime.errors import RuntimeFault
 from faas_runtime.gateway.accounts import FailureCounter
+from faas_runtime.gateway.door import FrontDoor
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.workers.counting import Tally
+from faas_runtime.gateway.workers.loads import LOOK_INTERVAL, DoorLoads, LoadBoard
 from faas_runtime.gateway.workers.messages import (
     Begin,
     Blocked,
@@ -24,6 +26,7 @@ from faas_runtime.gateway.workers.messages import (
     Counts,
     Failed,
     FromWorker,
+    InFlight,
     Removed,
     Serving,
     Stop,
@@ -92,6 +95,7 @@ class Seat:
         try:
             self.taken_over = self._fleet.changes
             self.tell(self._fleet.begin(numbers))
+            self._fleet.loads.join(self, lambda replicas: self.tell(InFlight(replicas)))
             async for message in read_from_worker(reader):
                 self._heard(message, tally)
         finally:
@@ -99,6 +103,7 @@ class Seat:
             self._writer.close()
             self._writer = None
             tally.end()
+            self._fleet.loads.leave(self)
             self._fleet.moved.set()
             self._process.kill()
             # It is gone, or about to be.
@@ -115,6 +120,8 @@ class Seat:
                 self._fleet.wake(message.key, self)
             case Failed():
                 self._fleet.failures.count(message.address)
+            case InFlight():
+                self._fleet.loads.heard(self, message.replicas)
             case Serving():
                 log.info("worker %d serves (process %d)", self._number, self._process.pid if self._process else 0)
                 self.serving.set()
@@ -141,6 +148,7 @@ class Fleet:
         self.metrics = metrics
         self.failures = failures
         """Wrong credentials that any worker has been given, and the control process itself."""
+        self.loads = LoadBoard()
         self.changes = 0
         """How many changes of routing there have been."""
         self.moved = asyncio.Event()
@@ -188,6 +196,17 @@ class Fleet:
                 while any(seat.lives and seat.taken_over < wanted for seat in self._seats):
                     self.moved.clear()
                     await self.moved.wait()
+
+    async def share_loads(self, door: FrontDoor) -> None:
+        """Let the control process's own door be one of those that know of each other's calls."""
+        ours = DoorLoads(self._settings.workers + 1)
+        self.loads.join(door, ours.take_over)
+        try:
+            while True:
+                await asyncio.sleep(LOOK_INTERVAL)
+                self.loads.heard(door, ours.look(door.alternatives()))
+        finally:
+            self.loads.leave(door)
 
     def problem(self) -> str:
         """Which workers are missing; empty when none is."""

@@ -80,6 +80,15 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     address: str
 
 
+class InFlight(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: its calls at replicas where there are more or fewer of them now, in parts (see `loads.PARTS`).
+
+    To a worker: those of all others there.
+    """
+
+    replicas: dict[str, int]
+
+
 class Counted(msgspec.Struct, frozen=True):
     """What has been added to the counters of one function since they were told last."""
 
@@ -95,8 +104,8 @@ class Counts(msgspec.Struct, frozen=True, tag=True):
     functions: list[Counted]
 
 
-ToWorker = Begin | Changed | Removed | Woken | Blocked | Stop
-FromWorker = Serving | TakenOver | Wake | Failed | Counts
+ToWorker = Begin | Changed | Removed | Woken | Blocked | InFlight | Stop
+FromWorker = Serving | TakenOver | Wake | Failed | InFlight | Counts
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 _HEAD = 4

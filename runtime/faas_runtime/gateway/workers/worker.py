@@ -17,12 +17,14 @@ from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.state import StateDir
 from faas_runtime.gateway.workers.counting import Teller
+from faas_runtime.gateway.workers.loads import LOOK_INTERVAL, DoorLoads
 from faas_runtime.gateway.workers.messages import (
     Begin,
     Blocked,
     Changed,
     Failed,
     FromWorker,
+    InFlight,
     Removed,
     Serving,
     Stop,
@@ -50,6 +52,8 @@ class Worker:
         self._metrics = InvocationMetrics()
         self._teller = Teller(self._metrics)
         self._guard = guard_of(begin.settings, StateDir(begin.settings.state_dir))
+        # The control process has a door of its own.
+        self._loads = DoorLoads(begin.settings.workers + 1)
         self._loops = Loops()
         self._waking: dict[FunctionKey, asyncio.Future[str]] = {}
 
@@ -62,6 +66,7 @@ class Worker:
         self._guard.failures.subscribe(lambda address: self._tell(Failed(address)))
         door = await self._open()
         self._loops.start("counters", self._tell_forever)
+        self._loops.start("loads", lambda: self._share_loads(door))
         self._tell(Serving())
         listening = asyncio.create_task(self._listen(told))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, listening.cancel)
@@ -100,6 +105,8 @@ class Worker:
                         waiting.set_result(message.problem)
                 case Blocked():
                     self._guard.failures.block(message.address, message.seconds)
+                case InFlight():
+                    self._loads.take_over(message.replicas)
                 case Stop():
                     return message.grace
                 case Begin():
@@ -124,6 +131,13 @@ class Worker:
         while True:
             await asyncio.sleep(TELL_INTERVAL)
             self._tell_counts()
+
+    async def _share_loads(self, door: FrontDoor) -> None:
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL)
+            changed = self._loads.look(door.alternatives())
+            if changed:
+                self._tell(InFlight(changed))
 
     def _tell_counts(self) -> None:
         counts = self._teller.gained()
