@@ -30,6 +30,8 @@ import http.server, os, time
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one piece: apart, the second waits for the first to be acknowledged.
+    wbufsize = -1
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
