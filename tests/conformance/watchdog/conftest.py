@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from watchdog_driver import FUNCTION, SOURCE, Watchdog, eventually, free_port
+from watchdog_driver import SOURCE, Watchdog, eventually, settings_of_function
 
 Start = Callable[..., Watchdog]
 
@@ -77,17 +76,6 @@ def launch_function(launch: Start) -> Start:
         return launch(**settings_of_function(*options, base=base) | env)
 
     return launch_function
-
-
-def settings_of_function(*options: str, base: str = "") -> dict[str, str]:
-    """Mode http with the test function on a port of its own."""
-    port = free_port()
-    return {
-        "fprocess": " ".join([sys.executable, "-S", str(FUNCTION), str(port), *options]),
-        "mode": "http",
-        "upstream_url": f"http://127.0.0.1:{port}{base}",
-        "healthcheck_interval": "0",
-    }
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,8 @@ TEXT = """
 1.4 environment | children inherit everything | contract::test_case[children-inherit-settings]
 1.4 groups | no group is made or killed | differs: a timeout kills the process only
 1.4 orphans | are not reaped (ours reaps) | memory::test_orphans_are_reaped_as_the_first_process
+1.4 limits | the function has our soft ones | limits::test_function_has_the_soft_limits_we_were_started_with
+1.4 descriptors | a call without one left is a 503 | limits::test_call_without_a_descriptor_left_is_a_503
 2.1 seconds | whole numbers are seconds | lifecycle::test_durations[10-10s]
 2.1 units | or durations with units | lifecycle::test_durations[1m30s-1m30s]
 2.1 negative | below zero is no limit | contract::test_case[negative-timeouts-are-none]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import resource
 
 import pytest
 from watchdog_driver import DEADLINE, alive, eventually, read_pid, read_until
@@ -339,13 +338,3 @@ def test_trace_goes_through_and_is_created(start):
     assert env.get("/", Traceparent=trace).variables["Http_Traceparent"] == trace
     created = env.get("/", Traceparent="nonsense").variables["Http_Traceparent"]
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", created)
-
-
-def test_descriptors_running_out_is_a_503(start):
-    watchdog = start("cat")
-    few, many = (8, 4096), (4096, 4096)
-
-    resource.prlimit(watchdog.process.pid, resource.RLIMIT_NOFILE, (few[0], many[1]))
-    assert watchdog.call(body="x").status == 503
-    resource.prlimit(watchdog.process.pid, resource.RLIMIT_NOFILE, many)
-    assert watchdog.call(body="x").text == "x"

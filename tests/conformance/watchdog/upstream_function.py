@@ -9,12 +9,15 @@ import base64
 import hashlib
 import json
 import os
+import resource
 import signal
 import socket
 import sys
 import threading
 import time
 from pathlib import Path
+
+LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU, resource.RLIMIT_AS)
 
 
 class Call:
@@ -283,6 +286,12 @@ def gated(call: Call) -> None:
     call.answer(b"opened")
 
 
+def limits(call: Call) -> None:
+    """Our soft and hard limit of open files, and the soft ones of processor time and memory."""
+    files, cpu, memory = (resource.getrlimit(each) for each in LIMITS)
+    call.answer(f"{files[0]} {files[1]} {cpu[0]} {memory[0] // 1024}".encode())
+
+
 PATHS = {
     "/mirror": mirror, "/stream": stream, "/sized": sized_stream, "/trailers": trailers, "/hints": early_hints,
     "/websocket": websocket, "/silence": silence, "/gone": gone, "/refuse": refuse,
@@ -293,6 +302,7 @@ PATHS = {
     "/unchanged": unchanged, "/head": head_only, "/chunked": chunked, "/slow": byte_by_byte,
     "/close": close_announced, "/too-much": too_much, "/two-lengths": two_lengths, "/long": long_header,
     "/odd": odd_names, "/private": connection_headers, "/gated": gated, "/encoded": encoded,
+    "/limits": limits,
 }  # fmt: skip
 
 

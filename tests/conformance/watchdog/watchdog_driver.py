@@ -9,6 +9,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,17 @@ def free_port() -> int:
                 return port
         except OSError:
             continue
+
+
+def settings_of_function(*options: str, base: str = "") -> dict[str, str]:
+    """Mode http with the test function on a port of its own."""
+    port = free_port()
+    return {
+        "fprocess": " ".join([sys.executable, "-S", str(FUNCTION), str(port), *options]),
+        "mode": "http",
+        "upstream_url": f"http://127.0.0.1:{port}{base}",
+        "healthcheck_interval": "0",
+    }
 
 
 def eventually(what: str, condition: Callable[[], bool]) -> None:
@@ -186,7 +198,9 @@ class Watchdog:
     @contextmanager
     def converse(self) -> Iterator[Conversation]:
         with self.connect() as connection:
-            yield Conversation(connection)
+            conversation = Conversation(connection)
+            with conversation.file:
+                yield conversation
 
     def metrics(self) -> str:
         connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=DEADLINE)
