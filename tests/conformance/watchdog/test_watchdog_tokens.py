@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from watchdog_driver import eventually
+from watchdog_driver import eventually, seen, settings_of_function
 
 ISSUER = "http://authority.example"
 DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
@@ -230,3 +230,16 @@ def test_refused_token_is_explained_when_wanted(guarded, key, debug):
     assert call(watchdog, token(key, exp=time.time() - 5)).status == 401
 
     assert ("expired" in watchdog.log) == (debug == "true")
+
+
+def test_every_request_of_a_connection_needs_its_token(guarded, key):
+    good = f"Authorization: Bearer {token(key)}\r\n"
+    settings = settings_of_function()
+    watchdog = guarded(settings.pop("fprocess"), **settings)
+    with watchdog.converse() as talk:
+        for header, status in (("", 401), (good, 200), ("", 401), ("Authorization: x\r\n", 401), (good, 200)):
+            answer = talk.ask(f"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n{header}\r\nok")
+            assert answer.status == status
+        headers = dict(seen(answer)["headers"])
+    assert float(headers["X-Auth-Seconds"]) < 1
+    assert headers["Authorization"].startswith("Bearer ")

@@ -292,6 +292,15 @@ def limits(call: Call) -> None:
     call.answer(f"{files[0]} {files[1]} {cpu[0]} {memory[0] // 1024}".encode())
 
 
+def large(call: Call) -> None:
+    """As many bytes as the query says."""
+    left = int(call.target.partition("?")[2])
+    call.send(f"HTTP/1.1 200 OK\r\nContent-Length: {left}\r\n\r\n")
+    while left > 0:
+        call.send(b"x" * min(left, 1 << 20))
+        left -= 1 << 20
+
+
 PATHS = {
     "/mirror": mirror, "/stream": stream, "/sized": sized_stream, "/trailers": trailers, "/hints": early_hints,
     "/websocket": websocket, "/silence": silence, "/gone": gone, "/refuse": refuse,
@@ -302,7 +311,7 @@ PATHS = {
     "/unchanged": unchanged, "/head": head_only, "/chunked": chunked, "/slow": byte_by_byte,
     "/close": close_announced, "/too-much": too_much, "/two-lengths": two_lengths, "/long": long_header,
     "/odd": odd_names, "/private": connection_headers, "/gated": gated, "/encoded": encoded,
-    "/limits": limits,
+    "/limits": limits, "/large": large,
 }  # fmt: skip
 
 
