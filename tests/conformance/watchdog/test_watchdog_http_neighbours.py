@@ -26,13 +26,13 @@ def post(text, *headers):
         "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
         "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 90000\r\n\r\nhel",
         "GET /silence HTTP/1.1\r\nHost: h\r\n\r\n",
-        "GET /large?50000000 HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /bytes?50000000 HTTP/1.1\r\nHost: h\r\n\r\n",
     ],
 )
 def test_connections_that_stand_still_hinder_nobody(shared_function, beginning):
     """A hundred that stop in the middle of something, or ask and do not read, and one that works."""
     with ExitStack() as stack:
-        for _ in range(100 if "large" not in beginning else 8):
+        for _ in range(100 if "bytes" not in beginning else 8):
             stack.enter_context(shared_function.converse()).send(beginning)
         talk = stack.enter_context(shared_function.converse())
         for number in range(20):
@@ -42,7 +42,7 @@ def test_connections_that_stand_still_hinder_nobody(shared_function, beginning):
 def test_answer_that_is_read_late_is_whole(shared_function):
     size = 20_000_000
     with shared_function.converse() as slow, shared_function.converse() as talk:
-        slow.send(f"GET /large?{size} HTTP/1.1\r\nHost: h\r\n\r\n" + PLAIN)
+        slow.send(f"GET /bytes?{size} HTTP/1.1\r\nHost: h\r\n\r\n" + PLAIN)
         for _ in range(5):
             assert seen(talk.ask(PLAIN))["method"] == "GET"
         assert len(slow.answer().body) == size
@@ -61,7 +61,7 @@ def test_sizes_around_those_of_buffers(shared_function, edge):
             filler = "f" * (size - len(PLAIN) - len("X-Fill: \r\n"))
             head = dict(seen(talk.ask(PLAIN.replace("\r\n\r\n", f"\r\nX-Fill: {filler}\r\n\r\n")))["headers"])
             assert head["X-Fill"] == filler
-            assert len(talk.ask(f"GET /large?{size} HTTP/1.1\r\nHost: h\r\n\r\n").body) == size
+            assert len(talk.ask(f"GET /bytes?{size} HTTP/1.1\r\nHost: h\r\n\r\n").body) == size
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,7 @@ def limits(call: Call) -> None:
     call.answer(f"{files[0]} {files[1]} {cpu[0]} {memory[0] // 1024}".encode())
 
 
-def large(call: Call) -> None:
+def count_of_bytes(call: Call) -> None:
     """As many bytes as the query says."""
     left = int(call.target.partition("?")[2])
     call.send(f"HTTP/1.1 200 OK\r\nContent-Length: {left}\r\n\r\n")
@@ -311,7 +311,7 @@ PATHS = {
     "/unchanged": unchanged, "/head": head_only, "/chunked": chunked, "/slow": byte_by_byte,
     "/close": close_announced, "/too-much": too_much, "/two-lengths": two_lengths, "/long": long_header,
     "/odd": odd_names, "/private": connection_headers, "/gated": gated, "/encoded": encoded,
-    "/limits": limits, "/large": large,
+    "/limits": limits, "/bytes": count_of_bytes,
 }  # fmt: skip
 
 
