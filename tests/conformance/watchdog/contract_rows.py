@@ -107,6 +107,7 @@ TEXT = """
 2.2 HTTPS_PROXY | for https | forward_proxy::test_tunnel_carries_https
 2.2 NO_PROXY | hosts without it | forward_proxy::test_hosts_of_no_proxy_are_asked_directly
 2.2 proxy-loopback | never for this machine | forward_proxy::test_this_machine_is_never_asked_through_the_proxy
+2.2 proxy-socks | works too | differs: `socks5://` in `HTTP_PROXY`
 2.2 metrics_port | ours: the port, or off | lifecycle::test_metrics_can_be_off
 2.2 warm | ours: processes in advance | warm::test_processes_are_waiting_before_a_request
 2.2 restart | ours: http's process again | http::test_function_is_restarted_when_wanted
@@ -206,6 +207,7 @@ TEXT = """
 6 type | octet-stream, no duration | streaming::test_stream_is_of_no_particular_type
 6 stderr | to the log | streaming::test_stderr_goes_to_the_log
 6 unread | answer comes, connection closes | server::test_rest_of_a_body_is_never_a_request
+6 unread-rest | is ignored | differs: a body that is still coming
 6 environment | as without a mode, less two | differs: `Http_Host` and `Http_ContentLength`
 6 cgi_headers | has no effect | differs: `cgi_headers=false` has no effect
 6 x-timeout | is ignored | differs: `X-Timeout` shortens calls in `http` only
