@@ -276,6 +276,32 @@ def test_client_that_closes_leaves_the_functions_connection_open(function):
     assert len(numbers) == 1
 
 
+def test_connection_that_the_function_wants_to_end_is_not_used_again(talk):
+    number = talk.ask("GET /close-kept HTTP/1.1\r\nHost: h\r\n\r\n").text
+
+    assert seen(talk.ask(PLAIN))["connection"] != int(number)
+
+
+@pytest.mark.parametrize(("method", "times"), [("POST", 1), ("PATCH", 1), ("GET", 2), ("PUT", 2)])
+def test_request_is_sent_twice_only_where_that_does_no_harm(talk, tmp_path, method, times):
+    """A kept connection that ends without an answer may have been closed before the request came."""
+    counter = tmp_path / "counter"
+    check(talk.ask(PLAIN), "plain")
+
+    answer = talk.ask(f"{method} /swallow?{counter} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok")
+
+    assert (answer.status, counter.read_text()) == (500, "x" * times)
+
+
+def test_answers_before_the_real_one_are_not_counted(function):
+    watchdog = function()
+    with watchdog.converse() as talk:
+        assert talk.ask("GET /hints HTTP/1.1\r\nHost: h\r\n\r\n").body == b"late"
+        talk.ask(PLAIN)
+
+    assert 'http_requests_total{code="200",method="get"} 2\n' in watchdog.metrics()
+
+
 def test_every_request_of_a_connection_is_counted_and_logged(function):
     watchdog = function(log_callid="true")
     with watchdog.converse() as talk:

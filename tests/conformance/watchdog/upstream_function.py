@@ -257,6 +257,19 @@ def close_announced(call: Call) -> None:
     call.connection.shutdown(socket.SHUT_RDWR)
 
 
+def close_without_doing_so(call: Call) -> None:
+    """Announce the end of the connection and go on; the next request on it would be a mistake."""
+    call.answer(str(call.number).encode(), extra="Connection: close\r\n")
+
+
+def swallow(call: Call) -> None:
+    """Hang up without an answer; count in the file named in the query how often that happened."""
+    call.read_body()
+    with Path(call.target.partition("?")[2]).open("a") as file:
+        file.write("x")
+    hang_up(call)
+
+
 def too_much(call: Call) -> None:
     """More bytes than announced: another answer, that nobody has asked for."""
     call.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nrealHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfake")
@@ -312,6 +325,7 @@ PATHS = {
     "/close": close_announced, "/too-much": too_much, "/two-lengths": two_lengths, "/long": long_header,
     "/odd": odd_names, "/private": connection_headers, "/gated": gated, "/encoded": encoded,
     "/limits": limits, "/bytes": count_of_bytes,
+    "/close-kept": close_without_doing_so, "/swallow": swallow,
 }  # fmt: skip
 
 
