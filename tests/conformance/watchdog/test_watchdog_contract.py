@@ -13,6 +13,7 @@ import stat
 import struct
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -329,9 +330,11 @@ def in_own_network(binary, folder, **env):
 
 
 def listening(pid):
-    """Ports on which a process's network has a listener for all addresses of both families."""
-    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp6").read_text().splitlines()[1:]]
-    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and set(row[1][:32]) == {"0"}}
+    """Ports on which a process's network has a listener for all addresses."""
+    tables = (Path(f"/proc/{pid}/net/{name}") for name in ("tcp", "tcp6"))
+    rows = [line.split() for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
+    addresses = [row[1].split(":") for row in rows if row[3] == "0A"]
+    return {int(port, 16) for address, port in addresses if set(address) == {"0"}}
 
 
 @pytest.mark.parametrize("env", [{}, {"port": "abc"}, {"port": ""}, {"port": "-1"}, {"metrics_port": "abc"}])
@@ -351,11 +354,17 @@ def test_port_above_all_is_refused(launch):
     assert "70000" in watchdog.log
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6 on this machine")
+def local_addresses():
+    """This machine's own address in each family it has."""
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with suppress(OSError), socket.create_server((address, 0), family=family):
+            yield address
+
+
 def test_both_families_are_listened_on(start):
     watchdog = start("cat")
 
-    for address in ("127.0.0.1", "::1"):
+    for address in local_addresses():
         with socket.create_connection((address, watchdog.port), timeout=DEADLINE) as connection:
             connection.sendall(request("GET /_/health").encode())
             assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
