@@ -253,8 +253,8 @@ def read_until(connection: socket.socket, marker: bytes) -> bytes:
 def unread(connection: socket.socket) -> int:
     """How many of the bytes we sent over loopback the other side has not read yet."""
     ours, theirs = connection.getsockname()[1], connection.getpeername()[1]
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for row in Path(table).read_text().splitlines()[1:]:
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        for row in table.read_text().splitlines()[1:] if table.exists() else []:
             fields = row.split()
             local, remote = (int(address.rpartition(":")[2], 16) for address in fields[1:3])
             if (local, remote) == (theirs, ours):
