@@ -7,9 +7,19 @@ import (
 	"time"
 )
 
+// accessed is what the log tells of a request.
+type accessed struct{ method, target, agent, callID, trace string }
+
+func accessedBy(r *http.Request) accessed {
+	return accessed{
+		method: r.Method, target: r.URL.RequestURI(), agent: r.UserAgent(),
+		callID: r.Header.Get("X-Call-Id"), trace: r.Header.Get("Traceparent"),
+	}
+}
+
 // logAccess writes the line of one answered call. Kubernetes asks every few seconds; its probes leave no line.
-func logAccess(c *config, l *logger, r *http.Request, status int, size int64, took time.Duration) {
-	if strings.HasPrefix(r.UserAgent(), "kube-probe") {
+func logAccess(c *config, l *logger, r accessed, status int, size int64, took time.Duration) {
+	if strings.HasPrefix(r.agent, "kube-probe") {
 		return
 	}
 	if l.json {
@@ -18,7 +28,7 @@ func logAccess(c *config, l *logger, r *http.Request, status int, size int64, to
 	}
 	suffix := ""
 	if c.logCallID {
-		id := r.Header.Get("X-Call-Id")
+		id := r.callID
 		if id == "" {
 			id = "none"
 		}
@@ -29,7 +39,7 @@ func logAccess(c *config, l *logger, r *http.Request, status int, size int64, to
 		text = " " + text
 	}
 	l.printf("%s %s - %d%s - ContentLength: %s (%.4fs)%s",
-		r.Method, r.URL.RequestURI(), status, text, humanSize(size), took.Seconds(), suffix)
+		r.method, r.target, status, text, humanSize(size), took.Seconds(), suffix)
 }
 
 // humanSize writes bytes with four digits and a decimal unit: 5B, 2.049kB, 104.9MB.

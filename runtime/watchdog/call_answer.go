@@ -128,7 +128,7 @@ func (c *call) succeed() {
 	config, logger, took := c.handler.config, c.handler.logger, time.Since(c.begun)
 	switch {
 	case config.mode != modeFork || config.logJSON:
-		logAccess(config, logger, c.request, http.StatusOK, c.written, took)
+		logAccess(config, logger, accessedBy(c.request), http.StatusOK, c.written, took)
 	case config.writeDebug:
 		logger.printf("Duration: %ss", seconds(took))
 	default:
@@ -176,7 +176,7 @@ func (c *call) fail(status int, reason string, output []byte) {
 		logger.printf("the function's output: %s", output)
 	}
 	if config.mode != modeFork {
-		logAccess(config, logger, c.request, status, int64(len(reason)), time.Since(c.begun))
+		logAccess(config, logger, accessedBy(c.request), status, int64(len(reason)), time.Since(c.begun))
 	}
 	c.closeAfter()
 	c.writer.WriteHeader(status)

@@ -40,6 +40,9 @@ func (w *watchdog) drain(interval time.Duration, code int) int {
 func (w *watchdog) cutOff() {
 	w.endCalls()
 	w.server.Close()
+	if w.front != nil {
+		w.front.cutOff()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), killWait)
 	defer cancel()
 	w.waitIdle(ctx)

@@ -111,7 +111,12 @@ func (e *exchange) repeatable(err error) bool {
 	if !e.conn.used || e.stream || errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
-	switch e.request.Method {
+	return repeatable(e.request.Method)
+}
+
+// repeatable reports a method that does no harm when it is carried out twice (RFC 9110, 9.2.2).
+func repeatable(method string) bool {
+	switch method {
 	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
 		return true
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -36,10 +35,10 @@ func (l *logger) line(stream string, text []byte, prefix bool) {
 }
 
 // access writes the line of one call as an object of its own fields.
-func (l *logger) access(r *http.Request, status int, size int64, took time.Duration) {
+func (l *logger) access(r accessed, status int, size int64, took time.Duration) {
 	l.writeJSON(l.out, map[string]any{
-		"time": time.Now().UTC(), "method": r.Method, "target": r.URL.RequestURI(), "status": status, "bytes": size,
-		"seconds": took.Seconds(), "call_id": r.Header.Get("X-Call-Id"), "traceparent": r.Header.Get("Traceparent"),
+		"time": time.Now().UTC(), "method": r.method, "target": r.target, "status": status, "bytes": size,
+		"seconds": took.Seconds(), "call_id": r.callID, "traceparent": r.trace,
 	})
 }
 

@@ -37,7 +37,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = call.run(ctx, deadline)
 	}
 	if err == nil {
-		logAccess(p.config, p.logger, r, call.status, stamped.size(), time.Since(begun))
+		logAccess(p.config, p.logger, accessedBy(r), call.status, stamped.size(), time.Since(begun))
 		return
 	}
 	if call.started {
@@ -48,17 +48,22 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.failed(stamped, r, err, begun)
 }
 
-// failed answers for a process that could not: 504 when time was up, 400 when the request did not come, 503 when
-// this machine has run out of something, else 500.
-func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error, begun time.Time) {
-	status := startStatus(err)
+// failureStatus is 504 when time was up, 400 when the request did not come, 503 when this machine has run out of
+// something, else 500.
+func failureStatus(err error) int {
 	var client clientError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		status = http.StatusGatewayTimeout
+		return http.StatusGatewayTimeout
 	case errors.As(err, &client):
-		status = http.StatusBadRequest
+		return http.StatusBadRequest
 	}
+	return startStatus(err)
+}
+
+// failed answers for a process that could not.
+func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error, begun time.Time) {
+	status := failureStatus(err)
 	p.logger.printf("%s %s - %d: %v", r.Method, r.URL.RequestURI(), status, err)
 	w.Header().Set("X-Openfaas-Internal", "of-watchdog")
 	if r.ContentLength != 0 {

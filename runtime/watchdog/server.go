@@ -23,6 +23,7 @@ type watchdog struct {
 	metrics  *metrics
 	child    *child // the long-lived process of mode http, else nil
 	server   *http.Server
+	front    *front // carries the plain calls of mode http, else nil
 	endCalls context.CancelFunc
 	rest     *rest
 	slots    chan struct{} // nil: no limit
@@ -48,7 +49,7 @@ func newWatchdog(c *config, l *logger) (*watchdog, error) {
 	var up *upstream
 	switch c.mode {
 	case modeStatic:
-		w.funcs = http.FileServer(http.Dir(c.staticPath))
+		w.funcs = staticFiles{http.Dir(c.staticPath)}
 	case modeHTTP:
 		proxy, err := proxyFor(c.upstream)
 		if err != nil {
@@ -115,6 +116,12 @@ func (w *watchdog) serve() int {
 		w.logger.printf("cannot write the lock file: %v", err)
 		w.stopProcesses()
 		return exitMisused
+	}
+	if calls, ok := w.funcs.(*proxy); ok {
+		if front := newFront(listener, w, calls); front.fits() {
+			w.front, listener = front, front
+			go front.acceptAll()
+		}
 	}
 	go func() { failed <- w.server.Serve(listener) }()
 	w.logger.printf("listening on %s", listener.Addr())
