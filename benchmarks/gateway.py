@@ -144,6 +144,11 @@ def commands(helper: Path, upstream: int, work: Path) -> dict[str, tuple[list[st
     return {name: (pinned(PROXY_CORE, *command), ports[name]) for name, command in found.items()}
 
 
+def choose(proxies: dict[str, tuple[list[str], int]], chosen: list[str]) -> dict[str, tuple[list[str], int]]:
+    """The door and the proxies asked for, or all."""
+    return {name: proxies[name] for name in proxies if not chosen or name in ("door", *chosen)}
+
+
 def processor_time(pid: int) -> float:
     """Seconds of processor time that a process and its children have used."""
     used = 0
@@ -177,24 +182,38 @@ def measure(load: Load, pid: int, port: int, seconds: float, script: Path, resul
     result.errors += sum(map(int, re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", done.stdout)))
 
 
-def compare_tails(options: argparse.Namespace, proxies: dict[str, tuple[list[str], int]]) -> None:
-    """The slowest calls of each proxy when all are offered the same, well below what any of them carries."""
-    tails: dict[str, list[tuple[float, ...]]] = {name: [] for name in proxies}
+def paced(options: argparse.Namespace, port: int, upstream: int) -> tuple[float, ...]:
+    """Median, p99 and p99.9 of calls at a fixed rate to a port; what it leads to listens on the other one."""
+    numbers = (port, upstream, options.rate, options.paced_connections, max(options.seconds, 2))
+    command = pinned(LOAD_CORE, sys.executable, str(HERE / "paced.py"), *map(str, numbers))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if done.returncode:
+        sys.exit(f"port {port}: {done.stderr.strip()}")
+    return tuple(map(float, done.stdout.split()))
+
+
+def compare_tails(options: argparse.Namespace, helper: Path, chosen: list[str], work: Path) -> None:
+    """The slowest calls of each proxy when all are offered the same, well below what any of them carries.
+
+    Where there is no proxy, the load calls its own upstream: below that nothing can be measured.
+    """
+    upstream = free_port()
+    proxies = choose(commands(helper, upstream, work), chosen)
+    tails: dict[str, list[tuple[float, ...]]] = {name: [] for name in (*proxies, "none")}
     for _ in range(options.rounds):
         for name, (command, port) in proxies.items():
             with running(command, port, {"GOMAXPROCS": "1"}):
-                numbers = (port, options.rate, options.paced_connections, max(options.seconds, 2))
-                paced = [sys.executable, str(HERE / "paced.py"), *map(str, numbers)]
-                done = subprocess.run(pinned(LOAD_CORE, *paced), capture_output=True, text=True, timeout=120)
-            if done.returncode:
-                sys.exit(f"{name}: {done.stderr.strip()}")
-            tails[name].append(tuple(map(float, done.stdout.split())))
+                tails[name].append(paced(options, port, upstream))
+        tails["none"].append(paced(options, upstream, upstream))
     print(f"1 KB POST, {options.rate} calls/s offered over {options.paced_connections} connections:")
     door = [found[1] for found in tails["door"]]
     for name, found in tails.items():
         half, tail, far = (statistics.median(column) for column in zip(*found, strict=True))
-        beside = "" if name == "door" else f"   door/{name} p99 {ratio(door, [each[1] for each in found]):.2f}"
-        print(f"  {name:6}p50{half:7.2f} ms   p99{tail:7.2f} ms   p99.9{far:7.2f} ms{beside}", flush=True)
+        line = f"  {name:6}p50{half:7.2f} ms   p99{tail:7.2f} ms   p99.9{far:7.2f} ms"
+        if name not in ("door", "none"):
+            beside = [ours / each[1] for ours, each in zip(door, found, strict=True)]
+            line += f"   door/{name} p99 {statistics.median(beside):.2f} ({min(beside):.2f} to {max(beside):.2f})"
+        print(line, flush=True)
 
 
 def report(load: Load, results: dict[str, Result]) -> None:
@@ -261,16 +280,15 @@ def main() -> None:
 def compare(options: argparse.Namespace, work: Path) -> None:
     helper = work / "reverseproxy"
     subprocess.run(["go", "build", "-o", helper, "."], cwd=HERE / "reverse_proxy", check=True)
-    upstream = free_port()
     chosen = [name for name in options.only.split(",") if name]
+    if options.rate:
+        compare_tails(options, helper, chosen, work)
+    if options.tails_only:
+        return
+    upstream = free_port()
     with running(pinned(LOAD_CORE, str(helper), "upstream", f"127.0.0.1:{upstream}"), upstream, {"GOMAXPROCS": "1"}):
-        proxies = commands(helper, upstream, work)
-        proxies = {name: proxies[name] for name in proxies if not chosen or name in ("door", *chosen)}
+        proxies = choose(commands(helper, upstream, work), chosen)
         results = {load: {name: Result() for name in proxies} for load in LOADS}
-        if options.rate:
-            compare_tails(options, proxies)
-        if options.tails_only:
-            return
         for _ in range(options.rounds):
             for name, (command, port) in proxies.items():
                 with running(command, port, {"GOMAXPROCS": "1"}) as server:

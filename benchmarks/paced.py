@@ -1,12 +1,17 @@
-"""Calls at a fixed rate, whatever the answers do: `paced.py PORT RATE CONNECTIONS SECONDS`. Started by gateway.py.
+"""Calls at a fixed rate, whatever the answers do: `paced.py PORT UPSTREAM RATE CONNECTIONS SECONDS`.
 
 wrk sends the next call when the last one is answered, so a slow proxy is offered less. Here each call has
 a moment at which it is due, and its time counts from then on. Prints p50, p99 and p999 in milliseconds.
+
+The upstream is in here, too, and echoes. As a process of its own on the same core it had to wait for the
+load to be preempted, and the load for it: a turn of the scheduler, 4 ms, which was then the p99 of any proxy
+and of none. Started by gateway.py.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from collections import deque
@@ -17,13 +22,32 @@ import uvloop
 BODY = b"x" * 1024
 # Caddy answers others than its own host with an empty page.
 REQUEST = b"POST /function/echo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 _WARM_UP = 0.5
 _TICK = 0.0005
 _LAST = 5.0
 
 
+class Upstream(asyncio.Protocol):
+    """Answers a call when the last byte of its body is there."""
+
+    def __init__(self) -> None:
+        self._received = b""
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head = self._received.find(b"\r\n\r\n")
+        if 0 <= head <= len(self._received) - 4 - len(BODY):
+            self._received = b""
+            self.transport.write(ANSWER)
+
+
 class Connection(asyncio.Protocol):
-    """Has one call under way at a time. The upstream echoes, so an answer is over with the body's last byte."""
+    """Has one call under way at a time. An answer has the body of the call, so it is over with the body's last byte."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -89,9 +113,10 @@ class Load:
             self._waiting.append(due)
 
 
-async def main(port: int, rate: float, connections: int, seconds: float) -> None:
+async def main(port: int, upstream: int, rate: float, connections: int, seconds: float) -> None:
     load = Load(rate)
     loop = asyncio.get_running_loop()
+    await loop.create_server(Upstream, "127.0.0.1", upstream)
     for _ in range(connections):
         _, connection = await loop.create_connection(lambda: Connection(load), "127.0.0.1", port)
         load.idle.append(connection)
@@ -103,4 +128,6 @@ async def main(port: int, rate: float, connections: int, seconds: float) -> None
     print(*(f"{times[int(len(times) * share)] * 1000:.3f}" for share in (0.5, 0.99, 0.999)))
 
 
-uvloop.run(main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
+# Its pauses would be taken for the proxy's.
+gc.disable()
+uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])))
