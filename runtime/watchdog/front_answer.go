@@ -68,7 +68,8 @@ func (c *frontConn) send(up *upstreamConn, request []byte, deadline time.Time) e
 	if !watched {
 		soon = deadline
 	}
-	up.limitTo(soon, len(request) > smallBody)
+	up.limitWrites(deadline, len(request) > smallBody)
+	_ = up.SetReadDeadline(soon)
 	if _, err := up.Conn.Write(request); err != nil {
 		return err
 	}

@@ -155,13 +155,20 @@ func (c *upstreamConn) quiet() bool {
 }
 
 // limitTo sets the time at which the call on this connection must be over. A request that goes out in one piece fits
-// the socket's buffer, and needs no limit for writing.
+// the socket's buffer, and needs no limit for writing; it must not have that of an earlier call either.
 func (c *upstreamConn) limitTo(deadline time.Time, writes bool) {
-	if writes || c.slow {
-		c.slow = writes
-		_ = c.SetWriteDeadline(deadline)
-	}
+	c.limitWrites(deadline, writes)
 	_ = c.SetReadDeadline(deadline)
+}
+
+func (c *upstreamConn) limitWrites(deadline time.Time, writes bool) {
+	switch {
+	case writes:
+		_ = c.SetWriteDeadline(deadline)
+	case c.slow:
+		_ = c.SetWriteDeadline(time.Time{})
+	}
+	c.slow = writes
 }
 
 // interrupt makes every read and write of the connection fail at once.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -477,3 +478,16 @@ def test_half_closed_client_is_one_that_has_left(function, tmp_path):
         eventually("the call runs", (tmp_path / "mark-begun").exists)
         connection.shutdown(socket.SHUT_WR)
         eventually("the function is told", mark.exists)
+
+
+@pytest.mark.parametrize("again", ["on the same connection", "on another"])
+def test_time_limit_of_one_call_is_not_that_of_a_later_one(function, again):
+    """The function's connection is kept, the limit for sending a long body is not."""
+    watchdog = function(exec_timeout="500ms")
+    with watchdog.converse() as first, watchdog.converse() as second:
+        check(first.ask(REQUESTS["chunked"][0]), "chunked")
+        talk = first if again == "on the same connection" else second
+        for _ in range(2):
+            check(talk.ask(PLAIN), "plain")
+            time.sleep(0.6)
+        check(talk.ask(PLAIN), "plain")
