@@ -15,20 +15,16 @@ import os
 import re
 import resource
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).parent
-PROXY_CORE, LOAD_CORE = "0", "1"
+from proxies import HERE, LOAD_CORE, choose, commands, free_port, pinned, running
+
 REPORT = 'done = function(s, l, r) print("p99", l:percentile(99) / 1000) end\n'
 
 
@@ -64,89 +60,6 @@ class Result:
     costs: list[float] = field(default_factory=list)
     tails: list[float] = field(default_factory=list)
     errors: int = 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def pinned(core: str, *command: str) -> list[str]:
-    return ["taskset", "-c", core, *command]
-
-
-@contextmanager
-def running(command: list[str], port: int, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A server, from when it accepts connections to when it has ended."""
-    server = subprocess.Popen(command, env={**os.environ, **(env or {})}, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                if server.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"{' '.join(command)} does not start")
-                time.sleep(0.02)
-        yield server
-    finally:
-        server.send_signal(signal.SIGTERM)
-        try:
-            server.wait(5)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def nginx_config(port: int, upstream: int, work: Path) -> Path:
-    config = work / "nginx.conf"
-    config.write_text(
-        f"""daemon off; worker_processes 1; pid {work}/nginx.pid; error_log /dev/null;
-        events {{ worker_connections 4096; }}
-        http {{
-          access_log off; client_body_temp_path {work}/body; proxy_temp_path {work}/proxy;
-          fastcgi_temp_path {work}/f; uwsgi_temp_path {work}/u; scgi_temp_path {work}/s;
-          client_max_body_size 0; keepalive_requests 1000000000;
-          upstream functions {{ server 127.0.0.1:{upstream}; keepalive 512; keepalive_requests 1000000000; }}
-          server {{ listen 127.0.0.1:{port} backlog=1024;
-            location / {{ proxy_pass http://functions; proxy_http_version 1.1; proxy_set_header Connection "";
-              proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Call-Id $request_id;
-              proxy_buffering off; proxy_request_buffering off; }} }}
-        }}"""
-    )
-    return config
-
-
-def caddy_config(port: int, upstream: int, work: Path) -> Path:
-    config = work / "Caddyfile"
-    config.write_text(
-        f"{{\n admin off\n auto_https off\n log {{\n output discard\n }}\n}}\n"
-        f"http://127.0.0.1:{port} {{\n reverse_proxy 127.0.0.1:{upstream} {{\n flush_interval -1\n"
-        " transport http {\n keepalive_idle_conns_per_host 1024\n compression off\n }\n }\n}\n"
-    )
-    return config
-
-
-def commands(helper: Path, upstream: int, work: Path) -> dict[str, tuple[list[str], int]]:
-    """How each proxy is started, and its port."""
-    ports = {name: free_port() for name in ("door", "go", "nginx", "caddy")}
-    found = {
-        "door": [sys.executable, str(HERE / "door_alone.py"), str(ports["door"]), str(upstream)],
-        "go": [str(helper), "proxy", f"127.0.0.1:{ports['go']}", f"127.0.0.1:{upstream}"],
-    }
-    if nginx := shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin"):
-        found["nginx"] = [nginx, "-p", str(work), "-c", str(nginx_config(ports["nginx"], upstream, work))]
-    if caddy := shutil.which("caddy"):
-        config = caddy_config(ports["caddy"], upstream, work)
-        found["caddy"] = [caddy, "run", "--adapter", "caddyfile", "--config", str(config)]
-    return {name: (pinned(PROXY_CORE, *command), ports[name]) for name, command in found.items()}
-
-
-def choose(proxies: dict[str, tuple[list[str], int]], chosen: list[str]) -> dict[str, tuple[list[str], int]]:
-    """The door and the proxies asked for, or all."""
-    return {name: proxies[name] for name in proxies if not chosen or name in ("door", *chosen)}
 
 
 def processor_time(pid: int) -> float:
@@ -192,6 +105,17 @@ def paced(options: argparse.Namespace, port: int, upstream: int) -> tuple[float,
     return tuple(map(float, done.stdout.split()))
 
 
+def waited(pid: int) -> float:
+    """Milliseconds that a server's threads could have run and had to wait for their core.
+
+    What else the machine does is in them: rounds in which they are many say nothing about the proxy.
+    """
+    total = 0
+    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        total += int(task.read_text().split()[1])
+    return total / 1e6
+
+
 def compare_tails(options: argparse.Namespace, helper: Path, chosen: list[str], work: Path) -> None:
     """The slowest calls of each proxy when all are offered the same, well below what any of them carries.
 
@@ -202,14 +126,16 @@ def compare_tails(options: argparse.Namespace, helper: Path, chosen: list[str], 
     tails: dict[str, list[tuple[float, ...]]] = {name: [] for name in (*proxies, "none")}
     for _ in range(options.rounds):
         for name, (command, port) in proxies.items():
-            with running(command, port, {"GOMAXPROCS": "1"}):
-                tails[name].append(paced(options, port, upstream))
-        tails["none"].append(paced(options, upstream, upstream))
+            with running(command, port, {"GOMAXPROCS": "1"}) as server:
+                before = waited(server.pid)
+                found = paced(options, port, upstream)
+                tails[name].append((*found, waited(server.pid) - before))
+        tails["none"].append((*paced(options, upstream, upstream), 0.0))
     print(f"1 KB POST, {options.rate} calls/s offered over {options.paced_connections} connections:")
     door = [found[1] for found in tails["door"]]
     for name, found in tails.items():
-        half, tail, far = (statistics.median(column) for column in zip(*found, strict=True))
-        line = f"  {name:6}p50{half:7.2f} ms   p99{tail:7.2f} ms   p99.9{far:7.2f} ms"
+        half, tail, far, wait = (statistics.median(column) for column in zip(*found, strict=True))
+        line = f"  {name:6}p50{half:7.2f} ms   p99{tail:7.2f} ms   p99.9{far:7.2f} ms   without its core{wait:6.1f} ms"
         if name not in ("door", "none"):
             beside = [ours / each[1] for ours, each in zip(door, found, strict=True)]
             line += f"   door/{name} p99 {statistics.median(beside):.2f} ({min(beside):.2f} to {max(beside):.2f})"

@@ -17,7 +17,8 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from gateway import HERE, LOAD_CORE, LOADS, PROXY_CORE, Result, free_port, measure, pinned, ratio, running
+from gateway import LOADS, Result, measure, ratio
+from proxies import HERE, LOAD_CORE, PROXY_CORE, free_port, pinned, running
 
 AS_IT_IS = "as it is"
 DOORS = {AS_IT_IS: [], "as it is, again": [], "without the question": ["--without-tracing"]}
