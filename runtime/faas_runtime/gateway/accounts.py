@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -9,6 +10,7 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from faas_runtime.gateway.users import UserFile
 
@@ -64,6 +66,11 @@ class FailureCounter:
         self._clock = clock
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._listeners: list[Callable[[str], None]] = []
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, address: str) -> asyncio.Lock:
+        """Held while a password from this address is hashed: guesses made at once count like any others."""
+        return self._turns.setdefault(address, asyncio.Lock())
 
     def subscribe(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the address of every later failure, once it has been counted."""

@@ -87,10 +87,13 @@ class CallGuard:
     async def accepts(self, authorization: str, host: str) -> bool:
         """Hash the password of a call that was judged `SLOW`."""
         pair = basic_pair(authorization)
-        if pair is not None and await self._accounts.accepts(pair):
-            return True
-        self._failed(host)
-        return False
+        async with self.failures.turn(host):
+            if self.failures.too_many(host):
+                return False
+            if pair is not None and await self._accounts.accepts(pair):
+                return True
+            self._failed(host)
+            return False
 
     def _check_account(self, authorization: str, site: str, host: str) -> Verdict:
         pair = basic_pair(authorization)

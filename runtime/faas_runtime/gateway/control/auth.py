@@ -42,14 +42,24 @@ class BasicAuth:
         given = basic_pair(headers.get("authorization", ""))
         if given is not None and self._failures.too_many(address):
             refusal: Response = PlainTextResponse("too many wrong passwords", 429, {"Retry-After": "60"})
-        elif given is not None and await self._accounts.accepts(given):
+        elif given is not None and await self._accepts(given, address):
             await self._app(scope, receive, send)
             return
         else:
-            if given is not None:
-                self._failures.count(address)
             refusal = PlainTextResponse("invalid credentials", 401, {"WWW-Authenticate": 'Basic realm="Restricted"'})
         await refusal(scope, receive, send)
+
+    async def _accepts(self, given: bytes, address: str) -> bool:
+        """Whether the pair is right; a wrong one is counted."""
+        if self._accounts.knows(given):
+            return True
+        async with self._failures.turn(address):
+            if self._failures.too_many(address):
+                return False
+            if await self._accounts.accepts(given):
+                return True
+            self._failures.count(address)
+            return False
 
 
 class SameSiteOnly:
