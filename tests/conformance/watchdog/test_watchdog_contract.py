@@ -447,7 +447,12 @@ def test_lock_file_is_empty_and_its_folder_is_made(binary, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_other_signals_end_it_at_once_and_leave_the_lock_file(start, number):
-    watchdog = start("cat")
+    # What these tests ignore, under nohup for instance, whoever they start would ignore as well.
+    before = signal.signal(number, lambda *_: None)
+    try:
+        watchdog = start("cat")
+    finally:
+        signal.signal(number, before)
     eventually("the lock file is there", watchdog.lock.exists)
 
     watchdog.process.send_signal(number)
