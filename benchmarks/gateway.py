@@ -110,10 +110,11 @@ def waited(pid: int) -> float:
 
     What else the machine does is in them: rounds in which they are many say nothing about the proxy.
     """
-    total = 0
-    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        total += int(task.read_text().split()[1])
-    return total / 1e6
+    total = 0.0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text().split()[1]) / 1e6
+        total += sum(waited(int(child)) for child in (task / "children").read_text().split())
+    return total
 
 
 def compare_tails(options: argparse.Namespace, helper: Path, chosen: list[str], work: Path) -> None:
