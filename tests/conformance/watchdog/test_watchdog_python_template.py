@@ -85,9 +85,10 @@ def handle(req):
 
 
 def test_files_left_open_are_written(call: Call, tmp_path: Path):
+    # Not `w`: a process that is started in advance would empty what the one before it has written.
     source = f"""
-text = open({str(tmp_path / "text")!r}, 'w')
-binary = open({str(tmp_path / "binary")!r}, 'wb')
+text = open({str(tmp_path / "text")!r}, 'a')
+binary = open({str(tmp_path / "binary")!r}, 'ab')
 def handle(req):
     text.write(req)
     binary.write(req.encode())
