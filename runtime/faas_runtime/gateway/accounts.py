@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -68,9 +68,18 @@ class FailureCounter:
         self._listeners: list[Callable[[str], None]] = []
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def turn(self, address: str) -> asyncio.Lock:
-        """Held while a password from this address is hashed: guesses made at once count like any others."""
-        return self._turns.setdefault(address, asyncio.Lock())
+    async def judge(self, address: str, accepts: Callable[[], Awaitable[bool]]) -> bool:
+        """Whether credentials from this address are right, where telling takes a while; wrong ones are counted.
+
+        One at a time for each address: guesses made at once count like any others.
+        """
+        async with self._turns.setdefault(address, asyncio.Lock()):
+            if self.too_many(address):
+                return False
+            if await accepts():
+                return True
+            self.count(address)
+            return False
 
     def subscribe(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the address of every later failure, once it has been counted."""

@@ -87,13 +87,10 @@ class CallGuard:
     async def accepts(self, authorization: str, host: str) -> bool:
         """Hash the password of a call that was judged `SLOW`."""
         pair = basic_pair(authorization)
-        async with self.failures.turn(host):
-            if self.failures.too_many(host):
-                return False
-            if pair is not None and await self._accounts.accepts(pair):
-                return True
+        if pair is None:
             self._failed(host)
             return False
+        return await self.failures.judge(host, lambda: self._accounts.accepts(pair))
 
     def _check_account(self, authorization: str, site: str, host: str) -> Verdict:
         pair = basic_pair(authorization)

@@ -53,13 +53,7 @@ class BasicAuth:
         """Whether the pair is right; a wrong one is counted."""
         if self._accounts.knows(given):
             return True
-        async with self._failures.turn(address):
-            if self._failures.too_many(address):
-                return False
-            if await self._accounts.accepts(given):
-                return True
-            self._failures.count(address)
-            return False
+        return await self._failures.judge(address, lambda: self._accounts.accepts(given))
 
 
 class SameSiteOnly:
