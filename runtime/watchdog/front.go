@@ -138,9 +138,7 @@ func (c *begunConn) Read(into []byte) (int, error) {
 		return c.Conn.Read(into)
 	}
 	n := copy(into, c.begun)
-	if c.begun = c.begun[n:]; len(c.begun) == 0 {
-		c.begun = nil
-	}
+	c.begun = c.begun[n:]
 	return n, nil
 }
 

@@ -19,10 +19,7 @@ var pieces = sync.Pool{New: func() any { piece := make([]byte, 0, headSize); ret
 // passOn sends the call to the process and its answer to the client.
 func (c *frontConn) passOn(out *[]byte) (status int, keep bool) {
 	p := c.front.proxy
-	deadline := time.Time{}
-	if limit := shortest(p.config.execTimeout, p.config.writeTimeout, c.request.timeout); limit > 0 {
-		deadline = c.begun.Add(limit)
-	}
+	deadline := p.deadline(c.begun, c.request.timeout)
 	if err := c.takeBody(out); err != nil {
 		return c.fail(err, false)
 	}
@@ -94,7 +91,7 @@ func (c *frontConn) answer(up *upstreamConn, out *[]byte) (status int, keep bool
 	var answer plainAnswer
 	head, taken := []byte(nil), 0
 	if in, whole := peekHead(up); whole {
-		head, taken = answer.read(in, (*out)[:0], bytes.Equal(c.request.method, []byte("HEAD")))
+		head, taken = answer.read(in, (*out)[:0], string(c.request.method))
 	}
 	if taken == 0 {
 		return c.answerOther(up)
@@ -163,12 +160,17 @@ func (c *frontConn) log(status int, size int64) {
 	logAccess(c.front.proxy.config, c.front.proxy.logger, c.accessed(), status, size, time.Since(c.begun))
 }
 
-// copyRest passes on the part of a body that did not come with its head.
-func (c *frontConn) copyRest(up *upstreamConn, left int64) (err error) {
+// limitWriting sets the exact time at which an answer that may take long must have been written.
+func (c *frontConn) limitWriting() {
 	if length := withGrace(c.front.watchdog.config.writeTimeout); length > 0 {
 		c.writeLimit = limit{}
 		_ = c.SetWriteDeadline(c.begun.Add(length))
 	}
+}
+
+// copyRest passes on the part of a body that did not come with its head.
+func (c *frontConn) copyRest(up *upstreamConn, left int64) (err error) {
+	c.limitWriting()
 	stop := c.watch(up)
 	defer func() {
 		if stop() && err == nil {
@@ -218,10 +220,7 @@ func (c *frontConn) answerOther(up *upstreamConn) (status int, keep bool) {
 	call := &exchange{upstream: c.front.proxy.upstream, writer: stamped, request: request, conn: up}
 	// The exchange ends the watch when it has the whole answer, and keeps the connection if the client is still there.
 	call.stop = func() bool { ended = true; return !watching() }
-	if length := withGrace(c.front.watchdog.config.writeTimeout); length > 0 {
-		c.writeLimit = limit{}
-		_ = c.SetWriteDeadline(c.begun.Add(length))
-	}
+	c.limitWriting()
 	response, err := call.readHead(false)
 	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
 		err = errUnasked

@@ -2,9 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
-	"encoding/hex"
-	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -19,8 +16,6 @@ type plainRequest struct {
 	end                           int           // where the next request begins, as far as it has come
 	last                          bool          // the client wants no other call on this connection
 }
-
-const traceLength = len("00-00000000000000000000000000000000-0000000000000000-00")
 
 var plainMethods = []string{"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"}
 
@@ -57,7 +52,7 @@ func (r *plainRequest) read(in []byte, base string, out []byte) ([]byte, bool) {
 		return out, false
 	}
 	if !seen.trace {
-		r.newTrace()
+		r.trace = newTrace()
 		out = append(append(append(out, "Traceparent: "...), r.trace[:]...), '\r', '\n')
 	}
 	return append(out, '\r', '\n'), true
@@ -151,19 +146,6 @@ func (r *plainRequest) readLine(line []byte) bool {
 		}
 	}
 	return known && !bytes.HasPrefix(path, []byte("/_/"))
-}
-
-func (r *plainRequest) newTrace() {
-	var id [24]byte
-	// An id of zeros is invalid; the lowest bit keeps both ids clear of it.
-	for i, bit := range []uint64{0, 1, 1} {
-		binary.BigEndian.PutUint64(id[8*i:], rand.Uint64()|bit)
-	}
-	copy(r.trace[:], "00-")
-	hex.Encode(r.trace[3:35], id[:16])
-	r.trace[35] = '-'
-	hex.Encode(r.trace[36:52], id[16:])
-	copy(r.trace[52:], "-00")
 }
 
 // cutLine returns the first line of a head without its end. A line that ends otherwise than in CR LF is none.

@@ -16,7 +16,7 @@ type plainAnswer struct {
 
 // read understands the head of an answer whose body has a stated length, and appends the head for the client, without
 // its end. It returns the length of the head as it came, or 0 for any other answer.
-func (a *plainAnswer) read(in, out []byte, bodiless bool) (head []byte, taken int) {
+func (a *plainAnswer) read(in, out []byte, method string) (head []byte, taken int) {
 	line, rest, ok := cutLine(in)
 	if !ok || len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.1 ")) || (len(line) > 12 && line[12] != ' ') {
 		return out, 0
@@ -48,7 +48,7 @@ func (a *plainAnswer) read(in, out []byte, bodiless bool) (head []byte, taken in
 			out = appendField(out, name, value)
 		}
 	}
-	bodiless = bodiless || status == http.StatusNoContent || status == http.StatusNotModified
+	bodiless := withoutBody(method, status)
 	if !a.hasLength && !bodiless {
 		return out, 0
 	}
@@ -56,6 +56,11 @@ func (a *plainAnswer) read(in, out []byte, bodiless bool) (head []byte, taken in
 		a.length = 0
 	}
 	return out, len(in) - len(rest)
+}
+
+// withoutBody reports an answer that never has a body, whatever its head says.
+func withoutBody(method string, status int) bool {
+	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
 // take looks at one field: is it passed on, and is the answer still a plain one?

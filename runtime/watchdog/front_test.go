@@ -65,7 +65,7 @@ func TestAnswersThatAreNotPlain(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: x-mine\r\n\r\n",
 	} {
-		if _, taken := (&plainAnswer{}).read([]byte(in), nil, false); taken > 0 {
+		if _, taken := (&plainAnswer{}).read([]byte(in), nil, "GET"); taken > 0 {
 			t.Errorf("taken for plain: %q", in)
 		}
 	}
@@ -115,7 +115,7 @@ func FuzzPlainAnswer(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 204 None\r\nkeep-alive: 5\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var a plainAnswer
-		out, taken := a.read(in, nil, false)
+		out, taken := a.read(in, nil, "GET")
 		if taken == 0 {
 			return
 		}

@@ -46,11 +46,10 @@ func (w *frontWriter) begin(first []byte) {
 		w.status = http.StatusOK
 	}
 	header := w.Header()
-	bodiless := bytes.Equal(w.conn.request.method, []byte("HEAD")) || w.status == http.StatusNoContent || w.status == http.StatusNotModified
 	if header["Content-Type"] == nil && header["Content-Encoding"] == nil && len(first) > 0 {
 		header.Set("Content-Type", http.DetectContentType(first))
 	}
-	if header["Content-Length"] == nil && !bodiless {
+	if header["Content-Length"] == nil && !withoutBody(string(w.conn.request.method), w.status) {
 		w.chunked = true
 		header.Set("Transfer-Encoding", "chunked")
 	}

@@ -22,10 +22,7 @@ func newProxy(c *config, l *logger, child *child, upstream *upstream) *proxy {
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
-	ctx, deadline := r.Context(), time.Time{}
-	if limit := shortest(p.config.execTimeout, p.config.writeTimeout, requestedTimeout(r)); limit > 0 {
-		deadline = begun.Add(limit)
-	}
+	ctx, deadline := r.Context(), p.deadline(begun, requestedTimeout(r))
 	ensureTrace(r)
 	stamped := &durationStamp{ResponseWriter: w, begun: begun}
 	call := &exchange{upstream: p.upstream, writer: stamped, request: r}
@@ -46,6 +43,14 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	p.failed(stamped, r, err, begun)
+}
+
+// deadline is when a call must be over, which the caller asks to be so long at most (0: does not ask). Zero is never.
+func (p *proxy) deadline(begun time.Time, asked time.Duration) time.Time {
+	if limit := shortest(p.config.execTimeout, p.config.writeTimeout, asked); limit > 0 {
+		return begun.Add(limit)
+	}
+	return time.Time{}
 }
 
 // failureStatus is 504 when time was up, 400 when the request did not come, 503 when this machine has run out of

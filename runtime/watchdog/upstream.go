@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -147,9 +146,8 @@ func (c *upstreamConn) quiet() bool {
 	quiet := false
 	// Control, and not Read: the time limit of the last call may be over.
 	err = raw.Control(func(fd uintptr) {
-		var one [1]byte
-		_, _, peeked := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		quiet = errors.Is(peeked, syscall.EAGAIN)
+		data, ended := peek(fd)
+		quiet = !data && !ended
 	})
 	return err == nil && quiet
 }
