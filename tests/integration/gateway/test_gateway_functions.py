@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -156,6 +157,41 @@ def processes_of_two_calls(gateway):
     with ThreadPoolExecutor(2) as pool:
         answers = pool.map(lambda _: gateway.call("server", X_Sleep="0.5"), range(2))
         return {answer.text.split()[-1] for answer in answers}
+
+
+def test_two_hundred_replicas_that_come_and_go_hold_up_no_call(gateway, wait_for):
+    """Starting and ending processes is work for the gateway, too: it answers between two of them."""
+    gateway.deploy("echo")
+    gateway.deploy("many")
+    waited, over = [], threading.Event()
+
+    def call():
+        while not over.is_set():
+            began = time.monotonic()
+            assert gateway.ask("GET", "/healthz").status == 200
+            waited.append(time.monotonic() - began)
+            time.sleep(0.01)
+
+    def available():
+        return gateway.ask("GET", "/system/function/many").json()["availableReplicas"]
+
+    with ThreadPoolExecutor() as pool:
+        calls = pool.submit(call)
+        began = time.monotonic()
+        try:
+            assert gateway.scale("many", 200).status == 202
+            wait_for(lambda: available() == 200, 60)
+            assert gateway.update("many", envVars={"A": "1"}).status == 202
+            assert gateway.scale("many", 1).status == 202
+            wait_for(lambda: available() == 1, 60)
+        finally:
+            over.set()
+        took = time.monotonic() - began
+        calls.result()
+    print(f"longest wait {max(waited):.2f} s of {took:.2f} s")
+
+    # A gateway that does it in one piece answers nothing for about half of the time.
+    assert max(waited) < took / 8, (max(waited), took)
 
 
 def test_a_function_scaled_to_zero_comes_back_with_a_call(gateway):

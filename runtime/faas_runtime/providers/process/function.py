@@ -12,6 +12,7 @@ from faas_runtime.errors import RuntimeFault, Unavailable
 from faas_runtime.providers.annotations import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.base import FunctionKey, RouteUpdate
 from faas_runtime.providers.process.logs import FunctionLog
+from faas_runtime.providers.process.machine import Machine
 from faas_runtime.providers.process.spec import ReplicaSpec, refuse_more_than_one
 from faas_runtime.providers.process.store import Deployed
 from faas_runtime.providers.process.supervisor import ReplicaSet, Slot
@@ -35,18 +36,26 @@ class Version:
 class Function:
     """A function of this gateway. `lock` is held while it is being changed."""
 
-    def __init__(self, key: FunctionKey, log: FunctionLog, folder: Path, changed: Callable[[Function], None]) -> None:
+    def __init__(
+        self,
+        key: FunctionKey,
+        log: FunctionLog,
+        folder: Path,
+        machine: Machine,
+        changed: Callable[[Function], None],
+    ) -> None:
         self.key = key
         self.log = log
         self.lock = asyncio.Lock()
         self.version: Version | None = None
         self._folder = folder
+        self._machine = machine
         self._changed = changed
 
     def prepare(self, deployed: Deployed, spec: ReplicaSpec) -> Version:
         """Start the replicas of a version that takes no calls yet. Raises Invalid."""
         refuse_more_than_one(spec, deployed.replicas)
-        replicas = ReplicaSet(spec, self._folder, self.log, self._tell)
+        replicas = ReplicaSet(spec, self._folder, self.log, self._machine, self._tell)
         replicas.resize(deployed.replicas)
         return Version(deployed, replicas)
 

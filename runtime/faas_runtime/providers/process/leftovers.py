@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from faas_runtime.providers.process.processes import ProcessMark, kill_leftover
+from faas_runtime.providers.process.processes import ProcessMark, kill_sessions
 from faas_runtime.providers.process.replica import MARK_FILE
 
 log = logging.getLogger("faas.process")
@@ -24,7 +24,7 @@ def clear_leftovers(replicas: Path) -> None:
         mark = _mark(folder)
         if mark is not None and mark.owner is not None and mark.owner.lives():
             continue
-        if mark is not None and kill_leftover(mark):
+        if mark is not None and kill_sessions([mark]):
             log.info("ended replica %s of an earlier run", folder.name)
         shutil.rmtree(folder, ignore_errors=True)
 

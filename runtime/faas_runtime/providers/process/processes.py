@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
+import functools
 import os
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,39 +60,37 @@ def mark_of(pid: int) -> ProcessMark | None:
     return ProcessMark(pid, int(fields[19]), _boot_id()) if fields else None
 
 
-def mark_of_child(pid: int) -> ProcessMark | None:
-    """The mark of a process that this one has started, with our own."""
-    mark = mark_of(pid)
-    return dataclasses.replace(mark, owner=mark_of(os.getpid())) if mark is not None else None
+def mark_of_child(pid: int) -> ProcessMark:
+    """The mark of a process that this one has started, with our own. It may be over already."""
+    mark = mark_of(pid) or ProcessMark(pid, 0, _boot_id())
+    return dataclasses.replace(mark, owner=mark_of(os.getpid()))
 
 
-def kill_session(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Signal every process of the session that `pid` leads or led, whatever process groups they made."""
-    for member in _session_members(pid):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(member, number)
+def kill_sessions(leaders: Iterable[ProcessMark]) -> set[int]:
+    """Kill every process of the sessions that these lead or led, whatever process groups they made. Blocking.
+
+    Returns the leaders of which something was left. A number that is another process's by now is left alone.
+    """
+    wanted = {leader.pid: leader for leader in leaders if leader.boot == _boot_id()}
+    members: dict[int, list[int]] = {pid: [] for pid in wanted}
+    for pid, fields in _all_processes():
+        session, began = int(fields[3]), int(fields[19])
+        if pid in wanted and began != wanted[pid].began:
+            members.pop(pid, None)
+        elif session in members and fields[0] != "Z":
+            members[session].append(pid)
+    for found in members.values():
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+    return {leader for leader, found in members.items() if found}
 
 
-def kill_leftover(mark: ProcessMark) -> bool:
-    """End what an earlier gateway left of a session; False when there is nothing (or the number is another's now)."""
-    if mark.boot != _boot_id():
-        return False
-    present = mark_of(mark.pid)
-    if present is not None and present.began != mark.began:
-        return False
-    members = _session_members(mark.pid)
-    kill_session(mark.pid)
-    return bool(members)
-
-
-def _session_members(leader: int) -> list[int]:
-    found = []
+def _all_processes() -> Iterator[tuple[int, list[str]]]:
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            fields = _stat(int(entry.name))
-            if fields and int(fields[3]) == leader and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
+        fields = _stat(int(entry.name)) if entry.name.isdigit() else None
+        if fields:
+            yield int(entry.name), fields
 
 
 def _stat(pid: int) -> list[str] | None:
@@ -103,6 +102,7 @@ def _stat(pid: int) -> list[str] | None:
     return text.rpartition(")")[2].split()
 
 
+@functools.cache
 def _boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -29,6 +29,7 @@ from faas_runtime.providers.process.function import Function, Version
 from faas_runtime.providers.process.leftovers import clear_leftovers, clear_unused
 from faas_runtime.providers.process.limits import not_enforced
 from faas_runtime.providers.process.logs import FunctionLog, now_rfc3339
+from faas_runtime.providers.process.machine import Machine
 from faas_runtime.providers.process.namespaces import NamespaceBook
 from faas_runtime.providers.process.preparation import Preparer
 from faas_runtime.providers.process.secrets import SecretStore
@@ -41,7 +42,7 @@ log = logging.getLogger("faas.process")
 START_LIMIT = 10.0
 """Seconds after which a deployment that is still starting counts as accepted."""
 UPDATE_LIMIT = 60.0
-"""Seconds the new version of a function may take to become ready."""
+"""Seconds in which one more replica of a function's new version has to become ready."""
 STOP_GRACE = 5.0
 """Seconds replicas may take to end when the gateway stops; its front door has drained by then."""
 
@@ -60,6 +61,7 @@ class ProcessProvider(LocalBooks):
         self._functions: dict[FunctionKey, Function] = {}
         self._feed = RoutingFeed()
         self._usage = UsageMeter()
+        self._machine = Machine()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -215,7 +217,7 @@ class ProcessProvider(LocalBooks):
 
     def _new_function(self, key: FunctionKey) -> Function:
         path = self._logs / key.namespace / f"{key.name}.log"
-        return Function(key, FunctionLog(key, path), self._replicas, self._route_changed)
+        return Function(key, FunctionLog(key, path), self._replicas, self._machine, self._route_changed)
 
     def _route_changed(self, function: Function) -> None:
         self._feed.publish(function.route())

@@ -18,8 +18,9 @@ from faas_runtime.errors import StartFailed
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.process import probe
 from faas_runtime.providers.process.logs import FunctionLog, LineSplitter
+from faas_runtime.providers.process.machine import Machine
 from faas_runtime.providers.process.mounts import in_secrets_namespace
-from faas_runtime.providers.process.processes import child_setup, kill_session, mark_of_child
+from faas_runtime.providers.process.processes import ProcessMark, child_setup, mark_of_child
 from faas_runtime.providers.process.spec import ReplicaSpec
 from faas_runtime.watchdog import watchdog_binary
 
@@ -35,11 +36,13 @@ _HANDOVER = 'exec "$@" 3<&0 0</dev/null'
 class Replica:
     """A started watchdog. `endpoint` accepts connections at once; they wait until the watchdog takes them."""
 
-    def __init__(self, spec: ReplicaSpec, instance: str, folder: Path, log: FunctionLog) -> None:
+    def __init__(self, spec: ReplicaSpec, instance: str, folder: Path, log: FunctionLog, machine: Machine) -> None:
         self.spec = spec
         self.instance = instance
         self._folder = folder
         self._log = log
+        self._machine = machine
+        self._mark: ProcessMark | None = None
         self._socket: socket.socket | None = None
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -52,6 +55,10 @@ class Replica:
 
     async def launch(self) -> None:
         """Start the process. Raises StartFailed when this machine cannot run it at all."""
+        async with self._machine.starting:
+            await self._start()
+
+    async def _start(self) -> None:
         self._socket = _listening_socket()
         host, port = self._socket.getsockname()
         self.endpoint = Endpoint(self.instance, host=host, port=port)
@@ -73,7 +80,8 @@ class Replica:
         except OSError as err:
             self._release()
             raise StartFailed(f"`{self.spec.key.name}` cannot be started: {err}") from err
-        self._write_mark()
+        self._mark = mark_of_child(self.pid)
+        (self._folder / MARK_FILE).write_bytes(msgspec.json.encode(self._mark))
         self._reader = asyncio.create_task(self._read_output(self._process))
 
     async def until_ready(self, interval: float = 0.01) -> None:
@@ -114,8 +122,8 @@ class Replica:
                     async with asyncio.timeout(grace):
                         await process.wait()
         finally:
-            if process is not None:
-                kill_session(process.pid)
+            if self._mark is not None:
+                await self._machine.end_session(self._mark)
             self._release()
         if process is not None:
             await process.wait()
@@ -159,11 +167,6 @@ class Replica:
         (self._folder / "tmp").mkdir(mode=0o700)
         if self.spec.secrets:
             write_secret_files(self._folder / "secrets", self.spec.secrets)
-
-    def _write_mark(self) -> None:
-        mark = mark_of_child(self.pid)
-        if mark is not None:
-            (self._folder / MARK_FILE).write_bytes(msgspec.json.encode(mark))
 
     async def _read_output(self, process: Process) -> None:
         assert process.stdout is not None

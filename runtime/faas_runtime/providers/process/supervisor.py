@@ -8,12 +8,13 @@ import dataclasses
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from faas_runtime.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.process.logs import FunctionLog
+from faas_runtime.providers.process.machine import Machine
 from faas_runtime.providers.process.replica import Replica
 from faas_runtime.providers.process.spec import ReplicaSpec
 
@@ -99,11 +100,14 @@ class Slot:
 class ReplicaSet:
     """All replicas of one version. `changed` is called whenever the ready ones change."""
 
-    def __init__(self, spec: ReplicaSpec, folder: Path, log: FunctionLog, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, spec: ReplicaSpec, folder: Path, log: FunctionLog, machine: Machine, changed: Callable[[], None]
+    ) -> None:
         self.spec = spec
         self.changed = changed
         self._folder = folder
         self._log = log
+        self._machine = machine
         self._slots: list[Slot] = []
 
     @property
@@ -129,7 +133,7 @@ class ReplicaSet:
     def new_replica(self) -> Replica:
         """A replica of this version that has not been started."""
         instance = f"{self.spec.key.name}-{secrets.token_hex(4)}"
-        return Replica(self.spec, instance, self._folder / instance, self._log)
+        return Replica(self.spec, instance, self._folder / instance, self._log, self._machine)
 
     def resize(self, count: int) -> list[Slot]:
         """Add slots, or take slots out and return them: the caller stops those once no call goes there."""
@@ -143,24 +147,16 @@ class ReplicaSet:
 
     async def first_ready(self, limit: float) -> None:
         """Return once one replica is ready or `limit` seconds are over. Raises StartFailed when its process ends."""
-        await self._wait(asyncio.FIRST_COMPLETED, limit)
+        await _results([slot.first_try for slot in self._slots], asyncio.FIRST_COMPLETED, limit)
 
     async def all_ready(self, limit: float) -> None:
-        """Return once every replica is ready. Raises StartFailed when one ends, or is not ready in time."""
-        if await self._wait(asyncio.FIRST_EXCEPTION, limit):
-            raise StartFailed(f"`{self.spec.key.name}` was not ready after {limit:g} s")
-
-    async def _wait(self, when: str, limit: float) -> bool:
-        """Whether some have not come to a result in time. Raises the fault of the first that failed."""
-        waits = [slot.first_try for slot in self._slots]
-        if not waits:
-            return False
-        done, pending = await asyncio.wait(waits, timeout=limit, return_when=when)
-        for future in done:
-            fault = future.exception()
-            if isinstance(fault, RuntimeFault):
-                raise fault
-        return bool(pending)
+        """Return once every replica is ready. Raises StartFailed when one ends, or none follows for `limit` seconds."""
+        waits = {slot.first_try for slot in self._slots}
+        while waits:
+            left = await _results(waits, asyncio.FIRST_EXCEPTION, limit)
+            if len(left) == len(waits):
+                raise StartFailed(f"`{self.spec.key.name}` was not ready after {limit:g} s")
+            waits = left
 
     async def stop(self, grace: float) -> None:
         """Drain and end every replica."""
@@ -170,3 +166,15 @@ class ReplicaSet:
 async def stop_slots(slots: list[Slot], grace: float) -> None:
     """Drain and end these replicas, all at a time."""
     await asyncio.gather(*(slot.stop(grace) for slot in slots))
+
+
+async def _results(waits: Collection[asyncio.Future[None]], when: str, limit: float) -> set[asyncio.Future[None]]:
+    """Those that have come to no result in time. Raises the fault of one that failed."""
+    if not waits:
+        return set()
+    done, left = await asyncio.wait(waits, timeout=limit, return_when=when)
+    for future in done:
+        fault = future.exception()
+        if isinstance(fault, RuntimeFault):
+            raise fault
+    return left
