@@ -49,10 +49,10 @@ $(VENV)/.installed: pyproject.toml hatch_build.py $(WATCHDOG)
 	@touch $@
 
 # The demonstration installs the package as a user would; it runs on this machine's platform only,
-# so it compiles the watchdog for no other.
+# so it compiles the watchdog for no other, and it is in no hurry that a compiled front door would repay.
 $(DEMO_VENV)/.installed: $(SOURCES)
 	@echo "Installing faas into $(DEMO_VENV) (once) ..."
 	@test -d $(DEMO_VENV) || $(PYTHON) -m venv $(DEMO_VENV)
-	@FAAS_WATCHDOG_PLATFORMS=host $(DEMO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	@FAAS_WATCHDOG_PLATFORMS=host FAAS_COMPILE=no $(DEMO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--upgrade '.$(if $(GO_EXTRA),[go])'
 	@touch $@

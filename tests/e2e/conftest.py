@@ -56,25 +56,26 @@ class Shell:
         return int(found[1])
 
 
-def install(folder: Path, *extras: str) -> Path:
+def install(folder: Path, *extras: str, compiled: str) -> Path:
     """Make a virtual environment with the project in it; returns its folder of commands."""
     venv.create(folder, with_pip=True)
     target = str(ROOT) + (f"[{','.join(extras)}]" if extras else "")
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", target]
-    subprocess.run(pip, check=True, env={**os.environ, "FAAS_WATCHDOG_PLATFORMS": "host,linux/arm64"}, timeout=LIMIT)
+    chosen = {"FAAS_WATCHDOG_PLATFORMS": "host,linux/arm64", "FAAS_COMPILE": compiled}
+    subprocess.run(pip, check=True, env={**os.environ, **chosen}, timeout=LIMIT)
     return folder / "bin"
 
 
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory):
     """Folder of the installed command."""
-    return install(tmp_path_factory.mktemp("venv"))
+    return install(tmp_path_factory.mktemp("venv"), compiled="auto")
 
 
 @pytest.fixture(scope="session")
 def equipped_commands(tmp_path_factory):
     """The command with its own Go and Node, as `pip install faas-cli[go,node]` gives them."""
-    return install(tmp_path_factory.mktemp("equipped-venv"), "go", "node")
+    return install(tmp_path_factory.mktemp("equipped-venv"), "go", "node", compiled="no")
 
 
 def environment(commands: Path, home: Path, path: str) -> dict[str, str]:

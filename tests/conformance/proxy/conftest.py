@@ -11,6 +11,13 @@ from door_driver import Door
 from replica import Replica
 from wire import PATIENCE
 
+from faas_runtime.gateway.door import cycle
+
+
+def pytest_report_header() -> str:
+    """Which door it is: its sources, or what is compiled of them."""
+    return f"front door: {cycle.__file__}"
+
 
 @pytest.fixture
 def new_replica() -> Iterator[Callable[[], Replica]]:

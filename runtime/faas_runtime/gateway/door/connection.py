@@ -34,8 +34,11 @@ class Phase(Enum):
 READING_HEAD, IN_CYCLE, LINGERING, CLOSED = Phase
 
 
-class ClientConnection(asyncio.Protocol):
-    """Lives as long as a client's socket. Pipelined requests wait in `_buffer` for their turn."""
+class ClientConnection:
+    """Lives as long as a client's socket. Pipelined requests wait in `_buffer` for their turn.
+
+    It is an `asyncio.Protocol` by its methods alone: a class with a base that is not compiled is not compiled either.
+    """
 
     __slots__ = (
         "_buffer",
@@ -71,6 +74,10 @@ class ClientConnection(asyncio.Protocol):
         self._cycle: RequestCycle | None = None
         self._partial = bytearray()
         self._buffer = b""
+
+    def protocol(self) -> asyncio.Protocol:
+        """What the loop takes it for."""
+        return cast(asyncio.Protocol, self)
 
     # The transport's side.
 

@@ -98,13 +98,12 @@ class EndpointPool:
 
     async def _open(self) -> UpstreamConnection:
         loop = self._connector.loop
-
-        def made() -> UpstreamConnection:
-            return UpstreamConnection(self, self._connector.settings)
-
+        connection = UpstreamConnection(self, self._connector.settings)
         if self.endpoint.unix:
-            return (await loop.create_unix_connection(made, self.endpoint.unix))[1]
-        return (await loop.create_connection(made, self.endpoint.host, self.endpoint.port))[1]
+            await loop.create_unix_connection(connection.protocol, self.endpoint.unix)
+        else:
+            await loop.create_connection(connection.protocol, self.endpoint.host, self.endpoint.port)
+        return connection
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """A call is over; its connection is kept if it can be used again."""

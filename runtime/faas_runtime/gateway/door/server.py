@@ -67,11 +67,11 @@ class FrontDoor:
         self._context = context
         self._tls = tls is not None
 
-        def accepted() -> ClientConnection:
-            return ClientConnection(context)
+        def accepted() -> asyncio.Protocol:
+            return ClientConnection(context).protocol()
 
-        def accepted_inside() -> ClientConnection:
-            return ClientConnection(context, inside=True)
+        def accepted_inside() -> asyncio.Protocol:
+            return ClientConnection(context, inside=True).protocol()
 
         settings = self._settings
         try:

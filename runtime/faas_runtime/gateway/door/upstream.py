@@ -33,8 +33,11 @@ class BodyKind(Enum):
 NO_BODY, LENGTH, CHUNKED, UNTIL_CLOSE, TUNNELLED = BodyKind
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """A pooled connection. It belongs to one request cycle at a time, or to none while idle."""
+class UpstreamConnection:
+    """A pooled connection. It belongs to one request cycle at a time, or to none while idle.
+
+    It is an `asyncio.Protocol` by its methods alone: a class with a base that is not compiled is not compiled either.
+    """
 
     __slots__ = (
         "_buffer",
@@ -75,6 +78,10 @@ class UpstreamConnection(asyncio.Protocol):
         self._remaining = 0
         self._keep = False
         self._informational = 0
+
+    def protocol(self) -> asyncio.Protocol:
+        """What the loop takes it for."""
+        return cast(asyncio.Protocol, self)
 
     # The transport's side.
 
