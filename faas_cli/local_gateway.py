@@ -55,6 +55,7 @@ class StartOptions:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     nats: str = ""
+    queue_lease: float | None = None
     store_url: str | None = None
     callback_hosts: tuple[str, ...] = ()
 
@@ -86,6 +87,7 @@ class StartOptions:
         if self.tls_key is not None:
             command += ["--tls-key", str(self.tls_key)]
         command += ["--nats", self.nats] if self.nats else []
+        command += ["--queue-lease", f"{self.queue_lease:g}"] if self.queue_lease is not None else []
         command += ["--store-url", self.store_url] if self.store_url is not None else []
         command += [word for host in self.callback_hosts for word in ("--callback-host", host)]
         return [*command, "--no-auth"] if self.no_auth else command

@@ -45,6 +45,13 @@ def _start_options(function: Decorated) -> Decorated:
             metavar="URL",
             help="Function store of the dashboard, empty for none; $OPENFAAS_STORE, else the public one.",
         ),
+        click.option(
+            "--queue-lease",
+            type=click.FloatRange(3, 60),
+            default=None,
+            metavar="SECONDS",
+            help="After so long without a sign of a gateway its asynchronous calls are made again; 60 unless given.",
+        ),
         click.option("--nats", default="", metavar="URL", help="Keep asynchronous calls in NATS JetStream."),
         click.option("--tls-key", type=_FILE, default=None, help="Its key, where that is a file of its own."),
         click.option("--tls-cert", type=_FILE, default=None, help="Serve HTTPS with this certificate."),

@@ -22,7 +22,7 @@ from faas_runtime.gateway.handover import HandoverFailed, Predecessor
 from faas_runtime.gateway.listeners import PortInUse
 from faas_runtime.gateway.provide import provide
 from faas_runtime.gateway.server import Gateway, serve
-from faas_runtime.gateway.settings import GatewaySettings
+from faas_runtime.gateway.settings import LONGEST_LEASE, SHORTEST_LEASE, GatewaySettings
 from faas_runtime.gateway.state import AlreadyRunning, StateDir
 from faas_runtime.paths import default_state_dir
 from faas_runtime.providers.base import Provider
@@ -72,7 +72,7 @@ def _parser(environment: Environment) -> argparse.ArgumentParser:
     _add_run(run, environment)
     alone = commands.add_parser("provide", help="serve a provider alone until SIGTERM, for a gateway elsewhere")
     _add_common(alone, environment, 8081)
-    alone.set_defaults(nats="", store_url="", callback_hosts=[])
+    alone.set_defaults(nats="", queue_lease=60.0, store_url="", callback_hosts=[])
     alone.set_defaults(metrics_port=0, metrics_host="", provider_url="", logs_url="", provider_secrets_dir=None)
     alone.set_defaults(unix=None, workers=1, access_log="off", tls_cert=None, tls_key=None)
     return parser
@@ -100,6 +100,13 @@ def _add_run(run: argparse.ArgumentParser, environment: Environment) -> None:
     run.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, where that is a file of its own")
     run.add_argument("--nats", default="", metavar="URL", help="keep asynchronous calls in NATS JetStream")
     run.add_argument(
+        "--queue-lease",
+        type=_lease,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long after its last sign a gateway counts as dead, so that its asynchronous calls are made again",
+    )
+    run.add_argument(
         "--callback-host",
         action="append",
         default=[],
@@ -113,6 +120,13 @@ def _add_run(run: argparse.ArgumentParser, environment: Environment) -> None:
         metavar="URL",
         help="function store the dashboard deploys from, nothing for none",
     )
+
+
+def _lease(text: str) -> float:
+    seconds = float(text)
+    if not SHORTEST_LEASE <= seconds <= LONGEST_LEASE:
+        raise argparse.ArgumentTypeError(f"`{text}` is not between {SHORTEST_LEASE:g} and {LONGEST_LEASE:g} seconds")
+    return seconds
 
 
 def _add_common(parser: argparse.ArgumentParser, environment: Environment, port: int) -> None:
@@ -164,6 +178,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         tls_cert=options.tls_cert,
         tls_key=options.tls_key,
         nats=options.nats,
+        queue_lease=options.queue_lease,
         store_url=options.store_url,
         callback_hosts=frozenset(options.callback_hosts),
     )

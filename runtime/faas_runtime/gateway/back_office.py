@@ -59,6 +59,7 @@ class BackOffice:
             QueueSettings(
                 path=settings.state_dir / "queue" / "calls.db",
                 nats=settings.nats,
+                lease=settings.queue_lease,
                 callback_hosts=settings.callback_hosts,
             ),
             catalogue.get,

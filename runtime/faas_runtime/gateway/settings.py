@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+SHORTEST_LEASE, LONGEST_LEASE = 3.0, 60.0
+"""Seconds of `queue_lease`. A shorter one runs out while a busy gateway lives, a longer one leaves callers waiting."""
+
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
@@ -57,3 +60,5 @@ class GatewaySettings:
     """Hosts that may be called back although their addresses are not public."""
     nats: str = ""
     """Address of the NATS server that keeps asynchronous calls; empty to keep them in the state directory."""
+    queue_lease: float = 60.0
+    """How long an asynchronous call is a gateway's own without a sign of it; then it is made again."""

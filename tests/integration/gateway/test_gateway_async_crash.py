@@ -122,7 +122,7 @@ def test_every_accepted_call_is_made_although_the_gateway_is_killed(gateway, por
 def test_every_accepted_call_is_made_although_nats_is_killed(gateway, nats, tmp_path, wait_for):
     """The gateway goes on by itself as soon as the server is back."""
     gateway.stop()
-    gateway.options += ["--nats", nats.url]
+    gateway.options += ["--nats", nats.url, "--queue-lease", "6"]
     gateway.start()
     seen = tmp_path / "seen"
     counting(gateway, seen)
@@ -143,7 +143,7 @@ def test_no_call_is_lost_when_one_of_two_gateways_dies(tmp_path, nats, watchdog_
     gateways = []
     for who in ("one", "two"):
         (tmp_path / who).mkdir()
-        gateways.append(Gateway(tmp_path / who, "--nats", nats.url))
+        gateways.append(Gateway(tmp_path / who, "--nats", nats.url, "--queue-lease", "6"))
         gateways[-1].start()
         counting(gateways[-1], seen)
     try:

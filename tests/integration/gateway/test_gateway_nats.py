@@ -1,5 +1,6 @@
 """Asynchronous calls kept in a real NATS JetStream, by one gateway and by two."""
 
+import asyncio
 import subprocess
 import sys
 from collections import Counter
@@ -7,7 +8,7 @@ from collections import Counter
 import pytest
 from gateways import Gateway
 
-pytest.importorskip("nats", reason="`pip install nats-py` is the client")
+nats_client = pytest.importorskip("nats", reason="`pip install nats-py` is the client")
 
 # Writes down who answered which call.
 NOTE = """
@@ -113,3 +114,32 @@ def test_a_server_that_is_not_there_is_one_line(tmp_path):
 
     assert answer.returncode == 1
     assert answer.stderr.splitlines()[-1].startswith("faas-gateway: NATS at nats://127.0.0.1:1 cannot be used")
+
+
+def test_a_queue_that_is_there_takes_over_another_lease(gateways, nats, tmp_path, wait_for):
+    """Calls that an earlier gateway left begin with its lease, and go on with the one that is asked for now."""
+
+    def lease():
+        async def ask():
+            client = await nats_client.connect(nats.url)
+            try:
+                stream = client.jetstream()
+                (consumer,) = await stream.consumers_info((await stream.streams_info())[0].config.name)
+                return consumer.config.ack_wait
+            finally:
+                await client.close()
+
+        return asyncio.run(ask())
+
+    gateway = gateways[0]
+    deploy(gateway, tmp_path / "notes", "one")
+    first = submit(gateway, b"x")
+    wait_for(lambda: state(gateway, first)["state"] == "done", 20)
+    assert lease() == 60
+    gateway.stop()
+    gateway.options += ["--queue-lease", "7"]
+    gateway.start()
+    call_id = submit(gateway, b"y")
+    wait_for(lambda: state(gateway, call_id)["state"] == "done", 20)
+
+    assert lease() == 7

@@ -238,9 +238,12 @@ class JetStreamQueue:
         if consumer is None:
             from nats.js.api import ConsumerConfig
 
-            config = ConsumerConfig(ack_wait=lease, max_deliver=-1, max_ack_pending=10_000)
-            durable = f"{key.namespace}_{key.name}"
-            consumer = await self._stream.pull_subscribe(_subject(key), durable=durable, stream=_STREAM, config=config)
+            durable, subject = f"{key.namespace}_{key.name}", _subject(key)
+            limits = ConsumerConfig(ack_wait=lease, max_deliver=-1, max_ack_pending=10_000)
+            # One that is there already takes over the lease: it may have been another one.
+            config = limits.evolve(name=durable, durable_name=durable, filter_subject=subject)
+            await self._stream.add_consumer(_STREAM, config)
+            consumer = await self._stream.pull_subscribe_bind(durable=durable, stream=_STREAM)
             self._consumers[key] = consumer
         return consumer
 

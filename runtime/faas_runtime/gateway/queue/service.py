@@ -32,6 +32,8 @@ class QueueSettings:
     """The database file."""
     nats: str = ""
     """Address of the NATS server to use in its place."""
+    lease: float = 60.0
+    """How long a call is ours without our renewing it."""
     call_timeout: float = 24 * 3600.0
     """How long one call may be silent; the function's own limit is the front door's business."""
     max_body: int = 16 * 1024 * 1024
@@ -79,7 +81,9 @@ class QueueService:
         settings, shared = self.settings, bool(self.settings.nats)
         # NATS does not wake us for a call that another gateway took in.
         idle = 0.25 if shared else 5.0
-        return DispatcherSettings(workers=settings.workers, keep=settings.keep, idle=idle, shared=shared)
+        return DispatcherSettings(
+            workers=settings.workers, lease=settings.lease, keep=settings.keep, idle=idle, shared=shared
+        )
 
     async def stop(self) -> None:
         """Let running calls finish for a while; the others stay in the queue."""
