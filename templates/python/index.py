@@ -1,7 +1,21 @@
 """Reads one request from standard input, calls the handler, writes its answer to standard output."""
 
+import atexit
 import os
 import sys
+
+
+def descriptors() -> int:
+    """How many files are open; 0 when that cannot be told."""
+    try:
+        # Reading the folder takes far longer than asking for its size, which older systems do not know.
+        return os.stat("/proc/self/fd").st_size or len(os.listdir("/proc/self/fd")) - 1  # noqa: PTH116, PTH208
+    except OSError:
+        return 0
+
+
+# Those that came with the process are nobody's here.
+inherited = descriptors()
 
 # pathlib and contextlib would take milliseconds to import, of every request.
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "packages"))  # noqa: PTH118, PTH120
@@ -23,8 +37,6 @@ def leave() -> None:
     """End the process as the interpreter would, but for taking apart every object, which the answer would wait for."""
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()  # waits for all threads but daemons
-    import atexit
-
     atexit._run_exitfuncs()
     flush_files()
     sys.stdout.flush()
@@ -34,8 +46,8 @@ def leave() -> None:
 
 def flush_files() -> None:
     """Write what waits in the buffers of files that nobody has closed."""
-    if not holds_files():
-        return
+    if inherited and descriptors() == inherited:
+        return  # to look at every object takes milliseconds
     import gc
     import io
 
@@ -48,14 +60,6 @@ def flush_files() -> None:
             each.flush()
         except (OSError, ValueError):  # closed, or nobody reads it
             pass
-
-
-def holds_files() -> bool:
-    """Whether there are descriptors beside the three standard streams; to look at every object takes a millisecond."""
-    try:
-        return len(os.listdir("/proc/self/fd")) > 4  # noqa: PTH208  (the fourth is that of the listing)
-    except OSError:
-        return True
 
 
 if __name__ == "__main__":
