@@ -8,9 +8,10 @@ import socket
 import subprocess
 import threading
 from http.client import HTTPException
+from pathlib import Path
 
 import pytest
-from watchdog_driver import alive, eventually, free_port, read_pid
+from watchdog_driver import alive, eventually, free_port, read_all, read_pid, settings_of_function
 
 
 def run(binary, *arguments, **env):
@@ -266,13 +267,22 @@ def test_watchdog_killed_outright_takes_its_processes_along(start, gated):
     eventually("the process is killed", lambda: not alive(number))
 
 
+def variables_of_children(pid):
+    """The environments of a process's children, as they were started."""
+    children = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")).split()
+    return [Path(f"/proc/{child}/environ").read_text() for child in children]
+
+
 @pytest.mark.parametrize("owner", ["", "0", "own"])
-def test_socket_can_be_passed(binary, tmp_path, owner):
+@pytest.mark.parametrize("mode", ["fork", "http"])
+def test_socket_can_be_passed(binary, tmp_path, owner, mode):
     """As service managers do it: the listening socket is descriptor 3."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         env = {"PATH": os.environ["PATH"], "LISTEN_FDS": "1", "fprocess": "env", "metrics_port": "off"}
         env |= {"TMPDIR": str(tmp_path), "port": "1", "healthcheck_interval": "0"}
+        if mode == "http":
+            env |= settings_of_function()
         shell = {"": "", "0": "LISTEN_PID=0 ", "own": "export LISTEN_PID=$$; "}[owner]
         process = subprocess.Popen(
             ["sh", "-c", f"{shell} exec {binary}"],
@@ -282,13 +292,17 @@ def test_socket_can_be_passed(binary, tmp_path, owner):
             stderr=subprocess.DEVNULL,
         )
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=15) as connection:
-            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            answer = b""
-            while piece := connection.recv(65536):
-                answer += piece
-        assert answer.startswith(b"HTTP/1.0 200 OK")
-        assert b"LISTEN_" not in answer
+
+        def answer():
+            with socket.create_connection(("127.0.0.1", port), timeout=15) as connection:
+                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                return read_all(connection)
+
+        eventually("the function answers", lambda: b" 200 OK" in answer().partition(b"\r\n")[0])
+        assert b"LISTEN_" not in answer()
+        started = variables_of_children(process.pid)
+        assert len(started) == (mode == "http")
+        assert not any("LISTEN_" in text for text in started)
     finally:
         process.terminate()
         assert process.wait(timeout=15) == 0
