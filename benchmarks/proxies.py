@@ -41,6 +41,9 @@ def compiled_runtime() -> Path:
         done = subprocess.run(script, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"the front door cannot be compiled (`--sources` measures it as it is):\n{done.stderr[-2000:]}")
+        watchdogs = folder / "faas_runtime" / "bin"
+        shutil.rmtree(watchdogs, ignore_errors=True)
+        watchdogs.symlink_to(ROOT / "runtime" / "faas_runtime" / "bin")
         made.touch()
     return folder
 

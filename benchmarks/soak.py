@@ -1,10 +1,11 @@
 """Many clients, replicas killed at random, the function scaled up and down: who failed, and why.
 
-    python benchmarks/soak.py [--seconds 600] [--connections 500] [--workers N]
+    python benchmarks/soak.py [--seconds 600] [--connections 500] [--workers N] [--sources]
 
 A gateway with the process engine serves one function. Every call that fails has to be one that was on
 a replica when that was killed: the access log says which replica each call was on. Memory, descriptors
-and tasks of the gateway are read when nothing runs, after a tenth of the time and at the end.
+and tasks of the gateway are read when nothing runs, after a tenth of the time and at the end. The front
+door is compiled, as in a wheel; with --sources it runs as an editable install has it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "runtime"), str(HERE.parent)]
 
 from gateways import SERVER, Gateway, build_watchdog  # noqa: E402
+from proxies import compiled_runtime  # noqa: E402
 
 # As it is, Python's server queues five connections; all calls that waited for a replica come at once.
 FUNCTION = SERVER.replace(
@@ -230,7 +232,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--connections", type=int, default=500)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--sources", action="store_true", help="do not compile the front door")
     options = parser.parse_args()
+    if not options.sources:
+        os.environ["FAAS_RUNTIME"] = str(compiled_runtime())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, options.connections + 500)), hard))
     with tempfile.TemporaryDirectory() as folder:

@@ -77,6 +77,11 @@ class Answer:
         return f"<{self.status} {self.body[:500]!r}>"
 
 
+def runtime():
+    """Where gateways are run from: what scripts/compile_door.py has compiled is named by FAAS_RUNTIME."""
+    return os.environ.get("FAAS_RUNTIME", ROOT / "runtime")
+
+
 class Gateway:
     """A gateway process and a client of it."""
 
@@ -94,7 +99,7 @@ class Gateway:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "faas_runtime.gateway", self.command, *self.options],
                 # Tests ask nobody on the internet.
-                env={"OPENFAAS_STORE": "", **os.environ, "PYTHONPATH": f"{ROOT / 'runtime'}:{ROOT}"},
+                env={"OPENFAAS_STORE": "", **os.environ, "PYTHONPATH": f"{runtime()}:{ROOT}"},
                 stdout=log,
                 stderr=log,
             )
