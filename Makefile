@@ -45,7 +45,7 @@ clean:  ## remove what the targets made
 $(VENV)/.installed: pyproject.toml hatch_build.py $(WATCHDOG)
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)/bin/python -m pip install --quiet --editable '.$(if $(EXTRAS),[$(EXTRAS)])' --group dev $(if $(CI),--group parts)
+	FAAS_COMPILE=no $(VENV)/bin/python -m pip install --quiet --editable '.$(if $(EXTRAS),[$(EXTRAS)])' --group dev $(if $(CI),--group parts)
 	@touch $@
 
 # The demonstration installs the package as a user would; it runs on this machine's platform only,

@@ -82,7 +82,7 @@ class BuildHook(BuildHookInterface):
         output = root / "runtime" / "faas_runtime" / "bin"
         output.mkdir(parents=True, exist_ok=True)
         for target in wanted_platforms():
-            binary = self.compile(root, target, output)
+            binary = self.compile_watchdog(root, target, output)
             # An editable install finds the binaries in the source tree.
             if version != "editable":
                 build_data["force_include"][str(binary)] = f"faas_runtime/bin/{binary.name}"
@@ -91,26 +91,26 @@ class BuildHook(BuildHookInterface):
             self.compile_door(root, build_data)
 
     def compile_door(self, root: Path, build_data: dict[str, Any]) -> None:
-        folder = self.folder = tempfile.mkdtemp(prefix="faas-door-")
-        done = subprocess.run(
-            [sys.executable, str(root / DOOR_SCRIPT), folder], capture_output=True, text=True, check=False
-        )
+        self.folder = tempfile.mkdtemp(prefix="faas-door-")
+        command = [sys.executable, str(root / DOOR_SCRIPT), self.folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
-            for path in Path(folder).rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"):
-                build_data["force_include"][str(path)] = str(path.relative_to(folder))
+            for path in Path(self.folder).rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"):
+                build_data["force_include"][str(path)] = str(path.relative_to(self.folder))
             build_data["pure_python"] = False
             build_data["infer_tag"] = True
-        elif os.environ.get("FAAS_COMPILE") == "yes":
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if os.environ.get("FAAS_COMPILE") == "yes":
             raise SystemExit(f"faas: the front door cannot be compiled:\n{done.stderr[-2000:]}")
-        else:
-            self.app.display_warning(
-                "faas: the front door cannot be compiled here; it will run as it is, at half the speed"
-            )
+        self.app.display_warning(
+            "faas: the front door cannot be compiled here; it will run as it is, at half the speed"
+        )
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def compile(self, root: Path, target: str, output: Path) -> Path:
+    def compile_watchdog(self, root: Path, target: str, output: Path) -> Path:
         system, arch = target.split("/")
         binary = output / f"fwatchdog-{system}-{arch}"
         flags = f"-s -w -X main.version={self.metadata.version}"
