@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sysconfig
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -71,8 +74,10 @@ def test_doctor(shell):
     begun = time.monotonic()
     findings = json.loads(shell.faas("doctor", "--json", check=False).stdout)
     assert time.monotonic() - begun < 10
-    subjects = {finding["subject"] for finding in findings}
-    assert {"faas", "watchdog", "go", "node", "engine", "state", "disk", "credentials", "gateway"} <= subjects
+    subjects = {finding["subject"]: finding["state"] for finding in findings}
+    compiles = shutil.which("cc") is not None and (Path(sysconfig.get_path("include")) / "Python.h").exists()
+    assert subjects["front-door"] == ("ok" if compiles else "missing")
+    assert {"faas", "watchdog", "go", "node", "engine", "state", "disk", "credentials", "gateway"} <= set(subjects)
     assert all(finding["remedy"] for finding in findings if finding["state"] != "ok")
 
 
