@@ -182,6 +182,7 @@ def test_two_hundred_replicas_that_come_and_go_hold_up_no_call(gateway, wait_for
             assert gateway.scale("many", 200).status == 202
             wait_for(lambda: available() == 200, 60)
             assert gateway.update("many", envVars={"A": "1"}).status == 202
+            wait_for(lambda: available() == 200, 60)
             assert gateway.scale("many", 1).status == 202
             wait_for(lambda: available() == 1, 60)
         finally:
@@ -191,7 +192,7 @@ def test_two_hundred_replicas_that_come_and_go_hold_up_no_call(gateway, wait_for
     print(f"longest wait {max(waited):.2f} s of {took:.2f} s")
 
     # A gateway that does it in one piece answers nothing for about half of the time.
-    assert max(waited) < took / 8, (max(waited), took)
+    assert max(waited) < took / 4, (max(waited), took)
 
 
 def test_a_function_scaled_to_zero_comes_back_with_a_call(gateway):

@@ -22,6 +22,8 @@ from faas_runtime.providers.statuses import status_of
 DEFAULT_DRAIN = 60.0
 """Seconds a replica may take to finish its calls when the function names no timeout."""
 _DRAIN_MARGIN = 5.0
+FIRST_REPLICAS = 50
+"""So many of a new version run before it takes the calls; waiting for more of them would double what runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +55,18 @@ class Function:
         self._changed = changed
 
     def prepare(self, deployed: Deployed, spec: ReplicaSpec) -> Version:
-        """Start the replicas of a version that takes no calls yet. Raises Invalid."""
+        """Start replicas of a version that takes no calls yet: all, or the first of very many. Raises Invalid."""
         refuse_more_than_one(spec, deployed.replicas)
         replicas = ReplicaSet(spec, self._folder, self.log, self._machine, self._tell)
-        replicas.resize(deployed.replicas)
+        replicas.resize(min(deployed.replicas, FIRST_REPLICAS))
         return Version(deployed, replicas)
 
-    def switch(self, version: Version) -> Version | None:
-        """Let a version take the calls from now on; returns the one that had them."""
-        old, self.version = self.version, version
+    def switch(self, version: Version) -> None:
+        """Let a version take the calls from now on, and start the replicas it lacks."""
+        self.version = version
+        if version.replicas is not None:
+            version.replicas.resize(version.deployed.replicas)
         self._tell()
-        return old
 
     def resize(self, deployed: Deployed) -> list[Slot]:
         """Change the number of replicas; returns those to be stopped. Raises Invalid, Unavailable."""

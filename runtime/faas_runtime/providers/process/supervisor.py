@@ -110,11 +110,6 @@ class ReplicaSet:
         self._machine = machine
         self._slots: list[Slot] = []
 
-    @property
-    def desired(self) -> int:
-        """How many replicas there should be."""
-        return len(self._slots)
-
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The ready replicas."""
         return tuple(slot.replica.endpoint for slot in self._slots if slot.ready and slot.replica is not None)
