@@ -9,6 +9,8 @@ EXTRAS := $(shell echo "$(GO_EXTRA),$(NODE_EXTRA)" | sed 's/^,//; s/,$$//')
 SOURCES := pyproject.toml hatch_build.py $(shell find faas_cli runtime/faas_runtime templates runtime/watchdog \
 	-type f ! -path '*/__pycache__/*' ! -path '*/faas_runtime/bin/*' ! -name '*_test.go' 2>/dev/null)
 WATCHDOG := $(shell find runtime/watchdog -type f -name '*.go' ! -name '*_test.go' 2>/dev/null) runtime/watchdog/go.mod
+# These share nothing, and mostly wait for commands they have started. The others measure, or need a part for themselves.
+AT_ONCE := tests/unit tests/conformance/cli
 
 .PHONY: help demo test lint types format bench docs man clean
 
@@ -20,7 +22,10 @@ demo: $(DEMO_VENV)/.installed  ## scaffold, build, deploy, invoke and delete a G
 
 test: $(VENV)/.installed  ## run every test whose parts are there; the others say what starts them
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh scripts/go-test.sh
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	@failed=0; \
+	$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -n 4 --dist worksteal $(AT_ONCE) || failed=1; \
+	$(VENV)/bin/python -m pytest $(PYTEST_ARGS) $(addprefix --ignore=,$(AT_ONCE)) || failed=1; \
+	exit $$failed
 
 lint: $(VENV)/.installed  ## ruff, mypy, go vet, gofmt
 	$(VENV)/bin/ruff check .
