@@ -44,7 +44,6 @@ def compiled_runtime() -> Path:
         watchdogs = folder / "faas_runtime" / "bin"
         shutil.rmtree(watchdogs, ignore_errors=True)
         watchdogs.symlink_to(ROOT / "runtime" / "faas_runtime" / "bin")
-        made.touch()
     return folder
 
 

@@ -17,6 +17,9 @@ from pathlib import Path
 REQUIREMENTS = ("mypy[mypyc]>=1.13", "msgspec>=0.18")
 """What has to be installed for it: the compiler, and the library in terms of which the runtime's types are written."""
 
+MADE = ".made"
+"""File in the folder that is as old as what was compiled."""
+
 ROOT = Path(__file__).resolve().parents[1]
 
 DOOR = "faas_runtime/gateway/door"
@@ -58,4 +61,7 @@ if __name__ == "__main__":
         sys.exit("usage: python scripts/compile_door.py FOLDER")
     wanted = Path(sys.argv[1]).resolve()
     wanted.mkdir(parents=True, exist_ok=True)
+    if strangers := {path.name for path in wanted.iterdir()} - {"faas_runtime", MADE}:
+        sys.exit(f"{wanted} holds other things ({min(strangers)}): name a folder of its own, whose content is replaced")
     compile_door(wanted)
+    (wanted / MADE).touch()
