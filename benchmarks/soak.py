@@ -30,6 +30,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "runtime"), str(HERE.parent)]
+sys.path.append(str(HERE))
 
 from gateways import SERVER, Gateway, build_watchdog  # noqa: E402
 from proxies import compiled_runtime  # noqa: E402
