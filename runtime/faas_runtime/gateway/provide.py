@@ -41,7 +41,7 @@ _PATHS = (
     "/system/logs",
     "/system/secrets",
     "/system/namespaces",
-    "/system/namespace/{name:path}",
+    "/system/namespace/{name:any}",
 )
 PROVIDER_ROUTES: dict[str, dict[str, EndpointFunction]] = {
     **{path: ROUTES[path] for path in _PATHS},

@@ -225,6 +225,14 @@ def test_scaling_an_unknown_function_is_not_found(gateway):
     assert (answer.status, answer.text) == (404, "there is no function `ghost` in namespace `openfaas-fn`")
 
 
+def test_a_line_feed_in_a_path_is_part_of_a_name(gateway):
+    """It is a wrong name, or belongs to the function; it does not lead elsewhere."""
+    refused = gateway.ask("POST", "/system/namespace/a%0Ab", {"name": ""})
+    assert (refused.status, "namespace" in refused.text) == (400, True)
+    gateway.deploy("echo")
+    assert gateway.ask("POST", "/async-function/echo/a%0Ab", b"x").status == 202
+
+
 def test_one_name_in_two_namespaces_is_two_functions(gateway):
     assert gateway.ask("POST", "/system/namespace/", {"name": "dev", "labels": {"openfaas": "1"}}).status == 201
     gateway.deploy("server", "server", envVars={"GREETING": "default"})

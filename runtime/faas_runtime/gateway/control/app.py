@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,10 +35,19 @@ from faas_runtime.gateway.users import UserFile
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+
+class AnyText(StringConvertor):
+    """The rest of a path, whatever is in it; Starlette's own `path` ends at a line feed (`%0A`)."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any", AnyText())
+
 ROUTES: dict[str, dict[str, Endpoint]] = {
     "/healthz": {"GET": info.health},
     "/async-function/{name}": {"POST": async_calls.accept, "DELETE": async_calls.cancel},
-    "/async-function/{name}/{rest:path}": {"POST": async_calls.accept},
+    "/async-function/{name}/{rest:any}": {"POST": async_calls.accept},
     "/system/async/{call_id}": {"GET": async_calls.state},
     "/system/async/{call_id}/result": {"GET": async_calls.result},
     "/": {"GET": pages.home},
@@ -69,7 +79,7 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
         "DELETE": secrets.delete,
     },
     "/system/namespaces": {"GET": namespaces.list_namespaces},
-    "/system/namespace/{name:path}": {
+    "/system/namespace/{name:any}": {
         "GET": namespaces.get,
         "POST": namespaces.create,
         "PUT": namespaces.update,
