@@ -36,7 +36,7 @@ lint: $(VENV)/.installed  ## ruff, mypy, go vet, gofmt
 format: $(VENV)/.installed  ## rewrite the code as lint wants it
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" gofmt -w runtime/watchdog
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" gofmt -w benchmarks runtime/watchdog templates tests
 
 bench: $(VENV)/.installed  ## print ratios measured side by side
 	$(VENV)/bin/python benchmarks/toolchain.py

@@ -56,4 +56,5 @@ show "faas delete -f gohash.yml"
 show "faas list"
 show "faas gateway stop"
 printf '\nDone in %s s. To go on in a folder of your own:\n' "$(($(date +%s) - started))"
+# shellcheck disable=SC2016  # the reader's shell expands $PATH
 printf '  export PATH="%s:$PATH"\n  faas gateway start\n  faas new --lang python hello\n' "$FAAS_BIN"
