@@ -5,7 +5,9 @@ DEMO_VENV := .venv-demo
 # Go comes from PATH, else from PyPI: nothing but Python has to be there.
 GO_EXTRA := $(shell command -v go >/dev/null 2>&1 || echo "go")
 NODE_EXTRA := $(shell command -v node >/dev/null 2>&1 || echo "node")
-EXTRAS := $(shell echo "$(GO_EXTRA),$(NODE_EXTRA)" | sed 's/^,//; s/,$$//')
+# What is installed is pinned with hashes: what the package needs, and the files of requirements/ named in the second argument.
+install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	$(addprefix -r requirements/,$(addsuffix .txt,package $(2)))
 SOURCES := pyproject.toml hatch_build.py $(shell find faas_cli runtime/faas_runtime templates runtime/watchdog \
 	-type f ! -path '*/__pycache__/*' ! -path '*/faas_runtime/bin/*' ! -name '*_test.go' 2>/dev/null)
 WATCHDOG := $(shell find runtime/watchdog -type f -name '*.go' ! -name '*_test.go' 2>/dev/null) runtime/watchdog/go.mod
@@ -47,17 +49,22 @@ man: $(VENV)/.installed  ## write the manual pages to build/man
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(DEMO_VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis runtime/faas_runtime/bin
 
-$(VENV)/.installed: pyproject.toml hatch_build.py $(WATCHDOG)
+pin:  ## pin the dependencies in requirements/ again (PIN_ARGS=--upgrade for the newest)
+	@PYTHON=$(PYTHON) sh scripts/pin.sh
+
+$(VENV)/.installed: pyproject.toml hatch_build.py $(wildcard requirements/*.txt) $(WATCHDOG)
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --upgrade pip
-	FAAS_COMPILE=no $(VENV)/bin/python -m pip install --quiet --editable '.$(if $(EXTRAS),[$(EXTRAS)])' --group dev $(if $(CI),--group parts)
+	$(call install,$(VENV),dev $(if $(CI),parts) $(GO_EXTRA) $(NODE_EXTRA))
+	FAAS_COMPILE=no PATH="$(CURDIR)/$(VENV)/bin:$$PATH" \
+		$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The demonstration installs the package as a user would; it runs on this machine's platform only,
-# so it compiles the watchdog for no other, and it is in no hurry that a compiled front door would repay.
-$(DEMO_VENV)/.installed: $(SOURCES)
+# The demonstration runs on this machine's platform only, so it compiles the watchdog for no other,
+# and it is in no hurry that compiled modules would repay.
+$(DEMO_VENV)/.installed: $(SOURCES) requirements/package.txt
 	@echo "Installing faas into $(DEMO_VENV) (once) ..."
 	@test -d $(DEMO_VENV) || $(PYTHON) -m venv $(DEMO_VENV)
-	@FAAS_WATCHDOG_PLATFORMS=host FAAS_COMPILE=no $(DEMO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--upgrade '.$(if $(GO_EXTRA),[go])'
+	@$(call install,$(DEMO_VENV),$(GO_EXTRA))
+	@FAAS_WATCHDOG_PLATFORMS=host FAAS_COMPILE=no PATH="$(CURDIR)/$(DEMO_VENV)/bin:$$PATH" \
+		$(DEMO_VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation .
 	@touch $@
