@@ -86,7 +86,7 @@ class Project:
     def _docker_command(self) -> list[str]:
         if self.builder == "docker":
             return ["docker", "build"]
-        from faas_cli.build.buildx import find_command
+        from faas_cli.images.builders.buildx import find_command
 
         return find_command().arguments()
 

@@ -1,6 +1,6 @@
 """The toolchain: from a folder of code to an image and a request to a gateway. A pipeline can be a Python file:
 
-    from faas_cli import Gateway, build, deploy, load
+    from faas_cli import Gateway, images, deploy, load
 
     stack = load("stack.yaml")
     for result in build(stack, parallel=4):
@@ -33,5 +33,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
     from importlib import import_module
 
-    # `build` is also the package of the builders, which can be called.
-    return import_module("faas_cli.build") if name == "build" else getattr(import_module("faas_cli.pipeline"), name)
+    return getattr(import_module("faas_cli.pipeline"), name)

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
 
-from faas_cli.build.builders import choose_builder
-from faas_cli.build.model import BuildOptions
-from faas_cli.build.plan import build_functions
-from faas_cli.build.silent import Silent
 from faas_cli.commands.deploy import deploy_one
 from faas_cli.console import Console
 from faas_cli.deployment import DeployFlags, deployment_of
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway_client import GatewayClient
+from faas_cli.images.builders.choose import choose_builder
+from faas_cli.images.model import BuildOptions
+from faas_cli.images.null_reporter import Silent
+from faas_cli.images.plan import build_functions
 from faas_cli.scaffold import check_name, create, plan
 from faas_cli.stack.select import open_stack, select
 from faas_cli.templates.find import available

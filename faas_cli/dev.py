@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faas_cli.build.model import Builder, BuildOptions
-from faas_cli.build.plan import build_functions
-from faas_cli.build.silent import Silent
 from faas_cli.deployment import DeployFlags, deployment_of
 from faas_cli.errors import FaasError
+from faas_cli.images.model import Builder, BuildOptions
+from faas_cli.images.null_reporter import Silent
+from faas_cli.images.plan import build_functions
 from faas_cli.stack.model import Function, Stack
 from faas_cli.watching import changes_below
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import faas_runtime
-from faas_cli.build.engine import find_engine, ping
 from faas_cli.config import config_path, gateway_of, load_credentials
 from faas_cli.errors import FaasError
+from faas_cli.images.builders.engine import find_engine, ping
 from faas_runtime import __version__
 from faas_runtime.paths import default_state_dir, images_dir
 from faas_runtime.toolpaths import search_path

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from faas_cli.build.plan import template_of
-from faas_cli.build.tags import image_reference
 from faas_cli.errors import FaasError
 from faas_cli.foreground import RunPlan, free_port
+from faas_cli.images.plan import template_of
+from faas_cli.images.tags import image_reference
 from faas_cli.quantity import cpu_cores, memory_bytes
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources, Stack

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from faas_cli.build.builders import choose_builder
-from faas_cli.build.model import BuildOptions, BuildResult
-from faas_cli.build.plan import build_functions
-from faas_cli.build.report import ConsoleReporter
 from faas_cli.commands.deploy import deploy_one
 from faas_cli.config import Credentials, gateway_of, load_credentials, normalised
 from faas_cli.console import Console
 from faas_cli.deployment import DeployFlags, deployment_of
 from faas_cli.errors import FaasError, GatewayError
 from faas_cli.gateway_client import GatewayClient
+from faas_cli.images.builders.choose import choose_builder
+from faas_cli.images.model import BuildOptions, BuildResult
+from faas_cli.images.plan import build_functions
+from faas_cli.images.report import ConsoleReporter
 from faas_cli.stack.loader import load
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import select

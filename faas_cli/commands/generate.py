@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 import msgspec
 
-from faas_cli.build.tags import image_reference
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
 from faas_cli.flags import FaasCommand, Pair, stack_options
+from faas_cli.images.tags import image_reference
 from faas_cli.resources import DOCKER, OPENFAAS, SHORT_NAMES, documents
 from faas_cli.stack.model import Function
 from faas_cli.stack.select import open_stack, select

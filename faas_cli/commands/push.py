@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faas_cli.build.tags import image_reference
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, FaasError, UsageError
 from faas_cli.flags import FaasCommand, Integer, stack_options, switch
+from faas_cli.images.tags import image_reference
 from faas_cli.local_run import in_store
 from faas_cli.registry.progress import PushDisplay
 from faas_cli.registry.reference import check_pushable

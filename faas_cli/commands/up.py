@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from faas_cli.build.builders import choose_builder
-from faas_cli.build.model import BuildOptions
 from faas_cli.commands.build import build_all, build_flags, options_of
 from faas_cli.commands.deploy import deploy_all, deploy_flags, flags_of, warn_plain_http
 from faas_cli.console import Console
@@ -16,6 +14,8 @@ from faas_cli.dev import DevLoop
 from faas_cli.errors import EXIT_FAILED, UsageError
 from faas_cli.flags import FaasCommand, gateway_options, stack_namespace_option, stack_options, switch
 from faas_cli.gateway_client import GatewayClient, connect
+from faas_cli.images.builders.choose import choose_builder
+from faas_cli.images.model import BuildOptions
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import open_stack, select
 

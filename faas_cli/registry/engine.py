@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from faas_cli.build.engine import find_engine, ping, reachable
 from faas_cli.errors import FaasError
+from faas_cli.images.builders.engine import find_engine, ping, reachable
 from faas_cli.registry.auth import RegistryCredentials, registry_credentials
 from faas_cli.registry.reference import parse_reference
 

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from faas_cli.build.image import BASE_NAME
 from faas_cli.errors import FaasError
+from faas_cli.images.image import BASE_NAME
 from faas_cli.registry.client import Manifest, Registry
 from faas_cli.registry.reference import Reference, parse_reference
 from faas_runtime.imagestore import CONFIG_TYPE, MANIFEST_TYPE, Descriptor, ImageStore, canonical_json

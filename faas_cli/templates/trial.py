@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from faas_cli.build.model import BuildOptions, BuildResult
-from faas_cli.build.oci import OciBuilder
-from faas_cli.build.plan import build_functions
+from faas_cli.images.model import BuildOptions, BuildResult
+from faas_cli.images.builders.oci import OciBuilder
+from faas_cli.images.plan import build_functions
 from faas_cli.errors import FaasError
 from faas_cli.foreground import RunPlan, listen
 from faas_cli.local_run import plan_process

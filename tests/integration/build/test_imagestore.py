@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from faas_cli.build.layers import Entry, write_layer
+from faas_cli.images.builders.layers import Entry, write_layer
 from faas_runtime.imagestore import ImageNotFound, ImageStore, full_reference
 from faas_runtime.unpacking import unpack_layer
 

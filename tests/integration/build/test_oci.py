@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from faas_cli.build.model import BuildOptions
-from faas_cli.build.oci import OciBuilder
-from faas_cli.build.plan import build_functions
+from faas_cli.images.model import BuildOptions
+from faas_cli.images.builders.oci import OciBuilder
+from faas_cli.images.plan import build_functions
 from faas_cli.scaffold import Scaffold, create
 from faas_cli.stack.model import Function, Provider, Stack
 from faas_cli.templates.find import find_template

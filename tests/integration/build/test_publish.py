@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from faas_cli.build.model import BuildOptions
-from faas_cli.build.plan import prepare
-from faas_cli.build.publish import choose_publisher
+from faas_cli.images.model import BuildOptions
+from faas_cli.images.plan import prepare
+from faas_cli.images.publish import choose_publisher
 from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.scaffold import Scaffold, create
 from faas_cli.stack.model import Function, Provider, Stack

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from faas_cli.build.builders import EngineBuilder
-from faas_cli.build.buildx import BuildxBuilder, find_command
-from faas_cli.build.engine import find_engine, ping
-from faas_cli.build.model import BuildOptions
-from faas_cli.build.plan import build_functions
 from faas_cli.errors import FaasError
+from faas_cli.images.builders.buildx import BuildxBuilder, find_command
+from faas_cli.images.builders.choose import EngineBuilder
+from faas_cli.images.builders.engine import find_engine, ping
+from faas_cli.images.model import BuildOptions
+from faas_cli.images.plan import build_functions
 from faas_cli.scaffold import Scaffold, create
 from faas_cli.stack.model import Function, Provider, Stack
 from faas_cli.templates.find import find_template

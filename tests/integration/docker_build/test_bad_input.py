@@ -9,12 +9,12 @@ import threading
 
 import pytest
 
-from faas_cli.build.builders import CompositeBuilder, EngineBuilder, choose_builder
-from faas_cli.build.buildx import BuildxBuilder
-from faas_cli.build.engine import find_engine, ping
-from faas_cli.build.model import BuildOptions
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
+from faas_cli.images.builders.buildx import BuildxBuilder
+from faas_cli.images.builders.choose import CompositeBuilder, EngineBuilder, choose_builder
+from faas_cli.images.builders.engine import find_engine, ping
+from faas_cli.images.model import BuildOptions
 from faas_cli.stack.model import Provider, Stack
 from faas_runtime.engine_address import EngineAddress
 from tests.integration.docker_build.conftest import Recorder

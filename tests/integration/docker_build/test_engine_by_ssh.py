@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from faas_cli.build.builders import choose_builder
-from faas_cli.build.docker import connect
-from faas_cli.build.engine import image_id, ping
-from faas_cli.build.model import BuildOptions
-from faas_cli.build.ssh_engine import socket_to, ssh_command
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
+from faas_cli.images.builders.choose import choose_builder
+from faas_cli.images.builders.docker import connect
+from faas_cli.images.builders.engine import image_id, ping
+from faas_cli.images.builders.ssh_engine import socket_to, ssh_command
+from faas_cli.images.model import BuildOptions
 from faas_cli.stack.model import Provider, Stack
 from faas_runtime.engine_address import EngineAddress
 

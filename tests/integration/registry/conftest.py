@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from faas_cli.build.layers import Entry, write_layer
+from faas_cli.images.builders.layers import Entry, write_layer
 from faas_runtime.imagestore import ImageStore
 
 USER, PASSWORD = "tester", "secret"

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 import urllib3
 
-from faas_cli.build.engine import find_engine, ping
 from faas_cli.errors import FaasError
+from faas_cli.images.builders.engine import find_engine, ping
 from faas_cli.registry.client import Registry
 from faas_cli.registry.engine import push_from_engine
 from faas_cli.registry.errors import RegistryError

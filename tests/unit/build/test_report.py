@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from faas_cli.build.model import BuildOptions, BuildOutcome, BuildResult
-from faas_cli.build.report import ConsoleReporter
+from faas_cli.images.model import BuildOptions, BuildOutcome, BuildResult
+from faas_cli.images.report import ConsoleReporter
 from faas_cli.console import Console
 from faas_cli.errors import BuildError
 from faas_cli.stack.model import Function

@@ -1,6 +1,6 @@
 """How changed inputs are told."""
 
-from faas_cli.build.why import differences
+from faas_cli.images.change_report import differences
 
 
 def test_what_has_changed_come_and_gone():

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from faas_cli.build.buildx import PlainProgress
-from faas_cli.build.docker import Progress, plain, short, why
-from faas_cli.build.dockerfile_parser import parse
-from faas_cli.build.model import BuildJob, BuildOptions
 from faas_cli.errors import BuildError
+from faas_cli.images.builders.buildx import PlainProgress
+from faas_cli.images.builders.docker import Progress, plain, short, why
+from faas_cli.images.dockerfile.parse import parse
+from faas_cli.images.model import BuildJob, BuildOptions
 from faas_cli.stack.model import Function
 
 DOCKERFILE = parse("ARG V=1\nFROM a:$V AS one\n\nRUN first\nFROM b\nRUN second \\\n  more\n")

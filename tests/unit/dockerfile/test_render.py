@@ -2,9 +2,9 @@
 
 import pytest
 
-from faas_cli.build.dockerfile import Layout, Request, quoted, render
-from faas_cli.build.dockerfile_parser import parse
 from faas_cli.errors import BuildError
+from faas_cli.images.dockerfile.parse import parse
+from faas_cli.images.dockerfile.render import Layout, Request, quoted, render
 from faas_cli.templates.find import find_template
 
 TEMPLATES = ["go", "go-http", "node", "node-http", "python", "python-http"]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faas_cli.build.dockerfile_parser import parse
-from faas_cli.build.inject import NothingToRun, inject
+from faas_cli.images.dockerfile.inject import NothingToRun, inject
+from faas_cli.images.dockerfile.parse import parse
 
 
 def process(text, **options):

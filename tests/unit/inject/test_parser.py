@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from faas_cli.build.dockerfile_parser import DockerfileError, exec_form, fill, parse
+from faas_cli.images.dockerfile.parse import DockerfileError, exec_form, fill, parse
 
 
 def read(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from faas_cli.build.context import files_below
+from faas_cli.images.context import files_below
 
 
 def mirror(source: Path, target: Path, keep: list[str]) -> None:

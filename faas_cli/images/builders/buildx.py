@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faas_cli.build.contextfiles import complete, dockerfile_text
-from faas_cli.build.docker import build_arguments, engine_gone, place_of, plain, short, why
-from faas_cli.build.dockerfile import PACKAGES, platforms
-from faas_cli.build.dockerfile_parser import Dockerfile, parse
-from faas_cli.build.engine import image_id, ping
-from faas_cli.build.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.errors import BuildError, FaasError
+from faas_cli.images.builders.docker import build_arguments, engine_gone, place_of, plain, short, why
+from faas_cli.images.builders.engine import image_id, ping
+from faas_cli.images.context_files import complete, dockerfile_text
+from faas_cli.images.dockerfile.parse import Dockerfile, parse
+from faas_cli.images.dockerfile.render import PACKAGES, platforms
+from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 from faas_runtime.engine_address import EngineAddress
 
 _EVENT = re.compile(r"#(\d+) (.*)")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from faas_cli.build.context import fingerprint
-from faas_cli.build.model import BuildJob
-from faas_cli.build.toolchains import Toolchain
+from faas_cli.images.context import fingerprint
+from faas_cli.images.model import BuildJob
+from faas_cli.images.toolchains import Toolchain
 from faas_cli.templates.model import Recipe, Step
 from faas_runtime.watchdog import watchdog_binary
 

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from faas_cli.build.contextfiles import complete
-from faas_cli.build.model import BuildJob, BuildOptions, BuildOutcome, BuildReporter
 from faas_cli.errors import BuildError, FaasError, UsageError
+from faas_cli.images.context_files import complete
+from faas_cli.images.model import BuildJob, BuildOptions, BuildOutcome, BuildReporter
 from faas_cli.proxies import pool_for
 
 CONFIG, SECRETS = "com.openfaas.docker.config", "com.openfaas.secrets"

@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faas_cli.build.context import DOCKERFILE_NAME, SUPPORT_FOLDER
-from faas_cli.build.dockerfile_words import STAGING, copies_by_folder, copy, scripts
-from faas_cli.build.image import HOME, USER, WATCHDOG, system_files
-from faas_cli.build.provenance import source_labels
 from faas_cli.errors import BuildError
+from faas_cli.images.context import DOCKERFILE_NAME, SUPPORT_FOLDER
+from faas_cli.images.dockerfile.instructions import STAGING, copies_by_folder, copy, scripts
+from faas_cli.images.image import HOME, USER, WATCHDOG, system_files
+from faas_cli.images.provenance import source_labels
 from faas_cli.templates.find import builtin_folder
 from faas_runtime.watchdog import host_architecture, watchdog_binary
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
-    from faas_cli.build.model import BuildJob
+    from faas_cli.images.model import BuildJob
     from faas_cli.templates.model import Recipe, Template
 
 SKELETON = "_base/Dockerfile.j2"

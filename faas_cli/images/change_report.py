@@ -15,12 +15,12 @@ from pathlib import Path
 
 import msgspec
 
-from faas_cli.build.context import DOCKERFILE_NAME, files_below
-from faas_cli.build.dockerfile import is_generated
-from faas_cli.build.model import BuildJob
-from faas_cli.build.provenance import source_labels
-from faas_cli.build.toolchains import find_toolchain
 from faas_cli.errors import BuildError
+from faas_cli.images.context import DOCKERFILE_NAME, files_below
+from faas_cli.images.dockerfile.render import is_generated
+from faas_cli.images.model import BuildJob
+from faas_cli.images.provenance import source_labels
+from faas_cli.images.toolchains import find_toolchain
 from faas_runtime.watchdog import host_architecture, watchdog_binary
 
 _SHOWN = 6

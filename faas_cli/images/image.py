@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from faas_cli.build.layers import Entry, collect
-from faas_cli.build.model import BuildJob
+from faas_cli.images.builders.layers import Entry, collect
+from faas_cli.images.model import BuildJob
 from faas_cli.templates.model import Recipe
 
 HOME = "home/app"

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from faas_cli.build.context import DOCKERFILE_NAME
-from faas_cli.build.dockerfile import PACKAGES, uses_buildkit
-from faas_cli.build.dockerfile_parser import parse
-from faas_cli.build.engine import find_engine, ping, require_engine
-from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter, Stoppable
-from faas_cli.build.oci import OciBuilder
 from faas_cli.config import gateway_of
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.images.builders.engine import find_engine, ping, require_engine
+from faas_cli.images.builders.oci import OciBuilder
+from faas_cli.images.context import DOCKERFILE_NAME
+from faas_cli.images.dockerfile.parse import parse
+from faas_cli.images.dockerfile.render import PACKAGES, uses_buildkit
+from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter, Stoppable
 from faas_runtime.engine_address import EngineAddress
 from faas_runtime.imagestore import ImageStore
 from faas_runtime.paths import default_state_dir, images_dir
@@ -43,7 +43,7 @@ def choose_builder(options: BuildOptions, stack: Stack, console: Console, gatewa
     if options.shrinkwrap:
         return _oci()
     if options.remote_builder:
-        from faas_cli.build.remote import RemoteBuilder
+        from faas_cli.images.builders.remote import RemoteBuilder
 
         console.info(f"builder: remote (asked for; it is at {options.remote_builder})")
         return RemoteBuilder(options)
@@ -118,7 +118,7 @@ def _oci() -> OciBuilder:
 
 
 def _buildx(engine: EngineAddress) -> Builder:
-    from faas_cli.build.buildx import BuildxBuilder, find_command
+    from faas_cli.images.builders.buildx import BuildxBuilder, find_command
 
     return BuildxBuilder(engine, find_command(default_state_dir() / "build" / "docker-command.json"))
 
@@ -129,7 +129,7 @@ class EngineBuilder:
     name = "docker"
 
     def __init__(self, engine: EngineAddress) -> None:
-        from faas_cli.build.docker import DockerBuilder
+        from faas_cli.images.builders.docker import DockerBuilder
 
         self._engine = engine
         self._classic = DockerBuilder(engine)

@@ -32,7 +32,7 @@ def reachable(engine: EngineAddress) -> EngineAddress:
     """The address to connect to: a socket here for an engine behind ssh. Raises FaasError without `ssh`."""
     if not engine.by_ssh:
         return engine
-    from faas_cli.build.ssh_engine import socket_to
+    from faas_cli.images.builders.ssh_engine import socket_to
 
     return socket_to(engine)
 
@@ -104,7 +104,7 @@ def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]
 def _image_id_by_library(engine: EngineAddress, image: str) -> str:
     import docker.errors
 
-    from faas_cli.build.docker import connect
+    from faas_cli.images.builders.docker import connect
 
     try:
         return str(connect(engine).inspect_image(image)["Id"])  # type: ignore[no-untyped-call]
@@ -116,7 +116,7 @@ def _ping_by_library(engine: EngineAddress, seconds: float) -> str:
     # Slower to load, and right.
     import docker.errors
 
-    from faas_cli.build.docker import connect
+    from faas_cli.images.builders.docker import connect
 
     try:
         connect(engine, timeout=max(seconds, 5)).ping()

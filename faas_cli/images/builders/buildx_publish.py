@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from faas_cli.build.buildx import BuildKitCommand, PlainProgress, build_flags, run_command
-from faas_cli.build.contextfiles import complete, dockerfile_text
-from faas_cli.build.dockerfile import platforms
-from faas_cli.build.dockerfile_parser import parse
-from faas_cli.build.model import BuildJob, BuildReporter
 from faas_cli.errors import BuildError, FaasError
+from faas_cli.images.builders.buildx import BuildKitCommand, PlainProgress, build_flags, run_command
+from faas_cli.images.context_files import complete, dockerfile_text
+from faas_cli.images.dockerfile.parse import parse
+from faas_cli.images.dockerfile.render import platforms
+from faas_cli.images.model import BuildJob, BuildReporter
 from faas_runtime.engine_address import EngineAddress
 
 INSTANCE = "faas"

@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faas_cli.build.context import SUPPORT_FOLDER
-from faas_cli.build.dockerfile import quoted
-from faas_cli.build.dockerfile_parser import Dockerfile, Stage, parse, text_lines
-from faas_cli.build.image import WATCHDOG
+from faas_cli.images.context import SUPPORT_FOLDER
+from faas_cli.images.dockerfile.parse import Dockerfile, Stage, parse, text_lines
+from faas_cli.images.dockerfile.render import quoted
+from faas_cli.images.image import WATCHDOG
 
 SCRIPT = "command"
 """The file beside the watchdog that starts a command `fprocess` has no way to write."""

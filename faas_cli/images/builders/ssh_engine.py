@@ -18,8 +18,8 @@ import threading
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from faas_cli.build.engine import CONNECT_SECONDS
 from faas_cli.errors import FaasError
+from faas_cli.images.builders.engine import CONNECT_SECONDS
 from faas_runtime.engine_address import EngineAddress
 
 

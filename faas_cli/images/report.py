@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from faas_cli.build.model import BuildOptions, BuildResult
+from faas_cli.images.model import BuildOptions, BuildResult
 
 if TYPE_CHECKING:
     from rich.status import Status

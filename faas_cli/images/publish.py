@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from faas_cli.build.builders import check_flags
-from faas_cli.build.buildx import find_command
-from faas_cli.build.buildx_publish import BuildxPublisher
-from faas_cli.build.engine import require_engine
-from faas_cli.build.model import BuildJob, BuildOptions, BuildReporter
-from faas_cli.build.oci import OciBuilder
 from faas_cli.errors import BuildError, FaasError, UsageError
+from faas_cli.images.builders.buildx import find_command
+from faas_cli.images.builders.buildx_publish import BuildxPublisher
+from faas_cli.images.builders.choose import check_flags
+from faas_cli.images.builders.engine import require_engine
+from faas_cli.images.builders.oci import OciBuilder
+from faas_cli.images.model import BuildJob, BuildOptions, BuildReporter
 from faas_cli.registry.client import Manifest
 from faas_cli.registry.index import put_index
 from faas_cli.registry.push import Push
@@ -69,7 +69,7 @@ def choose_publisher(job: BuildJob, report: BuildReporter) -> Publisher:
     """
     options, name = job.options, job.function.name
     if options.remote_builder:
-        from faas_cli.build.remote import RemoteBuilder
+        from faas_cli.images.builders.remote import RemoteBuilder
 
         report.note(name, f"builder: remote (asked for; it is at {options.remote_builder})")
         return RemoteBuilder(options)

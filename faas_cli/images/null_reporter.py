@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faas_cli.build.model import BuildResult
+from faas_cli.images.model import BuildResult
 
 
 class Silent:

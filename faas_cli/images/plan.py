@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from faas_cli.build.context import assemble
-from faas_cli.build.contextfiles import complete
-from faas_cli.build.dockerfile import is_generated, uses_buildkit, write_dockerfile
-from faas_cli.build.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult, Stoppable
-from faas_cli.build.tags import image_reference
-from faas_cli.build.why import InputRecord
 from faas_cli.errors import BuildError, FaasError, UsageError
+from faas_cli.images.change_report import InputRecord
+from faas_cli.images.context import assemble
+from faas_cli.images.context_files import complete
+from faas_cli.images.dockerfile.render import is_generated, uses_buildkit, write_dockerfile
+from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult, Stoppable
+from faas_cli.images.tags import image_reference
 from faas_cli.stack.model import Function, Stack
 from faas_cli.templates.model import Template
 from faas_cli.templates.obtain import obtain_template

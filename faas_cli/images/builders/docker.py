@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from faas_cli.build.context import DOCKERFILE_NAME
-from faas_cli.build.contextfiles import complete
-from faas_cli.build.dockerfile_parser import Dockerfile, parse
-from faas_cli.build.engine import START_HINT, image_id, reachable
-from faas_cli.build.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.errors import BuildError
+from faas_cli.images.builders.engine import START_HINT, image_id, reachable
+from faas_cli.images.context import DOCKERFILE_NAME
+from faas_cli.images.context_files import complete
+from faas_cli.images.dockerfile.parse import Dockerfile, parse
+from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -17,14 +17,14 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from faas_cli.build.image import app_entries, image_annotations, image_config, system_entries
-from faas_cli.build.layers import collect, write_layer
-from faas_cli.build.mirror import mirror
-from faas_cli.build.model import BuildJob, BuildOutcome, BuildReporter
-from faas_cli.build.oci_keys import FORMAT, build_key, inputs_digest
-from faas_cli.build.steps import StepRunner
-from faas_cli.build.toolchains import Toolchain, find_toolchain, write_shims
 from faas_cli.errors import BuildError
+from faas_cli.images.builders.layers import collect, write_layer
+from faas_cli.images.builders.oci_keys import FORMAT, build_key, inputs_digest
+from faas_cli.images.builders.steps import StepRunner
+from faas_cli.images.image import app_entries, image_annotations, image_config, system_entries
+from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
+from faas_cli.images.sync_tree import mirror
+from faas_cli.images.toolchains import Toolchain, find_toolchain, write_shims
 from faas_cli.templates.model import Recipe, Step
 from faas_runtime.imagestore import Descriptor, ImageStore
 from faas_runtime.watchdog import host_architecture, watchdog_binary

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from faas_cli.build.context import DOCKERFILE_NAME, SUPPORT_FOLDER
-from faas_cli.build.dockerfile import architectures, is_generated, write_support
-from faas_cli.build.dockerfile_parser import DockerfileError, parse
-from faas_cli.build.inject import SCRIPT, Injection, NothingToRun, inject
-from faas_cli.build.model import BuildJob, BuildReporter
 from faas_cli.errors import BuildError
+from faas_cli.images.context import DOCKERFILE_NAME, SUPPORT_FOLDER
+from faas_cli.images.dockerfile.inject import SCRIPT, Injection, NothingToRun, inject
+from faas_cli.images.dockerfile.parse import DockerfileError, parse
+from faas_cli.images.dockerfile.render import architectures, is_generated, write_support
+from faas_cli.images.model import BuildJob, BuildReporter
 
 
 def complete(job: BuildJob, report: BuildReporter, *, buildkit: bool) -> None:
