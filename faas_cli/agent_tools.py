@@ -18,7 +18,7 @@ from faas_cli.commands.deploy import deploy_one
 from faas_cli.console import Console
 from faas_cli.deployment import DeployFlags, deployment_of
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.gateway_client import GatewayClient
+from faas_cli.gateway.client import GatewayClient
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions
 from faas_cli.images.null_reporter import Silent

@@ -13,7 +13,7 @@ def function_names(ctx: click.Context, param: click.Parameter, incomplete: str) 
     """Functions of the gateway that the flags typed so far lead to."""
     from faas_cli.commands.invoke import stack_nearby
     from faas_cli.errors import FaasError
-    from faas_cli.gateway_client import connect
+    from faas_cli.gateway.client import connect
 
     typed = ctx.params
     try:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faas_cli.config import namespace_of
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.gateway.credentials import namespace_of
 from faas_cli.images.tags import image_reference
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources

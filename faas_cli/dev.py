@@ -22,7 +22,7 @@ from faas_cli.watching import changes_below
 
 if TYPE_CHECKING:
     from faas_cli.console import Console
-    from faas_cli.gateway_client import GatewayClient
+    from faas_cli.gateway.client import GatewayClient
 
 
 class DevLoop:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import faas_runtime
-from faas_cli.config import config_path, gateway_of, load_credentials
 from faas_cli.errors import FaasError
+from faas_cli.gateway.credentials import config_path, gateway_of, load_credentials
 from faas_cli.images.builders.engine import find_engine, ping
 from faas_runtime import __version__
 from faas_runtime.paths import default_state_dir, images_dir
@@ -131,7 +131,7 @@ def _credentials() -> Finding:
 
 
 def _gateway() -> Finding:
-    from faas_cli.gateway_client import GatewayClient
+    from faas_cli.gateway.client import GatewayClient
 
     url = gateway_of(None)
     try:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from faas_cli.commands.deploy import deploy_one
-from faas_cli.config import Credentials, gateway_of, load_credentials, normalised
 from faas_cli.console import Console
 from faas_cli.deployment import DeployFlags, deployment_of
 from faas_cli.errors import FaasError, GatewayError
-from faas_cli.gateway_client import GatewayClient
+from faas_cli.gateway.client import GatewayClient
+from faas_cli.gateway.credentials import Credentials, gateway_of, load_credentials, normalised
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions, BuildResult
 from faas_cli.images.plan import build_functions

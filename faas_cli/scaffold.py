@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from faas_cli.config import gateway_of
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.gateway.credentials import gateway_of
 from faas_cli.stack.edit import append_function, new_stack_text
 from faas_cli.stack.model import Function, Resources
 from faas_cli.templates.model import Template

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from faas_cli.errors import FaasError
 
 if TYPE_CHECKING:
-    from faas_cli.gateway_client import GatewayClient
+    from faas_cli.gateway.client import GatewayClient
 
 LIST_HINT = "`faas list` shows what is there"
 

@@ -5,8 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from faas_cli.install.image import BASE
-from faas_cli.install.layout import ALERTMANAGER, NATS, PROMETHEUS
+from faas_cli.gateway.install.image import BASE
+from faas_cli.gateway.install.layout import ALERTMANAGER, NATS, PROMETHEUS
 
 _SPEC = importlib.util.spec_from_file_location(
     "make_base_images", Path(__file__).parent / "images" / "make_base_images.py"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from faas_cli.config import gateway_of, save_token
 from faas_cli.console import Console
 from faas_cli.flags import Duration, FaasCommand, Integer, switch
+from faas_cli.gateway.credentials import gateway_of, save_token
 
 
 @click.command(cls=FaasCommand)
@@ -33,7 +33,7 @@ def command(
     grant: str, listen_port: int, redirect_host: str, launch_browser: bool, eula: bool, timeout: float,
 ) -> None:  # fmt: skip
     """Get a token from an OpenID Connect provider and save it for a gateway."""
-    from faas_cli import oidc
+    from faas_cli.gateway import oidc
 
     console = Console()
     grant = grant or (oidc.CODE if token_url else oidc.IMPLICIT)

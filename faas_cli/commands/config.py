@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from faas_cli.config import config_path, gateway_of
 from faas_cli.console import Console
 from faas_cli.flags import FaasGroup, stack_options
+from faas_cli.gateway.credentials import config_path, gateway_of
 from faas_cli.output import TABLE, output_options, structured
 from faas_cli.stack.loader import expand
 from faas_cli.stack.model import Stack

@@ -15,7 +15,7 @@ from faas_cli.stack.model import Function, Provider, Resources, Stack
 from faas_cli.stack.select import open_stack, select
 
 if TYPE_CHECKING:
-    from faas_cli.gateway_client import GatewayClient
+    from faas_cli.gateway.client import GatewayClient
     from faas_runtime.api import FunctionDeployment
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -128,7 +128,7 @@ def command(
     tag: str, **flags: Any,
 ) -> int:  # fmt: skip
     """Deploy the functions of a stack to a gateway."""
-    from faas_cli.gateway_client import connect
+    from faas_cli.gateway.client import connect
 
     console = Console()
     without_stack = bool(image or name) and not stack_file

@@ -27,7 +27,7 @@ def command(
     gateway: str | None, tls_no_verify: bool, token: str, namespace: str, verbose: bool, form: str,
 ) -> None:  # fmt: skip
     """Show everything a gateway knows about the function NAME."""
-    from faas_cli.gateway_client import connect
+    from faas_cli.gateway.client import connect
 
     console = Console()
     stack = stack_nearby(stack_file, envsubst=envsubst)

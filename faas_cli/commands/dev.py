@@ -11,7 +11,7 @@ from faas_cli.commands.deploy import deploy_flags, flags_of
 from faas_cli.console import Console
 from faas_cli.dev import DevLoop
 from faas_cli.flags import FaasCommand, gateway_options, stack_namespace_option, stack_options
-from faas_cli.gateway_client import connect
+from faas_cli.gateway.client import connect
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import open_stack, select

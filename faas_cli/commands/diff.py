@@ -26,7 +26,7 @@ def command(
     gateway: str | None, tls_no_verify: bool, token: str, namespace: str, side: str, tag: str,
 ) -> int:  # fmt: skip
     """Compare a stack file with what is deployed; exit code 1 when they differ."""
-    from faas_cli.gateway_client import connect
+    from faas_cli.gateway.client import connect
 
     console = Console()
     stack = open_stack(stack_file, envsubst=envsubst)

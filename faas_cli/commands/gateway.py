@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 import click
 
-from faas_cli import gateway_log, local_gateway
 from faas_cli.commands.gateway_install import install, uninstall
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
 from faas_cli.flags import FaasGroup
-from faas_cli.local_gateway import StartOptions
+from faas_cli.gateway.local import gateway_log, process
+from faas_cli.gateway.local.process import StartOptions
 from faas_runtime.paths import default_state_dir
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -71,7 +71,7 @@ def _start_options(function: Decorated) -> Decorated:
         click.option("--provider-url", default="", help="Let the provider at this address run the functions."),
         click.option(
             "--engine",
-            type=click.Choice(local_gateway.ENGINES),
+            type=click.Choice(process.ENGINES),
             default="process",
             show_default=True,
             help="What runs the functions.",
@@ -120,12 +120,12 @@ def start(**values: Any) -> None:
     """Start a gateway in the background and log in to it."""
     console = Console()
     options = _options(**values)
-    running = local_gateway.find(options.state_dir)
+    running = process.find(options.state_dir)
     if running is not None:
-        local_gateway.login(options.state_dir, running)
+        process.login(options.state_dir, running)
         console.data(f"Gateway runs already: {running.url or 'starting'} (process {running.pid})")
         return
-    status = local_gateway.start(options)
+    status = process.start(options)
     console.data(f"Gateway: {status.url}")
     console.data(f"Log:     {gateway_log.log_path(options.state_dir)}")
 
@@ -134,7 +134,7 @@ def start(**values: Any) -> None:
 @_STATE_DIR
 def stop(state_dir: Path | None) -> None:
     """Stop the gateway, once running calls are finished."""
-    stopped = local_gateway.stop(_state_dir(state_dir))
+    stopped = process.stop(_state_dir(state_dir))
     Console().data("Gateway stopped." if stopped else "No gateway is running.")
 
 
@@ -148,11 +148,11 @@ def restart(state_dir: Path | None, access_log: str | None, workers: int | None)
     The new one is started in the same way, takes over the sockets, and the old one finishes its calls.
     If the new one does not come up, the old one goes on.
     """
-    from faas_cli import local_restart
+    from faas_cli.gateway.local import restart
 
     more = ["--access-log", access_log] if access_log else []
     more += ["--workers", str(workers)] if workers else []
-    status = local_restart.restart(_state_dir(state_dir), more)
+    status = restart.restart(_state_dir(state_dir), more)
     Console().data(f"Gateway: {status.url} (process {status.pid})")
 
 
@@ -162,7 +162,7 @@ def status(state_dir: Path | None) -> None:
     """Show whether a gateway runs, and where; exit code 1 when none does."""
     console = Console()
     folder = _state_dir(state_dir)
-    running = local_gateway.find(folder)
+    running = process.find(folder)
     if running is None:
         raise FaasError(f"no gateway is running in `{folder}`", hint="start one with `faas gateway start`")
     for name, value in (
@@ -193,4 +193,4 @@ def logs(state_dir: Path | None, lines: int, follow: bool) -> None:
 @_start_options
 def run(**values: Any) -> None:
     """Run a gateway in the foreground, for containers and service managers."""
-    local_gateway.run(_options(**values))
+    process.run(_options(**values))

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faas_cli.config import namespace_of
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, GatewayError, UsageError
 from faas_cli.flags import Duration, FaasCommand, Pair, function_argument, stack_options, switch
+from faas_cli.gateway.credentials import namespace_of
 from faas_cli.stack.model import Stack
 from faas_cli.stack.select import find_stack_file, open_stack
 from faas_cli.suggest import hint_for_function
 
 if TYPE_CHECKING:
-    from faas_cli.gateway_client import Answer
+    from faas_cli.gateway.client import Answer
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _CHUNK = 64 * 1024
@@ -52,8 +52,8 @@ def command(
     timeout: float | None, auth: bool, sign: str, key: str,
 ) -> int:  # fmt: skip
     """Call the function NAME. Its answer goes to standard output as it comes, byte for byte."""
-    from faas_cli.function_token import function_token, is_asked_for
-    from faas_cli.gateway_client import connect
+    from faas_cli.gateway.client import connect
+    from faas_cli.gateway.function_token import function_token, is_asked_for
 
     if method.upper() not in METHODS:
         raise UsageError(f"`--method {method}` is not an HTTP method", hint=f"it can be {', '.join(METHODS)}")

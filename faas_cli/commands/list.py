@@ -26,7 +26,7 @@ def command(
     quiet: bool, verbose: bool, form: str, sort: str,
 ) -> None:  # fmt: skip
     """List the functions of a gateway."""
-    from faas_cli.gateway_client import connect
+    from faas_cli.gateway.client import connect
 
     console = Console()
     stack = stack_nearby(stack_file, envsubst=envsubst)

@@ -7,10 +7,10 @@ import sys
 import click
 
 from faas_cli.commands.deploy import warn_plain_http
-from faas_cli.config import Credentials, gateway_of, save_credentials
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
 from faas_cli.flags import Duration, FaasCommand, switch
+from faas_cli.gateway.credentials import Credentials, gateway_of, save_credentials
 
 
 @click.command(cls=FaasCommand)
@@ -24,7 +24,7 @@ def command(
     gateway: str | None, username: str, password: str, password_stdin: bool, timeout: float, tls_no_verify: bool
 ) -> None:
     """Check user and password with a gateway, and save them."""
-    from faas_cli.gateway_client import GatewayClient
+    from faas_cli.gateway.client import GatewayClient
 
     console = Console()
     if password and password_stdin:

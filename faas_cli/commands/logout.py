@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from faas_cli.config import config_path, gateway_of, remove_credentials
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
 from faas_cli.flags import FaasCommand
+from faas_cli.gateway.credentials import config_path, gateway_of, remove_credentials
 
 
 @click.command(cls=FaasCommand)

@@ -56,7 +56,7 @@ def command(
     show_name: bool, instance: bool,
 ) -> None:  # fmt: skip
     """Show what the function NAME prints, and go on as it prints more (`--tail=false` stops at the end)."""
-    from faas_cli.gateway_client import connect
+    from faas_cli.gateway.client import connect
 
     form = "json" if json else output.lower()
     if form not in FORMATS:

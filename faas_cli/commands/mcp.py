@@ -7,7 +7,7 @@ import click
 from faas_cli.agent_tools import AgentTools, make_server
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.flags import FaasCommand, gateway_options, switch
-from faas_cli.gateway_client import connect
+from faas_cli.gateway.client import connect
 
 
 @click.command(cls=FaasCommand)

@@ -6,7 +6,7 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.flags import FaasGroup, Pair, gateway_options
-from faas_cli.gateway_client import GatewayClient, connect
+from faas_cli.gateway.client import GatewayClient, connect
 from faas_cli.output import TABLE, output_options, structured
 from faas_runtime.api import FunctionNamespace
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from faas_cli import local_gateway
 from faas_cli.flags import FaasGroup
-from faas_cli.local_gateway import StartOptions
+from faas_cli.gateway.local import process
+from faas_cli.gateway.local.process import StartOptions
 from faas_runtime.paths import default_state_dir
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -21,7 +21,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--engine", type=click.Choice(local_gateway.ENGINES), default="process", show_default=True)
+@click.option("--engine", type=click.Choice(process.ENGINES), default="process", show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8081, show_default=True, help="0 for any.")
 @click.option(
@@ -46,4 +46,4 @@ def serve(engine: str, host: str, port: int, state_dir: Path | None, secrets_dir
         options += ["--secrets-dir", str(secrets_dir.expanduser().absolute())]
     if no_auth:
         options.append("--no-auth")
-    local_gateway.become([sys.executable, "-m", "faas_runtime.gateway", "provide", *options])
+    process.become([sys.executable, "-m", "faas_runtime.gateway", "provide", *options])

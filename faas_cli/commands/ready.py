@@ -18,7 +18,7 @@ from faas_cli.flags import (
     namespace_option,
     stack_options,
 )
-from faas_cli.gateway_client import GatewayClient, connect
+from faas_cli.gateway.client import GatewayClient, connect
 
 
 @click.command(cls=FaasCommand)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from faas_cli.config import namespace_of
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, GatewayError
 from faas_cli.flags import FaasCommand, function_argument, gateway_options, stack_namespace_option, stack_options
+from faas_cli.gateway.credentials import namespace_of
 from faas_cli.stack.select import open_stack, select
 
 
@@ -22,7 +22,7 @@ def command(
 ) -> int:  # fmt: skip
     """Remove the function NAME, or all functions of a stack file."""
     from faas_cli.commands.invoke import stack_nearby
-    from faas_cli.gateway_client import connect
+    from faas_cli.gateway.client import connect
 
     console = Console()
     if name:

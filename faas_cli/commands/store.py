@@ -99,7 +99,7 @@ def deploy(
     memory_limit: str, cpu_limit: str, memory_request: str, cpu_request: str, **flags: Any,
 ) -> None:  # fmt: skip
     """Deploy a function of the store; flags win over what the store says."""
-    from faas_cli.gateway_client import connect
+    from faas_cli.gateway.client import connect
 
     console = Console()
     found = find_function(name, url, platform or own_platform())

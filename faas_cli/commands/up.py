@@ -13,7 +13,7 @@ from faas_cli.console import Console
 from faas_cli.dev import DevLoop
 from faas_cli.errors import EXIT_FAILED, UsageError
 from faas_cli.flags import FaasCommand, gateway_options, stack_namespace_option, stack_options, switch
-from faas_cli.gateway_client import GatewayClient, connect
+from faas_cli.gateway.client import GatewayClient, connect
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions
 from faas_cli.stack.model import Function, Stack

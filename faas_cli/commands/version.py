@@ -29,7 +29,7 @@ def command(
     if short_version:
         console.data(__version__)
         return
-    from faas_cli.gateway_client import connect
+    from faas_cli.gateway.client import connect
 
     client = connect(
         gateway, stack_nearby(stack_file, envsubst=envsubst), token=token, tls_no_verify=tls_no_verify, timeout=5

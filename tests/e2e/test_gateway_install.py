@@ -13,8 +13,8 @@ from dataclasses import replace
 import docker
 import pytest
 
-from faas_cli.install.image import BASE, IMAGE
-from faas_cli.install.layout import ALERTMANAGER, NATS, PROMETHEUS
+from faas_cli.gateway.install.image import BASE, IMAGE
+from faas_cli.gateway.install.layout import ALERTMANAGER, NATS, PROMETHEUS
 from tests import stand_ins
 from tests.swarm import Cluster, lacking
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from faas_cli.config import gateway_of
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.gateway.credentials import gateway_of
 from faas_cli.images.builders.engine import find_engine, ping, require_engine
 from faas_cli.images.builders.oci import OciBuilder
 from faas_cli.images.context import DOCKERFILE_NAME

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faas_cli import config, keychain
+from faas_cli.gateway import credentials, keychain
 
 URL = "http://gateway.example:8080"
 
@@ -32,22 +32,22 @@ class Keyring:
 def test_in_a_file(home, monkeypatch):
     """Mode 0600, in faas-cli's format."""
     monkeypatch.setattr(keychain, "_backend", lambda: None)
-    assert config.save_credentials(URL, "admin", "secret") == str(home / "config.yml")
+    assert credentials.save_credentials(URL, "admin", "secret") == str(home / "config.yml")
     assert (home / "config.yml").stat().st_mode & 0o777 == 0o600
-    assert config.load_credentials(f"{URL}/").password == "secret"
-    assert config.remove_credentials(URL)
-    assert config.load_credentials(URL) is None
-    assert not config.remove_credentials(URL)
+    assert credentials.load_credentials(f"{URL}/").password == "secret"
+    assert credentials.remove_credentials(URL)
+    assert credentials.load_credentials(URL) is None
+    assert not credentials.remove_credentials(URL)
 
 
 def test_in_the_keychain(home, monkeypatch):
     """The file only says that it is there."""
     keyring = Keyring()
     monkeypatch.setattr(keychain, "_backend", lambda: keyring)
-    assert config.save_credentials(URL, "admin", "secret") == "the keychain"
+    assert credentials.save_credentials(URL, "admin", "secret") == "the keychain"
     assert "c2VjcmV0" not in (home / "config.yml").read_text()
-    assert config.load_credentials(URL).password == "secret"
-    config.remove_credentials(URL)
+    assert credentials.load_credentials(URL).password == "secret"
+    credentials.remove_credentials(URL)
     assert keyring.kept == {}
 
 
@@ -56,14 +56,14 @@ def test_a_keychain_that_refuses(home, monkeypatch):
     keyring = Keyring()
     keyring.set_password = lambda *arguments: 1 / 0
     monkeypatch.setattr(keychain, "_backend", lambda: keyring)
-    assert config.save_credentials(URL, "admin", "secret") == str(home / "config.yml")
-    assert config.load_credentials(URL).password == "secret"
+    assert credentials.save_credentials(URL, "admin", "secret") == str(home / "config.yml")
+    assert credentials.load_credentials(URL).password == "secret"
 
 
 def test_one_entry_is_replaced_and_the_others_stay(home, monkeypatch):
     """In their order."""
     monkeypatch.setattr(keychain, "_backend", lambda: None)
     for number in range(3):
-        config.save_credentials(f"http://h{number}", "u", str(number))
-    config.save_credentials("http://h1", "u", "new")
-    assert [config.load_credentials(f"http://h{number}").password for number in range(3)] == ["0", "new", "2"]
+        credentials.save_credentials(f"http://h{number}", "u", str(number))
+    credentials.save_credentials("http://h1", "u", "new")
+    assert [credentials.load_credentials(f"http://h{number}").password for number in range(3)] == ["0", "new", "2"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from faas_cli.local_gateway import StartOptions
+from faas_cli.gateway.local.process import StartOptions
 from faas_runtime.gateway.__main__ import _parser
 from faas_runtime.gateway.environment import Environment
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from faas_cli.install import image
+from faas_cli.gateway.install import image
 
 ROOT = Path(__file__).resolve().parents[3]
 

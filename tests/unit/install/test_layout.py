@@ -6,9 +6,16 @@ import pytest
 import yaml
 
 from faas_cli.errors import UsageError
-from faas_cli.install import containers
-from faas_cli.install.compose import address_of, check_name
-from faas_cli.install.layout import COMPOSE_EXPLANATION, CONFIGS, Layout, compose_document, config_target, rendered
+from faas_cli.gateway.install import containers
+from faas_cli.gateway.install.compose import address_of, check_name
+from faas_cli.gateway.install.layout import (
+    COMPOSE_EXPLANATION,
+    CONFIGS,
+    Layout,
+    compose_document,
+    config_target,
+    rendered,
+)
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 

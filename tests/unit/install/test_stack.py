@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from faas_cli.install import layout
-from faas_cli.install.layout import Layout, rendered, stack_document
+from faas_cli.gateway.install import layout
+from faas_cli.gateway.install.layout import Layout, rendered, stack_document
 from faas_runtime.providers.swarm.provider import NETWORK
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from faas_cli.errors import FaasError
-from faas_cli.install.systemd import UNIT, Service, _quoted
+from faas_cli.gateway.install.systemd import UNIT, Service, _quoted
 
 
 @pytest.fixture(autouse=True)

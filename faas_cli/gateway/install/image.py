@@ -47,7 +47,7 @@ def write_context(folder: Path, machine: str) -> None:
     """Write what the image is built from, for engines on such machines (`amd64`). Raises FaasError."""
     import faas_runtime
 
-    source = resources.files("faas_cli.install") / "files" / "Dockerfile"
+    source = resources.files("faas_cli.gateway.install") / "files" / "Dockerfile"
     (folder / "Dockerfile").write_bytes(source.read_bytes())
     (folder / "state").mkdir()
     site = folder / "site"

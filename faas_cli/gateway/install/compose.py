@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from faas_cli.config import remove_credentials, save_credentials
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.install import containers
-from faas_cli.install.engine import connect, socket_group, socket_path, wait_until_healthy
-from faas_cli.install.image import build_image, pull
-from faas_cli.install.layout import CONFIGS, STATE, Layout, compose_document
+from faas_cli.gateway.credentials import remove_credentials, save_credentials
+from faas_cli.gateway.install import containers
+from faas_cli.gateway.install.engine import connect, socket_group, socket_path, wait_until_healthy
+from faas_cli.gateway.install.image import build_image, pull
+from faas_cli.gateway.install.layout import CONFIGS, STATE, Layout, compose_document
 
 USER = "admin"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")

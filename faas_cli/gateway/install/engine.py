@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from faas_cli.errors import FaasError
-from faas_cli.install.image import first_line
-from faas_cli.install.layout import SOCKET
+from faas_cli.gateway.install.image import first_line
+from faas_cli.gateway.install.layout import SOCKET
 from faas_runtime.engine_address import EngineAddress, UnknownContext, find_address
 
 READY_LIMIT = 120.0

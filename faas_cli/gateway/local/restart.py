@@ -7,9 +7,9 @@ import socket
 import time
 from pathlib import Path
 
-from faas_cli import gateway_log, local_gateway
 from faas_cli.errors import FaasError
-from faas_cli.local_gateway import GatewayStatus
+from faas_cli.gateway.local import gateway_log, process
+from faas_cli.gateway.local.process import GatewayStatus
 
 RESTART_LIMIT = 120.0
 """Seconds until the new gateway must serve."""
@@ -18,7 +18,7 @@ _ANNOUNCED_LIMIT = 5.0
 
 def restart(state_dir: Path, arguments: list[str]) -> GatewayStatus:
     """Replace the gateway by one that is started in the same way, with these arguments added. Raises FaasError."""
-    running = local_gateway.find(state_dir)
+    running = process.find(state_dir)
     if running is None:
         raise FaasError(f"no gateway is running in `{state_dir}`", hint="start one with `faas gateway start`")
     if not running.restart:
@@ -50,7 +50,7 @@ def _ask(running: GatewayStatus, arguments: list[str]) -> dict[str, object]:
 def _announced(state_dir: Path, pid: object) -> GatewayStatus:
     deadline = time.monotonic() + _ANNOUNCED_LIMIT
     while time.monotonic() < deadline:
-        status = local_gateway.find(state_dir)
+        status = process.find(state_dir)
         if status is not None and status.pid == pid and status.url:
             return status
         time.sleep(0.03)

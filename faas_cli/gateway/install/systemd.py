@@ -10,8 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from faas_cli import local_gateway
 from faas_cli.errors import FaasError
+from faas_cli.gateway.local import process
 from faas_runtime.paths import default_state_dir
 
 UNIT = "faas-gateway.service"
@@ -112,11 +112,11 @@ class Service:
             raise FaasError(f"`{' '.join(command)}` failed", detail=done.stderr.strip())
 
     def _log_in(self) -> None:
-        deadline = time.monotonic() + local_gateway.START_LIMIT
+        deadline = time.monotonic() + process.START_LIMIT
         while time.monotonic() < deadline:
-            status = local_gateway.find(self.state_dir)
+            status = process.find(self.state_dir)
             if status is not None and status.url:
-                local_gateway.login(self.state_dir, status)
+                process.login(self.state_dir, status)
                 return
             time.sleep(_POLL)
         scope = "" if self.system else "--user "

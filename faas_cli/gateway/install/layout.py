@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from faas_cli.install.image import IMAGE
+from faas_cli.gateway.install.image import IMAGE
 
 NATS = "nats:2.10-alpine"
 PROMETHEUS = "prom/prometheus:v2.53.0"

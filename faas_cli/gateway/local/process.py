@@ -24,7 +24,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.gateway_log import lines_since, log_path, reason_since
+from faas_cli.gateway.local.gateway_log import lines_since, log_path, reason_since
 
 USER = "admin"
 ENGINES = ("process", "docker", "swarm")
@@ -151,7 +151,7 @@ def start(options: StartOptions) -> GatewayStatus:
 
 def login(state_dir: Path, status: GatewayStatus) -> None:
     """Save the gateway's credentials for later commands. Raises FaasError."""
-    from faas_cli.config import save_credentials
+    from faas_cli.gateway.credentials import save_credentials
 
     path = state_dir / "basic-auth-password"
     # A gateway that was given its account in files elsewhere made none here.

@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from faas_cli.config import load_credentials, remove_credentials, save_credentials
 from faas_cli.errors import FaasError
-from faas_cli.install.compose import USER, check_name
-from faas_cli.install.engine import connect, socket_group, socket_path, wait_until_healthy
-from faas_cli.install.image import build_image, first_line, pull
-from faas_cli.install.layout import (
+from faas_cli.gateway.credentials import load_credentials, remove_credentials, save_credentials
+from faas_cli.gateway.install.compose import USER, check_name
+from faas_cli.gateway.install.engine import connect, socket_group, socket_path, wait_until_healthy
+from faas_cli.gateway.install.image import build_image, first_line, pull
+from faas_cli.gateway.install.layout import (
     CONFIGS,
     HOME_LABEL,
     SECRETS,

@@ -11,7 +11,7 @@ from faas_cli.errors import GatewayError
 from faas_runtime.api import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
-    from faas_cli.gateway_client import GatewayClient
+    from faas_cli.gateway.client import GatewayClient
 
 REALM = "IAM function invoke"
 """What a gateway names in its 401 when a call needs a token."""

@@ -11,11 +11,11 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 import urllib3
 
-from faas_cli import duplex
-from faas_cli.config import Credentials, gateway_of, load_credentials
 from faas_cli.errors import GatewayError
-from faas_cli.http_trace import trace
-from faas_cli.logstream import messages
+from faas_cli.gateway import duplex
+from faas_cli.gateway.credentials import Credentials, gateway_of, load_credentials
+from faas_cli.gateway.http_trace import trace
+from faas_cli.gateway.log_stream import messages
 from faas_cli.proxies import pool_for, proxy_for
 from faas_runtime import __version__
 from faas_runtime.api import (

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from faas_cli.errors import FaasError
-from faas_cli.install.image import first_line, pull
-from faas_cli.install.layout import OWNER, config_target
+from faas_cli.gateway.install.image import first_line, pull
+from faas_cli.gateway.install.layout import OWNER, config_target
 
 LABEL = "io.faas.install"
 """Whose a container, network or volume is: the name of the installation."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faas_cli import keychain
 from faas_cli.errors import FaasError
+from faas_cli.gateway import keychain
 
 # Option of an entry whose token is not in the file.
 _STORE = "faas-store"
