@@ -27,9 +27,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faas_runtime.imagestore import ImageStore
-from faas_runtime.paths import images_dir
-from faas_runtime.watchdog import host_architecture
+from faas_runtime.core.paths import images_dir
+from faas_runtime.core.watchdog import host_architecture
+from faas_runtime.images.store import ImageStore
 
 TARGET = 0.5
 NATS = shutil.which("nats-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

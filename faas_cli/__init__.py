@@ -15,14 +15,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from faas_cli.pipeline import FaasError as FaasError
-    from faas_cli.pipeline import Function as Function
-    from faas_cli.pipeline import Gateway as Gateway
-    from faas_cli.pipeline import Stack as Stack
-    from faas_cli.pipeline import build as build
-    from faas_cli.pipeline import deploy as deploy
-    from faas_cli.pipeline import load as load
-    from faas_cli.pipeline import select as select
+    from faas_cli.library import FaasError as FaasError
+    from faas_cli.library import Function as Function
+    from faas_cli.library import Gateway as Gateway
+    from faas_cli.library import Stack as Stack
+    from faas_cli.library import build as build
+    from faas_cli.library import deploy as deploy
+    from faas_cli.library import load as load
+    from faas_cli.library import select as select
 
 __all__ = ["FaasError", "Function", "Gateway", "Stack", "build", "deploy", "load", "select"]
 
@@ -33,4 +33,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
     from importlib import import_module
 
-    return getattr(import_module("faas_cli.pipeline"), name)
+    return getattr(import_module("faas_cli.library"), name)

@@ -106,7 +106,7 @@ class RootGroup(click.Group):
         """Names of commands and plugins, without importing any command."""
         from click.shell_completion import CompletionItem
 
-        from faas_cli.plugins import installed
+        from faas_cli.plugins.find import installed
 
         offered = {**dict.fromkeys(installed(), "A plugin"), **COMMANDS}
         return [CompletionItem(name, help=offered[name]) for name in sorted(offered) if name.startswith(incomplete)]
@@ -118,7 +118,7 @@ class RootGroup(click.Group):
 
 
 def _plugin(name: str) -> click.Command | None:
-    from faas_cli.plugins import find_plugin, plugin_command
+    from faas_cli.plugins.find import find_plugin, plugin_command
 
     path = find_plugin(name)
     return plugin_command(name, path) if path is not None else None

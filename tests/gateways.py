@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from faas_runtime import watchdog
-from faas_runtime.imagestore import LAYER_TYPE, ImageStore
+from faas_runtime.core import watchdog
+from faas_runtime.images.store import LAYER_TYPE, ImageStore
 
 ROOT = Path(__file__).resolve().parents[1]
 

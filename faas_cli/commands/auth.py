@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from faas_cli.console import Console
-from faas_cli.flags import Duration, FaasCommand, Integer, switch
 from faas_cli.gateway.credentials import gateway_of, save_token
+from faas_cli.options import Duration, FaasCommand, Integer, switch
 
 
 @click.command(cls=FaasCommand)

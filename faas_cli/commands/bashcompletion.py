@@ -9,7 +9,7 @@ import click
 from faas_cli.commands.completion import script
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
-from faas_cli.flags import FaasCommand
+from faas_cli.options import FaasCommand
 
 
 @click.command(cls=FaasCommand, hidden=True)

@@ -9,11 +9,11 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, UsageError
-from faas_cli.flags import FaasCommand, Integer, Pair, stack_options, switch
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions, BuildResult
 from faas_cli.images.plan import build_functions
 from faas_cli.images.report import ConsoleReporter
+from faas_cli.options import FaasCommand, Integer, Pair, stack_options, switch
 from faas_cli.stack.model import Function, Provider, Stack
 from faas_cli.stack.select import open_stack, select
 

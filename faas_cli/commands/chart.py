@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from faas_cli.console import Console
-from faas_cli.flags import FaasGroup, switch
+from faas_cli.options import FaasGroup, switch
 
 
 @click.group(cls=FaasGroup)
@@ -29,7 +29,7 @@ def export(
     """Render the chart in `./chart/NAME` into one file for each resource."""
     import shlex
 
-    from faas_cli import chart
+    from faas_cli.deployment import chart
 
     console = Console()
     line = chart.helm_command(name, release, values=values, sets=sets, namespace=namespace, definitions=crds)

@@ -6,7 +6,7 @@ import click
 
 from faas_cli.ci import SERVICES, write_pipeline
 from faas_cli.console import Console
-from faas_cli.flags import FaasGroup
+from faas_cli.options import FaasGroup
 
 
 @click.group(cls=FaasGroup)

@@ -7,7 +7,7 @@ from click.shell_completion import get_completion_class
 
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.flags import FaasCommand
+from faas_cli.options import FaasCommand
 
 SHELLS = ("bash", "zsh", "fish")
 

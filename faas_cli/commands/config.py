@@ -10,15 +10,15 @@ from pathlib import Path
 import click
 
 from faas_cli.console import Console
-from faas_cli.flags import FaasGroup, stack_options
 from faas_cli.gateway.credentials import config_path, gateway_of
-from faas_cli.output import TABLE, output_options, structured
+from faas_cli.options import FaasGroup, stack_options
+from faas_cli.output.formats import TABLE, output_options, structured
 from faas_cli.stack.loader import expand
 from faas_cli.stack.model import Stack
 from faas_cli.stack.nodes import Value, parse
 from faas_cli.stack.select import open_stack, select
 from faas_cli.stack.variables import origin
-from faas_runtime.paths import default_state_dir
+from faas_runtime.core.paths import default_state_dir
 
 
 @click.group(cls=FaasGroup)

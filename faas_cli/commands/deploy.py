@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from faas_cli.console import Console
-from faas_cli.deployment import DeployFlags, deployment_of
+from faas_cli.deployment.request import DeployFlags, deployment_of
 from faas_cli.errors import EXIT_FAILED, GatewayError, UsageError
-from faas_cli.flags import Duration, FaasCommand, Pair, gateway_options, stack_namespace_option, stack_options, switch
+from faas_cli.options import Duration, FaasCommand, Pair, gateway_options, stack_namespace_option, stack_options, switch
 from faas_cli.stack.model import Function, Provider, Resources, Stack
 from faas_cli.stack.select import open_stack, select
 
 if TYPE_CHECKING:
     from faas_cli.gateway.client import GatewayClient
-    from faas_runtime.api import FunctionDeployment
+    from faas_runtime.core.api import FunctionDeployment
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

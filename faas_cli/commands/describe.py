@@ -8,10 +8,10 @@ import msgspec
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import GatewayError
-from faas_cli.flags import FaasCommand, function_argument, gateway_options, namespace_option, stack_options, switch
-from faas_cli.output import TABLE, output_options, structured
+from faas_cli.options import FaasCommand, function_argument, gateway_options, namespace_option, stack_options, switch
+from faas_cli.output.formats import TABLE, output_options, structured
 from faas_cli.suggest import hint_for_function
-from faas_runtime.api import FunctionResources, FunctionStatus
+from faas_runtime.core.api import FunctionResources, FunctionStatus
 
 
 @click.command(cls=FaasCommand)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from faas_cli.console import Console
-from faas_cli.deployment import DeployFlags, deployment_of
+from faas_cli.deployment.request import DeployFlags, deployment_of
 from faas_cli.errors import EXIT_FAILED
-from faas_cli.flags import FaasCommand, gateway_options, stack_namespace_option, stack_options
+from faas_cli.options import FaasCommand, gateway_options, stack_namespace_option, stack_options
 from faas_cli.stack.select import open_stack, select
-from faas_runtime.api import FunctionDeployment, FunctionResources, FunctionStatus
+from faas_runtime.core.api import FunctionDeployment, FunctionResources, FunctionStatus
 
 _WIDTH = 40
 

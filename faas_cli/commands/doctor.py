@@ -9,8 +9,8 @@ import click
 from faas_cli.console import Console
 from faas_cli.doctor import examine
 from faas_cli.errors import EXIT_FAILED
-from faas_cli.flags import FaasCommand
-from faas_cli.output import TABLE, output_options, structured
+from faas_cli.options import FaasCommand
+from faas_cli.output.formats import TABLE, output_options, structured
 
 _MARKS = {"ok": "ok     ", "missing": "missing", "wrong": "WRONG  "}
 

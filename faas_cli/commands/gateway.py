@@ -11,10 +11,10 @@ import click
 from faas_cli.commands.gateway_install import install, uninstall
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
-from faas_cli.flags import FaasGroup
 from faas_cli.gateway.local import gateway_log, process
 from faas_cli.gateway.local.process import StartOptions
-from faas_runtime.paths import default_state_dir
+from faas_cli.options import FaasGroup
+from faas_runtime.core.paths import default_state_dir
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _WORKERS = click.IntRange(1, 64)

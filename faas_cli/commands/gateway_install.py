@@ -6,12 +6,12 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
-from faas_cli.flags import FaasGroup
 from faas_cli.gateway.install import compose, layout, swarm
 from faas_cli.gateway.install.layout import Layout
 from faas_cli.gateway.install.systemd import UNIT, Service
 from faas_cli.gateway.local.process import ENGINES, StartOptions
-from faas_runtime.paths import default_state_dir
+from faas_cli.options import FaasGroup
+from faas_runtime.core.paths import default_state_dir
 
 _HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _PORT = click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)

@@ -6,13 +6,13 @@ import click
 import msgspec
 
 from faas_cli.console import Console
+from faas_cli.deployment.generate import DOCKER, OPENFAAS, SHORT_NAMES, documents
 from faas_cli.errors import UsageError
-from faas_cli.flags import FaasCommand, Pair, stack_options
 from faas_cli.images.tags import image_reference
-from faas_cli.resources import DOCKER, OPENFAAS, SHORT_NAMES, documents
+from faas_cli.options import FaasCommand, Pair, stack_options
 from faas_cli.stack.model import Function
 from faas_cli.stack.select import open_stack, select
-from faas_runtime.api import DEFAULT_NAMESPACE
+from faas_runtime.core.api import DEFAULT_NAMESPACE
 
 
 @click.command(cls=FaasCommand)
@@ -70,7 +70,7 @@ def _plain_dumper() -> type:
 
 def _from_store(name: str, rename: str, arch: str, annotations: dict[str, str], labels: dict[str, str]) -> Function:
     from faas_cli.commands.store import function_of
-    from faas_cli.function_store import find_function
+    from faas_cli.deployment.function_store import find_function
 
     function = function_of(find_function(name, "", arch), arch, rename)
     if function.fprocess:

@@ -13,8 +13,8 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, GatewayError, UsageError
-from faas_cli.flags import Duration, FaasCommand, Pair, function_argument, stack_options, switch
 from faas_cli.gateway.credentials import namespace_of
+from faas_cli.options import Duration, FaasCommand, Pair, function_argument, stack_options, switch
 from faas_cli.stack.model import Stack
 from faas_cli.stack.select import find_stack_file, open_stack
 from faas_cli.suggest import hint_for_function

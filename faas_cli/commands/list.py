@@ -7,9 +7,9 @@ import msgspec
 
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
-from faas_cli.flags import FaasCommand, gateway_options, namespace_option, stack_options, switch
-from faas_cli.output import TABLE, output_options, structured
-from faas_runtime.api import FunctionStatus
+from faas_cli.options import FaasCommand, gateway_options, namespace_option, stack_options, switch
+from faas_cli.output.formats import TABLE, output_options, structured
+from faas_runtime.core.api import FunctionStatus
 
 
 @click.command(cls=FaasCommand)

@@ -9,10 +9,10 @@ import click
 
 from faas_cli.commands.build import build_all, build_flags, options_of
 from faas_cli.console import Console
+from faas_cli.devloop.foreground import Foreground, free_port, listen, run_watched, told_to_end
+from faas_cli.devloop.local_run import LocalRun
 from faas_cli.errors import EXIT_FAILED, UsageError
-from faas_cli.flags import FaasCommand, Integer, offered, stack_options, switch
-from faas_cli.foreground import Foreground, free_port, listen, run_watched, told_to_end
-from faas_cli.local_run import LocalRun
+from faas_cli.options import FaasCommand, Integer, offered, stack_options, switch
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import open_stack, select
 

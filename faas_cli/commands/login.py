@@ -9,8 +9,8 @@ import click
 from faas_cli.commands.deploy import warn_plain_http
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.flags import Duration, FaasCommand, switch
 from faas_cli.gateway.credentials import Credentials, gateway_of, save_credentials
+from faas_cli.options import Duration, FaasCommand, switch
 
 
 @click.command(cls=FaasCommand)

@@ -6,8 +6,8 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
-from faas_cli.flags import FaasCommand
 from faas_cli.gateway.credentials import config_path, gateway_of, remove_credentials
+from faas_cli.options import FaasCommand
 
 
 @click.command(cls=FaasCommand)

@@ -10,8 +10,16 @@ from faas_cli.commands.deploy import warn_plain_http
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.flags import Duration, FaasCommand, Integer, function_argument, gateway_options, namespace_option, switch
-from faas_runtime.api import LogMessage, encode
+from faas_cli.options import (
+    Duration,
+    FaasCommand,
+    Integer,
+    function_argument,
+    gateway_options,
+    namespace_option,
+    switch,
+)
+from faas_runtime.core.api import LogMessage, encode
 
 FORMATS = ("plain", "keyvalue", "json")
 

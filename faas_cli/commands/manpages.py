@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from faas_cli.console import Console
-from faas_cli.flags import FaasCommand
+from faas_cli.options import FaasCommand
 
 
 @click.command(cls=FaasCommand)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def command(folder: Path) -> None:
     """Write the manual pages of all commands into FOLDER, for example ~/.local/share/man/man1."""
-    from faas_cli.manual import pages
+    from faas_cli.help.manual import pages
 
     folder.mkdir(parents=True, exist_ok=True)
     number = 0

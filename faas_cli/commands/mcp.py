@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from faas_cli.agent_tools import AgentTools, make_server
+from faas_cli.agents.tools import AgentTools, make_server
 from faas_cli.commands.invoke import stack_nearby
-from faas_cli.flags import FaasCommand, gateway_options, switch
 from faas_cli.gateway.client import connect
+from faas_cli.options import FaasCommand, gateway_options, switch
 
 
 @click.command(cls=FaasCommand)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from faas_cli.console import Console
-from faas_cli.flags import FaasGroup, Pair, gateway_options
 from faas_cli.gateway.client import GatewayClient, connect
-from faas_cli.output import TABLE, output_options, structured
-from faas_runtime.api import FunctionNamespace
+from faas_cli.options import FaasGroup, Pair, gateway_options
+from faas_cli.output.formats import TABLE, output_options, structured
+from faas_runtime.core.api import FunctionNamespace
 
 # Every gateway takes a namespace for its own only with this mark.
 _MARK = {"openfaas": "1"}

@@ -8,11 +8,11 @@ import click
 
 from faas_cli.console import LOGO, Console
 from faas_cli.errors import UsageError
-from faas_cli.flags import FaasCommand, offered, switch
-from faas_cli.scaffold import check_name, create, plan
+from faas_cli.options import FaasCommand, offered, switch
 from faas_cli.stack.model import Resources
 from faas_cli.templates.find import available
 from faas_cli.templates.obtain import obtain_template
+from faas_cli.templates.scaffold import check_name, create, plan
 
 
 @click.command(cls=FaasCommand)

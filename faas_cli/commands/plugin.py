@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from faas_cli.console import Console
-from faas_cli.flags import FaasGroup, switch
-from faas_cli.plugins import DEFAULT_REGISTRY, installed, plugin_folder
+from faas_cli.options import FaasGroup, switch
+from faas_cli.plugins.find import DEFAULT_REGISTRY, installed, plugin_folder
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """The kernel's words, in OCI's."""
@@ -44,8 +44,8 @@ def get(name: str, registry: str, version: str, arch: str, system: str, folder: 
     import platform
     import time
 
-    from faas_cli.plugin_install import Platform, install, plugin_reference
-    from faas_runtime.watchdog import host_architecture
+    from faas_cli.plugins.install import Platform, install, plugin_reference
+    from faas_runtime.core.watchdog import host_architecture
 
     console = Console()
     image = plugin_reference(name, registry, version)

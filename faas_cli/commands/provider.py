@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from faas_cli.flags import FaasGroup
 from faas_cli.gateway.local import process
 from faas_cli.gateway.local.process import StartOptions
-from faas_runtime.paths import default_state_dir
+from faas_cli.options import FaasGroup
+from faas_runtime.core.paths import default_state_dir
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 

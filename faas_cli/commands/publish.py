@@ -13,13 +13,13 @@ import click
 from faas_cli.commands.build import build_flags, options_of
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, FaasError, UsageError
-from faas_cli.flags import FaasCommand, stack_options, switch
 from faas_cli.images.context_files import complete
 from faas_cli.images.dockerfile.render import uses_buildkit
 from faas_cli.images.model import BuildOptions
 from faas_cli.images.plan import prepare
 from faas_cli.images.publish import choose_publisher
 from faas_cli.images.report import ConsoleReporter
+from faas_cli.options import FaasCommand, stack_options, switch
 from faas_cli.registry.reference import check_pushable
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import open_stack, select

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from faas_cli.console import Console
+from faas_cli.devloop.local_run import in_store
 from faas_cli.errors import EXIT_FAILED, FaasError, UsageError
-from faas_cli.flags import FaasCommand, Integer, stack_options, switch
 from faas_cli.images.tags import image_reference
-from faas_cli.local_run import in_store
+from faas_cli.options import FaasCommand, Integer, stack_options, switch
 from faas_cli.registry.progress import PushDisplay
 from faas_cli.registry.reference import check_pushable
 from faas_cli.stack.model import Function
 from faas_cli.stack.select import open_stack, select
-from faas_runtime.imagestore import ImageStore
-from faas_runtime.paths import default_state_dir, images_dir
+from faas_runtime.core.paths import default_state_dir, images_dir
+from faas_runtime.images.store import ImageStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

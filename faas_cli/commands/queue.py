@@ -10,10 +10,10 @@ import msgspec
 
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.flags import FaasGroup, Integer, gateway_options, switch
 from faas_cli.gateway.client import GatewayClient, connect
-from faas_cli.output import TABLE, output_options, structured
-from faas_runtime.api import AsyncCall
+from faas_cli.options import FaasGroup, Integer, gateway_options, switch
+from faas_cli.output.formats import TABLE, output_options, structured
+from faas_runtime.core.api import AsyncCall
 
 STATES = ("queued", "running", "done", "dead", "cancelled")
 

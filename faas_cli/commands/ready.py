@@ -9,7 +9,8 @@ import click
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, GatewayError, UsageError
-from faas_cli.flags import (
+from faas_cli.gateway.client import GatewayClient, connect
+from faas_cli.options import (
     Duration,
     FaasCommand,
     Integer,
@@ -18,7 +19,6 @@ from faas_cli.flags import (
     namespace_option,
     stack_options,
 )
-from faas_cli.gateway.client import GatewayClient, connect
 
 
 @click.command(cls=FaasCommand)

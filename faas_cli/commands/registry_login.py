@@ -13,7 +13,7 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.flags import FaasCommand, switch
+from faas_cli.options import FaasCommand, switch
 
 FOLDER = Path("credentials")
 

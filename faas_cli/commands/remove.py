@@ -6,8 +6,8 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, GatewayError
-from faas_cli.flags import FaasCommand, function_argument, gateway_options, stack_namespace_option, stack_options
 from faas_cli.gateway.credentials import namespace_of
+from faas_cli.options import FaasCommand, function_argument, gateway_options, stack_namespace_option, stack_options
 from faas_cli.stack.select import open_stack, select
 
 

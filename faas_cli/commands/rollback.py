@@ -7,9 +7,9 @@ import msgspec
 
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
-from faas_cli.flags import FaasCommand, Integer, function_argument, gateway_options, namespace_option, switch
 from faas_cli.gateway.client import connect
-from faas_cli.output import TABLE, output_options, structured
+from faas_cli.options import FaasCommand, Integer, function_argument, gateway_options, namespace_option, switch
+from faas_cli.output.formats import TABLE, output_options, structured
 
 
 @click.command(cls=FaasCommand)

@@ -7,8 +7,8 @@ import click
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.flags import FaasCommand, Integer, function_argument, gateway_options, namespace_option
 from faas_cli.gateway.client import connect
+from faas_cli.options import FaasCommand, Integer, function_argument, gateway_options, namespace_option
 
 
 @click.command(cls=FaasCommand)

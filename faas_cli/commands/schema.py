@@ -7,7 +7,7 @@ import json
 import click
 
 from faas_cli.console import Console
-from faas_cli.flags import FaasCommand
+from faas_cli.options import FaasCommand
 
 
 @click.command(cls=FaasCommand)
@@ -15,7 +15,7 @@ from faas_cli.flags import FaasCommand
 def command(words: tuple[str, ...]) -> None:
     """Print the JSON Schema of the stack file, for editors, or of what COMMAND prints with `--output json`."""
     if words:
-        from faas_cli.output_schema import output_schema
+        from faas_cli.output.schema import output_schema
 
         content = output_schema(" ".join(words))
     else:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from faas_cli import sealing
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.flags import FaasCommand, Pair
-from faas_cli.output import TABLE, output_options, structured
+from faas_cli.options import FaasCommand, Pair
+from faas_cli.output.formats import TABLE, output_options, structured
+from faas_cli.stack import sealing
 
 _PATH = click.Path(path_type=Path)
 

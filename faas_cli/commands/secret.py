@@ -14,11 +14,11 @@ from faas_cli.commands.deploy import warn_plain_http
 from faas_cli.commands.seal import keygen, seal, unseal
 from faas_cli.console import Console
 from faas_cli.errors import EXIT_FAILED, FaasError, GatewayError, UsageError
-from faas_cli.flags import FaasGroup, Integer, gateway_options, namespace_option, switch
 from faas_cli.gateway.client import GatewayClient, connect
-from faas_cli.output import TABLE, output_options, structured
-from faas_cli.sealing import write_private
-from faas_runtime.api import DEFAULT_NAMESPACE, Secret
+from faas_cli.options import FaasGroup, Integer, gateway_options, namespace_option, switch
+from faas_cli.output.formats import TABLE, output_options, structured
+from faas_cli.stack.sealing import write_private
+from faas_runtime.core.api import DEFAULT_NAMESPACE, Secret
 
 FOLDER = Path(".secrets")
 

@@ -10,10 +10,10 @@ import msgspec
 
 from faas_cli.commands.deploy import deploy_flags, deploy_one, flags_of, warn_plain_http
 from faas_cli.console import Console
-from faas_cli.deployment import deployment_of
-from faas_cli.flags import FaasGroup, gateway_options, namespace_option, switch
-from faas_cli.function_store import StoreFunction, find_function, own_platform, read_functions
-from faas_cli.output import TABLE, output_options, structured
+from faas_cli.deployment.function_store import StoreFunction, find_function, own_platform, read_functions
+from faas_cli.deployment.request import deployment_of
+from faas_cli.options import FaasGroup, gateway_options, namespace_option, switch
+from faas_cli.output.formats import TABLE, output_options, structured
 from faas_cli.stack.model import Function, Resources
 
 _URL = click.option("-u", "--url", default="", help="Address of the store.")

@@ -9,8 +9,8 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.flags import Duration, FaasGroup, switch
-from faas_cli.output import TABLE, long_output_options, output_options, structured
+from faas_cli.options import Duration, FaasGroup, switch
+from faas_cli.output.formats import TABLE, long_output_options, output_options, structured
 from faas_cli.stack.edit import append_template
 from faas_cli.stack.loader import load, parse_stack
 from faas_cli.stack.model import Stack, TemplateSource
@@ -222,7 +222,7 @@ def try_out(names: tuple[str, ...], body: str, timeout: float, quiet: bool, form
     import msgspec
 
     from faas_cli.templates.find import MANIFEST, PROJECT_FOLDER
-    from faas_cli.templates.trial import Step, Trial
+    from faas_cli.templates.testing import Step, Trial
 
     wanted = names or tuple(sorted(path.parent.name for path in Path(PROJECT_FOLDER).glob(f"*/{MANIFEST}")))
     if not wanted:

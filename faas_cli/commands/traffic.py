@@ -7,10 +7,10 @@ import msgspec
 
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
-from faas_cli.flags import FaasCommand, function_argument, gateway_options, namespace_option, switch
 from faas_cli.gateway.client import connect
-from faas_cli.output import TABLE, output_options, structured
-from faas_runtime.api import TrafficShare
+from faas_cli.options import FaasCommand, function_argument, gateway_options, namespace_option, switch
+from faas_cli.output.formats import TABLE, output_options, structured
+from faas_runtime.core.api import TrafficShare
 
 
 class Weight(click.ParamType):  # type: ignore[type-arg]

@@ -10,12 +10,12 @@ import click
 from faas_cli.commands.build import build_all, build_flags, options_of
 from faas_cli.commands.deploy import deploy_all, deploy_flags, flags_of, warn_plain_http
 from faas_cli.console import Console
-from faas_cli.dev import DevLoop
+from faas_cli.devloop.dev import DevLoop
 from faas_cli.errors import EXIT_FAILED, UsageError
-from faas_cli.flags import FaasCommand, gateway_options, stack_namespace_option, stack_options, switch
 from faas_cli.gateway.client import GatewayClient, connect
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions
+from faas_cli.options import FaasCommand, gateway_options, stack_namespace_option, stack_options, switch
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import open_stack, select
 

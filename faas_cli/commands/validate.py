@@ -8,17 +8,17 @@ from pathlib import Path
 import click
 
 from faas_cli.console import Console
-from faas_cli.deployment import DeployFlags, deployment_of
+from faas_cli.deployment.request import DeployFlags, deployment_of
 from faas_cli.errors import EXIT_FAILED, FaasError
-from faas_cli.flags import FaasCommand, stack_options
 from faas_cli.images.plan import DOCKERFILE
 from faas_cli.images.tags import image_reference
-from faas_cli.scaffold import check_name
+from faas_cli.options import FaasCommand, stack_options
 from faas_cli.stack.loader import expand
 from faas_cli.stack.model import Configuration, Function, Provider, Stack
 from faas_cli.stack.nodes import Value, parse
 from faas_cli.stack.select import open_stack, select
 from faas_cli.templates.find import find_template
+from faas_cli.templates.scaffold import check_name
 
 
 @click.command(cls=FaasCommand)

@@ -7,10 +7,10 @@ import click
 from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import LOGO, Console
 from faas_cli.errors import FaasError
-from faas_cli.flags import FaasCommand, gateway_options, switch
-from faas_cli.output import TABLE, output_options, structured
+from faas_cli.options import FaasCommand, gateway_options, switch
+from faas_cli.output.formats import TABLE, output_options, structured
 from faas_runtime import __version__
-from faas_runtime.api import GatewayInfo
+from faas_runtime.core.api import GatewayInfo
 
 
 @click.command(cls=FaasCommand)

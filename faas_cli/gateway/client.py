@@ -18,7 +18,7 @@ from faas_cli.gateway.http_trace import trace
 from faas_cli.gateway.log_stream import messages
 from faas_cli.proxies import pool_for, proxy_for
 from faas_runtime import __version__
-from faas_runtime.api import (
+from faas_runtime.core.api import (
     AsyncCall,
     DeleteFunctionRequest,
     FunctionDeployment,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from faas_cli.errors import GatewayError
-from faas_runtime.api import DEFAULT_NAMESPACE
+from faas_runtime.core.api import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from faas_cli.gateway.client import GatewayClient

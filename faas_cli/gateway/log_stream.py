@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from faas_runtime.api import LogMessage
+from faas_runtime.core.api import LogMessage
 
 _LONGEST = 4 * 1024 * 1024
 """Most characters that may wait for the end of an object."""

@@ -16,8 +16,8 @@ from faas_cli.images.model import BuildJob, BuildOptions, BuildReporter
 from faas_cli.registry.client import Manifest
 from faas_cli.registry.index import put_index
 from faas_cli.registry.push import Push
-from faas_runtime.imagestore import ImageStore
-from faas_runtime.paths import default_state_dir, images_dir
+from faas_runtime.core.paths import default_state_dir, images_dir
+from faas_runtime.images.store import ImageStore
 
 
 class Publisher(Protocol):

@@ -18,7 +18,7 @@ import urllib3
 from faas_cli.registry.auth import RegistryCredentials, registry_credentials
 from faas_cli.registry.errors import RegistryError, refused, unreachable
 from faas_cli.registry.transport import Transport
-from faas_runtime.imagestore import INDEX_TYPE, MANIFEST_TYPE
+from faas_runtime.images.store import INDEX_TYPE, MANIFEST_TYPE
 
 ACCEPTED = ", ".join(
     (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from faas_cli.registry.client import Manifest, Registry
 from faas_cli.registry.reference import parse_reference
-from faas_runtime.imagestore import INDEX_TYPE, canonical_json
+from faas_runtime.images.store import INDEX_TYPE, canonical_json
 
 
 def put_index(image: str, manifests: Mapping[str, Manifest], extra_tags: Sequence[str] = ()) -> str:

@@ -21,7 +21,7 @@ from faas_cli.errors import FaasError
 from faas_cli.images.image import BASE_NAME
 from faas_cli.registry.client import Manifest, Registry
 from faas_cli.registry.reference import Reference, parse_reference
-from faas_runtime.imagestore import CONFIG_TYPE, MANIFEST_TYPE, Descriptor, ImageStore, canonical_json
+from faas_runtime.images.store import CONFIG_TYPE, MANIFEST_TYPE, Descriptor, ImageStore, canonical_json
 
 GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 BASE_DIGEST = "org.opencontainers.image.base.digest"

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from faas_runtime.paths import default_state_dir
+from faas_runtime.core.paths import default_state_dir
 
 RECORD = "meta.json"
 """Where a template in a project says it is from; no part of the template itself."""

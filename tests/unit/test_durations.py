@@ -2,7 +2,7 @@
 
 import pytest
 
-from faas_runtime.durations import duration_or_none, go_duration, parse_duration
+from faas_runtime.core.durations import duration_or_none, go_duration, parse_duration
 
 GO = [("300ms", 0.3), ("5s", 5), ("1m30s", 90), ("2h", 7200), ("1.5h", 5400), (".5s", 0.5), ("10µs", 1e-5), ("0", 0)]
 NONSENSE = ["", "s", "1d", "10x", "1 s", "1m 30s", "m30s", "5sx", "1:30", "abc", "--5s"]

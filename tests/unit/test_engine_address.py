@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from faas_runtime import engine_address
-from faas_runtime.engine_address import EngineAddress, UnknownContext, find_address
+from faas_runtime.core import engine_address
+from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ ROOT = Path(__file__).resolve().parents[2]
 # The kernel the toolchain may share with the runtime; everything else of the runtime is private to it.
 SHARED = {
     "faas_runtime",
-    "faas_runtime.api",
-    "faas_runtime.durations",
-    "faas_runtime.engine_address",
-    "faas_runtime.functionstore",
-    "faas_runtime.watchdog",
-    "faas_runtime.paths",
-    "faas_runtime.imagestore",
-    "faas_runtime.toolpaths",
+    "faas_runtime.core.api",
+    "faas_runtime.core.durations",
+    "faas_runtime.core.engine_address",
+    "faas_runtime.core.function_store",
+    "faas_runtime.core.watchdog",
+    "faas_runtime.core.paths",
+    "faas_runtime.images.store",
+    "faas_runtime.core.tool_paths",
 }
 
 

@@ -55,7 +55,7 @@ def uninstall(name: str, data: bool, say: Callable[[str], None]) -> bool:
     """Remove it with its functions, its data when `data`; False when there was nothing. Raises FaasError."""
     from docker.errors import APIError
 
-    from faas_runtime.paths import instance_name
+    from faas_runtime.core.paths import instance_name
 
     check_name(name)
     client, _ = connect()

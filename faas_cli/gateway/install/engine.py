@@ -13,7 +13,7 @@ from typing import Any
 from faas_cli.errors import FaasError
 from faas_cli.gateway.install.image import first_line
 from faas_cli.gateway.install.layout import SOCKET
-from faas_runtime.engine_address import EngineAddress, UnknownContext, find_address
+from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
 
 READY_LIMIT = 120.0
 """Seconds a gateway may take until it answers."""

@@ -28,7 +28,7 @@ from faas_cli.gateway.install.layout import (
     rendered,
     stack_document,
 )
-from faas_runtime.engine_address import EngineAddress
+from faas_runtime.core.engine_address import EngineAddress
 
 _STACK = "com.docker.stack.namespace"
 _KIND = "io.faas.kind"

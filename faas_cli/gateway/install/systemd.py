@@ -12,7 +12,7 @@ from pathlib import Path
 
 from faas_cli.errors import FaasError
 from faas_cli.gateway.local import process
-from faas_runtime.paths import default_state_dir
+from faas_runtime.core.paths import default_state_dir
 
 UNIT = "faas-gateway.service"
 _POLL = 0.1

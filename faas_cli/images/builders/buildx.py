@@ -19,7 +19,7 @@ from faas_cli.images.context_files import complete, dockerfile_text
 from faas_cli.images.dockerfile.parse import Dockerfile, parse
 from faas_cli.images.dockerfile.render import PACKAGES, platforms
 from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
-from faas_runtime.engine_address import EngineAddress
+from faas_runtime.core.engine_address import EngineAddress
 
 _EVENT = re.compile(r"#(\d+) (.*)")
 _STEP = re.compile(r"\[(?:([^\s\]]+) )?\s*(\d+)/(\d+)\] (.*)")

@@ -15,7 +15,7 @@ from faas_cli.images.context_files import complete, dockerfile_text
 from faas_cli.images.dockerfile.parse import parse
 from faas_cli.images.dockerfile.render import platforms
 from faas_cli.images.model import BuildJob, BuildReporter
-from faas_runtime.engine_address import EngineAddress
+from faas_runtime.core.engine_address import EngineAddress
 
 INSTANCE = "faas"
 """Our BuildKit's name in `docker buildx ls`; the engine's own cannot build for several platforms."""

@@ -16,9 +16,9 @@ from faas_cli.images.context import DOCKERFILE_NAME
 from faas_cli.images.dockerfile.parse import parse
 from faas_cli.images.dockerfile.render import PACKAGES, uses_buildkit
 from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter, Stoppable
-from faas_runtime.engine_address import EngineAddress
-from faas_runtime.imagestore import ImageStore
-from faas_runtime.paths import default_state_dir, images_dir
+from faas_runtime.core.engine_address import EngineAddress
+from faas_runtime.core.paths import default_state_dir, images_dir
+from faas_runtime.images.store import ImageStore
 
 if TYPE_CHECKING:
     from faas_cli.console import Console

@@ -20,7 +20,7 @@ from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from faas_runtime.engine_address import EngineAddress
+    from faas_runtime.core.engine_address import EngineAddress
 
 _Event = Mapping[str, Any] | Exception | None
 """An event of the engine's stream; an error or None ends it."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 from faas_cli.errors import FaasError
-from faas_runtime.engine_address import EngineAddress, UnknownContext, find_address
+from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
 
 PING_SECONDS = 1.0
 CONNECT_SECONDS = 30

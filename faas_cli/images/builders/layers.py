@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from faas_runtime.imagestore import LAYER_TYPE, Descriptor, ImageStore
+from faas_runtime.images.store import LAYER_TYPE, Descriptor, ImageStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class RemoteBuilder:
                 _add(tar, SECRETS, self._sealed(job).encode(), 0o600)
 
     def _sealed(self, job: BuildJob) -> str:
-        from faas_cli.sealing import seal
+        from faas_cli.stack.sealing import seal
 
         values: dict[str, bytes] = {}
         for name, path in job.function.build_secrets.items():

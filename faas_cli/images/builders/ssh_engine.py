@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from faas_cli.errors import FaasError
 from faas_cli.images.builders.engine import CONNECT_SECONDS
-from faas_runtime.engine_address import EngineAddress
+from faas_runtime.core.engine_address import EngineAddress
 
 
 @functools.lru_cache

@@ -14,7 +14,8 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.errors import RuntimeFault
+from faas_runtime.core.paths import default_state_dir
 from faas_runtime.gateway.accounts import Account
 from faas_runtime.gateway.credentials import read_account
 from faas_runtime.gateway.environment import Environment
@@ -24,7 +25,6 @@ from faas_runtime.gateway.provide import provide
 from faas_runtime.gateway.server import Gateway, serve
 from faas_runtime.gateway.settings import LONGEST_LEASE, SHORTEST_LEASE, GatewaySettings
 from faas_runtime.gateway.state import AlreadyRunning, StateDir
-from faas_runtime.paths import default_state_dir
 from faas_runtime.providers.base import Provider
 from faas_runtime.providers.engines import DEFAULT_ENGINE, ENGINES
 

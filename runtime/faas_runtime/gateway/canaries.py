@@ -11,8 +11,8 @@ import contextlib
 
 import msgspec
 
-from faas_runtime.api import FunctionDeployment, FunctionStatus
-from faas_runtime.errors import Invalid, NotFound
+from faas_runtime.core.api import FunctionDeployment, FunctionStatus
+from faas_runtime.core.errors import Invalid, NotFound
 from faas_runtime.gateway.canary import LONGEST_NAME, Traffic, TrafficBook, canary_of
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from faas_runtime.api import FunctionDeployment
+from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.providers.base import FunctionKey
 
 SUFFIX = "--canary"

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 
-from faas_runtime.api import ZERO_TIME, FunctionStatus
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.api import ZERO_TIME, FunctionStatus
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import FunctionKey, Provider, RoutingChange
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from faas_runtime.durations import duration_or_none
-from faas_runtime.functionstore import DEFAULT_STORE
+from faas_runtime.core.durations import duration_or_none
+from faas_runtime.core.function_store import DEFAULT_STORE
 
 SECRETS_DIR = Path("/run/secrets")
 """Where user and password are when `basic_auth` is on and nothing says where."""

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.handover import HandoverFailed
 from faas_runtime.gateway.supervisor import why_not_replaceable
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from http.client import HTTPException
 
 from faas_runtime import __version__
-from faas_runtime.errors import NotFound, Unavailable
-from faas_runtime.functionstore import StoreFunction, parse_store
+from faas_runtime.core.errors import NotFound, Unavailable
+from faas_runtime.core.function_store import StoreFunction, parse_store
 
 TIMEOUT = 5.0
 """Seconds the store may be silent."""

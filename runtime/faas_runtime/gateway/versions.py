@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from faas_runtime.api import FunctionDeployment
-from faas_runtime.errors import NotFound
+from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.errors import NotFound
 from faas_runtime.providers.base import FunctionKey
 
 KEPT = 10

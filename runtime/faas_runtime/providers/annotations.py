@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from faas_runtime.api import FunctionDeployment
-from faas_runtime.durations import duration_or_none
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.durations import duration_or_none
+from faas_runtime.core.errors import Invalid
 
 TIMEOUT_ANNOTATION = "com.faas.timeout"
 """Longest time one call may take, as a Go duration (`90s`, `2m`)."""

@@ -2,7 +2,7 @@
 
 Two lifetimes: a provider lives as long as the gateway; a `watch()` stream as long as
 its reader. Frozen wire types cross this boundary, never a client library's objects.
-Every method raises only the faults of `faas_runtime.errors`. Names and namespaces have
+Every method raises only the faults of `faas_runtime.core.errors`. Names and namespaces have
 been validated by the caller; a provider validates what only it can know (image, secrets,
 resources, constraints).
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from faas_runtime.api import (
+from faas_runtime.core.api import (
     FunctionDeployment,
     FunctionNamespace,
     FunctionStatus,

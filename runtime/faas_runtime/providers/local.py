@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from faas_runtime.api import DEFAULT_NAMESPACE, FunctionDeployment, FunctionNamespace, Secret
+from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionDeployment, FunctionNamespace, Secret
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.process.namespaces import NamespaceBook
 from faas_runtime.providers.process.secrets import SecretStore

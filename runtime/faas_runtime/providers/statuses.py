@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faas_runtime.api import FunctionDeployment, FunctionStatus, FunctionUsage
+from faas_runtime.core.api import FunctionDeployment, FunctionStatus, FunctionUsage
 
 
 def status_of(

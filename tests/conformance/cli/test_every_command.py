@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from faas_cli.examples import EXAMPLES
+from faas_cli.help.examples import EXAMPLES
 
 from .rows import GATEWAY, LOCAL, ROWS, SERVER, speaking
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import yaml
 
-from faas_cli.output_schema import OUTPUTS
+from faas_cli.output.schema import OUTPUTS
 
 FUNCTION = {"name": "a", "image": "acme/a", "labels": {"team": "ü"}, "createdAt": "2024-01-02T03:04:05Z"}
 STORE = {"version": "0.2.0", "functions": [{"name": "env", "title": "Env", "images": {"x86_64": "acme/env"}}]}

@@ -14,7 +14,7 @@ import threading
 
 import pytest
 
-from faas_cli.sealing import make_keys, unseal
+from faas_cli.stack.sealing import make_keys, unseal
 
 SECRET = "s3cret"
 STACK = """provider: {name: openfaas}

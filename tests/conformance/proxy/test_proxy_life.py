@@ -14,7 +14,7 @@ from door_driver import ECHO, Door, get, ok, post
 from replica import Replica
 from wire import PATIENCE, Wire
 
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import FunctionKey, RouteRemoved, RouteUpdate
 
 Eventually = Callable[[Callable[[], bool]], None]

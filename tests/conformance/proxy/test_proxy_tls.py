@@ -13,7 +13,7 @@ from door_driver import Door, get, post
 from replica import Replica
 from wire import Wire
 
-from faas_runtime.errors import Invalid
+from faas_runtime.core.errors import Invalid
 from faas_runtime.gateway.door import Certificate
 
 OpenDoor = Callable[..., Door]

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from faas_cli.images.builders.layers import Entry, write_layer
-from faas_runtime.imagestore import ImageNotFound, ImageStore, full_reference
-from faas_runtime.unpacking import unpack_layer
+from faas_runtime.images.store import ImageNotFound, ImageStore, full_reference
+from faas_runtime.images.unpack import unpack_layer
 
 CONFIG = {"architecture": "amd64", "os": "linux", "config": {"Env": ["A=1=2"], "WorkingDir": "/w"}, "rootfs": {}}
 

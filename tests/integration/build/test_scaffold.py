@@ -3,7 +3,7 @@
 import pytest
 
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.scaffold import Scaffold, check_name, create, keep_ignored
+from faas_cli.templates.scaffold import Scaffold, check_name, create, keep_ignored
 from faas_cli.templates.find import TemplateNotFound, available, find_template
 
 LANGUAGES = ["go", "go-http", "node", "node-http", "python", "python-http"]

@@ -18,9 +18,9 @@ from faas_cli.images.builders.choose import EngineBuilder
 from faas_cli.images.builders.engine import find_engine, ping
 from faas_cli.images.model import BuildOptions
 from faas_cli.images.plan import build_functions
-from faas_cli.scaffold import Scaffold, create
 from faas_cli.stack.model import Function, Provider, Stack
 from faas_cli.templates.find import find_template
+from faas_cli.templates.scaffold import Scaffold, create
 from tests.conftest import missing
 from tests.gateways import build_watchdog
 

@@ -16,7 +16,7 @@ from faas_cli.images.builders.choose import CompositeBuilder, EngineBuilder, cho
 from faas_cli.images.builders.engine import find_engine, ping
 from faas_cli.images.model import BuildOptions
 from faas_cli.stack.model import Provider, Stack
-from faas_runtime.engine_address import EngineAddress
+from faas_runtime.core.engine_address import EngineAddress
 from tests.integration.docker_build.conftest import Recorder
 
 pytestmark = pytest.mark.integration

@@ -13,7 +13,7 @@ from faas_cli.images.builders.engine import image_id, ping
 from faas_cli.images.builders.ssh_engine import socket_to, ssh_command
 from faas_cli.images.model import BuildOptions
 from faas_cli.stack.model import Provider, Stack
-from faas_runtime.engine_address import EngineAddress
+from faas_runtime.core.engine_address import EngineAddress
 
 pytestmark = pytest.mark.integration
 

@@ -14,11 +14,11 @@ import uuid
 import docker
 import pytest
 
-from faas_runtime.api import FunctionDeployment
+from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.watchdog import watchdog_binary
 from faas_runtime.providers.base import FunctionKey, RouteRemoved
 from faas_runtime.providers.docker import DockerProvider
 from faas_runtime.providers.docker.spec import INSTANCE_LABEL
-from faas_runtime.watchdog import watchdog_binary
 from tests.gateways import build_watchdog
 
 PROGRAM = """package main

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from faas_runtime.errors import StartFailed, Unavailable
+from faas_runtime.core.errors import StartFailed, Unavailable
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.docker import DockerProvider
 from faas_runtime.providers.docker.spec import INSTANCE_LABEL

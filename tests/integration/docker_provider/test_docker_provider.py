@@ -6,8 +6,8 @@ import urllib.request
 
 import pytest
 
-from faas_runtime.api import FunctionResources, Secret
-from faas_runtime.errors import AlreadyExists, Invalid, NotFound
+from faas_runtime.core.api import FunctionResources, Secret
+from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
 from faas_runtime.providers.base import FunctionKey
 
 pytestmark = pytest.mark.integration

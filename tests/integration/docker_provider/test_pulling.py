@@ -10,8 +10,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from faas_runtime.api import Secret
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import Secret
+from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.base import FunctionKey
 from tests.integration.registry.conftest import PASSWORD, USER, registry, write_docker_config
 

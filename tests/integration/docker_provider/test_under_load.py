@@ -56,7 +56,7 @@ def mine(client, state):
 
 
 def instance_of(state):
-    from faas_runtime.paths import instance_name
+    from faas_runtime.core.paths import instance_name
 
     return instance_name(state)
 

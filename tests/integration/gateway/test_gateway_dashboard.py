@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from faas_runtime.functionstore import own_platform
+from faas_runtime.core.function_store import own_platform
 
 
 @pytest.fixture(scope="session")

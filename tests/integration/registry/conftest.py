@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 from faas_cli.images.builders.layers import Entry, write_layer
-from faas_runtime.imagestore import ImageStore
+from faas_runtime.images.store import ImageStore
 
 USER, PASSWORD = "tester", "secret"
 # bcrypt of PASSWORD, as `htpasswd -nbB` writes it.

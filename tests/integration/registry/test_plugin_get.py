@@ -8,7 +8,7 @@ import pytest
 
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.images.builders.layers import Entry, write_layer
-from faas_cli.plugin_install import Platform, install, plugin_reference
+from faas_cli.plugins.install import Platform, install, plugin_reference
 from faas_cli.registry.client import Registry
 from faas_cli.registry.errors import RegistryError
 from faas_cli.registry.index import put_index

@@ -46,7 +46,7 @@ def test_what_is_there_is_not_sent_again(registry, docker_config, store, tmp_pat
 
 def test_the_same_input_has_the_same_digest_in_the_registry(registry, docker_config, tmp_path):
     """From another store too: compression adds no time and no name."""
-    from faas_runtime.imagestore import ImageStore
+    from faas_runtime.images.store import ImageStore
 
     digests = []
     for place in ("a", "b"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faas_runtime.imagestore import ImageStore
+from faas_runtime.images.store import ImageStore
 
 from .conftest import make_image
 

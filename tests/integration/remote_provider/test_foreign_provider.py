@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from faas_runtime.api import DEFAULT_NAMESPACE, ZERO_TIME, FunctionDeployment, Secret
-from faas_runtime.errors import AlreadyExists, Invalid, NotFound, Unavailable, Unsupported
+from faas_runtime.core.api import DEFAULT_NAMESPACE, ZERO_TIME, FunctionDeployment, Secret
+from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound, Unavailable, Unsupported
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RouteUpdate
 from faas_runtime.providers.remote import RemoteProvider
 

@@ -9,10 +9,10 @@ import urllib.request
 
 import pytest
 
-from faas_runtime.api import FunctionDeployment
+from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.watchdog import watchdog_binary
 from faas_runtime.providers.base import FunctionKey, RouteRemoved
 from faas_runtime.providers.swarm import SwarmProvider
-from faas_runtime.watchdog import watchdog_binary
 from tests.gateways import build_watchdog
 from tests.integration.docker_provider.conftest import PROGRAM, build
 from tests.swarm import Cluster, lacking

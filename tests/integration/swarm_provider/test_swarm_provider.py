@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from faas_runtime.api import FunctionNamespace, FunctionResources, Secret
-from faas_runtime.errors import AlreadyExists, Invalid, NotFound, StartFailed
+from faas_runtime.core.api import FunctionNamespace, FunctionResources, Secret
+from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound, StartFailed
 from faas_runtime.providers.base import FunctionKey, LogQuery
 from tests.integration.swarm_provider.conftest import IMAGE, KEY
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faas_cli.deployment import DeployFlags, deployment_of
+from faas_cli.deployment.request import DeployFlags, deployment_of
 from faas_cli.errors import UsageError
 from faas_cli.stack.model import Function
 

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from faas_cli.cli import COMMANDS, root
-from faas_cli.examples import EXAMPLES
+from faas_cli.help.examples import EXAMPLES
 
 
 def commands(words=(), command=root):

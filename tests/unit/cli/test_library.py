@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 import faas_cli
-from faas_cli import pipeline
+from faas_cli import library
 
 
 @pytest.mark.parametrize("name", faas_cli.__all__)
 def test_every_name_is_the_librarys(name):
     """Every name comes from the library module and is documented."""
     offered = getattr(faas_cli, name)
-    assert offered is getattr(pipeline, name)
+    assert offered is getattr(library, name)
     assert offered.__doc__
 
 
@@ -32,5 +32,5 @@ def test_what_is_not_there():
 
 def test_commands_start_without_the_library():
     """Their start-up is a feature."""
-    code = "import sys, faas_cli.cli; assert 'faas_cli.pipeline' not in sys.modules and 'msgspec' not in sys.modules"
+    code = "import sys, faas_cli.cli; assert 'faas_cli.library' not in sys.modules and 'msgspec' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

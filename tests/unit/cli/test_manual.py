@@ -4,8 +4,8 @@ import click
 import pytest
 
 from faas_cli.cli import COMMANDS, root
-from faas_cli.examples import EXAMPLES
-from faas_cli.manual import pages
+from faas_cli.help.examples import EXAMPLES
+from faas_cli.help.manual import pages
 
 PAGES = dict(pages())
 

@@ -8,7 +8,7 @@ import pytest
 
 from faas_cli.cli import COMMANDS, root
 from faas_cli.errors import UsageError
-from faas_cli.output_schema import OUTPUTS, output_schema
+from faas_cli.output.schema import OUTPUTS, output_schema
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "docs" / "schemas"
 

@@ -7,8 +7,8 @@ import json
 import msgspec
 import pytest
 
-from faas_runtime.api import FunctionNamespace, FunctionStatus, LogMessage, ProviderInfo, VersionInfo
-from faas_runtime.errors import AlreadyExists, NotFound
+from faas_runtime.core.api import FunctionNamespace, FunctionStatus, LogMessage, ProviderInfo, VersionInfo
+from faas_runtime.core.errors import AlreadyExists, NotFound
 from faas_runtime.gateway.accounts import Account
 from faas_runtime.gateway.control import ControlRoom, create_app
 from faas_runtime.gateway.metrics import InvocationMetrics

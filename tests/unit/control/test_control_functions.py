@@ -2,7 +2,7 @@
 
 import pytest
 
-from faas_runtime.errors import StartFailed, Unavailable, Unsupported
+from faas_runtime.core.errors import StartFailed, Unavailable, Unsupported
 from faas_runtime.providers.base import FunctionKey
 
 ECHO = {"service": "echo", "image": "echo:1"}

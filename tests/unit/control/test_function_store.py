@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from faas_runtime.errors import NotFound, Unavailable
-from faas_runtime.functionstore import own_platform, parse_store
+from faas_runtime.core.errors import NotFound, Unavailable
+from faas_runtime.core.function_store import own_platform, parse_store
 from faas_runtime.gateway import store as module
 from faas_runtime.gateway.store import FunctionStore
 

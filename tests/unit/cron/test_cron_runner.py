@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from faas_runtime.api import FunctionStatus
+from faas_runtime.core.api import FunctionStatus
 from faas_runtime.gateway.cron.runner import CronRunner
 from faas_runtime.providers.base import FunctionKey
 

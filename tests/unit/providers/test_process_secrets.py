@@ -2,8 +2,8 @@
 
 import pytest
 
-from faas_runtime.api import Secret
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import Secret
+from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.process.secrets import secret_bytes
 
 

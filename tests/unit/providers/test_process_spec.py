@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from faas_runtime.api import FunctionDeployment
-from faas_runtime.errors import Invalid
-from faas_runtime.imagestore import ImageInfo
+from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.errors import Invalid
+from faas_runtime.images.store import ImageInfo
 from faas_runtime.providers.annotations import call_timeout, initial_replicas, is_internal
 from faas_runtime.providers.process.spec import build_spec, refuse_more_than_one
 

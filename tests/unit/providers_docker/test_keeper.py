@@ -2,8 +2,8 @@
 
 import asyncio
 
-from faas_runtime.api import FunctionDeployment
-from faas_runtime.errors import StartFailed
+from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.errors import StartFailed
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.docker import keeper as keeper_module
 from faas_runtime.providers.docker.container import Container

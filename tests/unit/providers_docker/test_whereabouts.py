@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 from docker.errors import NotFound
 
-from faas_runtime.errors import Invalid
+from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.docker.container import container_of
 from faas_runtime.providers.docker.whereabouts import Whereabouts, find_whereabouts
 

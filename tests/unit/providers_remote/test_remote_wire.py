@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from faas_runtime.api import ZERO_TIME, FunctionStatus
+from faas_runtime.core.api import ZERO_TIME, FunctionStatus
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
 from faas_runtime.providers.remote.http import Address
 from faas_runtime.providers.remote.routes import changes, route_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faas_runtime.api import FunctionDeployment
+from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.providers.base import Endpoint, FunctionKey
 from faas_runtime.providers.swarm.objects import Node, Service, Snapshot, Task, node_of, task_of
 from faas_runtime.providers.swarm.routes import endpoint_of, is_inside, route_of, serving

@@ -2,8 +2,8 @@
 
 import pytest
 
-from faas_runtime.api import FunctionDeployment, FunctionResources
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import FunctionDeployment, FunctionResources
+from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.swarm.spec import (
     deployment_of,

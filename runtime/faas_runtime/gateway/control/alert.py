@@ -9,8 +9,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from faas_runtime.api import DEFAULT_NAMESPACE
-from faas_runtime.errors import Invalid, RuntimeFault
+from faas_runtime.core.api import DEFAULT_NAMESPACE
+from faas_runtime.core.errors import Invalid, RuntimeFault
 from faas_runtime.gateway.control.bodies import read_json
 from faas_runtime.gateway.control.room import ControlRoom, room_of
 from faas_runtime.gateway.scaling.limits import after_alert, limits_of

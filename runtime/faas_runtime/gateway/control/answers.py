@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from faas_runtime.api import encode
+from faas_runtime.core.api import encode
 
 ACCEPTED = 202
 CREATED = 201

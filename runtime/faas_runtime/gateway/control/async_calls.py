@@ -9,9 +9,9 @@ import uuid
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from faas_runtime.api import DEFAULT_NAMESPACE, AsyncCall
-from faas_runtime.durations import parse_duration
-from faas_runtime.errors import Invalid, NotFound, Unsupported
+from faas_runtime.core.api import DEFAULT_NAMESPACE, AsyncCall
+from faas_runtime.core.durations import parse_duration
+from faas_runtime.core.errors import Invalid, NotFound, Unsupported
 from faas_runtime.gateway.accounts import client_host
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.room import ControlRoom, room_of

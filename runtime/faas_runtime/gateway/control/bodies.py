@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.requests import Request
 
-from faas_runtime.api import DEFAULT_NAMESPACE, FunctionResources
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionResources
+from faas_runtime.core.errors import Invalid
 from faas_runtime.gateway.control.validation import check_namespace
 
 MAX_BODY_BYTES = 4 * 1024 * 1024

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from faas_runtime.errors import (
+from faas_runtime.core.errors import (
     AlreadyExists,
     Invalid,
     NotFound,

@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from faas_runtime.api import DeleteFunctionRequest, FunctionDeployment, FunctionStatus, ScaleRequest
+from faas_runtime.core.api import DeleteFunctionRequest, FunctionDeployment, FunctionStatus, ScaleRequest
 from faas_runtime.gateway.canary import is_canary, weight_of, without_weight
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from faas_runtime import __version__
-from faas_runtime.api import GatewayInfo, ProviderInfo, VersionInfo
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.api import GatewayInfo, ProviderInfo, VersionInfo
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.control.answers import json_answer
 from faas_runtime.gateway.control.room import room_of
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from faas_runtime.api import encode
+from faas_runtime.core.api import encode
 from faas_runtime.gateway.control.bodies import namespace_of
 from faas_runtime.gateway.control.room import room_of
 from faas_runtime.gateway.control.validation import check_function_name

@@ -6,8 +6,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from faas_runtime.api import FunctionNamespace
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import FunctionNamespace
+from faas_runtime.core.errors import Invalid
 from faas_runtime.gateway.control.answers import ACCEPTED, CREATED, json_answer
 from faas_runtime.gateway.control.bodies import read_body
 from faas_runtime.gateway.control.room import room_of

@@ -9,7 +9,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from faas_runtime import __version__, api
+from faas_runtime import __version__
+from faas_runtime.core import api
 
 _TYPES = (
     api.AsyncCall,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from faas_runtime.api import QueueListing, ReplayRequest
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import QueueListing, ReplayRequest
+from faas_runtime.core.errors import Invalid
 from faas_runtime.gateway.control.answers import json_answer
 from faas_runtime.gateway.control.async_calls import queue_of, shown
 from faas_runtime.gateway.control.bodies import read_body

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from faas_runtime.api import Secret
+from faas_runtime.core.api import Secret
 from faas_runtime.gateway.control.answers import ACCEPTED, CREATED, json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body
 from faas_runtime.gateway.control.room import room_of

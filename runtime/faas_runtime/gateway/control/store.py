@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from faas_runtime.api import StoreEntry
-from faas_runtime.errors import Unsupported
-from faas_runtime.functionstore import StoreFunction, own_platform
+from faas_runtime.core.api import StoreEntry
+from faas_runtime.core.errors import Unsupported
+from faas_runtime.core.function_store import StoreFunction, own_platform
 from faas_runtime.gateway.control.answers import json_answer
 from faas_runtime.gateway.control.room import room_of
 

@@ -7,8 +7,8 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from faas_runtime.api import TrafficRequest, TrafficShare
-from faas_runtime.errors import Invalid, NotFound, Unsupported
+from faas_runtime.core.api import TrafficRequest, TrafficShare
+from faas_runtime.core.errors import Invalid, NotFound, Unsupported
 from faas_runtime.gateway.canaries import Canaries
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body

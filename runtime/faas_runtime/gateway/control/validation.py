@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from faas_runtime.api import FunctionDeployment
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.errors import Invalid
 from faas_runtime.gateway.canary import SUFFIX, weight_of
 from faas_runtime.gateway.cron.runner import schedule_text
 from faas_runtime.gateway.cron.schedule import Schedule

@@ -8,8 +8,8 @@ import logging
 from starlette.requests import Request
 from starlette.responses import Response
 
-from faas_runtime.api import FunctionDeployment, FunctionVersion, RollbackRequest
-from faas_runtime.errors import NotFound, RuntimeFault, Unsupported
+from faas_runtime.core.api import FunctionDeployment, FunctionVersion, RollbackRequest
+from faas_runtime.core.errors import NotFound, RuntimeFault, Unsupported
 from faas_runtime.gateway.control.answers import json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body
 from faas_runtime.gateway.control.room import ControlRoom, room_of

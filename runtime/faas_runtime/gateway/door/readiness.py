@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.door.pool import Backend
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import FunctionKey

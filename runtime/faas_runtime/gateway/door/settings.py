@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from faas_runtime.api import DEFAULT_NAMESPACE
+from faas_runtime.core.api import DEFAULT_NAMESPACE
 
 MAX_CONNECTIONS = 20_000
 

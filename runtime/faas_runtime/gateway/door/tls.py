@@ -7,7 +7,7 @@ import logging
 import ssl
 from pathlib import Path
 
-from faas_runtime.errors import Invalid
+from faas_runtime.core.errors import Invalid
 
 log = logging.getLogger("faas.gateway")
 

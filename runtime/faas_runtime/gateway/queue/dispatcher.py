@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.queue.model import Answer, CallQueue, Claim, Clock, SystemClock
 from faas_runtime.gateway.queue.policy import BUSY, RetryPolicy
 from faas_runtime.providers.base import FunctionKey

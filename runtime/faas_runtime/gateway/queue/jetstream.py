@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from faas_runtime.errors import Invalid, Unavailable
+from faas_runtime.core.errors import Invalid, Unavailable
 from faas_runtime.gateway.queue.model import Answer, Claim, Clock, NewCall, Record, State, SystemClock
 from faas_runtime.providers.base import FunctionKey
 

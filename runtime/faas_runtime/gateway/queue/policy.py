@@ -10,7 +10,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from faas_runtime.durations import parse_duration
+from faas_runtime.core.durations import parse_duration
 from faas_runtime.gateway.queue.model import Answer
 
 _PREFIX = "com.openfaas.retry."

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from faas_runtime.api import FunctionStatus
+from faas_runtime.core.api import FunctionStatus
 from faas_runtime.gateway.queue.callbacks import Callbacks
 from faas_runtime.gateway.queue.calls import FunctionCaller
 from faas_runtime.gateway.queue.dispatcher import Dispatcher, DispatcherSettings, Target

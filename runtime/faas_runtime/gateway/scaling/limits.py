@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from faas_runtime.durations import parse_duration
+from faas_runtime.core.durations import parse_duration
 from faas_runtime.providers.annotations import CONCURRENCY_ANNOTATION
 
 PREFIX = "com.openfaas.scale."

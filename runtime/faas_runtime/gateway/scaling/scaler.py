@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from faas_runtime.api import FunctionStatus
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.api import FunctionStatus
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.catalogue import Catalogue
 from faas_runtime.gateway.peers import Peers
 from faas_runtime.gateway.routing import RoutingTable

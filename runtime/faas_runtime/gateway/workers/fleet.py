@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.accounts import FailureCounter
 from faas_runtime.gateway.door import FrontDoor
 from faas_runtime.gateway.metrics import InvocationMetrics

@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.door import FrontDoor
 from faas_runtime.gateway.doors import certificate_of, new_door
 from faas_runtime.gateway.guard import guard_of

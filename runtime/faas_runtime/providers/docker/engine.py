@@ -12,8 +12,8 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import NotFound as NoSuchContainer
 
-from faas_runtime.engine_address import EngineAddress, UnknownContext, find_address
-from faas_runtime.errors import Invalid, Unavailable
+from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
+from faas_runtime.core.errors import Invalid, Unavailable
 from faas_runtime.providers.docker.container import Container, Image, container_of
 from faas_runtime.providers.docker.whereabouts import Whereabouts, find_whereabouts
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from faas_runtime.api import FunctionStatus, FunctionUsage
+from faas_runtime.core.api import FunctionStatus, FunctionUsage
 from faas_runtime.providers.annotations import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
 from faas_runtime.providers.docker.container import Container

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 
-from faas_runtime.errors import RuntimeFault, Unavailable
+from faas_runtime.core.errors import RuntimeFault, Unavailable
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.docker.container import Container
 from faas_runtime.providers.docker.engine import DockerEngine, Stream

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
-from faas_runtime.api import LogMessage
+from faas_runtime.core.api import LogMessage
 from faas_runtime.providers.base import LogQuery
 from faas_runtime.providers.docker.container import Container
 from faas_runtime.providers.docker.engine import DockerEngine, Stream

@@ -11,15 +11,15 @@ from pathlib import Path
 import msgspec
 
 from faas_runtime import __version__
-from faas_runtime.api import (
+from faas_runtime.core.api import (
     FunctionDeployment,
     FunctionStatus,
     LogMessage,
     ProviderInfo,
     VersionInfo,
 )
-from faas_runtime.errors import AlreadyExists, NotFound
-from faas_runtime.paths import instance_name
+from faas_runtime.core.errors import AlreadyExists, NotFound
+from faas_runtime.core.paths import instance_name
 from faas_runtime.providers.annotations import initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.docker.container import Container

@@ -8,7 +8,7 @@ import secrets as random_secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from faas_runtime.errors import RuntimeFault, StartFailed
+from faas_runtime.core.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.docker.container import Container, Image
 from faas_runtime.providers.docker.engine import DockerEngine

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from faas_runtime.api import SECRETS_PATH, FunctionDeployment
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
+from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.annotations import watchdog_settings
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.process.limits import check_resources, parse_quantity

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from faas_runtime.api import FunctionUsage
+from faas_runtime.core.api import FunctionUsage
 from faas_runtime.providers.docker.engine import DockerEngine
 
 _SHORTEST = 0.5

@@ -11,7 +11,7 @@ from typing import Any
 
 from docker.errors import NotFound
 
-from faas_runtime.errors import Invalid
+from faas_runtime.core.errors import Invalid
 
 # What an engine calls a container's host unless it is told another name.
 _SHORT_ID = re.compile(r"[0-9a-f]{12}")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from faas_runtime.api import FunctionStatus
-from faas_runtime.errors import RuntimeFault, Unavailable
+from faas_runtime.core.api import FunctionStatus
+from faas_runtime.core.errors import RuntimeFault, Unavailable
 from faas_runtime.providers.annotations import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.base import FunctionKey, RouteUpdate
 from faas_runtime.providers.process.logs import FunctionLog

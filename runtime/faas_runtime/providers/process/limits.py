@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from faas_runtime.api import FunctionDeployment, FunctionResources
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import FunctionDeployment, FunctionResources
+from faas_runtime.core.errors import Invalid
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?")
 _SUFFIXES = {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from faas_runtime.api import LogMessage
+from faas_runtime.core.api import LogMessage
 from faas_runtime.providers.base import FunctionKey, LogQuery
 
 MAX_LINE = 64 * 1024

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from faas_runtime.api import SECRETS_PATH
+from faas_runtime.core.api import SECRETS_PATH
 
 _BIND = f'mount --bind "$0" {SECRETS_PATH} && exec "$@"'
 

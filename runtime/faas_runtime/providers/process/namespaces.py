@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from faas_runtime.api import DEFAULT_NAMESPACE, FunctionNamespace
-from faas_runtime.errors import AlreadyExists, Invalid, NotFound
+from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionNamespace
+from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
 from faas_runtime.providers.process.store import FunctionStore
 
 

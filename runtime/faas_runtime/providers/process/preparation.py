@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from faas_runtime.api import FunctionDeployment
-from faas_runtime.errors import Invalid
-from faas_runtime.imagestore import ImageInfo, ImageNotFound, ImageStore
+from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.errors import Invalid
+from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
 from faas_runtime.providers.annotations import watchdog_settings
 from faas_runtime.providers.process.limits import check_resources
 from faas_runtime.providers.process.namespaces import NamespaceBook

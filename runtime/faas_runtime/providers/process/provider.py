@@ -11,16 +11,16 @@ from typing import Any
 import msgspec
 
 from faas_runtime import __version__
-from faas_runtime.api import (
+from faas_runtime.core.api import (
     FunctionDeployment,
     FunctionStatus,
     LogMessage,
     ProviderInfo,
     VersionInfo,
 )
-from faas_runtime.errors import AlreadyExists, NotFound, RuntimeFault
-from faas_runtime.imagestore import ImageStore
-from faas_runtime.paths import images_dir
+from faas_runtime.core.errors import AlreadyExists, NotFound, RuntimeFault
+from faas_runtime.core.paths import images_dir
+from faas_runtime.images.store import ImageStore
 from faas_runtime.providers.annotations import SCALE_MIN_LABEL, initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.local import LocalBooks

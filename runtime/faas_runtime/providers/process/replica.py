@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from faas_runtime.errors import StartFailed
+from faas_runtime.core.errors import StartFailed
+from faas_runtime.core.watchdog import watchdog_binary
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.process import probe
 from faas_runtime.providers.process.logs import FunctionLog, LineSplitter
@@ -22,7 +23,6 @@ from faas_runtime.providers.process.machine import Machine
 from faas_runtime.providers.process.mounts import in_secrets_namespace
 from faas_runtime.providers.process.processes import ProcessMark, child_setup, mark_of_child
 from faas_runtime.providers.process.spec import ReplicaSpec
-from faas_runtime.watchdog import watchdog_binary
 
 MARK_FILE = "process.json"
 """In a replica's folder: which process it is, so that a later gateway can end what was left."""

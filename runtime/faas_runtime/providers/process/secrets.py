@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from faas_runtime.api import Secret
-from faas_runtime.errors import AlreadyExists, Invalid, NotFound
+from faas_runtime.core.api import Secret
+from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
 from faas_runtime.providers.process.store import write_durably
 
 MAX_SECRET_BYTES = 1024 * 1024

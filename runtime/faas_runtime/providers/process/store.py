@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from faas_runtime.api import DEFAULT_NAMESPACE, FunctionDeployment, FunctionNamespace
+from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionDeployment, FunctionNamespace
 from faas_runtime.providers.base import FunctionKey
 
 log = logging.getLogger("faas.process")

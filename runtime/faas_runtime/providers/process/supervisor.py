@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from faas_runtime.errors import RuntimeFault, StartFailed
+from faas_runtime.core.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.process.logs import FunctionLog
 from faas_runtime.providers.process.machine import Machine

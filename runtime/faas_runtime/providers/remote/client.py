@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from faas_runtime.api import encode
-from faas_runtime.errors import AlreadyExists, Invalid, NotFound, RuntimeFault, Unavailable, Unsupported
+from faas_runtime.core.api import encode
+from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound, RuntimeFault, Unavailable, Unsupported
 from faas_runtime.providers.remote.http import Address, Answer, HttpFailure, ask
 
 _LONGEST_MESSAGE = 2000

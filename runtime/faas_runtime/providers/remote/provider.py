@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from faas_runtime.api import (
+from faas_runtime.core.api import (
     DEFAULT_NAMESPACE,
     DeleteFunctionRequest,
     FunctionDeployment,
@@ -21,7 +21,7 @@ from faas_runtime.api import (
     ScaleRequest,
     Secret,
 )
-from faas_runtime.errors import Invalid, NotFound, RuntimeFault, Unavailable, Unsupported
+from faas_runtime.core.errors import Invalid, NotFound, RuntimeFault, Unavailable, Unsupported
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteUpdate, RoutingChange
 from faas_runtime.providers.process.feed import RoutingFeed
 from faas_runtime.providers.remote.client import ProviderClient, WrongCredentials

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from faas_runtime.api import ZERO_TIME, FunctionStatus, LogMessage
+from faas_runtime.core.api import ZERO_TIME, FunctionStatus, LogMessage
 from faas_runtime.providers.base import FunctionKey
 
 _LONGEST_LINE = 4 * 1024 * 1024

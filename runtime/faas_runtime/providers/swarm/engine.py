@@ -13,8 +13,8 @@ from docker.errors import APIError, DockerException
 from docker.errors import NotFound as NoSuchObject
 from docker.types.daemon import CancellableStream
 
-from faas_runtime.engine_address import UnknownContext, find_address
-from faas_runtime.errors import AlreadyExists, Invalid, Unavailable
+from faas_runtime.core.engine_address import UnknownContext, find_address
+from faas_runtime.core.errors import AlreadyExists, Invalid, Unavailable
 from faas_runtime.providers.docker.engine import Stream
 from faas_runtime.providers.swarm.objects import (
     Service,

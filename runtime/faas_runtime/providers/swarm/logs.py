@@ -9,8 +9,8 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 
-from faas_runtime.api import LogMessage
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.api import LogMessage
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import LogQuery
 from faas_runtime.providers.docker.engine import Stream
 from faas_runtime.providers.docker.threads import EngineThreads

@@ -6,8 +6,8 @@ import hashlib
 
 import msgspec
 
-from faas_runtime.api import DEFAULT_NAMESPACE, FunctionNamespace
-from faas_runtime.errors import AlreadyExists, Invalid, NotFound
+from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionNamespace
+from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
 from faas_runtime.providers.swarm.engine import SwarmEngine
 from faas_runtime.providers.swarm.objects import SwarmObject
 from faas_runtime.providers.swarm.spec import labels_of

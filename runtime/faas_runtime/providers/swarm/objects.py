@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from faas_runtime.api import FunctionDeployment
+from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.swarm.spec import NAME_LABEL, NAMESPACE_LABEL, VERSION_LABEL, deployment_of
 

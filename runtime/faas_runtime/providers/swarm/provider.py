@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from faas_runtime import __version__
-from faas_runtime.api import (
+from faas_runtime.core.api import (
     FunctionDeployment,
     FunctionStatus,
     LogMessage,
@@ -23,7 +23,7 @@ from faas_runtime.api import (
     Secret,
     VersionInfo,
 )
-from faas_runtime.errors import AlreadyExists, Invalid, NotFound, StartFailed, Unavailable
+from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound, StartFailed, Unavailable
 from faas_runtime.providers.annotations import initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RoutingChange
 from faas_runtime.providers.docker.threads import EngineThreads

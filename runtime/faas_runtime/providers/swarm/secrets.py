@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from docker.types import SecretReference
 
-from faas_runtime.api import FunctionDeployment, Secret
-from faas_runtime.errors import AlreadyExists, Invalid, NotFound
+from faas_runtime.core.api import FunctionDeployment, Secret
+from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
 from faas_runtime.providers.process.secrets import secret_bytes
 from faas_runtime.providers.swarm.engine import SwarmEngine
 from faas_runtime.providers.swarm.objects import SwarmObject

@@ -25,8 +25,8 @@ from docker.types import (
     UpdateConfig,
 )
 
-from faas_runtime.api import SECRETS_PATH, FunctionDeployment
-from faas_runtime.errors import Invalid
+from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
+from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.annotations import call_timeout, watchdog_settings
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.docker.spec import WATCHDOG_PORT, check_deployment

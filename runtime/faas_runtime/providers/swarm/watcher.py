@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Iterable
 
-from faas_runtime.errors import RuntimeFault
+from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
 from faas_runtime.providers.docker.readiness import is_ready
 from faas_runtime.providers.docker.threads import EngineThreads

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faas_cli.deployment import DeployFlags, deployment_of
+from faas_cli.deployment.request import DeployFlags, deployment_of
+from faas_cli.devloop.watcher import changes_below
 from faas_cli.errors import FaasError
 from faas_cli.images.model import Builder, BuildOptions
 from faas_cli.images.null_reporter import Silent
 from faas_cli.images.plan import build_functions
 from faas_cli.stack.model import Function, Stack
-from faas_cli.watching import changes_below
 
 if TYPE_CHECKING:
     from faas_cli.console import Console

@@ -10,7 +10,7 @@ from faas_cli.errors import FaasError
 from faas_cli.quantity import cpu_cores, memory_bytes
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources
-from faas_runtime.api import SECRETS_PATH
+from faas_runtime.core.api import SECRETS_PATH
 
 Document = dict[str, Any]
 

@@ -16,19 +16,19 @@ import msgspec
 
 from faas_cli.commands.deploy import deploy_one
 from faas_cli.console import Console
-from faas_cli.deployment import DeployFlags, deployment_of
+from faas_cli.deployment.request import DeployFlags, deployment_of
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions
 from faas_cli.images.null_reporter import Silent
 from faas_cli.images.plan import build_functions
-from faas_cli.scaffold import check_name, create, plan
 from faas_cli.stack.select import open_stack, select
 from faas_cli.templates.find import available
 from faas_cli.templates.obtain import obtain_template
+from faas_cli.templates.scaffold import check_name, create, plan
 from faas_runtime import __version__
-from faas_runtime.durations import go_duration
+from faas_runtime.core.durations import go_duration
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer

@@ -6,18 +6,18 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from faas_cli.devloop.foreground import RunPlan, free_port
 from faas_cli.errors import FaasError
-from faas_cli.foreground import RunPlan, free_port
 from faas_cli.images.plan import template_of
 from faas_cli.images.tags import image_reference
 from faas_cli.quantity import cpu_cores, memory_bytes
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources, Stack
-from faas_runtime.api import DEFAULT_NAMESPACE, SECRETS_PATH
-from faas_runtime.imagestore import ImageInfo, ImageNotFound, ImageStore
-from faas_runtime.paths import default_state_dir, images_dir
-from faas_runtime.toolpaths import search_path
-from faas_runtime.watchdog import watchdog_binary
+from faas_runtime.core.api import DEFAULT_NAMESPACE, SECRETS_PATH
+from faas_runtime.core.paths import default_state_dir, images_dir
+from faas_runtime.core.tool_paths import search_path
+from faas_runtime.core.watchdog import watchdog_binary
+from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
 
 SECRETS = Path(".secrets")
 WATCHDOG_PORT = 8080
@@ -140,7 +140,7 @@ class LocalRun:
         return plan if self._debug_port is None else self._debugged(stack, function, plan, self._debug_port)
 
     def _debugged(self, stack: Stack, function: Function, plan: RunPlan, port: int) -> RunPlan:
-        from faas_cli.debugging import debug_plan, write_launch_entry
+        from faas_cli.devloop.debugger import debug_plan, write_launch_entry
 
         template = template_of(function, self._project, stack)
         context = self._project / "build" / function.name

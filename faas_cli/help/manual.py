@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import click
 
 from faas_cli.cli import COMMANDS, root
-from faas_cli.examples import EXAMPLES
+from faas_cli.help.examples import EXAMPLES
 from faas_runtime import __version__
 
 _SECTION = "1"

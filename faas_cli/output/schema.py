@@ -13,8 +13,8 @@ import msgspec
 from faas_cli.doctor import Finding
 from faas_cli.errors import UsageError
 from faas_cli.templates.store import StoreTemplate
-from faas_cli.templates.trial import Step
-from faas_runtime.api import (
+from faas_cli.templates.testing import Step
+from faas_runtime.core.api import (
     AsyncCall,
     FunctionStatus,
     FunctionVersion,
@@ -22,7 +22,7 @@ from faas_runtime.api import (
     QueueListing,
     TrafficShare,
 )
-from faas_runtime.functionstore import StoreFunction
+from faas_runtime.core.function_store import StoreFunction
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

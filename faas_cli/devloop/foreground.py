@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from faas_cli.devloop.watcher import changes_below
 from faas_cli.errors import FaasError
-from faas_cli.watching import changes_below
 
 _PATIENCE = 15
 """Seconds a command may take to end before it is killed."""

@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from faas_cli.devloop.foreground import RunPlan
 from faas_cli.errors import BuildError, FaasError
-from faas_cli.foreground import RunPlan
 from faas_cli.images.builders.steps import StepRunner
 from faas_cli.images.sync_tree import mirror
 from faas_cli.images.toolchains import find_toolchain, write_shims

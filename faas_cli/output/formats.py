@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 import click
 
-from faas_cli.flags import switch
+from faas_cli.options import switch
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 TABLE = "table"
 FORMS = (TABLE, "json", "yaml")
 
-_ASKED_FOR_JSON = "faas_cli.output.json"
+_ASKED_FOR_JSON = "faas_cli.output.formats.json"
 
 
 def output_options(command: Decorated) -> Decorated:

@@ -11,8 +11,8 @@ from faas_cli.gateway.credentials import namespace_of
 from faas_cli.images.tags import image_reference
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources
-from faas_runtime.api import FunctionDeployment, FunctionResources
-from faas_runtime.durations import duration_or_none, go_duration
+from faas_runtime.core.api import FunctionDeployment, FunctionResources
+from faas_runtime.core.durations import duration_or_none, go_duration
 
 _TIMEOUTS = ("exec_timeout", "read_timeout", "write_timeout")
 

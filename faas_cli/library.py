@@ -8,7 +8,7 @@ from typing import Any
 
 from faas_cli.commands.deploy import deploy_one
 from faas_cli.console import Console
-from faas_cli.deployment import DeployFlags, deployment_of
+from faas_cli.deployment.request import DeployFlags, deployment_of
 from faas_cli.errors import FaasError, GatewayError
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.gateway.credentials import Credentials, gateway_of, load_credentials, normalised
@@ -19,7 +19,7 @@ from faas_cli.images.report import ConsoleReporter
 from faas_cli.stack.loader import load
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import select
-from faas_runtime.api import FunctionStatus
+from faas_runtime.core.api import FunctionStatus
 
 __all__ = ["FaasError", "Function", "Gateway", "Stack", "build", "deploy", "load", "select"]
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from faas_runtime.durations import go_duration
+from faas_runtime.core.durations import go_duration
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -83,7 +83,7 @@ class FaasCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The command's examples."""
-        from faas_cli.examples import EXAMPLES
+        from faas_cli.help.examples import EXAMPLES
 
         examples = EXAMPLES.get(_words(ctx), ())
         if examples:
@@ -173,12 +173,12 @@ def switch(*names: str, default: bool = False, help: str = "", **options: Any) -
 
 
 def offered(kind: str) -> Callable[[click.Context, click.Parameter, str], Any]:
-    """What a shell completes a value with: a function of `faas_cli.complete`, imported when it is asked for."""
+    """What a shell completes a value with: a function of `faas_cli.completion`, imported when it is asked for."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
-        from faas_cli import complete
+        from faas_cli import completion
 
-        return getattr(complete, kind)(ctx, param, incomplete)
+        return getattr(completion, kind)(ctx, param, incomplete)
 
     return complete
 
