@@ -18,7 +18,7 @@ from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.versions import VersionBook, find, present_of
 from faas_runtime.providers.base import FunctionKey, Provider
-from faas_runtime.providers.process.logs import now_rfc3339
+from faas_runtime.providers.common.logs import now_rfc3339
 
 # What would make somebody call the canary beside its function.
 _OF_THE_FUNCTION = ("topic", "schedule")

@@ -13,7 +13,7 @@ from faas_runtime.gateway.credentials import account_of
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USERS_FILE, StateDir
 from faas_runtime.gateway.users import UserFile
-from faas_runtime.providers.annotations import AUTH_ANNOTATION
+from faas_runtime.providers.common.annotations import AUTH_ANNOTATION
 
 BASIC = "basic"
 """A call needs the user and password of an account of the gateway."""

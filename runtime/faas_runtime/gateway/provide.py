@@ -29,7 +29,7 @@ from faas_runtime.gateway.server import stop_on_signals
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USER, Running, StateDir
 from faas_runtime.providers.base import Endpoint, FunctionKey, Provider, RouteUpdate
-from faas_runtime.providers.process.logs import now_rfc3339
+from faas_runtime.providers.common.logs import now_rfc3339
 
 log = logging.getLogger("faas.provider")
 

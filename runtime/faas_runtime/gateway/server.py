@@ -27,7 +27,7 @@ from faas_runtime.gateway.state import Running, StateDir
 from faas_runtime.gateway.supervisor import notify
 from faas_runtime.gateway.workers.fleet import Fleet
 from faas_runtime.providers.base import FunctionKey, Provider
-from faas_runtime.providers.process.logs import now_rfc3339
+from faas_runtime.providers.common.logs import now_rfc3339
 
 log = logging.getLogger("faas.gateway")
 

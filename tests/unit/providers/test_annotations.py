@@ -4,7 +4,7 @@ import pytest
 
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import Invalid
-from faas_runtime.providers.annotations import concurrency, watchdog_settings
+from faas_runtime.providers.common.annotations import concurrency, watchdog_settings
 
 
 def deployment(annotations, **variables):

@@ -3,7 +3,7 @@
 import asyncio
 
 from faas_runtime.providers.base import FunctionKey, RouteRemoved
-from faas_runtime.providers.process.feed import RoutingFeed
+from faas_runtime.providers.common.feed import RoutingFeed
 
 ONE = RouteRemoved(FunctionKey("one", "openfaas-fn"))
 TWO = RouteRemoved(FunctionKey("two", "openfaas-fn"))

@@ -4,7 +4,7 @@ import pytest
 
 from faas_runtime.core.api import FunctionDeployment, FunctionResources
 from faas_runtime.core.errors import Invalid
-from faas_runtime.providers.process.limits import check_resources, not_enforced, parse_quantity
+from faas_runtime.providers.common.limits import check_resources, not_enforced, parse_quantity
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Cutting what a function prints into lines."""
 
-from faas_runtime.providers.process.logs import MAX_LINE, LineSplitter
+from faas_runtime.providers.common.logs import MAX_LINE, LineSplitter
 
 
 def test_lines_come_when_they_are_complete():

@@ -4,7 +4,7 @@ import pytest
 
 from faas_runtime.core.api import Secret
 from faas_runtime.core.errors import Invalid
-from faas_runtime.providers.process.secrets import secret_bytes
+from faas_runtime.providers.common.secrets import secret_bytes
 
 
 def test_the_raw_value_wins():

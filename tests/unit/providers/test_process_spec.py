@@ -7,7 +7,7 @@ import pytest
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import Invalid
 from faas_runtime.images.store import ImageInfo
-from faas_runtime.providers.annotations import call_timeout, initial_replicas, is_internal
+from faas_runtime.providers.common.annotations import call_timeout, initial_replicas, is_internal
 from faas_runtime.providers.process.spec import build_spec, refuse_more_than_one
 
 ROOTFS = Path("/state/rootfs/abc")

@@ -5,12 +5,12 @@ import asyncio
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import StartFailed
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.docker import keeper as keeper_module
+from faas_runtime.providers.common.feed import RoutingFeed
+from faas_runtime.providers.common.store import Deployed
+from faas_runtime.providers.docker import reconciler as keeper_module
 from faas_runtime.providers.docker.container import Container
 from faas_runtime.providers.docker.function import Function
-from faas_runtime.providers.docker.keeper import Keeper
-from faas_runtime.providers.process.feed import RoutingFeed
-from faas_runtime.providers.process.store import Deployed
+from faas_runtime.providers.docker.reconciler import Keeper
 
 KEY = FunctionKey("fn", "openfaas-fn")
 

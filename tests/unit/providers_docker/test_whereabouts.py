@@ -7,7 +7,7 @@ from docker.errors import NotFound
 
 from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.docker.container import container_of
-from faas_runtime.providers.docker.whereabouts import Whereabouts, find_whereabouts
+from faas_runtime.providers.docker.self_container import Whereabouts, find_whereabouts
 
 STATE = PurePosixPath("/var/lib/faas")
 VOLUME = PurePosixPath("/var/lib/docker/volumes/state/_data")

@@ -12,7 +12,7 @@ from faas_runtime.gateway.cron.runner import schedule_text
 from faas_runtime.gateway.cron.schedule import Schedule
 from faas_runtime.gateway.guard import check_rule
 from faas_runtime.gateway.queue.policy import RetryPolicy
-from faas_runtime.providers.annotations import AUTH_ANNOTATION
+from faas_runtime.providers.common.annotations import AUTH_ANNOTATION
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

@@ -15,7 +15,7 @@ from faas_runtime.gateway.control.bodies import namespace_of, read_body
 from faas_runtime.gateway.control.room import ControlRoom, room_of
 from faas_runtime.gateway.versions import Version, VersionBook, find, present_of
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.process.logs import now_rfc3339
+from faas_runtime.providers.common.logs import now_rfc3339
 
 log = logging.getLogger("faas.control")
 

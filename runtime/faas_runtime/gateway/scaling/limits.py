@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from faas_runtime.core.durations import parse_duration
-from faas_runtime.providers.annotations import CONCURRENCY_ANNOTATION
+from faas_runtime.providers.common.annotations import CONCURRENCY_ANNOTATION
 
 PREFIX = "com.openfaas.scale."
 KINDS = ("rps", "capacity", "cpu")

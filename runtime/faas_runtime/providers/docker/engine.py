@@ -15,7 +15,7 @@ from docker.errors import NotFound as NoSuchContainer
 from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
 from faas_runtime.core.errors import Invalid, Unavailable
 from faas_runtime.providers.docker.container import Container, Image, container_of
-from faas_runtime.providers.docker.whereabouts import Whereabouts, find_whereabouts
+from faas_runtime.providers.docker.self_container import Whereabouts, find_whereabouts
 
 REQUEST_LIMIT = 60
 """Seconds the engine may take to answer; pulling an image is not counted."""

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from faas_runtime.core.api import FunctionStatus, FunctionUsage
-from faas_runtime.providers.annotations import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
+from faas_runtime.providers.common.annotations import auth_rule, call_timeout, is_internal
+from faas_runtime.providers.common.status import status_of
+from faas_runtime.providers.common.store import Deployed
 from faas_runtime.providers.docker.container import Container
-from faas_runtime.providers.process.store import Deployed
-from faas_runtime.providers.statuses import status_of
 
 DRAIN_LIMIT = 60.0
 """Seconds a container may take to finish its calls where the function names no timeout."""

@@ -20,25 +20,25 @@ from faas_runtime.core.api import (
 )
 from faas_runtime.core.errors import AlreadyExists, NotFound
 from faas_runtime.core.paths import instance_name
-from faas_runtime.providers.annotations import initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
+from faas_runtime.providers.common.annotations import initial_replicas
+from faas_runtime.providers.common.feed import RoutingFeed
+from faas_runtime.providers.common.local import LocalBooks
+from faas_runtime.providers.common.logs import now_rfc3339
+from faas_runtime.providers.common.namespaces import NamespaceBook
+from faas_runtime.providers.common.secrets import SecretStore
+from faas_runtime.providers.common.store import Deployed, FunctionStore
+from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.docker.container import Container
 from faas_runtime.providers.docker.engine import DockerEngine
 from faas_runtime.providers.docker.function import Function
-from faas_runtime.providers.docker.keeper import Keeper
 from faas_runtime.providers.docker.logs import LogReader
 from faas_runtime.providers.docker.pullsecrets import credentials
+from faas_runtime.providers.docker.reconciler import Keeper
 from faas_runtime.providers.docker.replicas import Replicas
 from faas_runtime.providers.docker.secretfiles import SecretFiles
 from faas_runtime.providers.docker.spec import check_deployment
-from faas_runtime.providers.docker.threads import EngineThreads
 from faas_runtime.providers.docker.usage import UsageMeter
-from faas_runtime.providers.local import LocalBooks
-from faas_runtime.providers.process.feed import RoutingFeed
-from faas_runtime.providers.process.logs import now_rfc3339
-from faas_runtime.providers.process.namespaces import NamespaceBook
-from faas_runtime.providers.process.secrets import SecretStore
-from faas_runtime.providers.process.store import Deployed, FunctionStore
 
 log = logging.getLogger("faas.docker")
 

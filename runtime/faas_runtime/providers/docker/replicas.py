@@ -10,11 +10,13 @@ from typing import Any
 
 from faas_runtime.core.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.common.readiness import is_ready
+from faas_runtime.providers.common.secrets import SecretStore
+from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.docker.container import Container, Image
 from faas_runtime.providers.docker.engine import DockerEngine
 from faas_runtime.providers.docker.function import Function
 from faas_runtime.providers.docker.pullsecrets import for_function
-from faas_runtime.providers.docker.readiness import is_ready
 from faas_runtime.providers.docker.secretfiles import SecretFiles
 from faas_runtime.providers.docker.spec import (
     FUNCTION_LABEL,
@@ -23,8 +25,6 @@ from faas_runtime.providers.docker.spec import (
     container_config,
     labels_of,
 )
-from faas_runtime.providers.docker.threads import EngineThreads
-from faas_runtime.providers.process.secrets import SecretStore
 
 log = logging.getLogger("faas.docker")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from faas_runtime.providers.process.store import Deployed, write_durably
+from faas_runtime.providers.common.store import Deployed, write_durably
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made in it is ours alone
 

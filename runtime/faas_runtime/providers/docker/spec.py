@@ -7,9 +7,9 @@ from typing import Any
 
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
-from faas_runtime.providers.annotations import watchdog_settings
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.process.limits import check_resources, parse_quantity
+from faas_runtime.providers.common.annotations import watchdog_settings
+from faas_runtime.providers.common.limits import check_resources, parse_quantity
 
 WATCHDOG_PORT = 8080
 INSTANCE_LABEL = "io.faas.gateway"

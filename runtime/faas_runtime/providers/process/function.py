@@ -9,15 +9,15 @@ from pathlib import Path
 
 from faas_runtime.core.api import FunctionStatus
 from faas_runtime.core.errors import RuntimeFault, Unavailable
-from faas_runtime.providers.annotations import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.base import FunctionKey, RouteUpdate
-from faas_runtime.providers.process.logs import FunctionLog
+from faas_runtime.providers.common.annotations import auth_rule, call_timeout, is_internal
+from faas_runtime.providers.common.logs import FunctionLog
+from faas_runtime.providers.common.status import status_of
+from faas_runtime.providers.common.store import Deployed
 from faas_runtime.providers.process.machine import Machine
 from faas_runtime.providers.process.spec import ReplicaSpec, refuse_more_than_one
-from faas_runtime.providers.process.store import Deployed
 from faas_runtime.providers.process.supervisor import ReplicaSet, Slot
 from faas_runtime.providers.process.usage import UsageMeter
-from faas_runtime.providers.statuses import status_of
 
 DEFAULT_DRAIN = 60.0
 """Seconds a replica may take to finish its calls when the function names no timeout."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import Invalid
 from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
-from faas_runtime.providers.annotations import watchdog_settings
-from faas_runtime.providers.process.limits import check_resources
-from faas_runtime.providers.process.namespaces import NamespaceBook
-from faas_runtime.providers.process.secrets import SecretStore
+from faas_runtime.providers.common.annotations import watchdog_settings
+from faas_runtime.providers.common.limits import check_resources
+from faas_runtime.providers.common.namespaces import NamespaceBook
+from faas_runtime.providers.common.secrets import SecretStore
 from faas_runtime.providers.process.spec import ReplicaSpec, build_spec
 
 

@@ -21,19 +21,19 @@ from faas_runtime.core.api import (
 from faas_runtime.core.errors import AlreadyExists, NotFound, RuntimeFault
 from faas_runtime.core.paths import images_dir
 from faas_runtime.images.store import ImageStore
-from faas_runtime.providers.annotations import SCALE_MIN_LABEL, initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
-from faas_runtime.providers.local import LocalBooks
-from faas_runtime.providers.process.feed import RoutingFeed
+from faas_runtime.providers.common.annotations import SCALE_MIN_LABEL, initial_replicas
+from faas_runtime.providers.common.feed import RoutingFeed
+from faas_runtime.providers.common.limits import not_enforced
+from faas_runtime.providers.common.local import LocalBooks
+from faas_runtime.providers.common.logs import FunctionLog, now_rfc3339
+from faas_runtime.providers.common.namespaces import NamespaceBook
+from faas_runtime.providers.common.secrets import SecretStore
+from faas_runtime.providers.common.store import Deployed, FunctionStore
 from faas_runtime.providers.process.function import Function, Version
-from faas_runtime.providers.process.leftovers import clear_leftovers, clear_unused
-from faas_runtime.providers.process.limits import not_enforced
-from faas_runtime.providers.process.logs import FunctionLog, now_rfc3339
 from faas_runtime.providers.process.machine import Machine
-from faas_runtime.providers.process.namespaces import NamespaceBook
+from faas_runtime.providers.process.orphans import clear_leftovers, clear_unused
 from faas_runtime.providers.process.preparation import Preparer
-from faas_runtime.providers.process.secrets import SecretStore
-from faas_runtime.providers.process.store import Deployed, FunctionStore
 from faas_runtime.providers.process.supervisor import ReplicaSet, stop_slots
 from faas_runtime.providers.process.usage import UsageMeter
 

@@ -17,8 +17,8 @@ import msgspec
 from faas_runtime.core.errors import StartFailed
 from faas_runtime.core.watchdog import watchdog_binary
 from faas_runtime.providers.base import Endpoint
+from faas_runtime.providers.common.logs import FunctionLog, LineSplitter
 from faas_runtime.providers.process import probe
-from faas_runtime.providers.process.logs import FunctionLog, LineSplitter
 from faas_runtime.providers.process.machine import Machine
 from faas_runtime.providers.process.mounts import in_secrets_namespace
 from faas_runtime.providers.process.processes import ProcessMark, child_setup, mark_of_child

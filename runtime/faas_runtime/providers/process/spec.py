@@ -11,8 +11,8 @@ from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
 from faas_runtime.core.tool_paths import search_path
 from faas_runtime.images.store import ImageInfo
-from faas_runtime.providers.annotations import watchdog_settings
 from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.common.annotations import watchdog_settings
 
 PORT_LABEL = "io.faas.upstream-port-env"
 """Image label: name of the variable that tells an http-mode function its port."""

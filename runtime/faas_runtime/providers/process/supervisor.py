@@ -13,7 +13,7 @@ from pathlib import Path
 
 from faas_runtime.core.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import Endpoint
-from faas_runtime.providers.process.logs import FunctionLog
+from faas_runtime.providers.common.logs import FunctionLog
 from faas_runtime.providers.process.machine import Machine
 from faas_runtime.providers.process.replica import Replica
 from faas_runtime.providers.process.spec import ReplicaSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from faas_runtime.core.api import FunctionNamespace, Secret
-from faas_runtime.providers.docker.threads import EngineThreads
+from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.swarm.namespaces import SwarmNamespaces
 from faas_runtime.providers.swarm.secrets import SwarmSecrets
 

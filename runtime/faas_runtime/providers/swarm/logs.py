@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Iterator
 from faas_runtime.core.api import LogMessage
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import LogQuery
+from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.docker.engine import Stream
-from faas_runtime.providers.docker.threads import EngineThreads
 from faas_runtime.providers.swarm.engine import SwarmEngine
 from faas_runtime.providers.swarm.objects import Service
 

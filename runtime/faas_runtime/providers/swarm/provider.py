@@ -24,11 +24,11 @@ from faas_runtime.core.api import (
     VersionInfo,
 )
 from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound, StartFailed, Unavailable
-from faas_runtime.providers.annotations import initial_replicas
 from faas_runtime.providers.base import FunctionKey, LogQuery, RoutingChange
-from faas_runtime.providers.docker.threads import EngineThreads
-from faas_runtime.providers.process.feed import RoutingFeed
-from faas_runtime.providers.statuses import status_of
+from faas_runtime.providers.common.annotations import initial_replicas
+from faas_runtime.providers.common.feed import RoutingFeed
+from faas_runtime.providers.common.status import status_of
+from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.swarm.books import SwarmBooks
 from faas_runtime.providers.swarm.engine import OutOfDate, SwarmEngine
 from faas_runtime.providers.swarm.logs import LogReader

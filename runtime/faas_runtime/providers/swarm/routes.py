@@ -6,8 +6,8 @@ import ipaddress
 import socket
 from collections.abc import Collection, Sequence
 
-from faas_runtime.providers.annotations import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.base import Endpoint, RouteUpdate
+from faas_runtime.providers.common.annotations import auth_rule, call_timeout, is_internal
 from faas_runtime.providers.docker.spec import WATCHDOG_PORT
 from faas_runtime.providers.swarm.objects import Node, Service, Snapshot, Task
 

@@ -10,7 +10,7 @@ from docker.types import SecretReference
 
 from faas_runtime.core.api import FunctionDeployment, Secret
 from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
-from faas_runtime.providers.process.secrets import secret_bytes
+from faas_runtime.providers.common.secrets import secret_bytes
 from faas_runtime.providers.swarm.engine import SwarmEngine
 from faas_runtime.providers.swarm.objects import SwarmObject
 from faas_runtime.providers.swarm.spec import labels_of, secret_reference

@@ -27,10 +27,10 @@ from docker.types import (
 
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
-from faas_runtime.providers.annotations import call_timeout, watchdog_settings
 from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.common.annotations import call_timeout, watchdog_settings
+from faas_runtime.providers.common.limits import parse_quantity
 from faas_runtime.providers.docker.spec import WATCHDOG_PORT, check_deployment
-from faas_runtime.providers.process.limits import parse_quantity
 
 KIND_LABEL = "io.faas.kind"
 """What an object of the Swarm is to us: `function`, `secret` or `namespace`. One without it is never touched."""

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
-from faas_runtime.providers.docker.readiness import is_ready
-from faas_runtime.providers.docker.threads import EngineThreads
-from faas_runtime.providers.process.feed import RoutingFeed
+from faas_runtime.providers.common.feed import RoutingFeed
+from faas_runtime.providers.common.readiness import is_ready
+from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.swarm.engine import SwarmEngine
 from faas_runtime.providers.swarm.objects import Service, Snapshot, Task
 from faas_runtime.providers.swarm.routes import endpoint_of, route_of, serving

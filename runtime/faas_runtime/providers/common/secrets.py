@@ -7,7 +7,7 @@ from pathlib import Path
 
 from faas_runtime.core.api import Secret
 from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
-from faas_runtime.providers.process.store import write_durably
+from faas_runtime.providers.common.store import write_durably
 
 MAX_SECRET_BYTES = 1024 * 1024
 """Largest secret, as Kubernetes limits it."""

@@ -10,8 +10,8 @@ import msgspec
 
 from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionDeployment, FunctionNamespace, Secret
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.process.namespaces import NamespaceBook
-from faas_runtime.providers.process.secrets import SecretStore
+from faas_runtime.providers.common.namespaces import NamespaceBook
+from faas_runtime.providers.common.secrets import SecretStore
 
 
 class LocalBooks(ABC):

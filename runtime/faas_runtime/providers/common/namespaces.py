@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionNamespace
 from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
-from faas_runtime.providers.process.store import FunctionStore
+from faas_runtime.providers.common.store import FunctionStore
 
 
 class NamespaceBook:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 
 from faas_runtime.core.errors import RuntimeFault, Unavailable
 from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.common.feed import RoutingFeed
+from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.docker.container import Container
 from faas_runtime.providers.docker.engine import DockerEngine, Stream
 from faas_runtime.providers.docker.function import Function
 from faas_runtime.providers.docker.replicas import Replicas, ending
 from faas_runtime.providers.docker.spec import FUNCTION_LABEL, INSTANCE_LABEL, NAMESPACE_LABEL
-from faas_runtime.providers.docker.threads import EngineThreads
-from faas_runtime.providers.process.feed import RoutingFeed
 
 log = logging.getLogger("faas.docker")
 
