@@ -26,7 +26,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 IMAGE_PLATFORMS = ("linux/amd64", "linux/arm64")
-DOOR_SCRIPT = "scripts/compile_door.py"
+DOOR_SCRIPT = "scripts/compile_proxy.py"
 GO_MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -88,9 +88,9 @@ class BuildHook(BuildHookInterface):
                 build_data["force_include"][str(binary)] = f"faas_runtime/bin/{binary.name}"
         # Of an editable install the sources are to run.
         if version != "editable" and self.target_name == "wheel" and may_compile():
-            self.compile_door(root, build_data)
+            self.compile_proxy(root, build_data)
 
-    def compile_door(self, root: Path, build_data: dict[str, Any]) -> None:
+    def compile_proxy(self, root: Path, build_data: dict[str, Any]) -> None:
         self.folder = tempfile.mkdtemp(prefix="faas-door-")
         command = [sys.executable, str(root / DOOR_SCRIPT), self.folder]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -33,11 +33,11 @@ def pinned(core: str, *command: str) -> list[str]:
 def compiled_runtime() -> Path:
     """A folder with the runtime as a wheel has it, the front door compiled; made anew when a source has changed."""
     folder = ROOT / "build" / "compiled"
-    sources = [*(ROOT / "runtime" / "faas_runtime").rglob("*.py"), ROOT / "scripts" / "compile_door.py"]
+    sources = [*(ROOT / "runtime" / "faas_runtime").rglob("*.py"), ROOT / "scripts" / "compile_proxy.py"]
     made = folder / ".made"
     if not made.exists() or max(path.stat().st_mtime for path in sources) > made.stat().st_mtime:
         print("compiling the front door, once ...", flush=True)
-        script = [sys.executable, str(ROOT / "scripts" / "compile_door.py"), str(folder)]
+        script = [sys.executable, str(ROOT / "scripts" / "compile_proxy.py"), str(folder)]
         done = subprocess.run(script, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"the front door cannot be compiled (`--sources` measures it as it is):\n{done.stderr[-2000:]}")
@@ -120,7 +120,7 @@ def commands(helper: Path, upstream: int, work: Path, runtime: Path) -> dict[str
             "env",
             f"PYTHONPATH={runtime}",
             sys.executable,
-            str(HERE / "door_alone.py"),
+            str(HERE / "proxy_alone.py"),
             str(ports["door"]),
             str(upstream),
         ],

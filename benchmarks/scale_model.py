@@ -27,8 +27,8 @@ from typing import Any
 
 import uvloop
 
-from faas_runtime.gateway.door import DoorSettings, FrontDoor
 from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.proxy import DoorSettings, FrontDoor
 from faas_runtime.gateway.queue.jetstream import JetStreamQueue
 from faas_runtime.gateway.queue.model import Answer, NewCall
 from faas_runtime.gateway.routing import RoutingTable

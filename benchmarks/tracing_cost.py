@@ -37,7 +37,7 @@ def compare(rounds: int, work: Path) -> dict[str, Result]:
         doors = {}
         for name, options in DOORS.items():
             port = free_port()
-            command = pinned(PROXY_CORE, sys.executable, str(HERE / "door_alone.py"), str(port), str(upstream))
+            command = pinned(PROXY_CORE, sys.executable, str(HERE / "proxy_alone.py"), str(port), str(upstream))
             doors[name] = (stack.enter_context(running([*command, *options], port, UNTOLD)).pid, port)
         for turn in range(rounds + 1):
             # Whoever comes first in a round has no advantage of it.

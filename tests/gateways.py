@@ -78,7 +78,7 @@ class Answer:
 
 
 def runtime():
-    """Where gateways are run from: what scripts/compile_door.py has compiled is named by FAAS_RUNTIME."""
+    """Where gateways are run from: what scripts/compile_proxy.py has compiled is named by FAAS_RUNTIME."""
     return os.environ.get("FAAS_RUNTIME", ROOT / "runtime")
 
 

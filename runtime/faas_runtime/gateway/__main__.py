@@ -19,8 +19,8 @@ from faas_runtime.core.paths import default_state_dir
 from faas_runtime.gateway.accounts import Account
 from faas_runtime.gateway.credentials import read_account
 from faas_runtime.gateway.environment import Environment
-from faas_runtime.gateway.handover import HandoverFailed, Predecessor
-from faas_runtime.gateway.listeners import PortInUse
+from faas_runtime.gateway.listeners.bind import PortInUse
+from faas_runtime.gateway.listeners.handover import HandoverFailed, Predecessor
 from faas_runtime.gateway.provide import provide
 from faas_runtime.gateway.server import Gateway, serve
 from faas_runtime.gateway.settings import LONGEST_LEASE, SHORTEST_LEASE, GatewaySettings

@@ -16,7 +16,7 @@ from faas_runtime.gateway.control import ControlRoom, create_app
 from faas_runtime.gateway.credentials import account_of
 from faas_runtime.gateway.cron.runner import CronRunner
 from faas_runtime.gateway.guard import CallGuard
-from faas_runtime.gateway.listeners import Listeners
+from faas_runtime.gateway.listeners.bind import Listeners
 from faas_runtime.gateway.loops import Loops
 from faas_runtime.gateway.metrics import InvocationMetrics
 from faas_runtime.gateway.metrics_page import create_metrics_app

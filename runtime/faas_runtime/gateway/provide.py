@@ -19,10 +19,10 @@ from faas_runtime.gateway.control.app import ROUTES
 from faas_runtime.gateway.control.app import Endpoint as EndpointFunction
 from faas_runtime.gateway.control.info import provider_info
 from faas_runtime.gateway.credentials import USER_FILE, account_of
-from faas_runtime.gateway.door import DoorSettings, FrontDoor
-from faas_runtime.gateway.listeners import PrivateSocket, listen
+from faas_runtime.gateway.listeners.bind import PrivateSocket, listen
 from faas_runtime.gateway.loops import Loops
 from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.proxy import DoorSettings, FrontDoor
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.server import stop_on_signals

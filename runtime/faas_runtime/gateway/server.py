@@ -12,20 +12,20 @@ from collections.abc import Sequence
 
 from faas_runtime.gateway.back_office import BackOffice
 from faas_runtime.gateway.catalogue import Catalogue
-from faas_runtime.gateway.door import FrontDoor
-from faas_runtime.gateway.doors import certificate_of, new_door
 from faas_runtime.gateway.guard import guard_of
-from faas_runtime.gateway.handover import Predecessor, Successor
-from faas_runtime.gateway.listeners import Listeners
+from faas_runtime.gateway.listeners.bind import Listeners
+from faas_runtime.gateway.listeners.handover import Predecessor, Successor
+from faas_runtime.gateway.listeners.restart import RestartDesk
+from faas_runtime.gateway.listeners.sd_notify import notify
 from faas_runtime.gateway.loops import Loops
 from faas_runtime.gateway.metrics import InvocationMetrics
-from faas_runtime.gateway.restart import RestartDesk
+from faas_runtime.gateway.proxy import FrontDoor
+from faas_runtime.gateway.proxy.assemble import certificate_of, new_door
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import Running, StateDir
-from faas_runtime.gateway.supervisor import notify
-from faas_runtime.gateway.workers.fleet import Fleet
+from faas_runtime.gateway.workers.pool import Fleet
 from faas_runtime.providers.base import FunctionKey, Provider
 from faas_runtime.providers.common.logs import now_rfc3339
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from door_driver import Door
+from proxy_driver import Door
 from replica import Replica
 from wire import PATIENCE
 
-from faas_runtime.gateway.door import cycle
+from faas_runtime.gateway.proxy import cycle
 
 
 def pytest_report_header() -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from door_driver import Door, get, ok, post
+from proxy_driver import Door, get, ok, post
 from replica import Replica
 
 OpenDoor = Callable[..., Door]

@@ -6,7 +6,7 @@ import resource
 import threading
 
 import pytest
-from door_driver import Door, chunked, get, ok, post
+from proxy_driver import Door, chunked, get, ok, post
 from replica import Replica
 from wire import Wire
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 
 import pytest
-from door_driver import Door, get
+from proxy_driver import Door, get
 from replica import Replica
 from wire import PATIENCE, Closed, Wire
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from door_driver import ECHO, Door, chunked, get, ok, post
+from proxy_driver import ECHO, Door, chunked, get, ok, post
 from replica import Replica
 from wire import PATIENCE, Closed, Wire
 

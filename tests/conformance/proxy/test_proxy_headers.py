@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from door_driver import ECHO, Door, get, ok, post
+from proxy_driver import ECHO, Door, get, ok, post
 from replica import Replica
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from door_driver import ECHO, Door, get, ok, post
+from proxy_driver import ECHO, Door, get, ok, post
 from replica import Replica
 from wire import PATIENCE, Wire
 

@@ -6,9 +6,9 @@ import itertools
 from dataclasses import dataclass
 
 import pytest
-from door_driver import Door
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from proxy_driver import Door
 from replica import Replica
 from wire import Message, Wire
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from door_driver import Door, get, ok, post
+from proxy_driver import Door, get, ok, post
 from replica import Replica
 from wire import Closed, Wire
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from door_driver import Door, post
+from proxy_driver import Door, post
 from replica import Replica
 from wire import Closed, Wire
 

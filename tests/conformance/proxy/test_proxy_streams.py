@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from door_driver import Door, chunked, get, ok, post
+from proxy_driver import Door, chunked, get, ok, post
 from replica import Replica
 from wire import PATIENCE, Closed, Wire
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from door_driver import Door, get, ok
+from proxy_driver import Door, get, ok
 from replica import Replica
 
 LINE = b"POST /function/echo HTTP/1.1\r\n"

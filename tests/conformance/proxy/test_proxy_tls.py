@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from door_driver import Door, get, post
+from proxy_driver import Door, get, post
 from replica import Replica
 from wire import Wire
 
 from faas_runtime.core.errors import Invalid
-from faas_runtime.gateway.door import Certificate
+from faas_runtime.gateway.proxy import Certificate
 
 OpenDoor = Callable[..., Door]
 

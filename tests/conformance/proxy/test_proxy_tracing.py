@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from door_driver import ECHO, Door, get, post
+from proxy_driver import ECHO, Door, get, post
 from replica import Replica
 
 from faas_runtime.providers.base import RouteUpdate

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from faas_runtime.gateway.door.pool import EndpointPool
+from faas_runtime.gateway.proxy.pool import EndpointPool
 
 LOOK_INTERVAL = 0.05
 """Seconds between two looks at the calls in flight."""

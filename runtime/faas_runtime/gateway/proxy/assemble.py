@@ -1,0 +1,42 @@
+"""The front door as a gateway's settings want it."""
+
+from __future__ import annotations
+
+from faas_runtime import __version__
+from faas_runtime.gateway.guard import CallGuard
+from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.proxy import Certificate, DoorSettings, FrontDoor
+from faas_runtime.gateway.proxy.readiness import Wake
+from faas_runtime.gateway.proxy.settings import MAX_CONNECTIONS
+from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.gateway.settings import GatewaySettings
+from faas_runtime.providers.base import Endpoint
+
+
+def new_door(
+    settings: GatewaySettings,
+    control: str,
+    routes: RoutingTable,
+    metrics: InvocationMetrics,
+    wake: Wake,
+    guard: CallGuard,
+) -> FrontDoor:
+    """A door that has not been opened; `control` is the control room's socket."""
+    door = DoorSettings(
+        host="",
+        read_timeout=settings.read_timeout,
+        write_timeout=settings.write_timeout,
+        upstream_timeout=settings.upstream_timeout,
+        # Together, the workers' doors accept what one would.
+        max_connections=-(-MAX_CONNECTIONS // settings.workers),
+        access_log=settings.access_log,
+        served_by=f"faas/{__version__}",
+    )
+    return FrontDoor(routes, Endpoint("control", unix=control), door, metrics, wake, guard)
+
+
+def certificate_of(settings: GatewaySettings) -> Certificate | None:
+    """What the front door encrypts with, if it does. Raises Invalid."""
+    if settings.tls_cert is None:
+        return None
+    return Certificate(settings.tls_cert, settings.tls_key or settings.tls_cert)

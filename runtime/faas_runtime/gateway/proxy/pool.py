@@ -1,0 +1,214 @@
+"""Pooled connections to one replica, and the choice among a function's replicas."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import select
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from faas_runtime.gateway.proxy.deadlines import DeadlineQueue
+from faas_runtime.gateway.proxy.settings import DoorSettings
+from faas_runtime.gateway.proxy.upstream import UpstreamConnection
+from faas_runtime.providers.base import Endpoint, FunctionKey
+
+if TYPE_CHECKING:
+    from faas_runtime.gateway.metrics import FunctionMeter
+
+_FEW = 8
+# A connection used so short a time ago (in seconds) is not looked at again: that would cost more than it saves.
+_FRESH = 0.05
+_ASIDE_FIRST = 0.2
+_ASIDE_MOST = 5.0
+
+
+class Connector:
+    """What every pool needs to open connections: the loop, the settings, the queue of idle ones."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, settings: DoorSettings) -> None:
+        self.loop = loop
+        self.settings = settings
+        self.idle: DeadlineQueue[UpstreamConnection] = DeadlineQueue(
+            loop, settings.upstream_idle_timeout, UpstreamConnection.idle_expired
+        )
+
+
+class EndpointPool:
+    """Keep-alive connections to one endpoint, and how busy it is."""
+
+    __slots__ = (
+        "_connector",
+        "_failures",
+        "_idle",
+        "aside_until",
+        "elsewhere",
+        "endpoint",
+        "host_line",
+        "in_flight",
+        "prefix",
+        "retired",
+    )
+
+    def __init__(self, endpoint: Endpoint, connector: Connector) -> None:
+        self.endpoint = endpoint
+        self.host_line = (f"Host: {endpoint.host}:{endpoint.port}" if endpoint.host else "Host: localhost").encode()
+        self.prefix = endpoint.prefix.encode()
+        self.in_flight = 0
+        self.elsewhere = 0
+        self.aside_until = 0.0
+        self.retired = False
+        self._connector = connector
+        self._idle: list[UpstreamConnection] = []
+        self._failures = 0
+
+    def take(self) -> UpstreamConnection | None:
+        """The connection used last, if one is idle; the call counts as in flight from here on."""
+        while self._idle:
+            connection = self._idle.pop()
+            self._connector.idle.disarm(connection)
+            if connection.usable and not self._has_ended(connection):
+                self.in_flight += 1
+                return connection
+        return None
+
+    def _has_ended(self, connection: UpstreamConnection) -> bool:
+        """Whether the other side has closed, or said something unasked, that the loop has not come to yet."""
+        if self._connector.loop.time() - connection.idle_since < _FRESH:
+            return False
+        poll = select.poll()
+        poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        if not poll.poll(0):
+            return False
+        connection.abort()
+        return True
+
+    async def connect(self) -> UpstreamConnection:
+        """A new connection; the call counts as in flight from here on. Raises OSError, TimeoutError."""
+        self.in_flight += 1
+        try:
+            async with asyncio.timeout(self._connector.settings.connect_timeout):
+                connection = await self._open()
+        except BaseException:
+            self.in_flight -= 1
+            raise
+        self._failures = 0
+        self.aside_until = 0.0
+        return connection
+
+    async def _open(self) -> UpstreamConnection:
+        loop = self._connector.loop
+        connection = UpstreamConnection(self, self._connector.settings)
+        if self.endpoint.unix:
+            await loop.create_unix_connection(connection.protocol, self.endpoint.unix)
+        else:
+            await loop.create_connection(connection.protocol, self.endpoint.host, self.endpoint.port)
+        return connection
+
+    def give_back(self, connection: UpstreamConnection) -> None:
+        """A call is over; its connection is kept if it can be used again."""
+        self.in_flight -= 1
+        if not connection.usable:
+            return
+        if self.retired or len(self._idle) >= self._connector.settings.max_idle_upstream:
+            connection.close()
+            return
+        connection.idle_since = self._connector.loop.time()
+        self._idle.append(connection)
+        self._connector.idle.arm(connection)
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """An idle connection was closed by the other side."""
+        self._connector.idle.disarm(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def set_aside(self) -> None:
+        """It refused a connection: leave it alone for a moment, longer each time."""
+        pause = min(_ASIDE_FIRST * 2**self._failures, _ASIDE_MOST)
+        self._failures = min(self._failures + 1, 16)
+        self.aside_until = self._connector.loop.time() + pause
+
+    def tell_elsewhere(self, count: int) -> None:
+        """How many calls other front doors have here; they are among those in flight from here on."""
+        self.in_flight += count - self.elsewhere
+        self.elsewhere = count
+
+    def retire(self) -> None:
+        """No new calls; those in flight finish, idle connections close now."""
+        self.retired = True
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            self._connector.idle.disarm(connection)
+            connection.close()
+
+
+class Backend:
+    """Where calls of one kind go: the replicas of a function, or the control room."""
+
+    __slots__ = (
+        "_now",
+        "_turn",
+        "auth",
+        "desired",
+        "internal",
+        "keep_host",
+        "key",
+        "meter",
+        "name",
+        "pools",
+        "removed",
+        "timeout",
+    )
+
+    def __init__(self, name: str, timeout: float, now: Callable[[], float]) -> None:
+        self.name = name
+        self.timeout = timeout
+        self.pools: list[EndpointPool] = []
+        self.desired = 1
+        self.internal = False
+        self.auth = ""
+        self.removed = False
+        self.key: FunctionKey | None = None
+        self.keep_host = False
+        self.meter: FunctionMeter | None = None
+        self._now = now
+        self._turn = 0
+
+    def update(self, endpoints: Collection[Endpoint], connector: Connector) -> None:
+        """Take over a new set of replicas: new ones get calls, missing ones get no more."""
+        present = {pool.endpoint: pool for pool in self.pools}
+        self.pools = [present.get(endpoint) or EndpointPool(endpoint, connector) for endpoint in endpoints]
+        for pool in present.values():
+            if pool not in self.pools:
+                pool.retire()
+
+    def choose(self, tried: Collection[EndpointPool] = ()) -> EndpointPool | None:
+        """The replica with the fewest calls in flight (the better of two among many), or None.
+
+        Replicas set aside are chosen only when there is no other.
+        """
+        pools = self.pools
+        count = len(pools)
+        if count == 1 and not tried:
+            return pools[0]
+        if count > _FEW and not tried:
+            first, second = random.sample(pools, 2)
+            best = first if first.in_flight <= second.in_flight else second
+            if best.aside_until == 0.0:
+                return best
+        return self._least_busy(tried)
+
+    def _least_busy(self, tried: Collection[EndpointPool]) -> EndpointPool | None:
+        now = self._now()
+        candidates = [pool for pool in self.pools if pool not in tried]
+        standing = [pool for pool in candidates if pool.aside_until <= now]
+        if not standing:
+            return min(candidates, key=lambda pool: pool.aside_until, default=None)
+        # Replicas that are equally busy take turns.
+        self._turn = turn = (self._turn + 1) % len(standing)
+        best = standing[turn]
+        for pool in standing:
+            if pool.in_flight < best.in_flight:
+                best = pool
+        return best

@@ -1,0 +1,267 @@
+"""The workers of a gateway, as its control process sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from faas_runtime.core.errors import RuntimeFault
+from faas_runtime.gateway.accounts import FailureCounter
+from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.proxy import FrontDoor
+from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.gateway.settings import GatewaySettings
+from faas_runtime.gateway.workers.counting import Tally
+from faas_runtime.gateway.workers.loads import LOOK_INTERVAL, DoorLoads, LoadBoard
+from faas_runtime.gateway.workers.messages import (
+    Begin,
+    Blocked,
+    Changed,
+    Counts,
+    Failed,
+    FromWorker,
+    InFlight,
+    Removed,
+    Serving,
+    Stop,
+    TakenOver,
+    ToWorker,
+    Wake,
+    Woken,
+    read_from_worker,
+    send,
+)
+from faas_runtime.providers.base import FunctionKey, RouteRemoved, RoutingChange
+
+log = logging.getLogger("faas.gateway")
+
+START_LIMIT = 20.0
+"""Seconds a worker may take until it accepts connections."""
+TAKE_OVER_LIMIT = 2.0
+"""Seconds that a change of routing waits for workers that do not answer."""
+_SHORT_LIFE = 5.0
+_PAUSE = 1.0
+
+
+class Seat:
+    """The place of one worker. It is filled again whenever its process ends."""
+
+    def __init__(self, fleet: Fleet, number: int, sockets: Sequence[socket.socket]) -> None:
+        self._fleet = fleet
+        self._number = number
+        self._sockets = sockets
+        self._process: subprocess.Popen[bytes] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self.serving = asyncio.Event()
+        self.taken_over = 0
+        self.stopping = False
+
+    async def run(self) -> None:
+        """Keep a worker until `stopping`."""
+        while not self.stopping:
+            began = time.monotonic()
+            await self._one_life()
+            if not self.stopping:
+                log.warning("worker %d ended and is replaced", self._number)
+                if time.monotonic() - began < _SHORT_LIFE:
+                    await asyncio.sleep(_PAUSE)
+
+    def tell(self, message: ToWorker) -> None:
+        """Tell the worker something, if there is one."""
+        if self._writer is not None:
+            send(self._writer, message)
+
+    @property
+    def lives(self) -> bool:
+        """Whether there is a worker that can be told something."""
+        return self._writer is not None
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        if self._process is not None:
+            self._process.kill()
+
+    async def _one_life(self) -> None:
+        numbers = [sock.fileno() for sock in self._sockets]
+        ours, self._process = _launch(numbers)
+        tally = Tally(self._fleet.metrics)
+        reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        try:
+            self.taken_over = self._fleet.changes
+            self.tell(self._fleet.begin(numbers))
+            self._fleet.loads.join(self, lambda replicas: self.tell(InFlight(replicas)))
+            async for message in read_from_worker(reader):
+                self._heard(message, tally)
+        finally:
+            self.serving.clear()
+            self._writer.close()
+            self._writer = None
+            tally.end()
+            self._fleet.loads.leave(self)
+            self._fleet.moved.set()
+            self._process.kill()
+            # It is gone, or about to be.
+            await asyncio.shield(asyncio.to_thread(self._process.wait))
+
+    def _heard(self, message: FromWorker, tally: Tally) -> None:
+        match message:
+            case Counts():
+                tally.add(message)
+            case TakenOver():
+                self.taken_over = message.number
+                self._fleet.moved.set()
+            case Wake():
+                self._fleet.wake(message.key, self)
+            case Failed():
+                self._fleet.failures.count(message.address)
+            case InFlight():
+                self._fleet.loads.heard(self, message.replicas)
+            case Serving():
+                log.info("worker %d serves (process %d)", self._number, self._process.pid if self._process else 0)
+                self.serving.set()
+
+
+class Fleet:
+    """Keeps the wanted number of workers, tells them the routes, adds up what they count."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        routes: RoutingTable,
+        metrics: InvocationMetrics,
+        failures: FailureCounter,
+        wake: Callable[[FunctionKey], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._control = ""
+        self._routes = routes
+        self._wake = wake
+        self._seats: list[Seat] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._waking: dict[FunctionKey, asyncio.Task[str]] = {}
+        self.metrics = metrics
+        self.failures = failures
+        """Wrong credentials that any worker has been given, and the control process itself."""
+        self.loads = LoadBoard()
+        self.changes = 0
+        """How many changes of routing there have been."""
+        self.moved = asyncio.Event()
+        """Set whenever a worker has taken something over, or is gone."""
+        routes.subscribe(self._changed)
+        failures.subscribe(self._failed)
+
+    async def start(self, control: str, sockets: Sequence[socket.socket], shared: Sequence[socket.socket]) -> None:
+        """Start every worker, and return once all accept connections. Raises RuntimeFault.
+
+        Each gets some of the `sockets`, all of them get the `shared` ones; `control` is the control room's.
+        """
+        self._control = control
+        count = self._settings.workers
+        for number in range(count):
+            own = list(sockets[number::count]) or [sockets[number % len(sockets)]]
+            seat = Seat(self, number + 1, [*own, *shared])
+            self._seats.append(seat)
+            self._tasks.append(asyncio.create_task(seat.run()))
+        try:
+            async with asyncio.timeout(START_LIMIT):
+                for seat in self._seats:
+                    await seat.serving.wait()
+        except TimeoutError:
+            raise RuntimeFault(f"not all of {count} workers came up within {START_LIMIT:g} s") from None
+
+    async def stop(self, grace: float) -> None:
+        """Let running calls finish for `grace` seconds, then end every worker."""
+        for seat in self._seats:
+            seat.stopping = True
+            seat.tell(Stop(grace))
+        if self._tasks:
+            # A worker needs a moment to cut off what is left.
+            await asyncio.wait(self._tasks, timeout=grace + 2)
+        for seat, task in zip(self._seats, self._tasks, strict=True):
+            seat.kill()
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def taken_over(self) -> None:
+        """Return once every worker knows the present routes, or after a while."""
+        wanted = self.changes
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TAKE_OVER_LIMIT):
+                while any(seat.lives and seat.taken_over < wanted for seat in self._seats):
+                    self.moved.clear()
+                    await self.moved.wait()
+
+    async def share_loads(self, door: FrontDoor) -> None:
+        """Let the control process's own door be one of those that know of each other's calls."""
+        ours = DoorLoads(self._settings.workers + 1)
+        self.loads.join(door, ours.take_over)
+        try:
+            while True:
+                await asyncio.sleep(LOOK_INTERVAL)
+                self.loads.heard(door, ours.look(door.alternatives()))
+        finally:
+            self.loads.leave(door)
+
+    def problem(self) -> str:
+        """Which workers are missing; empty when none is."""
+        missing = sum(not seat.serving.is_set() for seat in self._seats)
+        return f"{missing} of {len(self._seats)} workers do not serve" if missing else ""
+
+    def begin(self, sockets: list[int]) -> Begin:
+        """What a new worker is told first."""
+        return Begin(self._settings, self._control, sockets, self._routes.all(), self.failures.waits())
+
+    def wake(self, key: FunctionKey, seat: Seat) -> None:
+        """A worker has calls that wait for a function: one wake-up for all workers."""
+        task = self._waking.get(key)
+        if task is None:
+            task = self._waking[key] = asyncio.create_task(self._woken(key))
+            task.add_done_callback(lambda _: self._waking.pop(key, None))
+        task.add_done_callback(lambda done: seat.tell(Woken(key, done.result())) if not done.cancelled() else None)
+
+    async def _woken(self, key: FunctionKey) -> str:
+        route = self._routes.lookup(key)
+        if route is None or route.replicas:
+            # Somebody else was faster; the worker will have heard of it by now.
+            return ""
+        try:
+            await self._wake(key)
+        except RuntimeFault as fault:
+            return str(fault)
+        except Exception:
+            log.exception("%s could not be woken", key)
+            return "the gateway failed; its log says why"
+        return ""
+
+    def _changed(self, change: RoutingChange) -> None:
+        self.changes += 1
+        number = self.changes
+        message = Removed(number, change) if isinstance(change, RouteRemoved) else Changed(number, change)
+        self._tell_all(message)
+
+    def _failed(self, address: str) -> None:
+        seconds = self.failures.wait(address)
+        if seconds:
+            self._tell_all(Blocked(address, seconds))
+
+    def _tell_all(self, message: ToWorker) -> None:
+        for seat in self._seats:
+            seat.tell(message)
+
+
+def _launch(sockets: Sequence[int]) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """A new worker, which inherits these descriptors, and our end of the channel to it."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "faas_runtime.gateway.workers", str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno(), *sockets],
+        )
+    return ours, process

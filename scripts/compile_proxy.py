@@ -1,0 +1,67 @@
+"""Compile the modules that every call goes through; the sources stay beside what is made of them.
+
+    python scripts/compile_proxy.py FOLDER
+
+copies the runtime to FOLDER/faas_runtime and compiles there. A wheel that is built from the project
+holds the result, wherever there is a C compiler; an editable install runs the sources. The compiler is
+mypyc: typed Python in, a C extension with the same behaviour out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+REQUIREMENTS = ("mypy[mypyc]>=1.13", "msgspec>=0.18")
+"""What has to be installed for it: the compiler, and the library in terms of which the runtime's types are written."""
+
+MADE = ".made"
+"""File in the folder that is as old as what was compiled."""
+
+ROOT = Path(__file__).resolve().parents[1]
+
+PROXY = "faas_runtime/gateway/proxy"
+# What a plain call runs through. The rest of the door is for what is rare, or for once.
+MODULES = (
+    *(f"{PROXY}/{name}.py" for name in ("connection", "context", "cycle", "deadlines", "fields", "flow", "forwarding")),
+    *(f"{PROXY}/{name}.py" for name in ("framing", "identity", "pool", "request_head", "response_head", "router")),
+    *(f"{PROXY}/{name}.py" for name in ("target", "upload", "upstream")),
+    "faas_runtime/gateway/metrics.py",
+)
+
+
+def compile_proxy(folder: Path) -> None:
+    """Copy the runtime into a folder and compile the modules there. Raises SystemExit when one cannot be compiled."""
+    from mypyc.build import mypycify
+    from setuptools import setup
+
+    target = folder / "faas_runtime"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(ROOT / "runtime" / "faas_runtime", target, ignore=shutil.ignore_patterns("__pycache__"))
+    os.chdir(folder)
+    os.environ["MYPYPATH"] = str(folder)
+    options = ["--config-file=", "--python-version", f"{sys.version_info[0]}.{sys.version_info[1]}"]
+    options += ["--ignore-missing-imports", "--explicit-package-bases", "--no-incremental", "--cache-dir", os.devnull]
+    extensions = mypycify(
+        [*options, *MODULES],
+        opt_level="2",
+        debug_level="0",
+        # One library for all of them, which lies in the package, too.
+        group_name=f"{PROXY.replace('/', '.')}.compiled",
+        target_dir="build",
+    )
+    setup(name="faas-proxy", ext_modules=extensions, script_args=["--quiet", "build_ext", "--inplace"])
+    shutil.rmtree(folder / "build", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python scripts/compile_proxy.py FOLDER")
+    wanted = Path(sys.argv[1]).resolve()
+    wanted.mkdir(parents=True, exist_ok=True)
+    if strangers := {path.name for path in wanted.iterdir()} - {"faas_runtime", MADE}:
+        sys.exit(f"{wanted} holds other things ({min(strangers)}): name a folder of its own, whose content is replaced")
+    compile_proxy(wanted)
+    (wanted / MADE).touch()

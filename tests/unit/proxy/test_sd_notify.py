@@ -1,0 +1,25 @@
+"""When a gateway may give way to another process."""
+
+import os
+
+import pytest
+
+from faas_runtime.gateway.listeners.sd_notify import why_not_replaceable
+
+
+@pytest.mark.parametrize(
+    ("ours", "notified", "refused"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_systemd_that_is_not_told_keeps_its_process(monkeypatch, ours, notified, refused):
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid() if ours else os.getppid()))
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    if notified:
+        monkeypatch.setenv("NOTIFY_SOCKET", "@systemd")
+
+    assert ("Type=notify" in why_not_replaceable()) is refused
+
+
+def test_process_1_ends_its_container(monkeypatch):
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+
+    assert "restart the container" in why_not_replaceable()
