@@ -16,7 +16,7 @@ from types import FunctionType
 
 import uvloop
 
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import DoorSettings, FrontDoor
 from faas_runtime.gateway.proxy.cycle import RequestCycle
 from faas_runtime.gateway.proxy.forwarding import request_head

@@ -27,7 +27,7 @@ from typing import Any
 
 import uvloop
 
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import DoorSettings, FrontDoor
 from faas_runtime.gateway.queue.jetstream import JetStreamQueue
 from faas_runtime.gateway.queue.model import Answer, NewCall

@@ -28,7 +28,7 @@ MODULES = (
     *(f"{PROXY}/{name}.py" for name in ("connection", "context", "cycle", "deadlines", "fields", "flow", "forwarding")),
     *(f"{PROXY}/{name}.py" for name in ("framing", "identity", "pool", "request_head", "response_head", "router")),
     *(f"{PROXY}/{name}.py" for name in ("target", "upload", "upstream")),
-    "faas_runtime/gateway/metrics.py",
+    "faas_runtime/gateway/metrics/invocations.py",
 )
 
 

@@ -16,14 +16,14 @@ from typing import Any
 
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.core.paths import default_state_dir
-from faas_runtime.gateway.accounts import Account
-from faas_runtime.gateway.credentials import read_account
+from faas_runtime.gateway.app import Gateway, serve
+from faas_runtime.gateway.auth.accounts import Account
+from faas_runtime.gateway.auth.credentials import read_account
 from faas_runtime.gateway.environment import Environment
 from faas_runtime.gateway.listeners.bind import PortInUse
 from faas_runtime.gateway.listeners.handover import HandoverFailed, Predecessor
-from faas_runtime.gateway.provide import provide
-from faas_runtime.gateway.server import Gateway, serve
 from faas_runtime.gateway.settings import LONGEST_LEASE, SHORTEST_LEASE, GatewaySettings
+from faas_runtime.gateway.standalone import provide
 from faas_runtime.gateway.state import AlreadyRunning, StateDir
 from faas_runtime.providers.base import Provider
 from faas_runtime.providers.engines import DEFAULT_ENGINE, ENGINES

@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable
 
-from faas_runtime.gateway.canary import is_canary
+from faas_runtime.gateway.traffic.canary import is_canary
 from faas_runtime.providers.base import FunctionKey, RouteRemoved, RouteUpdate, RoutingChange
 
 

@@ -13,7 +13,7 @@ import uvloop
 from replica import Replica
 from wire import PATIENCE, Message, Wire, quietly_close
 
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import DoorSettings, FrontDoor
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate, RoutingChange

@@ -9,9 +9,9 @@ import pytest
 
 from faas_runtime.core.api import FunctionNamespace, FunctionStatus, LogMessage, ProviderInfo, VersionInfo
 from faas_runtime.core.errors import AlreadyExists, NotFound
-from faas_runtime.gateway.accounts import Account
+from faas_runtime.gateway.auth.accounts import Account
 from faas_runtime.gateway.control import ControlRoom, create_app
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import FunctionKey
 

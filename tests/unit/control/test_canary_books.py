@@ -4,8 +4,8 @@ import pytest
 
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import NotFound
-from faas_runtime.gateway.canary import Traffic, TrafficBook, weight_of, without_weight
-from faas_runtime.gateway.versions import KEPT, VersionBook, find, present_of
+from faas_runtime.gateway.traffic.canary import Traffic, TrafficBook, weight_of, without_weight
+from faas_runtime.gateway.traffic.versions import KEPT, VersionBook, find, present_of
 from faas_runtime.providers.base import FunctionKey
 
 KEY = FunctionKey("fn", "dev")

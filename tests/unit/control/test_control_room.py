@@ -5,7 +5,7 @@ import json
 import pytest
 
 from faas_runtime.core.errors import Unavailable
-from faas_runtime.gateway.accounts import FailureCounter
+from faas_runtime.gateway.auth.accounts import FailureCounter
 from faas_runtime.providers.base import FunctionKey, RouteUpdate
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from faas_runtime.core.errors import Invalid
 from faas_runtime.core.function_store import DEFAULT_STORE
-from faas_runtime.gateway.accounts import Account
-from faas_runtime.gateway.credentials import read_account
+from faas_runtime.gateway.auth.accounts import Account
+from faas_runtime.gateway.auth.credentials import read_account
 from faas_runtime.gateway.environment import Environment
 
 NOTHING = Environment(

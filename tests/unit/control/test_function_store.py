@@ -7,8 +7,8 @@ import pytest
 
 from faas_runtime.core.errors import NotFound, Unavailable
 from faas_runtime.core.function_store import own_platform, parse_store
-from faas_runtime.gateway import store as module
-from faas_runtime.gateway.store import FunctionStore
+from faas_runtime.gateway.control import function_store as module
+from faas_runtime.gateway.control.function_store import FunctionStore
 
 ENTRY = {"name": "env", "images": {own_platform().upper(): "env:1"}, "fprocess": "env", "storeVersion": 7}
 

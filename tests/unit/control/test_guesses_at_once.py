@@ -6,9 +6,9 @@ import asyncio
 import base64
 from collections.abc import Iterable
 
-from faas_runtime.gateway.accounts import MOST_FAILURES, Accounts
-from faas_runtime.gateway.control.auth import BasicAuth
-from faas_runtime.gateway.guard import BASIC, CallGuard, Verdict
+from faas_runtime.gateway.auth.accounts import MOST_FAILURES, Accounts
+from faas_runtime.gateway.auth.control_auth import BasicAuth
+from faas_runtime.gateway.auth.function_auth import BASIC, CallGuard, Verdict
 
 MANY = 3 * MOST_FAILURES
 

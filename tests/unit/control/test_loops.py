@@ -2,12 +2,12 @@
 
 import asyncio
 
-from faas_runtime.gateway import loops
-from faas_runtime.gateway.loops import Loops
+from faas_runtime.gateway import background
+from faas_runtime.gateway.background import Loops
 
 
 def test_a_loop_that_fails_says_why_and_is_started_again(monkeypatch):
-    monkeypatch.setattr(loops, "RESTART_PAUSE", 0.0)
+    monkeypatch.setattr(background, "RESTART_PAUSE", 0.0)
 
     async def scenario():
         runs, again = [], asyncio.Event()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faas_runtime.gateway.users import matches, parse
+from faas_runtime.gateway.auth.users import matches, parse
 
 # Each is a hash of `secret`, as openssl and libcrypt make it.
 HASHES = [

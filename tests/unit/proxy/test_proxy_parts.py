@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from faas_runtime.gateway.canary import canary_of
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.answers import answer
 from faas_runtime.gateway.proxy.deadlines import DeadlineQueue
 from faas_runtime.gateway.proxy.flow import NO_REPLICA_YET, PEER_FULL, ReadGate
 from faas_runtime.gateway.proxy.identity import Ids
+from faas_runtime.gateway.traffic.canary import canary_of
 from faas_runtime.providers.base import FunctionKey
 
 ECHO = FunctionKey("echo", "openfaas-fn")

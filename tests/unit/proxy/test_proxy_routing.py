@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.pool import Backend, Connector, EndpointPool
 from faas_runtime.gateway.proxy.router import Router, UnknownFunction
 from faas_runtime.gateway.proxy.settings import DoorSettings

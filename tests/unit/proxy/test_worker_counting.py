@@ -1,6 +1,6 @@
 """Counters of several processes added up: nothing is counted twice, nothing is lost but what nobody has told."""
 
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.workers.counting import Tally, Teller
 from faas_runtime.providers.base import FunctionKey
 

@@ -1,6 +1,6 @@
 """The load of several gateways, as the one that scales sees it."""
 
-from faas_runtime.gateway.peers import Alone, Report, SharedLoad
+from faas_runtime.gateway.scaling.peers import Alone, Report, SharedLoad
 from faas_runtime.providers.base import FunctionKey
 
 KEY = FunctionKey("fn", "openfaas-fn")

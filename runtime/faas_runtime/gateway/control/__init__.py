@@ -6,6 +6,6 @@ The rest of the package is private to it.
 """
 
 from faas_runtime.gateway.control.app import create_app
-from faas_runtime.gateway.control.room import ControlRoom
+from faas_runtime.gateway.control.services import ControlRoom
 
 __all__ = ["ControlRoom", "create_app"]

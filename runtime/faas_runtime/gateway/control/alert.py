@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from faas_runtime.core.api import DEFAULT_NAMESPACE
 from faas_runtime.core.errors import Invalid, RuntimeFault
 from faas_runtime.gateway.control.bodies import read_json
-from faas_runtime.gateway.control.room import ControlRoom, room_of
+from faas_runtime.gateway.control.services import ControlRoom, room_of
 from faas_runtime.gateway.scaling.limits import after_alert, limits_of
 from faas_runtime.providers.base import FunctionKey
 

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from faas_runtime.gateway.accounts import Account
+from faas_runtime.gateway.auth.accounts import Account
+from faas_runtime.gateway.auth.control_auth import BasicAuth, SameSiteOnly
+from faas_runtime.gateway.auth.users import UserFile
 from faas_runtime.gateway.control import (
     alert,
     async_calls,
@@ -28,10 +30,8 @@ from faas_runtime.gateway.control import (
     traffic,
     versions,
 )
-from faas_runtime.gateway.control.auth import BasicAuth, SameSiteOnly
 from faas_runtime.gateway.control.faults import EXCEPTION_HANDLERS
-from faas_runtime.gateway.control.room import ControlRoom
-from faas_runtime.gateway.users import UserFile
+from faas_runtime.gateway.control.services import ControlRoom
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

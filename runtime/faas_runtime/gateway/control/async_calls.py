@@ -12,10 +12,10 @@ from starlette.responses import PlainTextResponse, Response
 from faas_runtime.core.api import DEFAULT_NAMESPACE, AsyncCall
 from faas_runtime.core.durations import parse_duration
 from faas_runtime.core.errors import Invalid, NotFound, Unsupported
-from faas_runtime.gateway.accounts import client_host
+from faas_runtime.gateway.auth.accounts import client_host
+from faas_runtime.gateway.auth.function_auth import BASIC, Verdict, challenge
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
-from faas_runtime.gateway.control.room import ControlRoom, room_of
-from faas_runtime.gateway.guard import BASIC, Verdict, challenge
+from faas_runtime.gateway.control.services import ControlRoom, room_of
 from faas_runtime.gateway.queue.callbacks import CallbackRefused, check_url
 from faas_runtime.gateway.queue.model import NewCall, Record, State
 from faas_runtime.gateway.queue.service import QueueService

@@ -10,10 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from faas_runtime.core.api import DeleteFunctionRequest, FunctionDeployment, FunctionStatus, ScaleRequest
-from faas_runtime.gateway.canary import is_canary, weight_of, without_weight
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body
-from faas_runtime.gateway.control.room import room_of
+from faas_runtime.gateway.control.services import room_of
 from faas_runtime.gateway.control.validation import (
     check_deployment,
     check_function_name,
@@ -22,7 +21,8 @@ from faas_runtime.gateway.control.validation import (
 )
 from faas_runtime.gateway.control.versions import forget, remember
 from faas_runtime.gateway.cron.runner import next_run
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
+from faas_runtime.gateway.traffic.canary import is_canary, weight_of, without_weight
 from faas_runtime.providers.base import FunctionKey, Provider
 
 

@@ -11,7 +11,7 @@ from faas_runtime import __version__
 from faas_runtime.core.api import GatewayInfo, ProviderInfo, VersionInfo
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.control.answers import json_answer
-from faas_runtime.gateway.control.room import room_of
+from faas_runtime.gateway.control.services import room_of
 
 _UNKNOWN = ProviderInfo(
     provider="unknown", version=VersionInfo(release="unknown", sha="unknown"), orchestration="unknown"

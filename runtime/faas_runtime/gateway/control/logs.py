@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from faas_runtime.core.api import encode
 from faas_runtime.gateway.control.bodies import namespace_of
-from faas_runtime.gateway.control.room import room_of
+from faas_runtime.gateway.control.services import room_of
 from faas_runtime.gateway.control.validation import check_function_name
 from faas_runtime.providers.base import FunctionKey, LogQuery, Provider
 

@@ -10,7 +10,7 @@ from faas_runtime.core.api import FunctionNamespace
 from faas_runtime.core.errors import Invalid
 from faas_runtime.gateway.control.answers import ACCEPTED, CREATED, json_answer
 from faas_runtime.gateway.control.bodies import read_body
-from faas_runtime.gateway.control.room import room_of
+from faas_runtime.gateway.control.services import room_of
 from faas_runtime.gateway.control.validation import check_namespace
 from faas_runtime.gateway.control.versions import forget_namespace
 

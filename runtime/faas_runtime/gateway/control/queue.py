@@ -10,7 +10,7 @@ from faas_runtime.core.errors import Invalid
 from faas_runtime.gateway.control.answers import json_answer
 from faas_runtime.gateway.control.async_calls import queue_of, shown
 from faas_runtime.gateway.control.bodies import read_body
-from faas_runtime.gateway.control.room import room_of
+from faas_runtime.gateway.control.services import room_of
 from faas_runtime.gateway.queue.model import State
 
 MOST = 1000

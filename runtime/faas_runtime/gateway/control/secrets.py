@@ -9,7 +9,7 @@ from starlette.responses import Response
 from faas_runtime.core.api import Secret
 from faas_runtime.gateway.control.answers import ACCEPTED, CREATED, json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body
-from faas_runtime.gateway.control.room import room_of
+from faas_runtime.gateway.control.services import room_of
 from faas_runtime.gateway.control.validation import check_secret_name
 
 

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from faas_runtime.gateway.control.answers import json_answer
-from faas_runtime.gateway.control.room import room_of
-from faas_runtime.gateway.metrics import Calls
+from faas_runtime.gateway.control.services import room_of
+from faas_runtime.gateway.metrics.invocations import Calls
 from faas_runtime.providers.base import RouteUpdate
 
 

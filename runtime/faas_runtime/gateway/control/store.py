@@ -9,7 +9,7 @@ from faas_runtime.core.api import StoreEntry
 from faas_runtime.core.errors import Unsupported
 from faas_runtime.core.function_store import StoreFunction, own_platform
 from faas_runtime.gateway.control.answers import json_answer
-from faas_runtime.gateway.control.room import room_of
+from faas_runtime.gateway.control.services import room_of
 
 
 async def list_store(request: Request) -> Response:

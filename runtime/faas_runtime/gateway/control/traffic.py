@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from faas_runtime.core.api import TrafficRequest, TrafficShare
 from faas_runtime.core.errors import Invalid, NotFound, Unsupported
-from faas_runtime.gateway.canaries import Canaries
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body
-from faas_runtime.gateway.control.room import ControlRoom, room_of
+from faas_runtime.gateway.control.services import ControlRoom, room_of
 from faas_runtime.gateway.control.validation import check_function_name, check_no_canary
-from faas_runtime.gateway.metrics import Share
-from faas_runtime.gateway.versions import Version, present_of
+from faas_runtime.gateway.metrics.invocations import Share
+from faas_runtime.gateway.traffic.canaries import Canaries
+from faas_runtime.gateway.traffic.versions import Version, present_of
 from faas_runtime.providers.base import FunctionKey
 
 

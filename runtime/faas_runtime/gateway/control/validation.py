@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import Invalid
-from faas_runtime.gateway.canary import SUFFIX, weight_of
+from faas_runtime.gateway.auth.function_auth import check_rule
 from faas_runtime.gateway.cron.runner import schedule_text
 from faas_runtime.gateway.cron.schedule import Schedule
-from faas_runtime.gateway.guard import check_rule
 from faas_runtime.gateway.queue.policy import RetryPolicy
+from faas_runtime.gateway.traffic.canary import SUFFIX, weight_of
 from faas_runtime.providers.common.annotations import AUTH_ANNOTATION
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")

@@ -12,8 +12,8 @@ from faas_runtime.core.api import FunctionDeployment, FunctionVersion, RollbackR
 from faas_runtime.core.errors import NotFound, RuntimeFault, Unsupported
 from faas_runtime.gateway.control.answers import json_answer
 from faas_runtime.gateway.control.bodies import namespace_of, read_body
-from faas_runtime.gateway.control.room import ControlRoom, room_of
-from faas_runtime.gateway.versions import Version, VersionBook, find, present_of
+from faas_runtime.gateway.control.services import ControlRoom, room_of
+from faas_runtime.gateway.traffic.versions import Version, VersionBook, find, present_of
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.logs import now_rfc3339
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
-from faas_runtime.gateway.catalogue import Catalogue
+from faas_runtime.gateway.control.status_cache import Catalogue
 from faas_runtime.gateway.cron.schedule import Schedule
 from faas_runtime.gateway.queue.model import NewCall
 from faas_runtime.providers.base import FunctionKey

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from faas_runtime.gateway.accounts import client_host
-from faas_runtime.gateway.guard import CallGuard, Verdict, challenge
+from faas_runtime.gateway.auth.accounts import client_host
+from faas_runtime.gateway.auth.function_auth import CallGuard, Verdict, challenge
 
 if TYPE_CHECKING:
     from faas_runtime.gateway.proxy.request_head import RequestHead

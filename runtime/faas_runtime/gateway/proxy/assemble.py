@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from faas_runtime import __version__
-from faas_runtime.gateway.guard import CallGuard
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.auth.function_auth import CallGuard
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import Certificate, DoorSettings, FrontDoor
 from faas_runtime.gateway.proxy.readiness import Wake
 from faas_runtime.gateway.proxy.settings import MAX_CONNECTIONS

@@ -6,8 +6,8 @@ import asyncio
 import ipaddress
 from typing import TYPE_CHECKING
 
-from faas_runtime.gateway.guard import CallGuard
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.auth.function_auth import CallGuard
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.access_log import AccessLog
 from faas_runtime.gateway.proxy.deadlines import DeadlineQueue
 from faas_runtime.gateway.proxy.identity import Ids

@@ -14,7 +14,7 @@ from faas_runtime.gateway.proxy.upstream import UpstreamConnection
 from faas_runtime.providers.base import Endpoint, FunctionKey
 
 if TYPE_CHECKING:
-    from faas_runtime.gateway.metrics import FunctionMeter
+    from faas_runtime.gateway.metrics.invocations import FunctionMeter
 
 _FEW = 8
 # A connection used so short a time ago (in seconds) is not looked at again: that would cost more than it saves.

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
-from faas_runtime.gateway.canary import canary_of
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.pool import Backend, Connector, EndpointPool
 from faas_runtime.gateway.proxy.settings import DoorSettings
 from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.gateway.traffic.canary import canary_of
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate, RoutingChange
 
 _FUNCTION = b"/function/"

@@ -8,8 +8,8 @@ import socket
 import ssl
 from collections.abc import Sequence
 
-from faas_runtime.gateway.guard import CallGuard
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.auth.function_auth import CallGuard
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.connection import ClientConnection
 from faas_runtime.gateway.proxy.context import DoorContext
 from faas_runtime.gateway.proxy.pool import EndpointPool

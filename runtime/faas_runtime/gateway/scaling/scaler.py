@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 from faas_runtime.core.api import FunctionStatus
 from faas_runtime.core.errors import RuntimeFault
-from faas_runtime.gateway.catalogue import Catalogue
-from faas_runtime.gateway.peers import Peers
+from faas_runtime.gateway.control.status_cache import Catalogue
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import ScaleLimits, for_load, limits_of
+from faas_runtime.gateway.scaling.peers import Peers
 from faas_runtime.providers.base import FunctionKey, Provider
 
 log = logging.getLogger("faas.scaler")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faas_runtime.gateway.metrics import CodeSeries, InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import CodeSeries, InvocationMetrics
 from faas_runtime.gateway.workers.messages import Counted, Counts
 from faas_runtime.providers.base import FunctionKey
 

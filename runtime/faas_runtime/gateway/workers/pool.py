@@ -12,8 +12,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from faas_runtime.core.errors import RuntimeFault
-from faas_runtime.gateway.accounts import FailureCounter
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.auth.accounts import FailureCounter
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import FrontDoor
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.settings import GatewaySettings

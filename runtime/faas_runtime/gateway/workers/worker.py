@@ -9,9 +9,9 @@ import socket
 from collections.abc import AsyncIterator
 
 from faas_runtime.core.errors import RuntimeFault
-from faas_runtime.gateway.guard import guard_of
-from faas_runtime.gateway.loops import Loops
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.auth.function_auth import guard_of
+from faas_runtime.gateway.background import Loops
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import FrontDoor
 from faas_runtime.gateway.proxy.assemble import certificate_of, new_door
 from faas_runtime.gateway.routing import RoutingTable

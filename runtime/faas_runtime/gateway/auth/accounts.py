@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from faas_runtime.gateway.users import UserFile
+from faas_runtime.gateway.auth.users import UserFile
 
 MOST_FAILURES = 20
 """Wrong passwords from one address within `FAILURE_WINDOW` seconds; then it has to wait."""

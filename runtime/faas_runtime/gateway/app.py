@@ -10,15 +10,15 @@ import signal
 import socket
 from collections.abc import Sequence
 
-from faas_runtime.gateway.back_office import BackOffice
-from faas_runtime.gateway.catalogue import Catalogue
-from faas_runtime.gateway.guard import guard_of
+from faas_runtime.gateway.auth.function_auth import guard_of
+from faas_runtime.gateway.background import Loops
+from faas_runtime.gateway.control.plane import BackOffice
+from faas_runtime.gateway.control.status_cache import Catalogue
 from faas_runtime.gateway.listeners.bind import Listeners
 from faas_runtime.gateway.listeners.handover import Predecessor, Successor
 from faas_runtime.gateway.listeners.restart import RestartDesk
 from faas_runtime.gateway.listeners.sd_notify import notify
-from faas_runtime.gateway.loops import Loops
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import FrontDoor
 from faas_runtime.gateway.proxy.assemble import certificate_of, new_door
 from faas_runtime.gateway.routing import RoutingTable

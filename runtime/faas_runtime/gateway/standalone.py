@@ -12,20 +12,20 @@ import logging
 import os
 
 from faas_runtime import __version__
-from faas_runtime.gateway.asgi import AsgiServer
-from faas_runtime.gateway.catalogue import Catalogue
+from faas_runtime.gateway.app import stop_on_signals
+from faas_runtime.gateway.auth.credentials import USER_FILE, account_of
+from faas_runtime.gateway.background import Loops
 from faas_runtime.gateway.control import ControlRoom, create_app
 from faas_runtime.gateway.control.app import ROUTES
 from faas_runtime.gateway.control.app import Endpoint as EndpointFunction
+from faas_runtime.gateway.control.asgi import AsgiServer
 from faas_runtime.gateway.control.info import provider_info
-from faas_runtime.gateway.credentials import USER_FILE, account_of
+from faas_runtime.gateway.control.status_cache import Catalogue
 from faas_runtime.gateway.listeners.bind import PrivateSocket, listen
-from faas_runtime.gateway.loops import Loops
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import DoorSettings, FrontDoor
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
-from faas_runtime.gateway.server import stop_on_signals
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USER, Running, StateDir
 from faas_runtime.providers.base import Endpoint, FunctionKey, Provider, RouteUpdate

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from faas_runtime.gateway.canary import canary_of, is_canary
+from faas_runtime.gateway.traffic.canary import canary_of, is_canary
 from faas_runtime.providers.base import FunctionKey
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from faas_cli.images.model import BuildOptions, BuildOutcome, BuildResult
-from faas_cli.images.report import ConsoleReporter
 from faas_cli.console import Console
 from faas_cli.errors import BuildError
+from faas_cli.images.model import BuildOptions, BuildOutcome, BuildResult
+from faas_cli.images.report import ConsoleReporter
 from faas_cli.stack.model import Function
 
 FUNCTIONS = [Function(name=name, lang="go", handler=f"./{name}", image=f"{name}:latest") for name in ("one", "two")]

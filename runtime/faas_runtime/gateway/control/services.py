@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from faas_runtime.gateway.canaries import Canaries
-from faas_runtime.gateway.guard import CallGuard
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.auth.function_auth import CallGuard
+from faas_runtime.gateway.control.function_store import FunctionStore
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.queue.service import QueueService
 from faas_runtime.gateway.routing import RoutingTable
-from faas_runtime.gateway.store import FunctionStore
-from faas_runtime.gateway.versions import VersionBook
+from faas_runtime.gateway.traffic.canaries import Canaries
+from faas_runtime.gateway.traffic.versions import VersionBook
 from faas_runtime.providers.base import Provider
 
 

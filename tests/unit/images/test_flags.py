@@ -3,12 +3,12 @@
 import pytest
 from click.testing import CliRunner
 
-from faas_cli.images.builders.choose import choose_builder
-from faas_cli.images.model import BuildOptions
 from faas_cli.commands.build import command
 from faas_cli.commands.up import command as up
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
+from faas_cli.images.builders.choose import choose_builder
+from faas_cli.images.model import BuildOptions
 from faas_cli.stack.model import Provider, Stack
 
 

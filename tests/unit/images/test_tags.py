@@ -2,8 +2,8 @@
 
 import pytest
 
-from faas_cli.images.tags import handler_digest, image_reference
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.images.tags import handler_digest, image_reference
 from faas_cli.stack.model import Function
 
 

@@ -8,27 +8,27 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.types import ASGIApp
 
-from faas_runtime.gateway.asgi import AsgiServer
-from faas_runtime.gateway.canaries import Canaries
-from faas_runtime.gateway.canary import TrafficBook
-from faas_runtime.gateway.catalogue import Catalogue
+from faas_runtime.gateway.auth.credentials import account_of
+from faas_runtime.gateway.auth.function_auth import CallGuard
+from faas_runtime.gateway.auth.users import UserFile
+from faas_runtime.gateway.background import Loops
 from faas_runtime.gateway.control import ControlRoom, create_app
-from faas_runtime.gateway.credentials import account_of
+from faas_runtime.gateway.control.asgi import AsgiServer
+from faas_runtime.gateway.control.function_store import FunctionStore
+from faas_runtime.gateway.control.status_cache import Catalogue
 from faas_runtime.gateway.cron.runner import CronRunner
-from faas_runtime.gateway.guard import CallGuard
 from faas_runtime.gateway.listeners.bind import Listeners
-from faas_runtime.gateway.loops import Loops
-from faas_runtime.gateway.metrics import InvocationMetrics
-from faas_runtime.gateway.metrics_page import create_metrics_app
-from faas_runtime.gateway.peers import Alone, NatsPeers, Peers
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
+from faas_runtime.gateway.metrics.page import create_metrics_app
 from faas_runtime.gateway.queue.service import QueueService, QueueSettings
 from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.gateway.scaling.peers import Alone, NatsPeers, Peers
 from faas_runtime.gateway.scaling.scaler import Scaler
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USERS_FILE, StateDir
-from faas_runtime.gateway.store import FunctionStore
-from faas_runtime.gateway.users import UserFile
-from faas_runtime.gateway.versions import VersionBook
+from faas_runtime.gateway.traffic.canaries import Canaries
+from faas_runtime.gateway.traffic.canary import TrafficBook
+from faas_runtime.gateway.traffic.versions import VersionBook
 from faas_runtime.providers.base import Provider
 
 

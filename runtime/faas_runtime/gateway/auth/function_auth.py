@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from enum import Enum, auto
 
-from faas_runtime.gateway.accounts import Accounts, FailureCounter, basic_pair, digest
-from faas_runtime.gateway.credentials import account_of
+from faas_runtime.gateway.auth.accounts import Accounts, FailureCounter, basic_pair, digest
+from faas_runtime.gateway.auth.credentials import account_of
+from faas_runtime.gateway.auth.users import UserFile
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USERS_FILE, StateDir
-from faas_runtime.gateway.users import UserFile
 from faas_runtime.providers.common.annotations import AUTH_ANNOTATION
 
 BASIC = "basic"

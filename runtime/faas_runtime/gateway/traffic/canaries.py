@@ -13,10 +13,10 @@ import msgspec
 
 from faas_runtime.core.api import FunctionDeployment, FunctionStatus
 from faas_runtime.core.errors import Invalid, NotFound
-from faas_runtime.gateway.canary import LONGEST_NAME, Traffic, TrafficBook, canary_of
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
-from faas_runtime.gateway.versions import VersionBook, find, present_of
+from faas_runtime.gateway.traffic.canary import LONGEST_NAME, Traffic, TrafficBook, canary_of
+from faas_runtime.gateway.traffic.versions import VersionBook, find, present_of
 from faas_runtime.providers.base import FunctionKey, Provider
 from faas_runtime.providers.common.logs import now_rfc3339
 

@@ -10,8 +10,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from faas_runtime.gateway.accounts import Account, Accounts, FailureCounter, basic_pair, client_host
-from faas_runtime.gateway.users import UserFile
+from faas_runtime.gateway.auth.accounts import Account, Accounts, FailureCounter, basic_pair, client_host
+from faas_runtime.gateway.auth.users import UserFile
 
 OPEN_PATHS = frozenset({"/", "/healthz"})
 """Paths anybody may ask for; function calls never come here."""

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from faas_runtime.gateway.metrics import InvocationMetrics
+from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import FunctionKey
 
