@@ -151,7 +151,7 @@ def _entries() -> list[dict[str, Any]]:
         return []
     except OSError as err:
         raise FaasError(f"`{path}` cannot be read: {err.strerror}") from None
-    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
+    except (yaml.YAMLError, RecursionError, ValueError, AttributeError, TypeError):
         raise FaasError(f"`{path}` is not a credentials file", hint="repair or delete it, then log in again") from None
     return list(entries)
 

@@ -6,6 +6,7 @@ no tree and does not call itself, so it survives every text.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ class _Open:
 def check_bytes(size: int, file: str) -> None:
     """Raise StackError when a file of this size cannot be a stack file."""
     if size > MAX_BYTES:
-        raise StackError(f"is {size / MAX_BYTES:.1f} MiB; a stack file may have 1 MiB", file=file, line=1, hint=_SPLIT)
+        raise StackError(f"is {size / MAX_BYTES:.1f} MiB; the limit is 1 MiB", file=file, line=1, hint=_SPLIT)
 
 
 def check_size(text: str, file: str, loader: Any) -> None:
@@ -40,6 +41,22 @@ def check_size(text: str, file: str, loader: Any) -> None:
     import yaml
 
     check_bytes(len(text.encode("utf-8", "surrogatepass")), file)
+    try:
+        _check_events(text, file, loader)
+    except yaml.MarkedYAMLError as err:
+        # The C scanner reads ahead of the events, and newer ones refuse deep nesting by themselves: the Python
+        # parser, which has no such limit, shows whether that was the reason. It is slow, so it reads only what may
+        # nest that deep.
+        read = text[: err.problem_mark.index] if err.problem_mark else ""
+        if read.count("[") + read.count("{") >= MAX_DEPTH:
+            with suppress(yaml.YAMLError):
+                _check_events(read, file, yaml.SafeLoader)
+        raise
+
+
+def _check_events(text: str, file: str, loader: Any) -> None:
+    import yaml
+
     known: dict[str, int] = {}
     stack = [_Open("")]
     for event in yaml.parse(text, Loader=loader):

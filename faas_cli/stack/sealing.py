@@ -62,7 +62,7 @@ def unseal(private_key: str, text: str) -> dict[str, bytes]:
             _bytes(content["public_key"]),
             {name: _bytes(each) for name, each in content["secrets"].items()},
         )
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError):
+    except (yaml.YAMLError, RecursionError, KeyError, TypeError, AttributeError, ValueError):
         raise FaasError("this is not a file of sealed secrets", hint="`faas secret seal` writes one") from None
     if (version, algorithm or ALGORITHM) != (VERSION, ALGORITHM):
         raise FaasError(f"secrets sealed with version `{version}` and algorithm `{algorithm}` cannot be read here")

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from faas_cli.errors import FaasError, StackError
+from faas_cli.stack.limits import check_size
 from faas_cli.templates.model import Template
 
 PROJECT_FOLDER = "template"
@@ -64,13 +65,16 @@ def read_template(folder: Path) -> Template:
     import yaml
 
     path = folder / MANIFEST
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        content = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506
+        text = path.read_text(encoding="utf-8-sig")
+        check_size(text, str(path), loader)
+        content = yaml.load(text, Loader=loader) or {}  # noqa: S506
         template = msgspec.convert(content, Template, strict=False)
     except yaml.MarkedYAMLError as err:
         line = err.problem_mark.line + 1 if err.problem_mark else 0
         raise StackError(str(err.problem), file=str(path), line=line) from None
-    except yaml.YAMLError as err:
+    except (yaml.YAMLError, UnicodeDecodeError) as err:
         raise StackError(str(err), file=str(path)) from None
     except msgspec.ValidationError as err:
         raise StackError(str(err), file=str(path), hint="docs/templates.md lists the keys") from None

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "packages"))
 
-from function import handler  # noqa: E402  (the line above makes its dependencies importable)
+from function import handler  # (the line above makes its dependencies importable)
 
 
 class Event:

@@ -58,7 +58,7 @@ MALFORMED = {
     "map merged into itself": (f"{F}    labels: &l\n      <<: *l\n", "6:11", "inside of what it stands for"),
     "list in itself": (f"{F}    x: &x [*x]\n", "5:12", "inside of what it stands for"),
     "functions in themselves": (f"{P}functions: &f\n  f: *f\n", "4:6", "inside of what it stands for"),
-    "more than a mebibyte": (P + "#" * MAX_BYTES, "1", "a stack file may have 1 MiB"),
+    "more than a mebibyte": (P + "#" * MAX_BYTES, "1", "the limit is 1 MiB"),
     # Not a stack.
     "empty file": ("", "1:1", "the stack file is empty"),
     "comments only": ("# nothing\n", "1:1", "the stack file is empty"),
