@@ -14,15 +14,15 @@ from pathlib import Path
 
 import msgspec
 
-from faas_cli.images.model import BuildOptions, BuildResult
-from faas_cli.images.builders.oci import OciBuilder
-from faas_cli.images.plan import build_functions
-from faas_cli.errors import FaasError
 from faas_cli.devloop.foreground import RunPlan, listen
 from faas_cli.devloop.local_run import plan_process
-from faas_cli.templates.scaffold import render
+from faas_cli.errors import FaasError
+from faas_cli.images.builders.oci import OciBuilder
+from faas_cli.images.model import BuildOptions, BuildResult
+from faas_cli.images.plan import build_functions
 from faas_cli.stack.model import Function, Provider, Stack
 from faas_cli.templates.find import PROJECT_FOLDER, find_template
+from faas_cli.templates.scaffold import render
 from faas_runtime.images.store import ImageStore
 
 FUNCTION = "template-test"

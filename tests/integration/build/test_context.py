@@ -2,8 +2,8 @@
 
 import pytest
 
-from faas_cli.images.context import assemble, fingerprint
 from faas_cli.errors import BuildError
+from faas_cli.images.context import assemble, fingerprint
 from faas_cli.stack.model import Function
 from faas_cli.templates.find import find_template
 

@@ -4,12 +4,12 @@ import subprocess
 
 import pytest
 
-from faas_cli.images.model import BuildOptions
 from faas_cli.images.builders.oci import OciBuilder
+from faas_cli.images.model import BuildOptions
 from faas_cli.images.plan import build_functions
-from faas_cli.templates.scaffold import Scaffold, create
 from faas_cli.stack.model import Function, Provider, Stack
 from faas_cli.templates.find import find_template
+from faas_cli.templates.scaffold import Scaffold, create
 from faas_runtime.images.store import ImageStore
 
 TOOLS = {"go": "go", "node": "node", "python": "python3"}

@@ -9,13 +9,13 @@ import threading
 
 import pytest
 
+from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.images.model import BuildOptions
 from faas_cli.images.plan import prepare
 from faas_cli.images.publish import choose_publisher
-from faas_cli.errors import BuildError, FaasError, UsageError
-from faas_cli.templates.scaffold import Scaffold, create
 from faas_cli.stack.model import Function, Provider, Stack
 from faas_cli.templates.find import find_template
+from faas_cli.templates.scaffold import Scaffold, create
 from faas_runtime.core.watchdog import host_architecture
 from tests.integration.build.test_oci import Recorder
 

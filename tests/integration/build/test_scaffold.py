@@ -3,8 +3,8 @@
 import pytest
 
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.templates.scaffold import Scaffold, check_name, create, keep_ignored
 from faas_cli.templates.find import TemplateNotFound, available, find_template
+from faas_cli.templates.scaffold import Scaffold, check_name, create, keep_ignored
 
 LANGUAGES = ["go", "go-http", "node", "node-http", "python", "python-http"]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from faas_cli import config
 from faas_cli.errors import FaasError
-from faas_cli.sealing import make_keys, unseal
+from faas_cli.gateway import credentials
+from faas_cli.stack.sealing import make_keys, unseal
 from faas_cli.templates.find import read_template
 
 DEEP = {"open": "[" * 2000, "closed": "[" * 2000 + "]" * 2000, "items": "- " * 2000 + "a", "maps": "{a: " * 2000}
@@ -31,7 +31,7 @@ def test_credentials(tmp_path, monkeypatch, text):
     monkeypatch.setenv("OPENFAAS_CONFIG", str(tmp_path))
     (tmp_path / "config.yml").write_text(text)
     with pytest.raises(FaasError, match="is not a credentials file"):
-        config.load_credentials("http://gateway.example:8080")
+        credentials.load_credentials("http://gateway.example:8080")
 
 
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
