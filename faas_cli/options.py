@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from faas_runtime.core.durations import go_duration
+from faas_runtime.core.paths import default_state_dir
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -190,8 +192,6 @@ def function_argument(*, required: bool = True) -> Callable[[Decorated], Decorat
 
 def _use_env_files(ctx: click.Context, param: click.Parameter, files: tuple[str, ...]) -> None:
     if files:
-        from pathlib import Path
-
         from faas_cli.stack.variables import use_file
 
         for name in files:
@@ -251,3 +251,18 @@ def namespace_option(command: Decorated) -> Decorated:
 def stack_namespace_option(command: Decorated) -> Decorated:
     """`--namespace` as it was typed; `config.namespace_of` decides between it and the stack file."""
     return click.option("-n", "--namespace", default="", help="Namespace of the function.")(command)
+
+
+def state_dir_option(command: Decorated) -> Decorated:
+    """`--state-dir`: the state directory of a local gateway, None unless typed."""
+    return click.option(
+        "--state-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=None,
+        help="State directory; $FAAS_STATE_DIR, else ~/.local/state/faas.",
+    )(command)
+
+
+def absolute_state_dir(chosen: Path | None) -> Path:
+    """The state directory that was chosen, else the default one."""
+    return chosen.expanduser().absolute() if chosen else default_state_dir()
