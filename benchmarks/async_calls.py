@@ -27,8 +27,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faas_runtime.core.paths import images_dir
-from faas_runtime.core.watchdog import host_architecture
+from faas_runtime.core.paths import host_architecture, images_dir
 from faas_runtime.images.store import ImageStore
 
 TARGET = 0.5

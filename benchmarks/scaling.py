@@ -18,8 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from faas_runtime.core.paths import images_dir
-from faas_runtime.core.watchdog import host_architecture
+from faas_runtime.core.paths import host_architecture, images_dir
 from faas_runtime.images.store import ImageStore
 
 LABELS = {"type": "rps", "target": "20", "max": "4", "down.window": "4s", "zero": "true", "zero-duration": "6s"}

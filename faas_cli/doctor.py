@@ -16,9 +16,7 @@ from faas_cli.errors import FaasError
 from faas_cli.gateway.credentials import config_path, gateway_of, load_credentials
 from faas_cli.images.builders.engine import find_engine, ping
 from faas_runtime import __version__
-from faas_runtime.core.paths import default_state_dir, images_dir
-from faas_runtime.core.tool_paths import search_path
-from faas_runtime.core.watchdog import watchdog_binary
+from faas_runtime.core.paths import default_state_dir, images_dir, search_path, watchdog_binary
 
 LIMIT = 2.0
 """Seconds a check may wait for somebody's answer."""

@@ -32,7 +32,7 @@ def tool():
     """Path of a command the test needs: `tool("skopeo")`."""
 
     def find(name: str) -> str:
-        from faas_runtime.core.tool_paths import search_path
+        from faas_runtime.core.paths import search_path
 
         path = shutil.which(name, path=search_path())
         if path is None:

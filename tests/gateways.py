@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from faas_runtime.core import watchdog
+from faas_runtime.core import paths
 from faas_runtime.images.store import LAYER_TYPE, ImageStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -175,7 +175,7 @@ class Gateway:
                     member.size, member.mode = len(content), 0o755
                     archive.addfile(member, io.BytesIO(content.encode()))
         config = {
-            "architecture": watchdog.host_architecture(),
+            "architecture": paths.host_architecture(),
             "os": "linux",
             "config": {
                 "Env": [f"{key}={value}" for key, value in env.items()],
@@ -188,7 +188,7 @@ class Gateway:
 
 def build_watchdog():
     """The watchdog of this tree, compiled when Go is there."""
-    target = watchdog.BIN_DIR / f"fwatchdog-linux-{watchdog.host_architecture()}"
+    target = paths.BIN_DIR / f"fwatchdog-linux-{paths.host_architecture()}"
     if shutil.which("go"):
         fresh = target.with_name(f".{target.name}-{os.getpid()}")
         built = subprocess.run(

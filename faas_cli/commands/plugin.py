@@ -45,7 +45,7 @@ def get(name: str, registry: str, version: str, arch: str, system: str, folder: 
     import time
 
     from faas_cli.plugins.install import Platform, install, plugin_reference
-    from faas_runtime.core.watchdog import host_architecture
+    from faas_runtime.core.paths import host_architecture
 
     console = Console()
     image = plugin_reference(name, registry, version)

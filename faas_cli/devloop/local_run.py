@@ -14,9 +14,7 @@ from faas_cli.quantity import cpu_cores, memory_bytes
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources, Stack
 from faas_runtime.core.api import DEFAULT_NAMESPACE, SECRETS_PATH
-from faas_runtime.core.paths import default_state_dir, images_dir
-from faas_runtime.core.tool_paths import search_path
-from faas_runtime.core.watchdog import watchdog_binary
+from faas_runtime.core.paths import default_state_dir, images_dir, search_path, watchdog_binary
 from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
 
 SECRETS = Path(".secrets")

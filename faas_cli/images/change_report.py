@@ -21,7 +21,7 @@ from faas_cli.images.dockerfile.render import is_generated
 from faas_cli.images.model import BuildJob
 from faas_cli.images.provenance import source_labels
 from faas_cli.images.toolchains import find_toolchain
-from faas_runtime.core.watchdog import host_architecture, watchdog_binary
+from faas_runtime.core.paths import host_architecture, watchdog_binary
 
 _SHOWN = 6
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from faas_cli.errors import BuildError
-from faas_runtime.core.tool_paths import search_path
+from faas_runtime.core.paths import search_path
 
 # Settings of the user's shell that would make a build depend on more than its context.
 _FOREIGN = ("GOWORK", "GO111MODULE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "NODE_OPTIONS")

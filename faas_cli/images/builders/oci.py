@@ -26,7 +26,7 @@ from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.images.sync_tree import mirror
 from faas_cli.images.toolchains import Toolchain, find_toolchain, write_shims
 from faas_cli.templates.model import Recipe, Step
-from faas_runtime.core.watchdog import host_architecture, watchdog_binary
+from faas_runtime.core.paths import host_architecture, watchdog_binary
 from faas_runtime.images.store import Descriptor, ImageStore
 
 

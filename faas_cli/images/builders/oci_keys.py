@@ -12,7 +12,7 @@ from faas_cli.images.context import fingerprint
 from faas_cli.images.model import BuildJob
 from faas_cli.images.toolchains import Toolchain
 from faas_cli.templates.model import Recipe, Step
-from faas_runtime.core.watchdog import watchdog_binary
+from faas_runtime.core.paths import watchdog_binary
 
 # Raised when what a build writes changes although its inputs do not.
 FORMAT = "1"

@@ -19,7 +19,7 @@ from faas_cli.images.dockerfile.instructions import STAGING, copies_by_folder, c
 from faas_cli.images.image import HOME, USER, WATCHDOG, system_files
 from faas_cli.images.provenance import source_labels
 from faas_cli.templates.find import builtin_folder
-from faas_runtime.core.watchdog import host_architecture, watchdog_binary
+from faas_runtime.core.paths import host_architecture, watchdog_binary
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment

@@ -20,7 +20,7 @@ import docker
 import pytest
 from gateways import ROOT, Answer, Gateway, build_watchdog, wait_for
 
-from faas_runtime.core.watchdog import watchdog_binary
+from faas_runtime.core.paths import watchdog_binary
 from tests import swarm
 
 BASE = "debian:stable-slim"

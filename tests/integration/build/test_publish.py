@@ -16,7 +16,7 @@ from faas_cli.images.publish import choose_publisher
 from faas_cli.stack.model import Function, Provider, Stack
 from faas_cli.templates.find import find_template
 from faas_cli.templates.scaffold import Scaffold, create
-from faas_runtime.core.watchdog import host_architecture
+from faas_runtime.core.paths import host_architecture
 from tests.integration.build.test_oci import Recorder
 
 pytestmark = pytest.mark.integration
@@ -89,7 +89,7 @@ def job(tmp_path, monkeypatch):
     monkeypatch.setenv("FAAS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.delenv("BUILDX_BUILDER", raising=False)
     # Nothing is run for another machine here; which platforms this tree has been compiled for does not matter.
-    monkeypatch.setattr("faas_runtime.core.watchdog.BIN_DIR", tmp_path)
+    monkeypatch.setattr("faas_runtime.core.paths.BIN_DIR", tmp_path)
     for architecture in ("amd64", "arm64"):
         (tmp_path / f"fwatchdog-linux-{architecture}").touch()
     folder = tmp_path / "project"

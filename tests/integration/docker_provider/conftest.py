@@ -15,7 +15,7 @@ import docker
 import pytest
 
 from faas_runtime.core.api import FunctionDeployment
-from faas_runtime.core.watchdog import watchdog_binary
+from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import FunctionKey, RouteRemoved
 from faas_runtime.providers.docker import DockerProvider
 from faas_runtime.providers.docker.spec import INSTANCE_LABEL

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from faas_runtime.core.api import FunctionDeployment
-from faas_runtime.core.watchdog import watchdog_binary
+from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import FunctionKey, RouteRemoved
 from faas_runtime.providers.swarm import SwarmProvider
 from tests.gateways import build_watchdog

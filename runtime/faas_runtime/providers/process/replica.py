@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from faas_runtime.core.errors import StartFailed
-from faas_runtime.core.watchdog import watchdog_binary
+from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.common.logs import FunctionLog, LineSplitter
 from faas_runtime.providers.process import probe

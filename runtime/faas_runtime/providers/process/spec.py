@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
-from faas_runtime.core.tool_paths import search_path
+from faas_runtime.core.paths import search_path
 from faas_runtime.images.store import ImageInfo
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.annotations import watchdog_settings
