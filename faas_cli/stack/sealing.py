@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faas_cli.errors import FaasError
+from faas_runtime.core.distribution import install_command
 
 if TYPE_CHECKING:
     from nacl.public import PrivateKey, PublicKey
@@ -115,7 +116,7 @@ def _public() -> Any:
         import nacl.public
     except ImportError:
         raise FaasError(
-            "sealing needs the library PyNaCl, which is not installed", hint="pip install 'faas-cli[seal]'"
+            "sealing needs the library PyNaCl, which is not installed", hint=install_command("seal")
         ) from None
     return nacl.public
 

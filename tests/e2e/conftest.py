@@ -74,7 +74,7 @@ def commands(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def equipped_commands(tmp_path_factory):
-    """The command with its own Go and Node, as `pip install faas-cli[go,node]` gives them."""
+    """The command with its own Go and Node, as `pip install faaskit[go,node]` gives them."""
     return install(tmp_path_factory.mktemp("equipped-venv"), "go", "node", compiled="no")
 
 

@@ -81,4 +81,4 @@ def test_read_only_offers_nothing_that_changes_or_calls(gateway):
 
 def test_without_the_extra_it_says_how_to_get_it(gateway):
     """The command's own environment was installed without."""
-    assert "pip install 'faas-cli[mcp]'" in gateway.fails("mcp")
+    assert "pip install 'faaskit[mcp]" in gateway.fails("mcp")

@@ -59,11 +59,11 @@ def test_walkthrough_on_a_bare_path(equipped_commands, bare_path, tmp_path, lang
 def test_a_missing_toolchain_names_the_command_that_gets_it(commands, bare_path, tmp_path):
     """One line, before anything is built."""
     shell = make_shell(commands, tmp_path, bare_path)
-    for lang, extra in (("go", "faas-cli[go]"), ("node", "faas-cli[node]")):
+    for lang, extra in (("go", "faaskit[go]"), ("node", "faaskit[node]")):
         shell.faas("new", "--lang", lang, f"my-{lang}")
         error = shell.fails("build", "-f", f"my-{lang}.yml", "--builder", "oci")
         assert f"needs `{lang}`" in error
-        assert f"pip install '{extra}'" in error
+        assert f"pip install '{extra}" in error
 
 
 def deploy(shell, name="fn", lang="python", *flags):

@@ -14,6 +14,7 @@ from typing import Any
 
 from faas_cli.errors import FaasError
 from faas_runtime import __version__
+from faas_runtime.core.distribution import DISTRIBUTION
 
 IMAGE = f"faas-gateway:{__version__}"
 LIBRARIES = ("docker", "httptools", "msgspec", "nats-py", "prometheus-client", "starlette", "uvicorn", "uvloop")
@@ -85,7 +86,7 @@ def _requirement(name: str) -> str:
     try:
         return f"{name}=={metadata.version(name)}"
     except metadata.PackageNotFoundError:
-        asked = (re.match(rf"{name}[^;]*", each) for each in metadata.requires("faas-cli") or [])
+        asked = (re.match(rf"{name}[^;]*", each) for each in metadata.requires(DISTRIBUTION) or [])
         return next((found[0].strip() for found in asked if found), name)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-BIN_DIR = Path(__file__).resolve().parent / "bin"
+BIN_DIR = Path(__file__).resolve().parents[1] / "bin"
 """The folder with the compiled watchdogs."""
 
 # Machine names of Python and the kernel, as OCI and Go spell them.

@@ -52,7 +52,7 @@ def collector(missing: Callable[[str, str], None], monkeypatch: pytest.MonkeyPat
     try:
         import opentelemetry.exporter.otlp.proto.http  # noqa: F401
     except ImportError:
-        missing("OpenTelemetry", "pip install 'faas-cli[otel]'")
+        missing("OpenTelemetry", "pip install 'faaskit[otel]'")
     server = Collector()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")

@@ -11,13 +11,18 @@ from faas_cli.ci import SERVICES, pipeline
 from faas_cli.cli import root
 
 
-def commands(value):
-    """Every `faas ...` in the texts of a document."""
+def texts(value):
+    """Every text in a document."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
-        return [found for each in value for found in commands(each)]
-    return re.findall(r"(?:^|[|;] *|\n *)faas ([^\n|;]+)", value) if isinstance(value, str) else []
+        return [found for each in value for found in texts(each)]
+    return [value] if isinstance(value, str) else []
+
+
+def commands(value):
+    """Every `faas ...` in the texts of a document."""
+    return [found for text in texts(value) for found in re.findall(r"(?:^|[|;] *|\n *)faas ([^\n|;]+)", text)]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -36,3 +41,12 @@ def test_every_command_and_flag_exists(service):
         for word in words[1:]:
             if word.startswith("-"):
                 assert word.partition("=")[0] in flags, line
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_it_installs_what_is_installed_here(service, monkeypatch):
+    """The requirement keeps its blanks, quotes and signs on the way through YAML and the shell."""
+    address = "faaskit[go,node] @ git+https://example.com/it's #1.git@0123"
+    monkeypatch.setattr("faas_cli.ci.requirement", lambda *extras: address)
+    (install,) = [line for line in texts(yaml.safe_load(pipeline(service))) if line.startswith("pip install")]
+    assert shlex.split(install) == ["pip", "install", address]

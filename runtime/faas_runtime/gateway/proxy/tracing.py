@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from faas_runtime import __version__
+from faas_runtime.core.distribution import install_command
 from faas_runtime.gateway.proxy.identity import Ids
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def spans_of_environment(ids: Ids) -> Spans | None:
     try:
         return Spans(ids)
     except ImportError:
-        log.warning("calls are not traced: `pip install 'faas-cli[otel]'` installs what `%s` needs", _ENDPOINTS[0])
+        missing = install_command("otel")
+        log.warning("calls are not traced: `%s` installs what `%s` needs", missing, _ENDPOINTS[0])
         return None
 
 

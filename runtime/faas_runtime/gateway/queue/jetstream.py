@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from faas_runtime.core.distribution import install_command
 from faas_runtime.core.errors import Invalid, Unavailable
 from faas_runtime.gateway.queue.model import Answer, Claim, Clock, NewCall, Record, State, SystemClock
 from faas_runtime.providers.base import FunctionKey
@@ -70,7 +71,7 @@ class JetStreamQueue:
             from nats.errors import Error
             from nats.js.api import KeyValueConfig, RetentionPolicy, StreamConfig
         except ImportError:
-            raise Unavailable("the queue on NATS needs a package: `pip install nats-py`") from None
+            raise Unavailable(f"the queue on NATS needs a package: `{install_command('nats')}`") from None
         try:
             # The client tries for ever, which is right later on and wrong at the start.
             async with asyncio.timeout(_CONNECT_LIMIT):
