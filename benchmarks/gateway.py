@@ -1,9 +1,9 @@
-"""The front door beside other reverse proxies, each on one core, in turn, before the same upstream.
+"""The proxy beside other reverse proxies, each on one core, in turn, before the same upstream.
 
-    python benchmarks/gateway.py [--rounds N] [--seconds S] [--only door,go] [--sources]
+    python benchmarks/gateway.py [--rounds N] [--seconds S] [--only go] [--sources]
 
-The door is compiled as in a wheel; `--sources` takes it as an editable install has it. Always
-measured are the door, with everything a user has on by default, and Go's own reverse proxy;
+The proxy is compiled as in a wheel; `--sources` takes it as an editable install has it. Always
+measured are our proxy, with everything a user has on by default, and Go's own reverse proxy;
 nginx and Caddy too where they are installed. Proxies have one core, the load and the upstream
 the other. What counts are the ratios, and of these the ones of processor time spent on a call,
 which hold on a machine that does other things as well.
@@ -134,27 +134,27 @@ def compare_tails(options: argparse.Namespace, helper: Path, chosen: list[str], 
                 tails[name].append((*found, waited(server.pid) - before))
         tails["none"].append((*paced(options, upstream, upstream), 0.0))
     print(f"1 KB POST, {options.rate} calls/s offered over {options.paced_connections} connections:")
-    door = [found[1] for found in tails["door"]]
+    ours = [found[1] for found in tails["faas"]]
     for name, found in tails.items():
         half, tail, far, wait = (statistics.median(column) for column in zip(*found, strict=True))
         line = f"  {name:6}p50{half:7.2f} ms   p99{tail:7.2f} ms   p99.9{far:7.2f} ms   without its core{wait:6.1f} ms"
-        if name not in ("door", "none"):
-            beside = [ours / each[1] for ours, each in zip(door, found, strict=True)]
-            line += f"   door/{name} p99 {statistics.median(beside):.2f} ({min(beside):.2f} to {max(beside):.2f})"
+        if name not in ("faas", "none"):
+            beside = [mine / each[1] for mine, each in zip(ours, found, strict=True)]
+            line += f"   faas/{name} p99 {statistics.median(beside):.2f} ({min(beside):.2f} to {max(beside):.2f})"
         print(line, flush=True)
 
 
 def report(load: Load, results: dict[str, Result]) -> None:
-    """One line for each proxy: its rate, its tail, and the door's rate in terms of it."""
+    """One line for each proxy: its rate, its tail, and our rate in terms of it."""
     print(f"{load.title}:")
     for name, result in results.items():
         rate, tail = statistics.median(result.rates), statistics.median(result.tails)
         cost = statistics.median(result.costs)
         beside = (
-            "" if name == "door" else f"   door/{name} {ratio(results['door'].rates, result.rates):.2f} by the clock"
+            "" if name == "faas" else f"   faas/{name} {ratio(results['faas'].rates, result.rates):.2f} by the clock"
         )
         if beside:
-            beside += f", {ratio(result.costs, results['door'].costs):.2f} by processor time"
+            beside += f", {ratio(result.costs, results['faas'].costs):.2f} by processor time"
         errors = f"   {result.errors} ERRORS" if result.errors else ""
         print(f"  {name:6}{rate:8.0f} calls/s{cost:8.1f} us/call   p99{tail:7.1f} ms{beside}{errors}", flush=True)
 
@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=2000, help="calls a second at which tails are compared; 0 for none")
     parser.add_argument("--paced-connections", type=int, default=64)
     parser.add_argument("--tails-only", action="store_true")
-    parser.add_argument("--sources", action="store_true", help="measure the door without compiling it")
+    parser.add_argument("--sources", action="store_true", help="measure the proxy without compiling it")
     options = parser.parse_args()
     for tool in ("wrk", "taskset", "go"):
         if shutil.which(tool) is None:
@@ -226,7 +226,7 @@ def compare(options: argparse.Namespace, work: Path) -> None:
                         measure(load, server.pid, port, options.seconds, work / "load.lua", results[load][name])
         for load in LOADS:
             report(load, results[load])
-        idle_memory(*proxies["door"], options.idle)
+        idle_memory(*proxies["faas"], options.idle)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The proxies that are measured beside the front door: how each is configured, started and ended."""
+"""The proxies that are measured beside the proxy: how each is configured, started and ended."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def pinned(core: str, *command: str) -> list[str]:
 
 
 def compiled_runtime() -> Path:
-    """A folder with the runtime as a wheel has it, the front door compiled; made anew when a source has changed."""
+    """A folder with the runtime as a wheel has it, the proxy compiled; made anew when a source has changed."""
     folder = ROOT / "build" / "compiled"
     sources = [*(ROOT / "runtime" / "faas_runtime").rglob("*.py"), ROOT / "scripts" / "compile_proxy.py"]
     made = folder / ".made"
     if not made.exists() or max(path.stat().st_mtime for path in sources) > made.stat().st_mtime:
-        print("compiling the front door, once ...", flush=True)
+        print("compiling the proxy, once ...", flush=True)
         script = [sys.executable, str(ROOT / "scripts" / "compile_proxy.py"), str(folder)]
         done = subprocess.run(script, capture_output=True, text=True)
         if done.returncode:
-            sys.exit(f"the front door cannot be compiled (`--sources` measures it as it is):\n{done.stderr[-2000:]}")
+            sys.exit(f"the proxy cannot be compiled (`--sources` measures it as it is):\n{done.stderr[-2000:]}")
         watchdogs = folder / "faas_runtime" / "bin"
         shutil.rmtree(watchdogs, ignore_errors=True)
         watchdogs.symlink_to(ROOT / "runtime" / "faas_runtime" / "bin")
@@ -113,15 +113,15 @@ def caddy_config(port: int, upstream: int, work: Path) -> Path:
 
 
 def commands(helper: Path, upstream: int, work: Path, runtime: Path) -> dict[str, tuple[list[str], int]]:
-    """How each proxy is started, and its port. The door is the one of this runtime."""
-    ports = {name: free_port() for name in ("door", "go", "nginx", "caddy")}
+    """How each proxy is started, and its port. `faas` is the proxy of this runtime."""
+    ports = {name: free_port() for name in ("faas", "go", "nginx", "caddy")}
     found = {
-        "door": [
+        "faas": [
             "env",
             f"PYTHONPATH={runtime}",
             sys.executable,
             str(HERE / "proxy_alone.py"),
-            str(ports["door"]),
+            str(ports["faas"]),
             str(upstream),
         ],
         "go": [str(helper), "proxy", f"127.0.0.1:{ports['go']}", f"127.0.0.1:{upstream}"],
@@ -135,5 +135,5 @@ def commands(helper: Path, upstream: int, work: Path, runtime: Path) -> dict[str
 
 
 def choose(proxies: dict[str, tuple[list[str], int]], chosen: list[str]) -> dict[str, tuple[list[str], int]]:
-    """The door and the proxies asked for, or all."""
-    return {name: proxies[name] for name in proxies if not chosen or name in ("door", *chosen)}
+    """Our proxy and the others asked for, or all."""
+    return {name: proxies[name] for name in proxies if not chosen or name in ("faas", *chosen)}

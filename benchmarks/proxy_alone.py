@@ -1,4 +1,4 @@
-"""Only a front door, before one upstream: `proxy_alone.py PORT UPSTREAM_PORT [--without-tracing]`.
+"""Only a proxy, before one upstream: `proxy_alone.py PORT UPSTREAM_PORT [--without-tracing]`.
 
 Started by gateway.py and tracing_cost.py.
 """
@@ -17,7 +17,7 @@ from types import FunctionType
 import uvloop
 
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy import DoorSettings, FrontDoor
+from faas_runtime.gateway.proxy import Proxy, ProxySettings
 from faas_runtime.gateway.proxy.cycle import RequestCycle
 from faas_runtime.gateway.proxy.forwarding import request_head
 from faas_runtime.gateway.routing import RoutingTable
@@ -42,7 +42,7 @@ class WithoutSpans(ast.NodeTransformer):
 
 
 def without_spans(function: FunctionType) -> None:
-    """Let a function of the door be as if there was no tracing."""
+    """Let a function of the proxy be as if there was no tracing."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     transformer = WithoutSpans()
     found = ast.fix_missing_locations(transformer.visit(tree))
@@ -58,12 +58,12 @@ async def serve(port: int, upstream: int) -> None:
     routes = RoutingTable()
     replica = Endpoint("upstream", "127.0.0.1", upstream)
     routes.apply(RouteUpdate(FunctionKey("echo", "openfaas-fn"), (replica,), 1))
-    door = FrontDoor(routes, replica, DoorSettings(port=port), InvocationMetrics())
+    proxy = Proxy(routes, replica, ProxySettings(port=port), InvocationMetrics())
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await door.start()
+    await proxy.start()
     await stop.wait()
-    await door.stop(1)
+    await proxy.stop(1)
 
 
 if "--without-tracing" in sys.argv:

@@ -28,7 +28,7 @@ from typing import Any
 import uvloop
 
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy import DoorSettings, FrontDoor
+from faas_runtime.gateway.proxy import Proxy, ProxySettings
 from faas_runtime.gateway.queue.jetstream import JetStreamQueue
 from faas_runtime.gateway.queue.model import Answer, NewCall
 from faas_runtime.gateway.routing import RoutingTable
@@ -64,20 +64,20 @@ class _Upstream(asyncio.Protocol):
 
 
 async def serve(port: int, functions: int) -> None:
-    """A front door before one upstream, with so many functions in its table."""
+    """A proxy before one upstream, with so many functions in its table."""
     server = await asyncio.get_running_loop().create_server(_Upstream, "127.0.0.1", 0)
     replica = Endpoint("upstream", "127.0.0.1", server.sockets[0].getsockname()[1])
     routes = RoutingTable()
     for number in range(functions):
         routes.apply(route(number, replica))
-    door = FrontDoor(routes, replica, DoorSettings(port=port), InvocationMetrics())
-    await door.start()
+    proxy = Proxy(routes, replica, ProxySettings(port=port), InvocationMetrics())
+    await proxy.start()
     print("ready", flush=True)
     await asyncio.Event().wait()
 
 
 async def answer_only(port: int) -> None:
-    """The upstream alone: what is not the door's."""
+    """The upstream alone: what is not the proxy's."""
     await asyncio.get_running_loop().create_server(_Upstream, "127.0.0.1", port)
     print("ready", flush=True)
     await asyncio.Event().wait()
@@ -245,7 +245,7 @@ def main() -> None:
     if shutil.which("wrk") is None or NATS is None:
         raise SystemExit("apt-get install wrk nats-server")
     rounds = [
-        (calls_cost("answer", 1, seconds), calls_cost("door", 1, seconds), calls_cost("door", FUNCTIONS, seconds))
+        (calls_cost("answer", 1, seconds), calls_cost("proxy", 1, seconds), calls_cost("proxy", FUNCTIONS, seconds))
         for _ in range(ROUNDS)
     ]
     alone, one, many = (statistics.median(each[side][0] for each in rounds) for side in range(3))
@@ -253,7 +253,7 @@ def main() -> None:
     memory = statistics.median(each[2][1] - each[1][1] for each in rounds)
     rate, ours, theirs = uvloop.run(queue_cost(int(1000 * seconds)))
     change = apply_cost()
-    print(f"front door: {call * 1e6:.0f} us a call ({one * 1e6:.0f} with the upstream and one function)")
+    print(f"proxy: {call * 1e6:.0f} us a call ({one * 1e6:.0f} with the upstream and one function)")
     print(f"  {FUNCTIONS} functions instead of 1: {growth:.2f} times the processor time, {memory:.0f} MB more")
     print(f"  one process at {LOAD:.0%}: {LOAD / call:.0f} calls/s; {RATE} calls/s take {processors(call, RATE):.1f}")
     print(f"  ${per_million(call):.4f} for a million calls at ${PRICE} a processor-hour")
@@ -272,7 +272,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["door"]:
+    if sys.argv[1:2] == ["proxy"]:
         uvloop.run(serve(int(sys.argv[2]), int(sys.argv[3])))
     elif sys.argv[1:2] == ["answer"]:
         uvloop.run(answer_only(int(sys.argv[2])))

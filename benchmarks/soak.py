@@ -5,7 +5,7 @@
 A gateway with the process engine serves one function. Every call that fails has to be one that was on
 a replica when that was killed: the access log says which replica each call was on. Memory, descriptors
 and tasks of the gateway are read when nothing runs, after a tenth of the time and at the end. The front
-door is compiled, as in a wheel; with --sources it runs as an editable install has it.
+proxy is compiled, as in a wheel; with --sources it runs as an editable install has it.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--connections", type=int, default=500)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--sources", action="store_true", help="do not compile the front door")
+    parser.add_argument("--sources", action="store_true", help="do not compile the proxy")
     options = parser.parse_args()
     if not options.sources:
         os.environ["FAAS_RUNTIME"] = str(compiled_runtime())

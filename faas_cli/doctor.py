@@ -37,7 +37,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything, at the same time; none of it is changed."""
     checks: list[Callable[[], Finding]] = [
-        _version, _python, _watchdog, _front_door, _toolchain_go, _toolchain_node, _engine, _git, _state, _disk,
+        _version, _python, _watchdog, _proxy, _toolchain_go, _toolchain_node, _engine, _git, _state, _disk,
         _credentials, _gateway,
     ]  # fmt: skip
     with ThreadPoolExecutor(len(checks)) as pool:
@@ -69,13 +69,13 @@ def _watchdog() -> Finding:
         )
 
 
-def _front_door() -> Finding:
+def _proxy() -> Finding:
     # Looked up, not imported: the command line has no use for it.
     module = Path(faas_runtime.__file__).parent / "gateway" / "proxy" / f"cycle{sysconfig.get_config_var('EXT_SUFFIX')}"
     if module.exists():
-        return Finding("front-door", "ok", "compiled")
+        return Finding("proxy", "ok", "compiled")
     consequence = "not compiled: the gateway takes about 1.7 times the processor time for a call"
-    return Finding("front-door", "missing", consequence, "install faas where there is a C compiler, not as editable")
+    return Finding("proxy", "missing", consequence, "install faas where there is a C compiler, not as editable")
 
 
 def _toolchain_go() -> Finding:

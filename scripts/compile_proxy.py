@@ -23,7 +23,7 @@ MADE = ".made"
 ROOT = Path(__file__).resolve().parents[1]
 
 PROXY = "faas_runtime/gateway/proxy"
-# What a plain call runs through. The rest of the door is for what is rare, or for once.
+# What a plain call runs through. The rest of the proxy is for what is rare, or for once.
 MODULES = (
     *(f"{PROXY}/{name}.py" for name in ("connection", "context", "cycle", "deadlines", "fields", "flow", "forwarding")),
     *(f"{PROXY}/{name}.py" for name in ("framing", "identity", "pool", "request_head", "response_head", "router")),

@@ -1,4 +1,4 @@
-// Command reverseproxy is what benchmarks/gateway.py measures the front door beside: `proxy` is the standard
+// Command reverseproxy is what benchmarks/gateway.py measures the proxy beside: `proxy` is the standard
 // library's reverse proxy, `upstream` the function behind every proxy.
 package main
 

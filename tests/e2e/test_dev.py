@@ -76,7 +76,7 @@ def test_doctor(shell):
     assert time.monotonic() - begun < 10
     subjects = {finding["subject"]: finding["state"] for finding in findings}
     compiles = shutil.which("cc") is not None and (Path(sysconfig.get_path("include")) / "Python.h").exists()
-    assert subjects["front-door"] == ("ok" if compiles else "missing")
+    assert subjects["proxy"] == ("ok" if compiles else "missing")
     assert {"faas", "watchdog", "go", "node", "engine", "state", "disk", "credentials", "gateway"} <= set(subjects)
     assert all(finding["remedy"] for finding in findings if finding["state"] != "ok")
 

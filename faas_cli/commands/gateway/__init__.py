@@ -37,7 +37,7 @@ def stop(state_dir: Path | None) -> None:
 @command.command()
 @state_dir_option
 @click.option("--access-log", type=_LOG_FORMATS, default=None, help="Log every request, other than before.")
-@click.option("--workers", type=_WORKERS, default=None, help="Processes of the front door, other than before.")
+@click.option("--workers", type=_WORKERS, default=None, help="Processes of the proxy, other than before.")
 def restart(state_dir: Path | None, access_log: str | None, workers: int | None) -> None:
     """Put a new gateway in the place of the one that runs; no connection is refused meanwhile.
 

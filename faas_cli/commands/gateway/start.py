@@ -75,7 +75,7 @@ def _start_options(function: Decorated) -> Decorated:
             type=_WORKERS,
             default=1,
             show_default=True,
-            help="Processes of the front door; one for each core is the most that helps.",
+            help="Processes of the proxy; one for each core is the most that helps.",
         ),
         click.option("--unix", type=_FILE, default=None, help="Listen on this Unix socket as well."),
         click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),

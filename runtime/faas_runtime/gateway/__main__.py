@@ -93,7 +93,7 @@ def _add_run(run: argparse.ArgumentParser, environment: Environment) -> None:
         metavar="FOLDER",
         help="user and password for the provider, where they are not ours",
     )
-    run.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the front door")
+    run.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the proxy")
     run.add_argument("--unix", type=Path, metavar="FILE", help="listen on this Unix socket as well")
     run.add_argument("--access-log", choices=["off", "text", "json"], default="off", help="log every request on stdout")
     run.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve HTTPS with this certificate")

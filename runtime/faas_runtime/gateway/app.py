@@ -1,4 +1,4 @@
-"""One gateway: front door, provider and everything behind them."""
+"""One gateway: proxy, provider and everything behind them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from faas_runtime.gateway.control.plane import BackOffice
 from faas_runtime.gateway.control.status_cache import Catalogue
 from faas_runtime.gateway.listeners.bind import Listeners
 from faas_runtime.gateway.listeners.handover import Predecessor, Successor
-from faas_runtime.gateway.listeners.restart import RestartDesk
+from faas_runtime.gateway.listeners.restart import RestartServer
 from faas_runtime.gateway.listeners.sd_notify import notify
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy import FrontDoor
-from faas_runtime.gateway.proxy.assemble import certificate_of, new_door
+from faas_runtime.gateway.proxy import Proxy
+from faas_runtime.gateway.proxy.assemble import certificate_of, new_proxy
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import Running, StateDir
-from faas_runtime.gateway.workers.pool import Fleet
+from faas_runtime.gateway.workers.pool import WorkerPool
 from faas_runtime.providers.base import FunctionKey, Provider
 from faas_runtime.providers.common.logs import now_rfc3339
 
 log = logging.getLogger("faas.gateway")
 
-COME_BACK_LIMIT = 15.0
+RECOVERY_TIMEOUT = 15.0
 """Seconds that functions may take to come back before this gateway takes over from the one that still serves them."""
 
 
@@ -60,9 +60,9 @@ class Gateway:
         self._routes = RoutingTable()
         self._metrics = InvocationMetrics()
         self._catalogue = Catalogue(provider, self._routes)
-        self._fleet: Fleet | None = None
+        self._workers: WorkerPool | None = None
         if settings.workers > 1:
-            self._fleet = Fleet(settings, self._routes, self._metrics, self._guard.failures, self._wake)
+            self._workers = WorkerPool(settings, self._routes, self._metrics, self._guard.failures, self._wake)
         self._loops = Loops()
         self._office: BackOffice | None = None
         self._listeners: Listeners
@@ -90,12 +90,12 @@ class Gateway:
         self._closing.push_async_callback(self._close_office)
         await self._open_office()
         if self._predecessor is not None:
-            await self._catalogue.until_ready(COME_BACK_LIMIT)
-        await self._open_door()
-        # Last to start and first to stop: it calls functions through the front door.
+            await self._catalogue.until_ready(RECOVERY_TIMEOUT)
+        await self._open_proxy()
+        # Last to start and first to stop: it calls functions through the proxy.
         self._closing.push_async_callback(self._end_calls)
         await self._begin_calls()
-        desk = RestartDesk(self._hand_over, stop.set)
+        desk = RestartServer(self._hand_over, stop.set)
         self._closing.push_async_callback(desk.close)
         await desk.open(listeners.restart.socket)
         self._announce()
@@ -109,13 +109,13 @@ class Gateway:
         await self._provider.start()
         self._closing.push_async_callback(self._loops.stop)
         self._loops.start("routing", self._follow_routes)
-        if self._certificate is not None and self._fleet is None:
+        if self._certificate is not None and self._workers is None:
             self._loops.start("certificate", self._certificate.follow)
         await self._catalogue.update()
         await self._catalogue.until_routed()
 
     def _states(self) -> dict[str, str]:
-        workers = {} if self._fleet is None else {"workers": self._fleet.problem()}
+        workers = {} if self._workers is None else {"workers": self._workers.problem()}
         return {**self._loops.states(), **workers}
 
     # The back office comes and goes: when a handover fails, this gateway opens another one.
@@ -176,31 +176,31 @@ class Gateway:
             await self._begin_calls()
             self._announce()
 
-    # The front door: in this process for everybody, or for our own calls only.
+    # The proxy: in this process for everybody, or for our own calls only.
 
-    async def _open_door(self) -> None:
+    async def _open_proxy(self) -> None:
         listeners, control = self._listeners, str(self._listeners.control.path)
         clients: list[socket.socket] = []
-        if self._fleet is None:
+        if self._workers is None:
             clients = [*listeners.fronts, *listeners.shared]
         else:
-            self._closing.push_async_callback(self._stop_workers, self._fleet)
-            await self._fleet.start(control, listeners.fronts, listeners.shared)
-        door = new_door(self._settings, control, self._routes, self._metrics, self._wake, self._guard)
-        self._closing.push_async_callback(self._stop_door, door)
+            self._closing.push_async_callback(self._stop_workers, self._workers)
+            await self._workers.start(control, listeners.fronts, listeners.shared)
+        proxy = new_proxy(self._settings, control, self._routes, self._metrics, self._wake, self._guard)
+        self._closing.push_async_callback(self._stop_proxy, proxy)
         tls = None if self._certificate is None else self._certificate.context
-        await door.start(clients, tls=tls, inside=[listeners.inside.socket])
-        if self._fleet is not None:
-            fleet = self._fleet
-            self._loops.start("loads", lambda: fleet.share_loads(door))
+        await proxy.start(clients, tls=tls, inside=[listeners.inside.socket])
+        if self._workers is not None:
+            workers = self._workers
+            self._loops.start("loads", lambda: workers.share_loads(proxy))
 
-    async def _stop_door(self, door: FrontDoor) -> None:
-        await door.stop(self._grace)
+    async def _stop_proxy(self, proxy: Proxy) -> None:
+        await proxy.stop(self._grace)
 
-    async def _stop_workers(self, fleet: Fleet) -> None:
+    async def _stop_workers(self, workers: WorkerPool) -> None:
         # Ours would keep the port open, and nobody would ever accept what comes.
         self._listeners.stop_accepting()
-        await fleet.stop(self._grace)
+        await workers.stop(self._grace)
 
     async def _wake(self, key: FunctionKey) -> None:
         status = self._catalogue.get(key)
@@ -213,8 +213,8 @@ class Gateway:
             await self._settled()
 
     async def _settled(self) -> None:
-        if self._fleet is not None:
-            await self._fleet.taken_over()
+        if self._workers is not None:
+            await self._workers.acknowledged()
 
     def _announce(self) -> None:
         metrics = self._listeners.metrics

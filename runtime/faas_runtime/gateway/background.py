@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 log = logging.getLogger("faas.gateway")
 
-RESTART_PAUSE = 1.0
+RESTART_INTERVAL = 1.0
 """Seconds between a failure and the next try."""
 _REMEMBER = 10.0
 
@@ -51,4 +51,4 @@ class Loops:
                 problem = f"{type(error).__name__}: {error}"
                 log.exception("%s failed and is started again", name)
             self._failures[name] = (time.monotonic(), problem)
-            await asyncio.sleep(RESTART_PAUSE)
+            await asyncio.sleep(RESTART_INTERVAL)

@@ -1,6 +1,6 @@
-"""The in-memory routing table: where the front door and the control room meet.
+"""The in-memory routing table: where the proxy and the control API meet.
 
-The provider's `watch()` fills it; the front door reads it on every request and never
+The provider's `watch()` fills it; the proxy reads it on every request and never
 asks a provider. It belongs to one event loop: no locks.
 """
 

@@ -17,15 +17,15 @@ class GatewaySettings:
     state_dir: Path
     """Folder of everything that must survive: functions, secrets, images, the password."""
     host: str = "127.0.0.1"
-    """Address of the front door."""
+    """Address of the proxy."""
     port: int = 8080
-    """Port of the front door; 0 lets the system choose."""
+    """Port of the proxy; 0 lets the system choose."""
     unix: Path | None = None
-    """A Unix socket of the front door, beside its port."""
+    """A Unix socket of the proxy, beside its port."""
     engine: str = "process"
     """What runs the functions, where that is not a provider elsewhere."""
     workers: int = 1
-    """Processes of the front door; 1 for none beside the gateway itself."""
+    """Processes of the proxy; 1 for none beside the gateway itself."""
     metrics_port: int = 8082
     """Port of the Prometheus metrics; 0 for none."""
     metrics_host: str = "127.0.0.1"
@@ -51,7 +51,7 @@ class GatewaySettings:
     access_log: Literal["off", "text", "json"] = "off"
     """Whether, and how, every request is logged on standard output."""
     tls_cert: Path | None = None
-    """The front door's certificate, with those that lead to its root; read again when it changes."""
+    """The proxy's certificate, with those that lead to its root; read again when it changes."""
     tls_key: Path | None = None
     """The key of the certificate, where it is not in the same file."""
     store_url: str = ""

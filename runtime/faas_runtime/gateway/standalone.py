@@ -23,7 +23,7 @@ from faas_runtime.gateway.control.info import provider_info
 from faas_runtime.gateway.control.status_cache import Catalogue
 from faas_runtime.gateway.listeners.bind import PrivateSocket, listen
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy import DoorSettings, FrontDoor
+from faas_runtime.gateway.proxy import Proxy, ProxySettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.settings import GatewaySettings
@@ -89,20 +89,20 @@ class ProviderServer:
         self._control = AsgiServer(create_app(room, accounts, PROVIDER_ROUTES), private.socket)
         closing.push_async_callback(self._control.stop)
         self._control.start()
-        door = self._front_door(Endpoint("control", unix=str(private.path)))
-        closing.push_async_callback(door.stop, settings.stop_grace)
-        await door.start([front])
-        self._announce(door.addresses()[0])
+        proxy = self._proxy(Endpoint("control", unix=str(private.path)))
+        closing.push_async_callback(proxy.stop, settings.stop_grace)
+        await proxy.start([front])
+        self._announce(proxy.addresses()[0])
 
-    def _front_door(self, control: Endpoint) -> FrontDoor:
-        settings = DoorSettings(
+    def _proxy(self, control: Endpoint) -> Proxy:
+        settings = ProxySettings(
             host="",
             read_timeout=self._settings.read_timeout,
             write_timeout=self._settings.write_timeout,
             upstream_timeout=self._settings.upstream_timeout,
             served_by=f"faas-provider/{__version__}",
         )
-        return FrontDoor(self._routes, control, settings, self._metrics, self._wake)
+        return Proxy(self._routes, control, settings, self._metrics, self._wake)
 
     async def _wake(self, key: FunctionKey) -> None:
         status = await self._provider.get(key)

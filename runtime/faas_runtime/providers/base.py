@@ -57,8 +57,8 @@ class RouteUpdate:
 
     `endpoints` are the ready replicas only: one that drains or starts is not among them,
     and one that disappears from the list gets no new call but finishes those it has.
-    `replicas` is the number desired: 0 means scaled to zero (the door asks for a wake-up),
-    more than `len(endpoints)` means that some are still starting (the door waits).
+    `replicas` is the number desired: 0 means scaled to zero (the proxy asks for a wake-up),
+    more than `len(endpoints)` means that some are still starting (the proxy waits).
     `timeout` in seconds limits one call, None means the gateway's default.
     `internal` functions are not callable from outside the gateway (`expose: internal`).
     `auth` says who may call it (the annotation `com.faas.auth` as it is); empty means everybody.

@@ -1,4 +1,4 @@
-"""A front door in this process, between a raw client and a scripted replica."""
+"""A proxy in this process, between a raw client and a scripted replica."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from proxy_driver import Door
+from proxy_driver import RunningProxy
 from replica import Replica
 from wire import PATIENCE
 
@@ -15,8 +15,8 @@ from faas_runtime.gateway.proxy import cycle
 
 
 def pytest_report_header() -> str:
-    """Which door it is: its sources, or what is compiled of them."""
-    return f"front door: {cycle.__file__}"
+    """Which proxy it is: its sources, or what is compiled of them."""
+    return f"proxy: {cycle.__file__}"
 
 
 @pytest.fixture
@@ -43,28 +43,28 @@ def replica(new_replica: Callable[[], Replica]) -> Replica:
 
 @pytest.fixture
 def control(new_replica: Callable[[], Replica]) -> Replica:
-    """What stands in for the control room."""
+    """What stands in for the control API."""
     return new_replica()
 
 
 @pytest.fixture
-def open_door(replica: Replica, control: Replica) -> Iterator[Callable[..., Door]]:
-    """Starts doors with settings of their own."""
-    doors: list[Door] = []
+def open_proxy(replica: Replica, control: Replica) -> Iterator[Callable[..., RunningProxy]]:
+    """Starts proxies with settings of their own."""
+    proxies: list[RunningProxy] = []
 
-    def start(**settings: Any) -> Door:
-        doors.append(Door(replica, control, **settings))
-        return doors[-1]
+    def start(**settings: Any) -> RunningProxy:
+        proxies.append(RunningProxy(replica, control, **settings))
+        return proxies[-1]
 
     yield start
-    for door in doors:
-        door.close()
+    for proxy in proxies:
+        proxy.close()
 
 
 @pytest.fixture
-def door(open_door: Callable[..., Door]) -> Door:
-    """A door with the default settings."""
-    return open_door()
+def proxy(open_proxy: Callable[..., RunningProxy]) -> RunningProxy:
+    """A proxy with the default settings."""
+    return open_proxy()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A front door that runs in a thread of this process, and clients of it."""
+"""A proxy that runs in a thread of this process, and clients of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from replica import Replica
 from wire import PATIENCE, Message, Wire, quietly_close
 
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy import DoorSettings, FrontDoor
+from faas_runtime.gateway.proxy import Proxy, ProxySettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate, RoutingChange
 
@@ -22,8 +22,8 @@ Result = TypeVar("Result")
 ECHO = FunctionKey("echo", "openfaas-fn")
 
 
-class Door:
-    """A running front door with one function, `echo`, whose replica is `replica`."""
+class RunningProxy:
+    """A running proxy with one function, `echo`, whose replica is `replica`."""
 
     def __init__(
         self,
@@ -40,26 +40,26 @@ class Door:
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._clients: list[Wire] = []
-        self._front = FrontDoor(
+        self._proxy = Proxy(
             self._routes,
             Endpoint("control", "127.0.0.1", control.port),
-            DoorSettings(port=0, **settings),
+            ProxySettings(port=0, **settings),
             self.metrics,
             wake,
         )
         self._thread.start()
-        self.run(self._front.start(tls=tls))
-        self.port = int(self._front.addresses()[0].rpartition(":")[2])
+        self.run(self._proxy.start(tls=tls))
+        self.port = int(self._proxy.addresses()[0].rpartition(":")[2])
         self.stopped = False
 
-    # The door.
+    # The proxy.
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run something in the door's loop, and wait for it."""
+        """Run something in the proxy's loop, and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     def call(self, work: Callable[[], Result]) -> Result:
-        """Call something in the door's loop, and wait for it."""
+        """Call something in the proxy's loop, and wait for it."""
 
         async def called() -> Result:
             return work()
@@ -67,11 +67,11 @@ class Door:
         return self.run(called())
 
     def route(self, change: RoutingChange) -> None:
-        """Tell the door about a function."""
+        """Tell the proxy about a function."""
         self.call(lambda: self._routes.apply(change))
 
     def replicas(self, *replicas: Replica, desired: int | None = None, **fields: Any) -> None:
-        """Change what the door knows of `echo`."""
+        """Change what the proxy knows of `echo`."""
         endpoints = tuple(replica.endpoint for replica in replicas)
         self.route(RouteUpdate(ECHO, endpoints, len(endpoints) if desired is None else desired, **fields))
 
@@ -86,7 +86,7 @@ class Door:
     def begin_stop(self, grace: float = PATIENCE) -> Callable[[], None]:
         """Start to stop; the result waits until it has."""
         self.stopped = True
-        stopping = asyncio.run_coroutine_threadsafe(self._front.stop(grace), self._loop)
+        stopping = asyncio.run_coroutine_threadsafe(self._proxy.stop(grace), self._loop)
         return lambda: stopping.result(PATIENCE)
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class Door:
         for client in self._clients:
             quietly_close(client.sock)
         if not self.stopped:
-            self.run(self._front.stop(0))
+            self.run(self._proxy.stop(0))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._loop.close()
@@ -102,7 +102,7 @@ class Door:
     # Its clients.
 
     def connect(self, receive_buffer: int | None = None) -> Wire:
-        """A new connection to the door."""
+        """A new connection to the proxy."""
         sock = socket.socket()
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -137,7 +137,7 @@ def chunked(*chunks: bytes, path: str = "/function/echo") -> bytes:
 
 
 def _head(method: str, path: str, lines: tuple[str, ...]) -> bytes:
-    return "\r\n".join((f"{method} {path} HTTP/1.1", "Host: door.test", *lines, "\r\n")).encode("latin-1")
+    return "\r\n".join((f"{method} {path} HTTP/1.1", "Host: proxy.test", *lines, "\r\n")).encode("latin-1")
 
 
 def ok(body: bytes, *lines: str) -> bytes:

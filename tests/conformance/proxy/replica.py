@@ -107,7 +107,7 @@ class Replica:
         try:
             script(wire)
         except (Closed, OSError):
-            # The door may leave at any time; tests that care about it look themselves.
+            # The proxy may leave at any time; tests that care about it look themselves.
             pass
         except BaseException as err:
             self._errors.append(err)

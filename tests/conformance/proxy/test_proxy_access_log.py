@@ -8,33 +8,33 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from proxy_driver import Door, get, ok, post
+from proxy_driver import RunningProxy, get, ok, post
 from replica import Replica
 
-OpenDoor = Callable[..., Door]
+OpenProxy = Callable[..., RunningProxy]
 Capture = pytest.CaptureFixture[str]
 
 
-def entries(door: Door, capfd: Capture) -> list[dict[str, Any]]:
-    """Everything that was logged; the door is stopped for it."""
-    door.begin_stop()()
+def entries(proxy: RunningProxy, capfd: Capture) -> list[dict[str, Any]]:
+    """Everything that was logged; the proxy is stopped for it."""
+    proxy.begin_stop()()
     return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
 
 
-def test_nothing_is_logged_unless_asked_for(door: Door, capfd: Capture):
-    door.ask(get())
-    door.begin_stop()()
+def test_nothing_is_logged_unless_asked_for(proxy: RunningProxy, capfd: Capture):
+    proxy.ask(get())
+    proxy.begin_stop()()
 
     assert capfd.readouterr().out == ""
 
 
-def test_call_is_logged_with_everything_about_it(open_door: OpenDoor, replica: Replica, capfd: Capture):
+def test_call_is_logged_with_everything_about_it(open_proxy: OpenProxy, replica: Replica, capfd: Capture):
     replica.always(ok(b"12345"))
-    door = open_door(access_log="json")
+    proxy = open_proxy(access_log="json")
 
-    door.ask(post(b"x", "X-Call-Id: id", path='/function/echo/a?b="c"'))
+    proxy.ask(post(b"x", "X-Call-Id: id", path='/function/echo/a?b="c"'))
 
-    (entry,) = entries(door, capfd)
+    (entry,) = entries(proxy, capfd)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("time"))
     assert re.fullmatch(r"127\.0\.0\.1:\d+", entry.pop("client"))
     assert 0 < entry.pop("seconds") < 5
@@ -49,32 +49,32 @@ def test_call_is_logged_with_everything_about_it(open_door: OpenDoor, replica: R
     }
 
 
-def test_id_made_here_is_logged(open_door: OpenDoor, replica: Replica, capfd: Capture):
-    door = open_door(access_log="json")
+def test_id_made_here_is_logged(open_proxy: OpenProxy, replica: Replica, capfd: Capture):
+    proxy = open_proxy(access_log="json")
 
-    response = door.ask(get())
+    response = proxy.ask(get())
 
-    assert [entry["call_id"] for entry in entries(door, capfd)] == [response.get("X-Call-Id")]
+    assert [entry["call_id"] for entry in entries(proxy, capfd)] == [response.get("X-Call-Id")]
 
 
-def test_what_never_became_a_call_is_logged(open_door: OpenDoor, capfd: Capture):
-    door = open_door(access_log="json")
+def test_what_never_became_a_call_is_logged(open_proxy: OpenProxy, capfd: Capture):
+    proxy = open_proxy(access_log="json")
 
-    door.ask(get("/function/ghost"))
-    door.ask(get("//"))
-    door.ask(b"nonsense\r\n\r\n")
-    door.ask(get("/system/info"))
+    proxy.ask(get("/function/ghost"))
+    proxy.ask(get("//"))
+    proxy.ask(b"nonsense\r\n\r\n")
+    proxy.ask(get("/system/info"))
 
-    logged = [(entry["status"], entry["target"], entry["function"]) for entry in entries(door, capfd)]
+    logged = [(entry["status"], entry["target"], entry["function"]) for entry in entries(proxy, capfd)]
     assert logged == [(404, "/function/ghost", ""), (301, "//", ""), (400, "-", ""), (200, "/system/info", "")]
 
 
-def test_text_is_for_people(open_door: OpenDoor, replica: Replica, capfd: Capture):
+def test_text_is_for_people(open_proxy: OpenProxy, replica: Replica, capfd: Capture):
     replica.always(ok(b"12345"))
-    door = open_door(access_log="text")
+    proxy = open_proxy(access_log="text")
 
-    door.ask(get("/function/echo", "X-Call-Id: id"))
-    door.begin_stop()()
+    proxy.ask(get("/function/echo", "X-Call-Id: id"))
+    proxy.begin_stop()()
 
     line = capfd.readouterr().out
     assert re.fullmatch(
@@ -83,26 +83,26 @@ def test_text_is_for_people(open_door: OpenDoor, replica: Replica, capfd: Captur
     )
 
 
-def test_hostile_request_cannot_forge_a_line(open_door: OpenDoor, capfd: Capture):
-    door = open_door(access_log="text")
+def test_hostile_request_cannot_forge_a_line(open_proxy: OpenProxy, capfd: Capture):
+    proxy = open_proxy(access_log="text")
 
-    door.ask(get("/function/echo", 'X-Call-Id: a"b'))
-    door.ask(b"GET /function/ghost?%0a2026 HTTP/1.1\r\nHost: h\r\n\r\n")
-    door.begin_stop()()
+    proxy.ask(get("/function/echo", 'X-Call-Id: a"b'))
+    proxy.ask(b"GET /function/ghost?%0a2026 HTTP/1.1\r\nHost: h\r\n\r\n")
+    proxy.begin_stop()()
 
     assert len(capfd.readouterr().out.splitlines()) == 2
 
 
 def test_call_that_nobody_waited_for_is_logged(
-    open_door: OpenDoor, replica: Replica, capfd: Capture, eventually: Callable[[Callable[[], bool]], None]
+    open_proxy: OpenProxy, replica: Replica, capfd: Capture, eventually: Callable[[Callable[[], bool]], None]
 ):
     replica.script = lambda wire: (replica.note(wire.request()), wire.ended())[1]
-    door = open_door(access_log="json")
-    client = door.connect()
+    proxy = open_proxy(access_log="json")
+    client = proxy.connect()
     client.send(get())
     replica.saw()
 
     client.reset()
-    eventually(lambda: door.in_flight() == 0)
+    eventually(lambda: proxy.in_flight() == 0)
 
-    assert [entry["status"] for entry in entries(door, capfd)] == [499]
+    assert [entry["status"] for entry in entries(proxy, capfd)] == [499]

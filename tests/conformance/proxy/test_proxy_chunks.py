@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 
 import pytest
-from proxy_driver import Door, get
+from proxy_driver import RunningProxy, get
 from replica import Replica
 from wire import PATIENCE, Closed, Wire
 
@@ -42,9 +42,9 @@ CHUNKS_REFUSED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("case", CHUNKS_REFUSED)
-def test_bad_chunks_are_refused(door: Door, replica: Replica, case: str):
+def test_bad_chunks_are_refused(proxy: RunningProxy, replica: Replica, case: str):
     """The function does not see such a body, nor a request smuggled behind it."""
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(HEAD + CHUNKS_REFUSED[case] + get("/function/echo/smuggled"))
 
@@ -54,7 +54,7 @@ def test_bad_chunks_are_refused(door: Door, replica: Replica, case: str):
 
 
 @pytest.mark.parametrize("case", CHUNKS_REFUSED)
-def test_bad_chunks_cut_a_running_call_off(door: Door, replica: Replica, case: str):
+def test_bad_chunks_cut_a_running_call_off(proxy: RunningProxy, replica: Replica, case: str):
     """The function has read part of the body: it sees a broken connection, not the body's end."""
     received: queue.Queue[bytes] = queue.Queue()
 
@@ -66,7 +66,7 @@ def test_bad_chunks_cut_a_running_call_off(door: Door, replica: Replica, case: s
             received.put(closed.data)
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
     client.send(HEAD + b"5\r\nfirst\r\n")
     received.get(timeout=PATIENCE)
 
@@ -76,8 +76,8 @@ def test_bad_chunks_cut_a_running_call_off(door: Door, replica: Replica, case: s
     assert not received.get(timeout=PATIENCE).endswith(b"0\r\n\r\n")
 
 
-def test_extensions_end_at_the_door(door: Door, replica: Replica):
-    client = door.connect()
+def test_extensions_end_at_the_proxy(proxy: RunningProxy, replica: Replica):
+    client = proxy.connect()
 
     client.send(HEAD + b'3;a=b;c="d"\r\nabc\r\n0;z\r\n\r\n')
 
@@ -85,8 +85,8 @@ def test_extensions_end_at_the_door(door: Door, replica: Replica):
     assert replica.saw().body == b"abc"
 
 
-def test_trailers_that_could_change_the_request_end_at_the_door(door: Door, replica: Replica):
-    client = door.connect()
+def test_trailers_that_could_change_the_request_end_at_the_proxy(proxy: RunningProxy, replica: Replica):
+    client = proxy.connect()
     forbidden = b"Content-Length: 9\r\nTransfer-Encoding: x\r\nHost: evil\r\nAuthorization: y\r\nX-Call-Id: z\r\n"
 
     client.send(HEAD + b"0\r\n" + forbidden + b"X-Forwarded-For: 1\r\nDigest: ok\r\n\r\n")

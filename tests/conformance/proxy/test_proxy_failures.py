@@ -9,18 +9,18 @@ import time
 from collections.abc import Callable
 
 import pytest
-from proxy_driver import ECHO, Door, chunked, get, ok, post
+from proxy_driver import ECHO, RunningProxy, chunked, get, ok, post
 from replica import Replica
 from wire import PATIENCE, Closed, Wire
 
 from faas_runtime.providers.base import Endpoint, RouteRemoved, RouteUpdate
 
 Eventually = Callable[[Callable[[], bool]], None]
-OpenDoor = Callable[..., Door]
+OpenProxy = Callable[..., RunningProxy]
 
 
 def hang(replica: Replica) -> queue.Queue[bool]:
-    """Let a replica read calls and never answer; the queue tells when the door leaves it."""
+    """Let a replica read calls and never answer; the queue tells when the proxy leaves it."""
     left: queue.Queue[bool] = queue.Queue()
 
     def script(wire: Wire) -> None:
@@ -34,11 +34,11 @@ def hang(replica: Replica) -> queue.Queue[bool]:
 # Timeouts.
 
 
-def test_function_that_takes_too_long_is_given_up(open_door: OpenDoor, replica: Replica):
+def test_function_that_takes_too_long_is_given_up(open_proxy: OpenProxy, replica: Replica):
     """The answer names the hop and the setting; the function sees its caller leave."""
     left = hang(replica)
-    door = open_door(upstream_timeout=0.2)
-    client = door.connect()
+    proxy = open_proxy(upstream_timeout=0.2)
+    client = proxy.connect()
 
     client.send(get())
     response = client.response()
@@ -49,20 +49,20 @@ def test_function_that_takes_too_long_is_given_up(open_door: OpenDoor, replica: 
         b"(raise `timeout` in the stack file)\n"
     )
     assert left.get(timeout=PATIENCE)
-    assert door.codes() == {504: 1}
+    assert proxy.codes() == {504: 1}
     replica.always(ok(b"next"))
     client.send(get())
     assert client.response().body == b"next"
 
 
-def test_functions_own_timeout_wins(door: Door, replica: Replica):
+def test_functions_own_timeout_wins(proxy: RunningProxy, replica: Replica):
     hang(replica)
-    door.replicas(replica, timeout=0.2)
+    proxy.replicas(replica, timeout=0.2)
 
-    assert b"within 0.2 s" in door.ask(get()).body
+    assert b"within 0.2 s" in proxy.ask(get()).body
 
 
-def test_timeout_that_changes_during_a_call_ends_no_later_call(door: Door, replica: Replica):
+def test_timeout_that_changes_during_a_call_ends_no_later_call(proxy: RunningProxy, replica: Replica):
     """The first call's clock stops with the first call, whatever its function's timeout is by then."""
     go_on = threading.Event()
 
@@ -75,12 +75,12 @@ def test_timeout_that_changes_during_a_call_ends_no_later_call(door: Door, repli
         wire.send(ok(b"second"))
 
     replica.script = script
-    door.replicas(replica, timeout=0.4)
-    client = door.connect()
+    proxy.replicas(replica, timeout=0.4)
+    client = proxy.connect()
     client.send(get())
     replica.saw()
 
-    door.replicas(replica, timeout=5)
+    proxy.replicas(replica, timeout=5)
     go_on.set()
     assert client.response().body == b"first"
     client.send(get())
@@ -88,7 +88,7 @@ def test_timeout_that_changes_during_a_call_ends_no_later_call(door: Door, repli
     assert client.response().body == b"second"
 
 
-def test_response_that_takes_too_long_breaks_off(open_door: OpenDoor, replica: Replica):
+def test_response_that_takes_too_long_breaks_off(open_proxy: OpenProxy, replica: Replica):
     """It has begun: another status is impossible, a clean end would be a lie."""
 
     def script(wire: Wire) -> None:
@@ -97,7 +97,7 @@ def test_response_that_takes_too_long_breaks_off(open_door: OpenDoor, replica: R
         wire.ended()
 
     replica.script = script
-    client = open_door(upstream_timeout=0.2).connect()
+    client = open_proxy(upstream_timeout=0.2).connect()
 
     client.send(get())
 
@@ -105,9 +105,9 @@ def test_response_that_takes_too_long_breaks_off(open_door: OpenDoor, replica: R
         client.response()
 
 
-def test_slow_head_is_cut_off(open_door: OpenDoor):
+def test_slow_head_is_cut_off(open_proxy: OpenProxy):
     """Each byte in time is not enough: the whole head has a limit."""
-    client = open_door(head_timeout=0.3).connect()
+    client = open_proxy(head_timeout=0.3).connect()
     stop = threading.Event()
 
     def drip() -> None:
@@ -128,10 +128,10 @@ def test_slow_head_is_cut_off(open_door: OpenDoor):
     assert response.body == b"the request's head took too long\n"
 
 
-def test_silent_body_is_cut_off(open_door: OpenDoor, replica: Replica):
+def test_silent_body_is_cut_off(open_proxy: OpenProxy, replica: Replica):
     left = hang(replica)
     replica.script = lambda wire: (wire.head(), left.put(wire.take(2) == b"ab" and wire.ended()))[1]
-    client = open_door(read_timeout=0.2).connect()
+    client = open_proxy(read_timeout=0.2).connect()
 
     client.send(post(b"abc")[:-1])
     response = client.response()
@@ -140,9 +140,9 @@ def test_silent_body_is_cut_off(open_door: OpenDoor, replica: Replica):
     assert left.get(timeout=PATIENCE)
 
 
-def test_idle_connection_is_closed_without_a_word(open_door: OpenDoor):
-    door = open_door(idle_timeout=0.2)
-    fresh, used = door.connect(), door.connect()
+def test_idle_connection_is_closed_without_a_word(open_proxy: OpenProxy):
+    proxy = open_proxy(idle_timeout=0.2)
+    fresh, used = proxy.connect(), proxy.connect()
 
     used.send(get())
     used.response()
@@ -151,13 +151,13 @@ def test_idle_connection_is_closed_without_a_word(open_door: OpenDoor):
     assert used.ended()
 
 
-def test_connection_in_use_is_not_idle(open_door: OpenDoor, replica: Replica):
+def test_connection_in_use_is_not_idle(open_proxy: OpenProxy, replica: Replica):
     replica.script = lambda wire: (wire.request(), wire.quiet(0.4), wire.send(ok(b"slow")))[2]
 
-    assert open_door(idle_timeout=0.1, head_timeout=0.1, read_timeout=0.1).ask(get()).body == b"slow"
+    assert open_proxy(idle_timeout=0.1, head_timeout=0.1, read_timeout=0.1).ask(get()).body == b"slow"
 
 
-def test_client_that_takes_nothing_is_cut_off(open_door: OpenDoor, replica: Replica):
+def test_client_that_takes_nothing_is_cut_off(open_proxy: OpenProxy, replica: Replica):
     left: queue.Queue[bool] = queue.Queue()
 
     def script(wire: Wire) -> None:
@@ -170,19 +170,19 @@ def test_client_that_takes_nothing_is_cut_off(open_door: OpenDoor, replica: Repl
             left.put(True)
 
     replica.script = script
-    door = open_door(write_timeout=0.3)
-    client = door.connect(receive_buffer=4096)
+    proxy = open_proxy(write_timeout=0.3)
+    client = proxy.connect(receive_buffer=4096)
 
     client.send(get())
 
     assert left.get(timeout=PATIENCE)
 
 
-def test_idle_connection_to_a_replica_is_closed(open_door: OpenDoor, replica: Replica):
+def test_idle_connection_to_a_replica_is_closed(open_proxy: OpenProxy, replica: Replica):
     left = queue.Queue[bool]()
     replica.script = lambda wire: (wire.request(), wire.send(ok(b"x")), left.put(wire.ended()))[2]
 
-    assert open_door(upstream_idle_timeout=0.2).ask(get()).status == 200
+    assert open_proxy(upstream_idle_timeout=0.2).ask(get()).status == 200
     assert left.get(timeout=PATIENCE)
 
 
@@ -192,21 +192,23 @@ def test_idle_connection_to_a_replica_is_closed(open_door: OpenDoor, replica: Re
 @pytest.mark.parametrize("leave", [Wire.close, Wire.reset], ids=["close", "reset"])
 @pytest.mark.parametrize("request_", [get(), post(b"body"), chunked(b"body")], ids=["get", "post", "chunked"])
 def test_client_that_leaves_cancels_its_call(
-    door: Door, replica: Replica, leave: Callable[[Wire], None], request_: bytes, eventually: Eventually
+    proxy: RunningProxy, replica: Replica, leave: Callable[[Wire], None], request_: bytes, eventually: Eventually
 ):
     left = hang(replica)
-    client = door.connect()
+    client = proxy.connect()
     client.send(request_)
     replica.saw()
 
     leave(client)
 
     assert left.get(timeout=PATIENCE)
-    eventually(lambda: door.codes() == {499: 1})
-    assert door.in_flight() == 0
+    eventually(lambda: proxy.codes() == {499: 1})
+    assert proxy.in_flight() == 0
 
 
-def test_client_that_leaves_within_its_body_cancels_its_call(door: Door, replica: Replica, eventually: Eventually):
+def test_client_that_leaves_within_its_body_cancels_its_call(
+    proxy: RunningProxy, replica: Replica, eventually: Eventually
+):
     left: queue.Queue[bool] = queue.Queue()
 
     def script(wire: Wire) -> None:
@@ -217,17 +219,19 @@ def test_client_that_leaves_within_its_body_cancels_its_call(door: Door, replica
             left.put(True)
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
     client.send(post(bytes(1000))[:-1])
     replica.saw()
 
     client.close()
 
     assert left.get(timeout=PATIENCE)
-    eventually(lambda: door.codes() == {499: 1})
+    eventually(lambda: proxy.codes() == {499: 1})
 
 
-def test_client_that_leaves_within_the_response_cancels_its_call(door: Door, replica: Replica, eventually: Eventually):
+def test_client_that_leaves_within_the_response_cancels_its_call(
+    proxy: RunningProxy, replica: Replica, eventually: Eventually
+):
     left: queue.Queue[bool] = queue.Queue()
 
     def script(wire: Wire) -> None:
@@ -241,25 +245,25 @@ def test_client_that_leaves_within_the_response_cancels_its_call(door: Door, rep
         left.put(True)
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
     client.send(get())
     client.until(b"abc")
 
     client.close()
 
     assert left.get(timeout=PATIENCE)
-    eventually(lambda: door.in_flight() == 0)
+    eventually(lambda: proxy.in_flight() == 0)
 
 
-def test_client_that_leaves_while_it_waits_for_a_replica(door: Door, eventually: Eventually):
-    door.replicas(desired=1)
-    client = door.connect()
+def test_client_that_leaves_while_it_waits_for_a_replica(proxy: RunningProxy, eventually: Eventually):
+    proxy.replicas(desired=1)
+    client = proxy.connect()
     client.send(get())
-    eventually(lambda: door.in_flight() == 1)
+    eventually(lambda: proxy.in_flight() == 1)
 
     client.close()
 
-    eventually(lambda: door.codes() == {499: 1})
+    eventually(lambda: proxy.codes() == {499: 1})
 
 
 # Replicas that refuse or died.
@@ -271,9 +275,9 @@ def refusing() -> Endpoint:
         return Endpoint("gone", "127.0.0.1", listener.getsockname()[1])
 
 
-def test_replica_that_refuses_is_passed_over(door: Door, replica: Replica):
-    door.route(RouteUpdate(ECHO, (refusing(), replica.endpoint), 2))
-    client = door.connect()
+def test_replica_that_refuses_is_passed_over(proxy: RunningProxy, replica: Replica):
+    proxy.route(RouteUpdate(ECHO, (refusing(), replica.endpoint), 2))
+    client = proxy.connect()
 
     for number in range(20):
         body = b"%d" % number
@@ -281,23 +285,23 @@ def test_replica_that_refuses_is_passed_over(door: Door, replica: Replica):
         assert client.response().body == body
 
 
-def test_nobody_listens(open_door: OpenDoor):
-    door = open_door(connect_timeout=0.1)
-    door.route(RouteUpdate(ECHO, (refusing(),), 1))
+def test_nobody_listens(open_proxy: OpenProxy):
+    proxy = open_proxy(connect_timeout=0.1)
+    proxy.route(RouteUpdate(ECHO, (refusing(),), 1))
 
-    response = door.ask(post(b"body"))
+    response = proxy.ask(post(b"body"))
 
     assert response.status == 502
     assert response.body == b"no replica of function `echo.openfaas-fn` accepts connections\n"
 
 
-def test_call_goes_to_a_replica_that_replaces_a_dead_one(door: Door, replica: Replica, eventually: Eventually):
-    door.route(RouteUpdate(ECHO, (refusing(),), 1))
-    client = door.connect()
+def test_call_goes_to_a_replica_that_replaces_a_dead_one(proxy: RunningProxy, replica: Replica, eventually: Eventually):
+    proxy.route(RouteUpdate(ECHO, (refusing(),), 1))
+    client = proxy.connect()
     client.send(post(b"body"))
-    eventually(lambda: door.in_flight() == 1)
+    eventually(lambda: proxy.in_flight() == 1)
 
-    door.replicas(replica)
+    proxy.replicas(replica)
 
     assert client.response().body == b"body"
 
@@ -317,52 +321,54 @@ def die_on_second_use(replica: Replica) -> None:
 
 
 @pytest.mark.parametrize("method", IDEMPOTENT)
-def test_harmless_call_on_a_dead_connection_is_sent_again(door: Door, replica: Replica, method: str):
+def test_harmless_call_on_a_dead_connection_is_sent_again(proxy: RunningProxy, replica: Replica, method: str):
     die_on_second_use(replica)
     request = post(b"body").replace(b"POST", method.encode())
-    door.ask(request)
+    proxy.ask(request)
 
-    assert door.ask(request).status == 200
+    assert proxy.ask(request).status == 200
     assert len(replica.connections) == 2
     assert [replica.saw().body for _ in range(3)] == [b"body"] * 3
 
 
-def test_call_that_may_have_had_an_effect_is_not_sent_twice(door: Door, replica: Replica):
+def test_call_that_may_have_had_an_effect_is_not_sent_twice(proxy: RunningProxy, replica: Replica):
     die_on_second_use(replica)
-    door.ask(post(b"1"))
+    proxy.ask(post(b"1"))
 
-    assert door.ask(post(b"2")).status == 502
+    assert proxy.ask(post(b"2")).status == 502
     assert [replica.saw().body for _ in range(2)] == [b"1", b"2"]
     assert replica.saw_nothing()
 
 
-def test_call_on_a_new_connection_is_not_sent_again(door: Door, replica: Replica):
+def test_call_on_a_new_connection_is_not_sent_again(proxy: RunningProxy, replica: Replica):
     replica.script = lambda wire: replica.note(wire.request()) and None
 
-    assert door.ask(get()).status == 502
+    assert proxy.ask(get()).status == 502
     assert len(replica.connections) == 1
 
 
-def test_call_that_was_answered_in_part_is_not_sent_again(door: Door, replica: Replica):
+def test_call_that_was_answered_in_part_is_not_sent_again(proxy: RunningProxy, replica: Replica):
     replica.answers(ok(b""), b"HTTP/1.1 2")
-    door.ask(get())
+    proxy.ask(get())
 
-    assert door.ask(get()).status == 502
+    assert proxy.ask(get()).status == 502
     assert len(replica.connections) == 1
 
 
-def test_connection_that_a_replica_closed_while_idle_is_not_used(door: Door, replica: Replica, eventually: Eventually):
+def test_connection_that_a_replica_closed_while_idle_is_not_used(
+    proxy: RunningProxy, replica: Replica, eventually: Eventually
+):
     closed = threading.Event()
     replica.script = lambda wire: (wire.request(), wire.send(ok(b"")), wire.close(), closed.set())[3]
     for _ in range(5):
         closed.clear()
-        assert door.ask(post(b"x")).status == 200
+        assert proxy.ask(post(b"x")).status == 200
         assert closed.wait(PATIENCE)
-        door.call(lambda: None)
+        proxy.call(lambda: None)
 
 
-def test_connection_that_has_just_died_is_not_used(door: Door, replica: Replica):
-    """The call and the end of the kept connection reach the door at the same moment: it looks before it sends."""
+def test_connection_that_has_just_died_is_not_used(proxy: RunningProxy, replica: Replica):
+    """The call and the end of the kept connection reach the proxy at the same moment: it looks before it sends."""
     ends, together = threading.Event(), threading.Barrier(8)
 
     def script(wire: Wire) -> None:
@@ -373,7 +379,7 @@ def test_connection_that_has_just_died_is_not_used(door: Door, replica: Replica)
         wire.close()
 
     replica.script = script
-    clients = [door.connect() for _ in range(8)]
+    clients = [proxy.connect() for _ in range(8)]
     for client in clients:
         client.send(post(b"x"))
     for client in clients:
@@ -390,7 +396,7 @@ def test_connection_that_has_just_died_is_not_used(door: Door, replica: Replica)
             while wire.sock.fileno() >= 0:
                 time.sleep(0.001)
 
-    door.call(meanwhile)
+    proxy.call(meanwhile)
 
     assert [client.response().status for client in clients] == [200] * 8
 
@@ -398,77 +404,77 @@ def test_connection_that_has_just_died_is_not_used(door: Door, replica: Replica)
 # Functions that change.
 
 
-def test_removed_function_is_unknown(door: Door):
-    door.route(RouteRemoved(ECHO))
+def test_removed_function_is_unknown(proxy: RunningProxy):
+    proxy.route(RouteRemoved(ECHO))
 
-    assert door.ask(get()).status == 404
+    assert proxy.ask(get()).status == 404
 
 
-def test_internal_function_cannot_be_called_from_outside(door: Door, replica: Replica):
-    door.replicas(replica, internal=True)
+def test_internal_function_cannot_be_called_from_outside(proxy: RunningProxy, replica: Replica):
+    proxy.replicas(replica, internal=True)
 
-    assert door.ask(get()).status == 404
+    assert proxy.ask(get()).status == 404
     assert replica.saw_nothing()
 
 
 def test_draining_replica_finishes_its_call_and_gets_no_new_one(
-    door: Door, replica: Replica, new_replica: Callable[[], Replica]
+    proxy: RunningProxy, replica: Replica, new_replica: Callable[[], Replica]
 ):
     go_on = threading.Event()
     replica.script = lambda wire: (replica.note(wire.request()), go_on.wait(PATIENCE), wire.send(ok(b"old")))[2]
     other = new_replica()
     other.always(ok(b"new"))
-    client = door.connect()
+    client = proxy.connect()
     client.send(get())
     replica.saw()
 
-    door.replicas(other)
+    proxy.replicas(other)
 
-    assert [door.ask(get()).body for _ in range(5)] == [b"new"] * 5
+    assert [proxy.ask(get()).body for _ in range(5)] == [b"new"] * 5
     go_on.set()
     assert client.response().body == b"old"
     assert replica.saw_nothing()
 
 
-def test_calls_are_spread_by_load(door: Door, replica: Replica, new_replica: Callable[[], Replica]):
+def test_calls_are_spread_by_load(proxy: RunningProxy, replica: Replica, new_replica: Callable[[], Replica]):
     """A replica that is busy gets nothing while another one is free."""
     go_on = threading.Event()
     busy, free = replica, new_replica()
     busy.script = lambda wire: (busy.note(wire.request()), go_on.wait(PATIENCE), wire.send(ok(b"busy")))[2]
     free.always(ok(b"free"))
-    client = door.connect()
+    client = proxy.connect()
     client.send(get())
     busy.saw()
 
-    door.replicas(busy, free)
+    proxy.replicas(busy, free)
 
-    assert [door.ask(get()).body for _ in range(10)] == [b"free"] * 10
+    assert [proxy.ask(get()).body for _ in range(10)] == [b"free"] * 10
     go_on.set()
     assert client.response().body == b"busy"
 
 
-def test_idle_replicas_take_turns(door: Door, replica: Replica, new_replica: Callable[[], Replica]):
+def test_idle_replicas_take_turns(proxy: RunningProxy, replica: Replica, new_replica: Callable[[], Replica]):
     replicas = [replica, new_replica(), new_replica()]
     for number, each in enumerate(replicas):
         each.always(ok(b"%d" % number))
-    door.replicas(*replicas)
+    proxy.replicas(*replicas)
 
-    assert {door.ask(get()).body for _ in range(6)} == {b"0", b"1", b"2"}
+    assert {proxy.ask(get()).body for _ in range(6)} == {b"0", b"1", b"2"}
 
 
-def test_one_connection_too_many_is_told_so(open_door: OpenDoor, eventually: Eventually):
-    door = open_door(max_connections=1)
-    first = door.connect()
+def test_one_connection_too_many_is_told_so(open_proxy: OpenProxy, eventually: Eventually):
+    proxy = open_proxy(max_connections=1)
+    first = proxy.connect()
     first.send(get())
     first.response()
 
-    second = door.connect()
+    second = proxy.connect()
     assert second.response().status == 503
     assert second.ended()
     first.close()
 
     def served() -> bool:
-        third = door.connect()
+        third = proxy.connect()
         third.send(get())
         return third.response().status == 200
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from proxy_driver import Door
+from proxy_driver import RunningProxy
 from replica import Replica
 from wire import Message, Wire
 
@@ -60,9 +60,9 @@ def told(message: Message) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def client(door: Door) -> Wire:
+def client(proxy: RunningProxy) -> Wire:
     """One connection for every example, so that a byte too many of one would show in the next."""
-    return door.connect()
+    return proxy.connect()
 
 
 @RELAXED
@@ -96,7 +96,7 @@ def test_function_gets_what_the_client_means(
 @RELAXED
 @given(st.integers(200, 599).filter(lambda status: status not in (204, 304)), HEADERS, BODY, st.integers(0, 50), CUTS)
 def test_client_gets_what_the_function_means(
-    door: Door,
+    proxy: RunningProxy,
     client: Wire,
     replica: Replica,
     status: int,

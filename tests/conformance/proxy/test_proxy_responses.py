@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from proxy_driver import Door, get, ok, post
+from proxy_driver import RunningProxy, get, ok, post
 from replica import Replica
 from wire import Closed, Wire
 
@@ -38,10 +38,10 @@ MALFORMED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("case", MALFORMED)
-def test_malformed_response_is_a_bad_gateway(door: Door, replica: Replica, case: str):
+def test_malformed_response_is_a_bad_gateway(proxy: RunningProxy, replica: Replica, case: str):
     """The caller's connection goes on; the replica's does not."""
     replica.answers(MALFORMED[case])
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get())
     response = client.head()
@@ -58,19 +58,19 @@ def test_malformed_response_is_a_bad_gateway(door: Door, replica: Replica, case:
     assert len(replica.connections) == 2
 
 
-def test_too_large_a_response_head_is_a_bad_gateway(open_door: Callable[..., Door], replica: Replica):
+def test_too_large_a_response_head_is_a_bad_gateway(open_proxy: Callable[..., RunningProxy], replica: Replica):
     replica.answers(OK + b"A: " + b"x" * 1000 + b"\r\nContent-Length: 0\r\n\r\n")
 
-    assert open_door(max_head_bytes=500).ask(get()).status == 502
+    assert open_proxy(max_head_bytes=500).ask(get()).status == 502
 
 
-def test_too_many_response_headers_are_a_bad_gateway(open_door: Callable[..., Door], replica: Replica):
+def test_too_many_response_headers_are_a_bad_gateway(open_proxy: Callable[..., RunningProxy], replica: Replica):
     replica.answers(OK + b"A: b\r\n" * 300 + b"Content-Length: 0\r\n\r\n")
 
-    assert open_door(max_headers=256).ask(get()).status == 502
+    assert open_proxy(max_headers=256).ask(get()).status == 502
 
 
-def test_response_head_in_many_pieces(door: Door, replica: Replica):
+def test_response_head_in_many_pieces(proxy: RunningProxy, replica: Replica):
     def script(wire: Wire) -> None:
         replica.note(wire.request())
         for byte in ok(b"body", "A: b"):
@@ -78,7 +78,7 @@ def test_response_head_in_many_pieces(door: Door, replica: Replica):
 
     replica.script = script
 
-    assert door.ask(get()).body == b"body"
+    assert proxy.ask(get()).body == b"body"
 
 
 BREAKING_OFF: dict[str, bytes] = {
@@ -91,36 +91,36 @@ BREAKING_OFF: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("case", BREAKING_OFF)
-def test_response_that_breaks_off_is_not_ended_cleanly(door: Door, replica: Replica, case: str):
+def test_response_that_breaks_off_is_not_ended_cleanly(proxy: RunningProxy, replica: Replica, case: str):
     """The caller cannot take what came for the whole response."""
     replica.answers(BREAKING_OFF[case])
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get())
     with pytest.raises(Closed):
         client.response()
 
-    assert door.codes() == {502: 1}
+    assert proxy.codes() == {502: 1}
 
 
 @pytest.mark.parametrize("case", ["before its answer", "in the head"])
-def test_replica_that_dies_before_it_answers_is_a_bad_gateway(door: Door, replica: Replica, case: str):
+def test_replica_that_dies_before_it_answers_is_a_bad_gateway(proxy: RunningProxy, replica: Replica, case: str):
     replica.answers(b"" if case == "before its answer" else b"HTTP/1.1 200 O")
 
-    response = door.ask(get())
+    response = proxy.ask(get())
 
     assert response.status == 502
     assert response.body == b"a replica of function `echo.openfaas-fn` closed the connection before it answered\n"
 
 
-def test_reset_by_a_replica_is_a_bad_gateway(door: Door, replica: Replica):
+def test_reset_by_a_replica_is_a_bad_gateway(proxy: RunningProxy, replica: Replica):
     replica.script = lambda wire: (wire.request(), wire.reset())[1]
 
-    assert door.ask(post(b"x")).status == 502
+    assert proxy.ask(post(b"x")).status == 502
 
 
 def test_answer_nobody_asked_for_reaches_nobody(
-    door: Door, replica: Replica, eventually: Callable[[Callable[[], bool]], None]
+    proxy: RunningProxy, replica: Replica, eventually: Callable[[Callable[[], bool]], None]
 ):
     """A second response on a kept connection would become the next caller's."""
     gone: list[bool] = []
@@ -132,15 +132,15 @@ def test_answer_nobody_asked_for_reaches_nobody(
 
     replica.script = script
 
-    assert door.ask(get()).body == b"first"
+    assert proxy.ask(get()).body == b"first"
     eventually(lambda: bool(gone))
     replica.always(ok(b"second"))
-    assert door.ask(get()).body == b"second"
+    assert proxy.ask(get()).body == b"second"
     assert gone == [True]
 
 
 def test_bytes_on_an_idle_connection_reach_nobody(
-    door: Door, replica: Replica, eventually: Callable[[Callable[[], bool]], None]
+    proxy: RunningProxy, replica: Replica, eventually: Callable[[Callable[[], bool]], None]
 ):
     gone: list[bool] = []
 
@@ -152,7 +152,7 @@ def test_bytes_on_an_idle_connection_reach_nobody(
         gone.append(wire.ended())
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get())
     eventually(lambda: bool(gone))
@@ -162,10 +162,10 @@ def test_bytes_on_an_idle_connection_reach_nobody(
     assert client.response().body == b"second"
 
 
-def test_body_where_none_may_be_reaches_nobody(door: Door, replica: Replica):
+def test_body_where_none_may_be_reaches_nobody(proxy: RunningProxy, replica: Replica):
     """A response to HEAD with a body, which would be read as the next response."""
     replica.answers(ok(b"HTTP/1.1 200 OK\r\nPoison: yes\r\nContent-Length: 0\r\n\r\n"))
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get().replace(b"GET", b"HEAD"))
     assert client.response("HEAD").status == 200
@@ -175,24 +175,24 @@ def test_body_where_none_may_be_reaches_nobody(door: Door, replica: Replica):
     assert client.response().body == b"good"
 
 
-def test_status_nobody_knows_passes(door: Door, replica: Replica):
+def test_status_nobody_knows_passes(proxy: RunningProxy, replica: Replica):
     replica.always(b"HTTP/1.1 599 What Ever\r\nContent-Length: 1\r\n\r\nx")
 
-    response = door.ask(get())
+    response = proxy.ask(get())
 
     assert (response.start, response.body) == ("HTTP/1.1 599 What Ever", b"x")
 
 
-def test_status_without_a_reason_passes(door: Door, replica: Replica):
+def test_status_without_a_reason_passes(proxy: RunningProxy, replica: Replica):
     replica.always(b"HTTP/1.1 200\r\nContent-Length: 1\r\n\r\nx")
 
-    assert door.ask(get()).body == b"x"
+    assert proxy.ask(get()).body == b"x"
 
 
-def test_early_answer_to_an_upload_reaches_the_client(door: Door, replica: Replica):
+def test_early_answer_to_an_upload_reaches_the_client(proxy: RunningProxy, replica: Replica):
     """The function says no before it has read everything, and leaves."""
     replica.script = lambda wire: (wire.head(), wire.send(ok(b"too big").replace(b"200 OK", b"413 Too Large")))[1]
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(b"POST /function/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1000)
     response = client.response()

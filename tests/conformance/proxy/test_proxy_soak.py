@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from proxy_driver import Door, post
+from proxy_driver import RunningProxy, post
 from replica import Replica
 from wire import Closed, Wire
 
@@ -20,18 +20,18 @@ CLIENTS = 24
 class Caller(threading.Thread):
     """Calls without pause, over kept connections, and checks every answer."""
 
-    def __init__(self, door: Door, number: int, end: float) -> None:
+    def __init__(self, proxy: RunningProxy, number: int, end: float) -> None:
         super().__init__(daemon=True)
         self.good = self.failed = 0
         self.wrong: list[str] = []
-        self._door = door
+        self._proxy = proxy
         self._number = number
         self._end = end
 
     def run(self) -> None:
         client: Wire | None = None
         while time.monotonic() < self._end and not self.wrong:
-            client = client or self._door.connect()
+            client = client or self._proxy.connect()
             body = b"%d/%d" % (self._number, self.good)
             try:
                 client.send(post(body))
@@ -49,12 +49,12 @@ class Caller(threading.Thread):
 
 
 def test_killed_replicas_cost_only_the_calls_they_had(
-    door: Door, new_replica: Callable[[], Replica], eventually: Callable[[Callable[[], bool]], None]
+    proxy: RunningProxy, new_replica: Callable[[], Replica], eventually: Callable[[Callable[[], bool]], None]
 ):
     """A kill fails at most the calls on the replica at that moment; nothing is mixed up, nothing is left over."""
     replicas = [new_replica() for _ in range(3)]
-    door.replicas(*replicas)
-    callers = [Caller(door, number, time.monotonic() + SECONDS) for number in range(CLIENTS)]
+    proxy.replicas(*replicas)
+    callers = [Caller(proxy, number, time.monotonic() + SECONDS) for number in range(CLIENTS)]
     for caller in callers:
         caller.start()
     kills = 0
@@ -65,9 +65,9 @@ def test_killed_replicas_cost_only_the_calls_they_had(
         if random.random() < 0.5:
             # It dies before anybody knows.
             victim.stop()
-            door.replicas(*replicas)
+            proxy.replicas(*replicas)
         else:
-            door.replicas(*replicas)
+            proxy.replicas(*replicas)
             victim.stop()
         kills += 1
     for caller in callers:
@@ -76,22 +76,22 @@ def test_killed_replicas_cost_only_the_calls_they_had(
     assert [caller.wrong for caller in callers if caller.wrong] == []
     assert sum(caller.good for caller in callers) > 200
     assert sum(caller.failed for caller in callers) <= kills * CLIENTS
-    eventually(lambda: door.in_flight() == 0)
-    codes = door.codes()
+    eventually(lambda: proxy.in_flight() == 0)
+    codes = proxy.codes()
     assert set(codes) <= {200, 502}
     assert codes[200] == sum(caller.good for caller in callers)
 
 
-def test_connections_leave_nothing_behind(door: Door, eventually: Callable[[Callable[[], bool]], None]):
+def test_connections_leave_nothing_behind(proxy: RunningProxy, eventually: Callable[[Callable[[], bool]], None]):
     """No descriptor and no object stays of clients that came and went in every possible way."""
 
     def come_and_go() -> None:
         for leave in (Wire.close, Wire.reset):
             for request in (b"", b"GET /fun", b"nonsense\r\n\r\n", post(b"abc"), post(b"abc")[:-1]):
-                client = door.connect()
+                client = proxy.connect()
                 client.send(request)
                 leave(client)
-        client = door.connect()
+        client = proxy.connect()
         client.send(post(b"x"))
         client.response()
         client.close()
@@ -105,10 +105,10 @@ def test_connections_leave_nothing_behind(door: Door, eventually: Callable[[Call
         return sum(type(found).__name__ in names for found in gc.get_objects())
 
     come_and_go()
-    eventually(lambda: door.in_flight() == 0 and left_over() == 0)
+    eventually(lambda: proxy.in_flight() == 0 and left_over() == 0)
     before = descriptors()
     for _ in range(20):
         come_and_go()
 
-    eventually(lambda: door.in_flight() == 0 and left_over() == 0)
+    eventually(lambda: proxy.in_flight() == 0 and left_over() == 0)
     eventually(lambda: descriptors() <= before + 4)

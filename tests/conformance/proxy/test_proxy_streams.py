@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from proxy_driver import Door, chunked, get, ok, post
+from proxy_driver import RunningProxy, chunked, get, ok, post
 from replica import Replica
 from wire import PATIENCE, Closed, Wire
 
 Eventually = Callable[[Callable[[], bool]], None]
-OpenDoor = Callable[..., Door]
+OpenProxy = Callable[..., RunningProxy]
 WEBSOCKET = ("Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: abc")
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
@@ -21,7 +21,7 @@ SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade
 
 
 @pytest.mark.parametrize("framing", ["chunked", "until the end"])
-def test_events_arrive_one_by_one(door: Door, replica: Replica, framing: str):
+def test_events_arrive_one_by_one(proxy: RunningProxy, replica: Replica, framing: str):
     """Each is at the client before the function makes the next one."""
     next_one = threading.Semaphore(0)
 
@@ -36,7 +36,7 @@ def test_events_arrive_one_by_one(door: Door, replica: Replica, framing: str):
         wire.send(b"0\r\n\r\n" if coding else b"")
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get("/function/echo", "Accept: text/event-stream"))
     assert client.head().get("Content-Type") == "text/event-stream"
@@ -46,7 +46,7 @@ def test_events_arrive_one_by_one(door: Door, replica: Replica, framing: str):
     client.until(b"0\r\n\r\n")
 
 
-def test_head_arrives_before_the_body(door: Door, replica: Replica):
+def test_head_arrives_before_the_body(proxy: RunningProxy, replica: Replica):
     go_on = threading.Event()
 
     def script(wire: Wire) -> None:
@@ -56,7 +56,7 @@ def test_head_arrives_before_the_body(door: Door, replica: Replica):
         wire.send(b"body")
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get())
     assert client.head().status == 200
@@ -64,7 +64,7 @@ def test_head_arrives_before_the_body(door: Door, replica: Replica):
     assert client.take(4) == b"body"
 
 
-def test_upload_arrives_piece_by_piece(door: Door, replica: Replica):
+def test_upload_arrives_piece_by_piece(proxy: RunningProxy, replica: Replica):
     seen: queue.Queue[bytes] = queue.Queue()
 
     def script(wire: Wire) -> None:
@@ -73,7 +73,7 @@ def test_upload_arrives_piece_by_piece(door: Door, replica: Replica):
             seen.put(wire.take(3))
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(b"POST /function/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n")
     for piece in (b"one", b"two", b"six"):
@@ -81,7 +81,7 @@ def test_upload_arrives_piece_by_piece(door: Door, replica: Replica):
         assert seen.get(timeout=PATIENCE) == piece
 
 
-def test_call_and_answer_flow_at_the_same_time(door: Door, replica: Replica):
+def test_call_and_answer_flow_at_the_same_time(proxy: RunningProxy, replica: Replica):
     """A conversation within one call: the response begins before the request ends."""
 
     def script(wire: Wire) -> None:
@@ -93,7 +93,7 @@ def test_call_and_answer_flow_at_the_same_time(door: Door, replica: Replica):
         wire.send(b"0\r\n\r\n")
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(chunked().removesuffix(b"0\r\n\r\n"))
     assert client.head().status == 200
@@ -123,9 +123,9 @@ def tunnel(replica: Replica) -> None:
     replica.script = script
 
 
-def test_websocket_is_a_tunnel(door: Door, replica: Replica):
+def test_websocket_is_a_tunnel(proxy: RunningProxy, replica: Replica):
     tunnel(replica)
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get("/function/echo/chat", *WEBSOCKET))
     response = client.head()
@@ -140,9 +140,9 @@ def test_websocket_is_a_tunnel(door: Door, replica: Replica):
         assert client.take(len(word)) == word.upper()
 
 
-def test_bytes_sent_with_the_upgrade_request_are_tunnelled(door: Door, replica: Replica):
+def test_bytes_sent_with_the_upgrade_request_are_tunnelled(proxy: RunningProxy, replica: Replica):
     tunnel(replica)
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get("/function/echo", *WEBSOCKET) + b"early")
 
@@ -150,9 +150,9 @@ def test_bytes_sent_with_the_upgrade_request_are_tunnelled(door: Door, replica: 
     assert client.take(12) == b"WELCOMEEARLY"
 
 
-def test_client_may_end_its_half_of_a_tunnel(door: Door, replica: Replica, eventually: Eventually):
+def test_client_may_end_its_half_of_a_tunnel(proxy: RunningProxy, replica: Replica, eventually: Eventually):
     tunnel(replica)
-    client = door.connect()
+    client = proxy.connect()
     client.send(get("/function/echo", *WEBSOCKET))
     client.until(b"WELCOME")
 
@@ -160,25 +160,25 @@ def test_client_may_end_its_half_of_a_tunnel(door: Door, replica: Replica, event
     client.finish()
 
     assert client.rest() == b"LASTBYE"
-    eventually(lambda: door.codes() == {101: 1})
+    eventually(lambda: proxy.codes() == {101: 1})
 
 
-def test_tunnel_ends_with_its_client(door: Door, replica: Replica, eventually: Eventually):
+def test_tunnel_ends_with_its_client(proxy: RunningProxy, replica: Replica, eventually: Eventually):
     left: queue.Queue[bool] = queue.Queue()
     replica.script = lambda wire: (wire.request(), wire.send(SWITCHING), left.put(wire.ended()))[2]
-    client = door.connect()
+    client = proxy.connect()
     client.send(get("/function/echo", *WEBSOCKET))
     client.head()
 
     client.reset()
 
     assert left.get(timeout=PATIENCE)
-    eventually(lambda: door.in_flight() == 0)
+    eventually(lambda: proxy.in_flight() == 0)
 
 
-def test_tunnel_ends_with_its_function(door: Door, replica: Replica):
+def test_tunnel_ends_with_its_function(proxy: RunningProxy, replica: Replica):
     replica.answers(SWITCHING + b"and bye")
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get("/function/echo", *WEBSOCKET))
 
@@ -186,9 +186,9 @@ def test_tunnel_ends_with_its_function(door: Door, replica: Replica):
     assert client.rest() == b"and bye"
 
 
-def test_silent_tunnel_is_closed(open_door: OpenDoor, replica: Replica):
+def test_silent_tunnel_is_closed(open_proxy: OpenProxy, replica: Replica):
     tunnel(replica)
-    client = open_door(tunnel_idle_timeout=0.2).connect()
+    client = open_proxy(tunnel_idle_timeout=0.2).connect()
 
     client.send(get("/function/echo", *WEBSOCKET))
     client.until(b"WELCOME")
@@ -196,9 +196,9 @@ def test_silent_tunnel_is_closed(open_door: OpenDoor, replica: Replica):
     assert client.ended()
 
 
-def test_tunnel_is_no_call_that_takes_too_long(open_door: OpenDoor, replica: Replica):
+def test_tunnel_is_no_call_that_takes_too_long(open_proxy: OpenProxy, replica: Replica):
     tunnel(replica)
-    client = open_door(upstream_timeout=0.2).connect()
+    client = open_proxy(upstream_timeout=0.2).connect()
 
     client.send(get("/function/echo", *WEBSOCKET))
     client.until(b"WELCOME")
@@ -208,8 +208,8 @@ def test_tunnel_is_no_call_that_takes_too_long(open_door: OpenDoor, replica: Rep
     assert client.take(11) == b"STILL THERE"
 
 
-def test_upgrade_that_is_turned_down_is_an_ordinary_call(door: Door, replica: Replica):
-    client = door.connect()
+def test_upgrade_that_is_turned_down_is_an_ordinary_call(proxy: RunningProxy, replica: Replica):
+    client = proxy.connect()
 
     client.send(get("/function/echo", *WEBSOCKET))
     assert client.response().status == 200
@@ -218,13 +218,13 @@ def test_upgrade_that_is_turned_down_is_an_ordinary_call(door: Door, replica: Re
 
 
 @pytest.mark.parametrize("protocol", ["h2c", "websocket, h2c", "TLS/1.0"])
-def test_other_protocols_are_not_tunnelled(door: Door, replica: Replica, protocol: str):
-    """HTTP/2 in a tunnel would carry requests past every check at the door."""
-    assert door.ask(get("/function/echo", "Connection: Upgrade", f"Upgrade: {protocol}")).status == 200
+def test_other_protocols_are_not_tunnelled(proxy: RunningProxy, replica: Replica, protocol: str):
+    """HTTP/2 in a tunnel would carry requests past every check at the proxy."""
+    assert proxy.ask(get("/function/echo", "Connection: Upgrade", f"Upgrade: {protocol}")).status == 200
     assert replica.saw().get("Upgrade") is None
 
 
-def test_large_tunnel_keeps_both_sides_in_step(door: Door, replica: Replica):
+def test_large_tunnel_keeps_both_sides_in_step(proxy: RunningProxy, replica: Replica):
     """Nobody reads for a while: both senders are stopped, then everything arrives."""
     size = 8 * 1024 * 1024
 
@@ -236,7 +236,7 @@ def test_large_tunnel_keeps_both_sides_in_step(door: Door, replica: Replica):
         wire.send(b"done")
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
     client.send(get("/function/echo", *WEBSOCKET))
     client.head()
     sending = threading.Thread(target=client.send, args=(bytes(size),))
@@ -250,8 +250,8 @@ def test_large_tunnel_keeps_both_sides_in_step(door: Door, replica: Replica):
 # Pipelining.
 
 
-def test_pipelined_calls_are_answered_in_order(door: Door, replica: Replica):
-    client = door.connect()
+def test_pipelined_calls_are_answered_in_order(proxy: RunningProxy, replica: Replica):
+    client = proxy.connect()
     bodies = [b"%d" % number * 100 for number in range(50)]
 
     client.send(b"".join(post(body) for body in bodies))
@@ -259,15 +259,15 @@ def test_pipelined_calls_are_answered_in_order(door: Door, replica: Replica):
     assert [client.response().body for _ in bodies] == bodies
 
 
-def test_pipelined_calls_of_every_kind(door: Door, replica: Replica):
-    client = door.connect()
+def test_pipelined_calls_of_every_kind(proxy: RunningProxy, replica: Replica):
+    client = proxy.connect()
 
     client.send(get() + chunked(b"a", b"b") + post(b"c", path="/function/ghost") + post(b"d") + get("//") + get())
 
     assert [client.response().status for _ in range(6)] == [200, 200, 404, 200, 301, 200]
 
 
-def test_pipelined_call_waits_for_the_one_before(door: Door, replica: Replica):
+def test_pipelined_call_waits_for_the_one_before(proxy: RunningProxy, replica: Replica):
     go_on = threading.Event()
 
     def script(wire: Wire) -> None:
@@ -279,7 +279,7 @@ def test_pipelined_call_waits_for_the_one_before(door: Door, replica: Replica):
         wire.send(ok(b"second"))
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get() + get())
     replica.saw()
@@ -288,8 +288,8 @@ def test_pipelined_call_waits_for_the_one_before(door: Door, replica: Replica):
     assert [client.response().body, client.response().body] == [b"first", b"second"]
 
 
-def test_refused_request_behind_a_good_one(door: Door, replica: Replica):
-    client = door.connect()
+def test_refused_request_behind_a_good_one(proxy: RunningProxy, replica: Replica):
+    client = proxy.connect()
 
     client.send(get() + b"nonsense\r\n\r\n" + get())
 
@@ -297,8 +297,8 @@ def test_refused_request_behind_a_good_one(door: Door, replica: Replica):
     assert client.ended()
 
 
-def test_nothing_is_served_behind_a_close(door: Door, replica: Replica):
-    client = door.connect()
+def test_nothing_is_served_behind_a_close(proxy: RunningProxy, replica: Replica):
+    client = proxy.connect()
 
     client.send(get("/function/echo", "Connection: close") + get())
 
@@ -306,11 +306,11 @@ def test_nothing_is_served_behind_a_close(door: Door, replica: Replica):
     assert client.ended()
 
 
-def test_pipelining_client_that_never_reads_is_stopped(open_door: OpenDoor, replica: Replica):
+def test_pipelining_client_that_never_reads_is_stopped(open_proxy: OpenProxy, replica: Replica):
     """It can send only so much before its own sending stops."""
     go_on = threading.Event()
     replica.script = lambda wire: (replica.note(wire.request()), go_on.wait(PATIENCE), wire.send(ok(b"")))[2]
-    client = open_door().connect()
+    client = open_proxy().connect()
     client.sock.settimeout(0.3)
     sent = 0
 
@@ -330,8 +330,8 @@ def test_pipelining_client_that_never_reads_is_stopped(open_door: OpenDoor, repl
 
 
 @pytest.mark.parametrize("request_", [get(), post(b"body"), chunked(b"body"), post(b"a") + post(b"b")])
-def test_client_that_has_finished_sending_gets_its_answers(door: Door, replica: Replica, request_: bytes):
-    client = door.connect()
+def test_client_that_has_finished_sending_gets_its_answers(proxy: RunningProxy, replica: Replica, request_: bytes):
+    client = proxy.connect()
 
     client.send(request_)
     client.finish()
@@ -340,10 +340,10 @@ def test_client_that_has_finished_sending_gets_its_answers(door: Door, replica: 
     assert answers.count(b"HTTP/1.1 200 OK") == request_.count(b" HTTP/1.1")
 
 
-def test_half_closed_client_waits_for_a_slow_function(door: Door, replica: Replica):
+def test_half_closed_client_waits_for_a_slow_function(proxy: RunningProxy, replica: Replica):
     """It has not gone: the function's time is not wasted."""
     replica.script = lambda wire: (wire.request(), wire.quiet(0.5), wire.send(ok(b"slow")))[2]
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get())
     client.finish()
@@ -351,8 +351,8 @@ def test_half_closed_client_waits_for_a_slow_function(door: Door, replica: Repli
     assert client.rest().endswith(b"slow")
 
 
-def test_half_closed_old_client_gets_its_answer(door: Door, replica: Replica):
-    client = door.connect()
+def test_half_closed_old_client_gets_its_answer(proxy: RunningProxy, replica: Replica):
+    client = proxy.connect()
 
     client.send(b"POST /function/echo HTTP/1.0\r\nContent-Length: 4\r\n\r\nbody")
     client.finish()
@@ -361,8 +361,8 @@ def test_half_closed_old_client_gets_its_answer(door: Door, replica: Replica):
 
 
 @pytest.mark.parametrize("part", [b"", b"G", b"GET /function/echo HTTP/1.1\r\nHost: h\r\n"])
-def test_client_that_stops_within_a_head_is_closed(door: Door, replica: Replica, part: bytes):
-    client = door.connect()
+def test_client_that_stops_within_a_head_is_closed(proxy: RunningProxy, replica: Replica, part: bytes):
+    client = proxy.connect()
 
     client.send(part)
     client.finish()
@@ -373,7 +373,7 @@ def test_client_that_stops_within_a_head_is_closed(door: Door, replica: Replica,
 # Back-pressure.
 
 
-def test_slow_function_stops_an_upload(door: Door, replica: Replica):
+def test_slow_function_stops_an_upload(proxy: RunningProxy, replica: Replica):
     go_on = threading.Event()
     size = 200_000_000
 
@@ -387,7 +387,7 @@ def test_slow_function_stops_an_upload(door: Door, replica: Replica):
         wire.send(ok(b"all of it"))
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
     client.send(b"POST /function/echo HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size)
     sent = _send_until_stopped(client, size)
 
@@ -399,9 +399,9 @@ def test_slow_function_stops_an_upload(door: Door, replica: Replica):
     assert client.response().body == b"all of it"
 
 
-def test_upload_waits_for_a_replica_in_bounded_memory(door: Door, replica: Replica):
-    door.replicas(desired=1)
-    client = door.connect()
+def test_upload_waits_for_a_replica_in_bounded_memory(proxy: RunningProxy, replica: Replica):
+    proxy.replicas(desired=1)
+    client = proxy.connect()
     size = 100_000_000
     client.send(b"POST /function/echo HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size)
 
@@ -421,7 +421,7 @@ def _send_until_stopped(client: Wire, size: int) -> int:
     return sent
 
 
-def test_slow_client_stops_the_function(door: Door, replica: Replica):
+def test_slow_client_stops_the_function(proxy: RunningProxy, replica: Replica):
     size = 200_000_000
     sent = 0
     stopped = threading.Event()
@@ -437,7 +437,7 @@ def test_slow_client_stops_the_function(door: Door, replica: Replica):
             left -= wire.sock.send(piece[:left])
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
     client.send(get())
     assert client.head().status == 200
     assert stopped.wait(PATIENCE)
@@ -451,7 +451,7 @@ def test_slow_client_stops_the_function(door: Door, replica: Replica):
     assert before < 30_000_000
 
 
-def test_client_that_leaves_while_it_is_too_slow(door: Door, replica: Replica, eventually: Eventually):
+def test_client_that_leaves_while_it_is_too_slow(proxy: RunningProxy, replica: Replica, eventually: Eventually):
     left: queue.Queue[bool] = queue.Queue()
 
     def script(wire: Wire) -> None:
@@ -464,11 +464,11 @@ def test_client_that_leaves_while_it_is_too_slow(door: Door, replica: Replica, e
             left.put(True)
 
     replica.script = script
-    client = door.connect()
+    client = proxy.connect()
     client.send(get())
     client.head()
 
     client.close()
 
     assert left.get(timeout=PATIENCE)
-    eventually(lambda: door.in_flight() == 0)
+    eventually(lambda: proxy.in_flight() == 0)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from proxy_driver import Door, get, ok
+from proxy_driver import RunningProxy, get, ok
 from replica import Replica
 
 LINE = b"POST /function/echo HTTP/1.1\r\n"
@@ -109,10 +109,10 @@ REFUSED: dict[str, tuple[int, bytes]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_request_is_refused(door: Door, replica: Replica, case: str):
+def test_request_is_refused(proxy: RunningProxy, replica: Replica, case: str):
     """The answer says why, the connection ends, and a request smuggled behind it goes nowhere."""
     status, request = REFUSED[case]
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(request + get("/function/echo/smuggled"))
     response = client.response()
@@ -142,15 +142,15 @@ ACCEPTED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("case", ACCEPTED)
-def test_unusual_request_is_served(door: Door, replica: Replica, case: str):
-    assert door.ask(ACCEPTED[case]).status == 200
+def test_unusual_request_is_served(proxy: RunningProxy, replica: Replica, case: str):
+    assert proxy.ask(ACCEPTED[case]).status == 200
     assert replica.saw().start.endswith(" / HTTP/1.1")
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refusal_does_not_depend_on_how_the_bytes_arrive(door: Door, replica: Replica, case: str):
+def test_refusal_does_not_depend_on_how_the_bytes_arrive(proxy: RunningProxy, replica: Replica, case: str):
     status, request = REFUSED[case]
-    client = door.connect()
+    client = proxy.connect()
 
     for at in range(len(request)):
         try:
@@ -162,8 +162,8 @@ def test_refusal_does_not_depend_on_how_the_bytes_arrive(door: Door, replica: Re
     assert replica.saw_nothing()
 
 
-def test_request_that_arrives_byte_by_byte(door: Door, replica: Replica):
-    client = door.connect()
+def test_request_that_arrives_byte_by_byte(proxy: RunningProxy, replica: Replica):
+    client = proxy.connect()
 
     for byte in START + b"Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nA: b\r\n\r\n":
         client.send(bytes((byte,)))
@@ -184,9 +184,11 @@ def test_request_that_arrives_byte_by_byte(door: Door, replica: Replica):
         ("/function/echo/..", "/function/"),
     ],
 )
-def test_path_with_empty_or_dot_segments_is_sent_elsewhere(door: Door, replica: Replica, path: str, location: str):
+def test_path_with_empty_or_dot_segments_is_sent_elsewhere(
+    proxy: RunningProxy, replica: Replica, path: str, location: str
+):
     """Never followed silently, so no check on a path can be passed by writing it differently."""
-    client = door.connect()
+    client = proxy.connect()
 
     client.send(get(path + "?q=//.."))
     response = client.response()
@@ -198,8 +200,8 @@ def test_path_with_empty_or_dot_segments_is_sent_elsewhere(door: Door, replica: 
 
 
 @pytest.mark.parametrize("path", ["/a%2Fb", "/a%2fb%3Fc", "/%25", "/a..b", "/.well-known/x", "/...", "/a%20b", "/;p=1"])
-def test_path_is_passed_on_as_it_was_sent(door: Door, replica: Replica, path: str):
-    door.ask(get("/function/echo" + path))
+def test_path_is_passed_on_as_it_was_sent(proxy: RunningProxy, replica: Replica, path: str):
+    proxy.ask(get("/function/echo" + path))
 
     assert replica.saw().start == f"GET {path} HTTP/1.1"
 
@@ -213,9 +215,9 @@ LIMITS: dict[str, tuple[dict[str, Any], bytes]] = {
 
 
 @pytest.mark.parametrize("case", LIMITS)
-def test_too_large_a_head_is_refused(open_door: Callable[..., Door], replica: Replica, case: str):
+def test_too_large_a_head_is_refused(open_proxy: Callable[..., RunningProxy], replica: Replica, case: str):
     settings, request = LIMITS[case]
-    client = open_door(**settings).connect()
+    client = open_proxy(**settings).connect()
 
     client.send(request)
 
@@ -224,8 +226,8 @@ def test_too_large_a_head_is_refused(open_door: Callable[..., Door], replica: Re
     assert replica.saw_nothing()
 
 
-def test_head_at_the_limit_is_served(open_door: Callable[..., Door], replica: Replica):
+def test_head_at_the_limit_is_served(open_proxy: Callable[..., RunningProxy], replica: Replica):
     replica.always(ok(b""))
     request = get("/function/echo", "A: " + "x" * 500)
 
-    assert open_door(max_head_bytes=len(request)).ask(request).status == 200
+    assert open_proxy(max_head_bytes=len(request)).ask(request).status == 200

@@ -1,4 +1,4 @@
-"""The same door behind TLS."""
+"""The same proxy behind TLS."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from proxy_driver import Door, get, post
+from proxy_driver import RunningProxy, get, post
 from replica import Replica
 from wire import Wire
 
 from faas_runtime.core.errors import Invalid
 from faas_runtime.gateway.proxy import Certificate
 
-OpenDoor = Callable[..., Door]
+OpenProxy = Callable[..., RunningProxy]
 
 
 Make = Callable[[str], None]
@@ -42,13 +42,13 @@ def certificate(make: Make, tmp_path: Path) -> Certificate:
 
 
 @pytest.fixture
-def connect(open_door: OpenDoor, certificate: Certificate, tmp_path: Path) -> Callable[[], Wire]:
-    """Connections to a door with that certificate, by a client that trusts what the file says now."""
-    door = open_door(tls=certificate.context)
+def connect(open_proxy: OpenProxy, certificate: Certificate, tmp_path: Path) -> Callable[[], Wire]:
+    """Connections to a proxy with that certificate, by a client that trusts what the file says now."""
+    proxy = open_proxy(tls=certificate.context)
 
     def start() -> Wire:
         client = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-        sock = socket.create_connection(("127.0.0.1", door.port))
+        sock = socket.create_connection(("127.0.0.1", proxy.port))
         return Wire(client.wrap_socket(sock, server_hostname="127.0.0.1"))
 
     return start

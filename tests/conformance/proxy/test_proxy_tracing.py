@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from proxy_driver import ECHO, Door, get, post
+from proxy_driver import ECHO, RunningProxy, get, post
 from replica import Replica
 
 from faas_runtime.providers.base import RouteUpdate
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-OpenDoor = Callable[..., Door]
+OpenProxy = Callable[..., RunningProxy]
 
 
 class Collector(http.server.ThreadingHTTPServer):
@@ -66,19 +66,21 @@ def attributes(span: Any) -> dict[str, Any]:
     return {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
 
 
-def stop(door: Door) -> None:
+def stop(proxy: RunningProxy) -> None:
     """Stopping sends what is left."""
-    door.begin_stop()()
+    proxy.begin_stop()()
 
 
 def test_call_is_a_span_between_the_callers_and_the_functions(
-    collector: Collector, open_door: OpenDoor, replica: Replica
+    collector: Collector, open_proxy: OpenProxy, replica: Replica
 ):
-    door = open_door()
+    proxy = open_proxy()
 
-    door.ask(post(b"x", f"traceparent: 00-{TRACE}-{PARENT}-01", "tracestate: a=b", path="/function/echo/path?secret=1"))
+    proxy.ask(
+        post(b"x", f"traceparent: 00-{TRACE}-{PARENT}-01", "tracestate: a=b", path="/function/echo/path?secret=1")
+    )
     seen = replica.saw()
-    stop(door)
+    stop(proxy)
 
     (span,) = collector.spans
     assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
@@ -97,58 +99,60 @@ def test_call_is_a_span_between_the_callers_and_the_functions(
     assert names["service.name"] == "faas-gateway"
 
 
-def test_call_without_a_trace_begins_one(collector: Collector, open_door: OpenDoor, replica: Replica):
-    door = open_door()
+def test_call_without_a_trace_begins_one(collector: Collector, open_proxy: OpenProxy, replica: Replica):
+    proxy = open_proxy()
 
-    door.ask(get())
+    proxy.ask(get())
     seen = replica.saw()
-    stop(door)
+    stop(proxy)
 
     (span,) = collector.spans
     assert span.parent_span_id == b""
     assert seen.get("traceparent") == f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01"
 
 
-def test_call_that_its_caller_does_not_sample_is_not_told(collector: Collector, open_door: OpenDoor, replica: Replica):
-    door = open_door()
+def test_call_that_its_caller_does_not_sample_is_not_told(
+    collector: Collector, open_proxy: OpenProxy, replica: Replica
+):
+    proxy = open_proxy()
 
-    door.ask(get("/function/echo", f"traceparent: 00-{TRACE}-{PARENT}-00"))
+    proxy.ask(get("/function/echo", f"traceparent: 00-{TRACE}-{PARENT}-00"))
     seen = replica.saw().get("traceparent")
-    stop(door)
+    stop(proxy)
 
     assert collector.spans == []
     assert seen is not None
     assert (seen[:36], seen[-3:]) == (f"00-{TRACE}-", "-00")
 
 
-def test_call_that_reached_no_replica_is_a_failed_span(collector: Collector, open_door: OpenDoor):
-    door = open_door(ready_timeout=0.1)
-    door.route(RouteUpdate(ECHO, (), 1))
+def test_call_that_reached_no_replica_is_a_failed_span(collector: Collector, open_proxy: OpenProxy):
+    proxy = open_proxy(ready_timeout=0.1)
+    proxy.route(RouteUpdate(ECHO, (), 1))
 
-    assert door.ask(get()).status == 503
-    stop(door)
+    assert proxy.ask(get()).status == 503
+    stop(proxy)
 
     (span,) = collector.spans
     assert (span.status.code, attributes(span)["http.response.status_code"]) == (2, 503)
 
 
 def test_collector_that_is_down_costs_no_call(
-    collector: Collector, open_door: OpenDoor, replica: Replica, monkeypatch: pytest.MonkeyPatch
+    collector: Collector, open_proxy: OpenProxy, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
-    door = open_door()
+    proxy = open_proxy()
 
-    assert [door.ask(get()).status for _ in range(5)] == [200] * 5
+    assert [proxy.ask(get()).status for _ in range(5)] == [200] * 5
 
 
-def test_nothing_is_traced_unless_asked_for(collector: Collector, open_door: OpenDoor, replica: Replica):
+def test_nothing_is_traced_unless_asked_for(collector: Collector, open_proxy: OpenProxy, replica: Replica):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT")
-        door = open_door()
+        proxy = open_proxy()
 
-    door.ask(get("/function/echo", f"traceparent: 00-{TRACE}-{PARENT}-01"))
-    stop(door)
+    proxy.ask(get("/function/echo", f"traceparent: 00-{TRACE}-{PARENT}-01"))
+    stop(proxy)
 
     assert collector.spans == []
     assert replica.saw().get("traceparent") == f"00-{TRACE}-{PARENT}-01"

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over a plain socket, for both ends of the door: what is sent and seen is exactly the bytes."""
+"""HTTP/1.1 over a plain socket, for both ends of the proxy: what is sent and seen is exactly the bytes."""
 
 from __future__ import annotations
 

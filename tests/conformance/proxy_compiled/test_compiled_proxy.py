@@ -1,4 +1,4 @@
-"""The door as a wheel has it, compiled, passes what its sources pass."""
+"""The proxy as a wheel has it, compiled, passes what its sources pass."""
 
 import os
 import re
@@ -18,7 +18,7 @@ LEAST = 450
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory, missing):
-    """A folder with the runtime, its front door compiled."""
+    """A folder with the runtime, its proxy compiled."""
     if shutil.which("cc") is None or not (Path(sysconfig.get_path("include")) / "Python.h").exists():
         missing("a C compiler for Python's extensions", "apt-get install gcc libc6-dev python3-dev")
     folder = tmp_path_factory.mktemp("compiled")
@@ -42,7 +42,7 @@ def test_every_case_of_the_sources(compiled):
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     # What was tested is what was compiled.
-    module = re.search(r"^front door: (\S+)$", done.stdout, re.MULTILINE)
+    module = re.search(r"^proxy: (\S+)$", done.stdout, re.MULTILINE)
     assert module is not None
     assert module[1].startswith(str(compiled))
     assert module[1].endswith(".so")
@@ -52,7 +52,7 @@ def test_every_case_of_the_sources(compiled):
 
 
 def test_the_sources_stay_for_another_python(compiled):
-    """What one Python's compiler has made is no other's: without it the door runs as it is."""
+    """What one Python's compiler has made is no other's: without it the proxy runs as it is."""
     for path in compiled.rglob("*.so"):
         path.rename(path.with_suffix(".so.other"))
     try:

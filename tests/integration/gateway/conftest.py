@@ -39,9 +39,9 @@ def gateway(tmp_path, watchdog_binary):
 @pytest.fixture
 def certificate(tmp_path, tool):
     """A certificate for this machine, its key behind it in the same file."""
-    path, key = tmp_path / "door.pem", tmp_path / "key.pem"
+    path, key = tmp_path / "proxy.pem", tmp_path / "key.pem"
     command = [tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    names = ["-subj", "/CN=door", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+    names = ["-subj", "/CN=proxy", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
     subprocess.run([*command, *names, "-keyout", key, "-out", path], check=True, capture_output=True, timeout=30)
     path.write_text(path.read_text() + key.read_text())
     return path

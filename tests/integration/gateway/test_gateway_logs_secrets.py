@@ -80,7 +80,7 @@ def test_readers_that_go_away_leave_nothing_open(gateway, wait_for):
             connection = readers.enter_context(contextlib.closing(gateway.connection()))
             connection.request("GET", "/system/logs?name=printer&follow=1", headers=headers)
             assert readers.enter_context(connection.getresponse()).readline()
-        # Each holds a connection to the door, and the door one to the control room.
+        # Each holds a connection to the proxy, and the proxy one to the control API.
         assert len(list(descriptors.iterdir())) >= before + 20
 
     wait_for(lambda: len(list(descriptors.iterdir())) < before + 10)

@@ -34,7 +34,7 @@ def faas(tmp_path):
 def test_gateway_serves_https_and_logs_requests(faas, certificate):
     started = faas(
         *("gateway", "start", "--port", "0", "--metrics-port", "0"),
-        *("--tls-cert", "door.pem", "--access-log", "text"),
+        *("--tls-cert", "proxy.pem", "--access-log", "text"),
     )
     assert started.returncode == 0, started.stderr
     found = re.search(r"https://127\.0\.0\.1:\d+", started.stdout)

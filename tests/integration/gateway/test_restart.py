@@ -135,9 +135,9 @@ def test_calls_that_run_are_finished_by_the_old_gateway(gateway, wait_for):
     assert gateway.call("server", b"later").text.startswith("hello later")
 
 
-def test_what_is_behind_the_door_comes_along(gateway, wait_for):
+def test_what_is_behind_the_proxy_comes_along(gateway, wait_for):
     """Control room, queue and Unix socket work as before, with other options where they were given."""
-    path = gateway.state / "door.sock"
+    path = gateway.state / "proxy.sock"
     gateway.start("--unix", str(path))
     gateway.deploy("server", "server")
 
@@ -173,7 +173,7 @@ def test_a_gateway_that_does_not_come_up_changes_nothing(gateway, certificate):
 
 
 def test_a_successor_that_dies_while_it_starts_changes_nothing(gateway, wait_for):
-    """It is killed after the old one has closed its control room: that is opened again."""
+    """It is killed after the old one has closed its control API: that is opened again."""
     gateway.start()
     gateway.deploy("server", "server")
     before = gateway.told()

@@ -1,4 +1,4 @@
-"""`--workers N`: several front doors on one port that agree, with one control process behind them."""
+"""`--workers N`: several proxies on one port that agree, with one control process behind them."""
 
 import collections
 import os
@@ -84,7 +84,7 @@ def test_a_worker_that_is_killed_loses_only_its_own_calls(gateway, wait_for):
     for connection in held:
         connection.request("POST", "/function/server", b"x", {"X-Sleep": "1.5"})
     wait_for(lambda: gateway.ask("GET", "/system/stats").json()[0]["inFlight"] == 16)
-    # Each call is two connections, one on either side; the control room's question may be another.
+    # Each call is two connections, one on either side; the control API's question may be another.
     had = (served_by(gateway, victim) - idle) // 2
     os.kill(victim, signal.SIGKILL)
 
@@ -167,7 +167,7 @@ def test_workers_end_with_their_gateway(gateway, wait_for):
 
 
 def test_asynchronous_calls_and_the_port_are_as_ever(gateway, wait_for):
-    """The queue calls through the control process's own door, and nobody else gets the port."""
+    """The queue calls through the control process's own proxy, and nobody else gets the port."""
     gateway.deploy("echo")
     call_id = gateway.ask("POST", "/async-function/echo", b"queued").headers["X-Call-Id"]
     wait_for(lambda: gateway.ask("GET", f"/system/async/{call_id}").json().get("state") == "done")

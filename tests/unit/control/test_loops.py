@@ -7,7 +7,7 @@ from faas_runtime.gateway.background import Loops
 
 
 def test_a_loop_that_fails_says_why_and_is_started_again(monkeypatch):
-    monkeypatch.setattr(background, "RESTART_PAUSE", 0.0)
+    monkeypatch.setattr(background, "RESTART_INTERVAL", 0.0)
 
     async def scenario():
         runs, again = [], asyncio.Event()

@@ -1,4 +1,4 @@
-"""The small parts of the door: deadlines, ids, answers, counters, read gates."""
+"""The small parts of the proxy: deadlines, ids, answers, counters, read gates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.answers import answer
 from faas_runtime.gateway.proxy.deadlines import DeadlineQueue
-from faas_runtime.gateway.proxy.flow import NO_REPLICA_YET, PEER_FULL, ReadGate
+from faas_runtime.gateway.proxy.flow import NO_REPLICA_YET, PEER_FULL, FlowControl
 from faas_runtime.gateway.proxy.identity import Ids
 from faas_runtime.gateway.traffic.canary import canary_of
 from faas_runtime.providers.base import FunctionKey
@@ -131,7 +131,7 @@ def test_answer_to_head_has_only_the_length():
 
 
 class Valve:
-    """The part of a transport that a gate uses."""
+    """The part of a transport that a flow uses."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
@@ -148,16 +148,16 @@ class Valve:
 
 def test_gate_opens_when_every_reason_is_gone():
     valve = Valve()
-    gate = ReadGate(cast(asyncio.Transport, valve))
+    flow = FlowControl(cast(asyncio.Transport, valve))
 
-    gate.hold(PEER_FULL)
-    gate.hold(NO_REPLICA_YET)
-    gate.release(PEER_FULL)
-    assert gate.held
-    gate.release(NO_REPLICA_YET)
-    gate.release(NO_REPLICA_YET)
+    flow.pause(PEER_FULL)
+    flow.pause(NO_REPLICA_YET)
+    flow.resume(PEER_FULL)
+    assert flow.paused
+    flow.resume(NO_REPLICA_YET)
+    flow.resume(NO_REPLICA_YET)
 
-    assert (gate.held, valve.log) == (False, ["pause", "resume"])
+    assert (flow.paused, valve.log) == (False, ["pause", "resume"])
 
 
 def test_calls_are_counted_and_timed():

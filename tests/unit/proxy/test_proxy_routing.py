@@ -11,7 +11,7 @@ import pytest
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.pool import Backend, Connector, EndpointPool
 from faas_runtime.gateway.proxy.router import Router, UnknownFunction
-from faas_runtime.gateway.proxy.settings import DoorSettings
+from faas_runtime.gateway.proxy.settings import ProxySettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
 
@@ -34,7 +34,7 @@ def clock() -> Iterator[Clock]:
 
 @pytest.fixture
 def connector(clock: Clock) -> Connector:
-    return Connector(clock, DoorSettings())
+    return Connector(clock, ProxySettings())
 
 
 def endpoints(count: int) -> list[Endpoint]:
@@ -64,7 +64,7 @@ def test_no_replica(connector: Connector):
 
 def test_only_replica_is_chosen_even_when_set_aside(connector: Connector):
     only = backend(connector, 1)
-    only.pools[0].set_aside()
+    only.pools[0].eject()
 
     assert chosen(only) == "r0"
     assert chosen(only, only.pools[0]) is None
@@ -87,7 +87,7 @@ def test_equally_busy_replicas_take_turns(connector: Connector):
 
 def test_replica_set_aside_comes_back(connector: Connector, clock: Clock):
     two = backend(connector, 2)
-    two.pools[0].set_aside()
+    two.pools[0].eject()
 
     assert {chosen(two) for _ in range(4)} == {"r1"}
     clock.now += 0.25
@@ -98,8 +98,8 @@ def test_replica_is_set_aside_longer_each_time_but_not_for_ever(connector: Conne
     pool = backend(connector, 1).pools[0]
     pauses = []
     for _ in range(8):
-        pool.set_aside()
-        pauses.append(round(pool.aside_until - clock.now, 1))
+        pool.eject()
+        pauses.append(round(pool.ejected_until - clock.now, 1))
 
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
 
@@ -117,7 +117,7 @@ def test_of_many_replicas_the_busiest_is_never_chosen(connector: Connector):
 def test_of_many_replicas_none_that_is_set_aside_is_chosen(connector: Connector):
     many = backend(connector, 20)
     for pool in many.pools[1:]:
-        pool.set_aside()
+        pool.eject()
 
     assert {chosen(many) for _ in range(50)} == {"r0"}
 
@@ -151,7 +151,7 @@ def routes() -> RoutingTable:
 
 @pytest.fixture
 def router(routes: RoutingTable, connector: Connector) -> Router:
-    made = Router(routes, Endpoint("control", unix="/c"), DoorSettings(), InvocationMetrics(), connector)
+    made = Router(routes, Endpoint("control", unix="/c"), ProxySettings(), InvocationMetrics(), connector)
     routes.subscribe(made.apply)
     return made
 

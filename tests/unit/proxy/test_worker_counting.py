@@ -1,7 +1,7 @@
 """Counters of several processes added up: nothing is counted twice, nothing is lost but what nobody has told."""
 
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.workers.counting import Tally, Teller
+from faas_runtime.gateway.workers.counting import MetricsAggregate, MetricsReporter
 from faas_runtime.providers.base import FunctionKey
 
 ECHO = FunctionKey("echo", "openfaas-fn")
@@ -17,8 +17,8 @@ def told(teller, tally):
 def test_two_workers_are_added_up():
     total = InvocationMetrics()
     workers = [InvocationMetrics(), InvocationMetrics()]
-    tellers = [Teller(metrics) for metrics in workers]
-    tallies = [Tally(total), Tally(total)]
+    tellers = [MetricsReporter(metrics) for metrics in workers]
+    tallies = [MetricsAggregate(total), MetricsAggregate(total)]
     for number, metrics in enumerate(workers):
         for _ in range(3):
             metrics.meter(ECHO).begin()
@@ -36,7 +36,7 @@ def test_two_workers_are_added_up():
 
 def test_nothing_new_is_not_told():
     metrics = InvocationMetrics()
-    teller, tally = Teller(metrics), Tally(InvocationMetrics())
+    teller, tally = MetricsReporter(metrics), MetricsAggregate(InvocationMetrics())
     metrics.meter(ECHO)
     assert told(teller, tally) is None
     metrics.meter(ECHO).begin()
@@ -51,7 +51,7 @@ def test_nothing_new_is_not_told():
 def test_a_worker_that_is_gone_leaves_its_finished_calls():
     total = InvocationMetrics()
     metrics = InvocationMetrics()
-    teller, tally = Teller(metrics), Tally(total)
+    teller, tally = MetricsReporter(metrics), MetricsAggregate(total)
     for _ in range(2):
         metrics.meter(ECHO).begin()
     metrics.meter(ECHO).end(200, 0.1)

@@ -36,7 +36,7 @@ class AsgiServer:
                 server_header=False,
                 date_header=False,
                 ws="none",
-                # The front door in front of it has its own, shorter one; this is never the first to hang up.
+                # The proxy in front of it has its own, shorter one; this is never the first to hang up.
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=_STOP_GRACE,
             )

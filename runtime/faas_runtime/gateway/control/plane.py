@@ -33,7 +33,7 @@ from faas_runtime.providers.base import Provider
 
 
 class BackOffice:
-    """Everything behind the front door but the provider. It can be closed and another one opened."""
+    """Everything behind the proxy but the provider. It can be closed and another one opened."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class BackOffice:
         guard: CallGuard,
         settled: Callable[[], Awaitable[None]],
     ) -> None:
-        """`settled` returns once every front door has taken over the present routes."""
+        """`settled` returns once every proxy has taken over the present routes."""
         self._settings = settings
         self._state = state
         self._provider = provider
@@ -102,11 +102,11 @@ class BackOffice:
         return peers
 
     async def begin_calls(self, listeners: Listeners) -> None:
-        """Let the queue make calls, now that the front door is open."""
+        """Let the queue make calls, now that the proxy is open."""
         await self._queue.start(f"unix:{listeners.inside.path}")
 
     async def end_calls(self) -> None:
-        """Let the queue's calls finish and make no more, while the front door is still open."""
+        """Let the queue's calls finish and make no more, while the proxy is still open."""
         await self._queue.stop()
 
     async def close(self) -> None:

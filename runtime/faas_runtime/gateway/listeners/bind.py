@@ -14,7 +14,7 @@ from pathlib import Path
 from faas_runtime.gateway.settings import GatewaySettings
 
 # Longest path of a Unix socket on Linux is 107 bytes.
-_LONGEST_SOCKET_PATH = 100
+_MAX_SOCKET_PATH_BYTES = 100
 _BACKLOG = 2048
 
 Inherited = Mapping[str, socket.socket]
@@ -63,7 +63,7 @@ class PrivateSocket:
             self._folder = self.path.parent if self.path.parent != state_dir else None
             return
         path = state_dir / name
-        if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        if len(os.fsencode(path)) > _MAX_SOCKET_PATH_BYTES:
             self._folder = Path(tempfile.mkdtemp(prefix="faas-"))
             path = self._folder / name
         path.unlink(missing_ok=True)
@@ -107,12 +107,12 @@ class Listeners:
 
     @property
     def control(self) -> PrivateSocket:
-        """Where the control room answers the front door."""
+        """Where the control API answers the proxy."""
         return self._private["control"]
 
     @property
     def inside(self) -> PrivateSocket:
-        """The front door for our own calls."""
+        """The proxy for our own calls."""
         return self._private["inside"]
 
     @property
@@ -122,17 +122,17 @@ class Listeners:
 
     @property
     def shared(self) -> list[socket.socket]:
-        """The front door's sockets that no worker has for itself."""
+        """The proxy's sockets that no worker has for itself."""
         return [] if self.unix is None else [self.unix]
 
     @property
     def address(self) -> str:
-        """The front door's host and port."""
+        """The proxy's host and port."""
         name = self.fronts[0].getsockname()
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
     def stop_accepting(self) -> None:
-        """Let go of the front door's sockets: connections are refused once nobody else has them."""
+        """Let go of the proxy's sockets: connections are refused once nobody else has them."""
         for sock in (*self.fronts, *self.shared):
             sock.close()
 

@@ -21,9 +21,9 @@ from collections.abc import Mapping, Sequence
 
 _VARIABLE = "FAAS_GATEWAY_HANDOVER"
 _READY, _GO, _SERVING = b"r", b"g", b"s"
-READY_LIMIT = 20.0
+READY_TIMEOUT = 20.0
 """Seconds the next gateway may take to load its code and read its settings."""
-SERVING_LIMIT = 60.0
+SERVING_TIMEOUT = 60.0
 """Seconds it may take to start everything."""
 
 
@@ -57,12 +57,12 @@ class Successor:
 
     async def until_ready(self) -> None:
         """Return once it waits for us. Raises HandoverFailed."""
-        await self._expect(_READY, READY_LIMIT)
+        await self._expect(_READY, READY_TIMEOUT)
 
     async def go(self) -> None:
         """Let it take over, and return once it serves. Raises HandoverFailed."""
         await asyncio.get_running_loop().sock_sendall(self._channel, _GO)
-        await self._expect(_SERVING, SERVING_LIMIT)
+        await self._expect(_SERVING, SERVING_TIMEOUT)
         self._channel.close()
 
     async def end(self) -> None:

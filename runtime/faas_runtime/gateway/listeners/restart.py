@@ -38,7 +38,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     problem: str = ""
 
 
-class RestartDesk:
+class RestartServer:
     """Takes requests, one at a time; calls `replaced` once the next gateway serves."""
 
     def __init__(self, hand_over: HandOver, replaced: Callable[[], None]) -> None:

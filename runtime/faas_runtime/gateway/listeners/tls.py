@@ -1,4 +1,4 @@
-"""The door's certificate: read from files, and read again when they change."""
+"""The proxy's certificate: read from files, and read again when they change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faas_runtime.core.errors import Invalid
 
 log = logging.getLogger("faas.gateway")
 
-_LOOK_EVERY = 5.0
+_CHECK_INTERVAL = 5.0
 
 
 class Certificate:
@@ -39,7 +39,7 @@ class Certificate:
     async def follow(self) -> None:
         """Look for changes for ever. Files that cannot be used are named in the log, and change nothing."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_CHECK_INTERVAL)
             try:
                 if self.reload():
                     log.info("read a new certificate from %s", self._certificate)

@@ -1,12 +1,12 @@
-"""The front door: every function call comes in here and is streamed to a replica.
+"""The proxy: every function call comes in here and is streamed to a replica.
 
-    from faas_runtime.gateway.proxy import Certificate, DoorSettings, FrontDoor
+    from faas_runtime.gateway.proxy import Certificate, ProxySettings, Proxy
 
 The rest of the package is private to it.
 """
 
 from faas_runtime.gateway.listeners.tls import Certificate
-from faas_runtime.gateway.proxy.server import FrontDoor
-from faas_runtime.gateway.proxy.settings import DoorSettings
+from faas_runtime.gateway.proxy.server import Proxy
+from faas_runtime.gateway.proxy.settings import ProxySettings
 
-__all__ = ["Certificate", "DoorSettings", "FrontDoor"]
+__all__ = ["Certificate", "Proxy", "ProxySettings"]

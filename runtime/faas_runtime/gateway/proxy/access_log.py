@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 _PAUSE = 0.2
-_MOST_WAITING = 50_000
+_MAX_PENDING = 50_000
 _STDOUT = 1
 
 
@@ -71,7 +71,7 @@ class AccessLog:
 
     def add(self, entry: Entry) -> None:
         """Log a request."""
-        if len(self._waiting) >= _MOST_WAITING:
+        if len(self._waiting) >= _MAX_PENDING:
             self._dropped += 1
             return
         self._waiting.append(entry)

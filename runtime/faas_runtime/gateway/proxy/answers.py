@@ -1,4 +1,4 @@
-"""Answers the front door gives by itself, without asking a replica."""
+"""Answers the proxy gives by itself, without asking a replica."""
 
 from __future__ import annotations
 

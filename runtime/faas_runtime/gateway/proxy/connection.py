@@ -12,14 +12,14 @@ from faas_runtime.gateway.proxy.access_log import Entry
 from faas_runtime.gateway.proxy.admission import Refusal, admit
 from faas_runtime.gateway.proxy.cycle import RESPONDING, RequestCycle
 from faas_runtime.gateway.proxy.fields import Malformed
-from faas_runtime.gateway.proxy.flow import PIPELINE_FULL, ReadGate
+from faas_runtime.gateway.proxy.flow import PIPELINE_FULL, FlowControl
 from faas_runtime.gateway.proxy.half_close import HalfClosed
 from faas_runtime.gateway.proxy.request_head import RequestHead, find_head_end, parse_request
 from faas_runtime.gateway.proxy.router import UnknownFunction
 from faas_runtime.gateway.proxy.target import cleaned
 
 if TYPE_CHECKING:
-    from faas_runtime.gateway.proxy.context import DoorContext
+    from faas_runtime.gateway.proxy.context import ProxyContext
 
 
 class Phase(Enum):
@@ -48,8 +48,8 @@ class ClientConnection:
         "_partial",
         "_phase",
         "context",
+        "flow",
         "forwarded",
-        "gate",
         "inside",
         "peer",
         "transport",
@@ -57,9 +57,9 @@ class ClientConnection:
     )
 
     transport: asyncio.Transport
-    gate: ReadGate
+    flow: FlowControl
 
-    def __init__(self, context: DoorContext, inside: bool = False) -> None:
+    def __init__(self, context: ProxyContext, inside: bool = False) -> None:
         # Shared state.
         self.context = context
         # Connection.
@@ -83,7 +83,7 @@ class ClientConnection:
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport = cast(asyncio.Transport, transport)
-        self.gate = ReadGate(transport)
+        self.flow = FlowControl(transport)
         settings = self.context.settings
         transport.set_write_buffer_limits(high=settings.buffer_bytes)
         self._know_peer(transport)
@@ -261,14 +261,14 @@ class ClientConnection:
     def _queue(self, data: bytes) -> None:
         self._buffer += data
         if len(self._buffer) > self.context.settings.buffer_bytes:
-            self.gate.hold(PIPELINE_FULL)
+            self.flow.pause(PIPELINE_FULL)
 
     # The cycle's side.
 
     def take_queued(self) -> bytes:
         """The bytes that came behind the present request; they belong to the tunnel it has become."""
         data, self._buffer = self._buffer, b""
-        self.gate.release(PIPELINE_FULL)
+        self.flow.resume(PIPELINE_FULL)
         return data
 
     def write(self, data: bytes) -> None:
@@ -301,7 +301,7 @@ class ClientConnection:
             return
         self._phase = READING_HEAD
         self.context.timeouts.idle.arm(self)
-        self.gate.release(~0)
+        self.flow.resume(~0)
         if buffer and not self._parsing:
             self._read_head(buffer)
         elif buffer:
@@ -316,7 +316,7 @@ class ClientConnection:
             self._close()
             return
         self._phase = LINGERING
-        self.gate.release(~0)
+        self.flow.resume(~0)
         self.transport.write_eof()
         self.context.timeouts.linger.arm(self)
 
@@ -346,7 +346,7 @@ class ClientConnection:
         self.transport.abort()
 
     def drain_expired(self) -> None:
-        """The door stops and nothing has come since."""
+        """The proxy stops and nothing has come since."""
         if self._phase is READING_HEAD and not self._partial:
             self._finish(complete=True)
 

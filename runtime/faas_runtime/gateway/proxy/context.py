@@ -1,4 +1,4 @@
-"""What every connection of one front door shares."""
+"""What every connection of one proxy shares."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from faas_runtime.gateway.proxy.identity import Ids
 from faas_runtime.gateway.proxy.pool import Connector
 from faas_runtime.gateway.proxy.readiness import Readiness, Wake
 from faas_runtime.gateway.proxy.router import Router
-from faas_runtime.gateway.proxy.settings import DoorSettings
+from faas_runtime.gateway.proxy.settings import ProxySettings
 from faas_runtime.gateway.proxy.tracing import spans_of_environment
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Endpoint
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Timeouts:
     """One queue for each named timeout; calls have one for each different length."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, settings: DoorSettings) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, settings: ProxySettings) -> None:
         self._loop = loop
         self.idle: DeadlineQueue[ClientConnection] = DeadlineQueue(
             loop, settings.idle_timeout, lambda connection: connection.idle_expired()
@@ -69,15 +69,15 @@ class Timeouts:
             calls.close()
 
 
-class DoorContext:
-    """Shared by all connections; made by `FrontDoor.start`, dropped by `FrontDoor.stop`."""
+class ProxyContext:
+    """Shared by all connections; made by `Proxy.start`, dropped by `Proxy.stop`."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         routes: RoutingTable,
         control: Endpoint,
-        settings: DoorSettings,
+        settings: ProxySettings,
         metrics: InvocationMetrics,
         wake: Wake | None,
         guard: CallGuard | None = None,

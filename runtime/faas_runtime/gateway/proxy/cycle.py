@@ -19,7 +19,7 @@ from faas_runtime.gateway.proxy import answers
 from faas_runtime.gateway.proxy.access_log import AccessLog, Entry
 from faas_runtime.gateway.proxy.fields import Malformed
 from faas_runtime.gateway.proxy.flow import NO_REPLICA_YET, PEER_FULL
-from faas_runtime.gateway.proxy.forwarding import CallMarks, request_head
+from faas_runtime.gateway.proxy.forwarding import CallHeaders, request_head
 from faas_runtime.gateway.proxy.framing import last_chunk
 from faas_runtime.gateway.proxy.readiness import NotReady
 from faas_runtime.gateway.proxy.tunnel import Tunnel
@@ -76,11 +76,11 @@ class RequestCycle:
         "_whole",
         "admission",
         "backend",
+        "call_headers",
         "connection",
         "context",
         "head",
         "keep",
-        "marks",
         "path",
         "request_complete",
         "stage",
@@ -104,7 +104,7 @@ class RequestCycle:
         self.request_complete = not head.has_body
         # Only function calls, direct or queued, get an id and a start time.
         marked = backend.meter is not None or head.path.startswith(b"/async-function/")
-        self.marks = CallMarks(head, self.context.ids) if marked else None
+        self.call_headers = CallHeaders(head, self.context.ids) if marked else None
         # The way to a replica.
         self.stage = WAITING
         self.trace = b""
@@ -169,12 +169,12 @@ class RequestCycle:
         else:
             self._unsent += out
             if len(self._unsent) > self.context.settings.buffer_bytes:
-                self.connection.gate.hold(NO_REPLICA_YET)
+                self.connection.flow.pause(NO_REPLICA_YET)
         return upload.leftover
 
     def read_expired(self) -> None:
         """The client has been silent for `read_timeout` in the middle of its body."""
-        if self.connection.gate.held:
+        if self.connection.flow.paused:
             # It is us who do not read.
             self.context.timeouts.read.arm(self)
             return
@@ -206,7 +206,7 @@ class RequestCycle:
                         upstream = pool.take() or await pool.connect()
                         break
                     except (OSError, TimeoutError):
-                        pool.set_aside()
+                        pool.eject()
                         tried.append(pool)
                 pool = self.backend.choose(tried)
         except NotReady as not_ready:
@@ -240,7 +240,7 @@ class RequestCycle:
         # Only a request that is here as a whole can be sent again.
         self._whole = body if self.request_complete else None
         upstream.begin(self, request_head(self, upstream.pool) + body)
-        self.connection.gate.release(NO_REPLICA_YET)
+        self.connection.flow.resume(NO_REPLICA_YET)
 
     # What the replica says.
 
@@ -261,12 +261,12 @@ class RequestCycle:
             self._enter_tunnel(head, parts)
         else:
             self._frame(head, kind, parts)
-        marks = self.marks
-        if marks is not None:
-            if marks.call_id and not head.call_id:
-                parts.append(marks.call_id)
+        call_headers = self.call_headers
+        if call_headers is not None:
+            if call_headers.call_id and not head.call_id:
+                parts.append(call_headers.call_id)
             if not head.start_time:
-                parts.append(marks.start_time)
+                parts.append(call_headers.start_time)
             parts.append(self.context.served_by)
         if self.context.draining or (head.status >= 400 and not self.request_complete):
             # An upload that is turned down is not read to its end.
@@ -320,7 +320,7 @@ class RequestCycle:
             self._outgoing = b""
         if not self.request_complete and self.upstream is not None:
             # It answered before it had read everything: the rest has nowhere to go.
-            self.upstream.spoil()
+            self.upstream.mark_unusable()
         self._over(self.status)
 
     def upstream_lost(self) -> None:
@@ -380,21 +380,21 @@ class RequestCycle:
 
     def upstream_paused(self) -> None:
         """The replica cannot take more of the request for now."""
-        self.connection.gate.hold(PEER_FULL)
+        self.connection.flow.pause(PEER_FULL)
 
     def upstream_resumed(self) -> None:
         """The replica can take more of the request."""
-        self.connection.gate.release(PEER_FULL)
+        self.connection.flow.resume(PEER_FULL)
 
     def client_paused(self) -> None:
         """The client cannot take more of the response for now."""
         if self.upstream is not None:
-            self.upstream.gate.hold(PEER_FULL)
+            self.upstream.flow.pause(PEER_FULL)
 
     def client_resumed(self) -> None:
         """The client can take more of the response."""
         if self.upstream is not None:
-            self.upstream.gate.release(PEER_FULL)
+            self.upstream.flow.resume(PEER_FULL)
 
     # Endings.
 
@@ -418,13 +418,13 @@ class RequestCycle:
             return
         if not self.request_complete or self.context.draining:
             self.keep = False
-        marks = self.marks
-        if marks is not None:
+        call_headers = self.call_headers
+        if call_headers is not None:
             if status >= 500:
                 lines += answers.INTERNAL
-            if marks.call_id:
-                lines += (marks.call_id,)
-            lines += (marks.start_time, self.context.served_by)
+            if call_headers.call_id:
+                lines += (call_headers.call_id,)
+            lines += (call_headers.start_time, self.context.served_by)
         self.connection.write(
             answers.answer(status, text, lines=lines, close=not self.keep, head_only=self.head.method == b"HEAD")
         )
@@ -435,7 +435,7 @@ class RequestCycle:
             self._task.cancel()
             self._task = None
         if self.upstream is not None:
-            self.upstream.spoil()
+            self.upstream.mark_unusable()
 
     def _stop_clock(self) -> None:
         # Not the queue of the function's present timeout: that may have changed since.
@@ -444,8 +444,8 @@ class RequestCycle:
             self._deadline = None
 
     def _log(self, log: AccessLog) -> None:
-        marks = self.marks
-        call_id = self.head.call_id or (b"" if marks is None else marks.call_id.partition(b" ")[2])
+        call_headers = self.call_headers
+        call_id = self.head.call_id or (b"" if call_headers is None else call_headers.call_id.partition(b" ")[2])
         key = self.backend.key
         seconds = time.monotonic() - self._began
         log.add(

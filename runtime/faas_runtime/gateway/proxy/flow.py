@@ -12,7 +12,7 @@ PIPELINE_FULL = 4
 """Later requests wait for the response of the present one."""
 
 
-class ReadGate:
+class FlowControl:
     """Reads from a transport unless there is at least one reason not to."""
 
     __slots__ = ("_reasons", "_transport")
@@ -22,17 +22,17 @@ class ReadGate:
         self._reasons = 0
 
     @property
-    def held(self) -> bool:
+    def paused(self) -> bool:
         """Whether reading is stopped."""
         return self._reasons != 0
 
-    def hold(self, reason: int) -> None:
+    def pause(self, reason: int) -> None:
         """Stop reading for this reason."""
         if not self._reasons and not self._transport.is_closing():
             self._transport.pause_reading()
         self._reasons |= reason
 
-    def release(self, reason: int) -> None:
+    def resume(self, reason: int) -> None:
         """This reason is gone; read on if it was the last one."""
         if not self._reasons & reason:
             return

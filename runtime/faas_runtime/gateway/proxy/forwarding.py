@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _USUALLY_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 
 
-class CallMarks:
+class CallHeaders:
     """The header lines that identify a call, to the function and to the caller.
 
     `call_id` is empty when the caller has sent an id of its own.
@@ -56,11 +56,11 @@ def request_head(cycle: RequestCycle, pool: EndpointPool) -> bytes:
         parts += head.tracestate
     else:
         parts.append(b"traceparent: " + cycle.context.ids.traceparent())
-    marks = cycle.marks
-    if marks is not None:
-        if marks.call_id:
-            parts.append(marks.call_id)
-        parts.append(marks.start_time)
+    call_headers = cycle.call_headers
+    if call_headers is not None:
+        if call_headers.call_id:
+            parts.append(call_headers.call_id)
+        parts.append(call_headers.start_time)
     parts.append(b"\r\n")
     return b"\r\n".join(parts)
 

@@ -14,9 +14,9 @@ from faas_runtime.gateway.proxy.fields import FIELD_BLOCK, Malformed, explain
 LAST_CHUNK = b"0\r\n\r\n"
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(;[\t\x20-\x7e\x80-\xff]*)?\r\n")
-_MAX_SIZE_LINE = 1024
-_MAX_TRAILERS = 16 * 1024
-_FREE_OVERHEAD = 16 * 1024
+_MAX_SIZE_LINE_BYTES = 1024
+_MAX_TRAILERS_BYTES = 16 * 1024
+_MAX_EXTENSION_BYTES = 16 * 1024
 
 _FORBIDDEN_TRAILERS = re.compile(
     rb"(?i)(?:content-(?:length|encoding|type|range)|transfer-encoding|host|connection|keep-alive|te|trailer|upgrade"
@@ -84,18 +84,18 @@ class ChunkedDecoder:
     def _size(self, data: bytes, position: int) -> int:
         matched = _SIZE_LINE.match(data, position)
         if matched is None:
-            line = data[position : position + _MAX_SIZE_LINE + 2]
-            if b"\n" in line or len(line) > _MAX_SIZE_LINE or not _may_become_size_line(line):
+            line = data[position : position + _MAX_SIZE_LINE_BYTES + 2]
+            if b"\n" in line or len(line) > _MAX_SIZE_LINE_BYTES or not _may_become_size_line(line):
                 raise Malformed("bad chunk size")
             return position
-        if matched.end() - position > _MAX_SIZE_LINE:
+        if matched.end() - position > _MAX_SIZE_LINE_BYTES:
             raise Malformed("chunk extensions too long")
         self._remaining = int(matched[1], 16)
         # Extensions mean nothing to us; who sends more of them than data is up to something.
         if matched[2]:
             self._overhead += len(matched[2])
         self._overhead = max(self._overhead - self._remaining, 0)
-        if self._overhead > _FREE_OVERHEAD:
+        if self._overhead > _MAX_EXTENSION_BYTES:
             raise Malformed("too many chunk extensions")
         self._expecting = _Expecting.DATA if self._remaining else _Expecting.TRAILERS
         return matched.end()
@@ -114,7 +114,7 @@ class ChunkedDecoder:
             self.done = True
             return position + 2
         end = data.find(b"\r\n\r\n", position)
-        if (end if end >= 0 else len(data)) - position > _MAX_TRAILERS:
+        if (end if end >= 0 else len(data)) - position > _MAX_TRAILERS_BYTES:
             raise Malformed("the trailers are too large", 431)
         if end < 0:
             if b"\n" in data[position:].replace(b"\r\n", b""):

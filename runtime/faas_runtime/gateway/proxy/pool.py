@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from faas_runtime.gateway.proxy.deadlines import DeadlineQueue
-from faas_runtime.gateway.proxy.settings import DoorSettings
+from faas_runtime.gateway.proxy.settings import ProxySettings
 from faas_runtime.gateway.proxy.upstream import UpstreamConnection
 from faas_runtime.providers.base import Endpoint, FunctionKey
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _FEW = 8
 # A connection used so short a time ago (in seconds) is not looked at again: that would cost more than it saves.
 _FRESH = 0.05
-_ASIDE_FIRST = 0.2
-_ASIDE_MOST = 5.0
+_MIN_EJECTION = 0.2
+_MAX_EJECTION = 5.0
 
 
 class Connector:
     """What every pool needs to open connections: the loop, the settings, the queue of idle ones."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, settings: DoorSettings) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, settings: ProxySettings) -> None:
         self.loop = loop
         self.settings = settings
         self.idle: DeadlineQueue[UpstreamConnection] = DeadlineQueue(
@@ -41,12 +41,12 @@ class EndpointPool:
         "_connector",
         "_failures",
         "_idle",
-        "aside_until",
-        "elsewhere",
+        "ejected_until",
         "endpoint",
         "host_line",
         "in_flight",
         "prefix",
+        "remote_in_flight",
         "retired",
     )
 
@@ -55,8 +55,8 @@ class EndpointPool:
         self.host_line = (f"Host: {endpoint.host}:{endpoint.port}" if endpoint.host else "Host: localhost").encode()
         self.prefix = endpoint.prefix.encode()
         self.in_flight = 0
-        self.elsewhere = 0
-        self.aside_until = 0.0
+        self.remote_in_flight = 0
+        self.ejected_until = 0.0
         self.retired = False
         self._connector = connector
         self._idle: list[UpstreamConnection] = []
@@ -93,7 +93,7 @@ class EndpointPool:
             self.in_flight -= 1
             raise
         self._failures = 0
-        self.aside_until = 0.0
+        self.ejected_until = 0.0
         return connection
 
     async def _open(self) -> UpstreamConnection:
@@ -123,16 +123,16 @@ class EndpointPool:
         if connection in self._idle:
             self._idle.remove(connection)
 
-    def set_aside(self) -> None:
+    def eject(self) -> None:
         """It refused a connection: leave it alone for a moment, longer each time."""
-        pause = min(_ASIDE_FIRST * 2**self._failures, _ASIDE_MOST)
+        pause = min(_MIN_EJECTION * 2**self._failures, _MAX_EJECTION)
         self._failures = min(self._failures + 1, 16)
-        self.aside_until = self._connector.loop.time() + pause
+        self.ejected_until = self._connector.loop.time() + pause
 
-    def tell_elsewhere(self, count: int) -> None:
-        """How many calls other front doors have here; they are among those in flight from here on."""
-        self.in_flight += count - self.elsewhere
-        self.elsewhere = count
+    def set_remote_in_flight(self, count: int) -> None:
+        """How many calls other proxies have here; they are among those in flight from here on."""
+        self.in_flight += count - self.remote_in_flight
+        self.remote_in_flight = count
 
     def retire(self) -> None:
         """No new calls; those in flight finish, idle connections close now."""
@@ -144,7 +144,7 @@ class EndpointPool:
 
 
 class Backend:
-    """Where calls of one kind go: the replicas of a function, or the control room."""
+    """Where calls of one kind go: the replicas of a function, or the control API."""
 
     __slots__ = (
         "_now",
@@ -195,16 +195,16 @@ class Backend:
         if count > _FEW and not tried:
             first, second = random.sample(pools, 2)
             best = first if first.in_flight <= second.in_flight else second
-            if best.aside_until == 0.0:
+            if best.ejected_until == 0.0:
                 return best
         return self._least_busy(tried)
 
     def _least_busy(self, tried: Collection[EndpointPool]) -> EndpointPool | None:
         now = self._now()
         candidates = [pool for pool in self.pools if pool not in tried]
-        standing = [pool for pool in candidates if pool.aside_until <= now]
+        standing = [pool for pool in candidates if pool.ejected_until <= now]
         if not standing:
-            return min(candidates, key=lambda pool: pool.aside_until, default=None)
+            return min(candidates, key=lambda pool: pool.ejected_until, default=None)
         # Replicas that are equally busy take turns.
         self._turn = turn = (self._turn + 1) % len(standing)
         best = standing[turn]

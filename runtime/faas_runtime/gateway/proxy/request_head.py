@@ -49,7 +49,7 @@ _SPECIAL = with_underscores(
         b"x-forwarded-port": FORWARDED,
         b"forwarded": FORWARDED,
         b"x-real-ip": FORWARDED,
-        # The gateway's own marks: nobody else may set them.
+        # The gateway's own headers: nobody else may set them.
         b"x-start-time": DROP,
         b"x-served-by": DROP,
         b"x-openfaas-internal": DROP,

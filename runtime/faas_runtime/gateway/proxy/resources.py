@@ -1,4 +1,4 @@
-"""What the door needs of its process: memory kept for read buffers, and enough descriptors."""
+"""What the proxy needs of its process: memory kept for read buffers, and enough descriptors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 
 _OTHER_DESCRIPTORS = 1000
-_LARGEST_KEPT = 1024 * 1024
-_KEPT_IN_ALL = 16 * 1024 * 1024
+_MMAP_THRESHOLD_BYTES = 1024 * 1024
+_TRIM_THRESHOLD_BYTES = 16 * 1024 * 1024
 
 
 def keep_read_buffers() -> None:
@@ -26,8 +26,8 @@ def keep_read_buffers() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return
-    mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
-    mallopt(_M_TRIM_THRESHOLD, _KEPT_IN_ALL)
+    mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+    mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)
 
 
 def allow_descriptors(connections: int) -> None:

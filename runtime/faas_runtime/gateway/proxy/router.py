@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.pool import Backend, Connector, EndpointPool
-from faas_runtime.gateway.proxy.settings import DoorSettings
+from faas_runtime.gateway.proxy.settings import ProxySettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.traffic.canary import canary_of
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate, RoutingChange
@@ -23,13 +23,13 @@ class UnknownFunction(Exception):
 
 
 class Router:
-    """Keeps a backend for every function of the routing table, and one for the control room."""
+    """Keeps a backend for every function of the routing table, and one for the control API."""
 
     def __init__(
         self,
         routes: RoutingTable,
         control: Endpoint,
-        settings: DoorSettings,
+        settings: ProxySettings,
         metrics: InvocationMetrics,
         connector: Connector,
     ) -> None:
@@ -41,7 +41,7 @@ class Router:
         # Both spellings of a function in the default namespace lead to it at once.
         self._names: dict[bytes, Backend] = {}
         self._canaries: dict[Backend, tuple[FunctionKey, float]] = {}
-        self.control = Backend("the control room", settings.control_timeout, self._now)
+        self.control = Backend("the control API", settings.control_timeout, self._now)
         self.control.keep_host = True
         self.control.update([control], connector)
         for update in routes.all():

@@ -1,4 +1,4 @@
-"""Starting and stopping the front door."""
+"""Starting and stopping the proxy."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from faas_runtime.gateway.auth.function_auth import CallGuard
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.connection import ClientConnection
-from faas_runtime.gateway.proxy.context import DoorContext
+from faas_runtime.gateway.proxy.context import ProxyContext
 from faas_runtime.gateway.proxy.pool import EndpointPool
 from faas_runtime.gateway.proxy.readiness import Wake
 from faas_runtime.gateway.proxy.resources import allow_descriptors, keep_read_buffers
-from faas_runtime.gateway.proxy.settings import DoorSettings
+from faas_runtime.gateway.proxy.settings import ProxySettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Endpoint, RoutingChange
 
 
-class FrontDoor:
-    """Listens for clients and streams their calls to replicas and to the control room.
+class Proxy:
+    """Listens for clients and streams their calls to replicas and to the control API.
 
     `routes` is only read. Whatever is not a function call goes to `control`. `wake` is
     called once for any number of calls that wait for a function scaled to zero; a
@@ -33,7 +33,7 @@ class FrontDoor:
         self,
         routes: RoutingTable,
         control: Endpoint,
-        settings: DoorSettings,
+        settings: ProxySettings,
         metrics: InvocationMetrics,
         wake: Wake | None = None,
         guard: CallGuard | None = None,
@@ -44,7 +44,7 @@ class FrontDoor:
         self._metrics = metrics
         self._wake = wake
         self._guard = guard
-        self._context: DoorContext | None = None
+        self._context: ProxyContext | None = None
         self._servers: list[asyncio.Server] = []
         self._tls = False
         routes.subscribe(self._changed)
@@ -63,7 +63,9 @@ class FrontDoor:
         keep_read_buffers()
         allow_descriptors(self._settings.max_connections)
         loop = asyncio.get_running_loop()
-        context = DoorContext(loop, self._routes, self._control, self._settings, self._metrics, self._wake, self._guard)
+        context = ProxyContext(
+            loop, self._routes, self._control, self._settings, self._metrics, self._wake, self._guard
+        )
         self._context = context
         self._tls = tls is not None
 
@@ -130,17 +132,17 @@ class FrontDoor:
             with contextlib.suppress(FileNotFoundError):
                 self._settings.unix_path.unlink()
 
-    def _ask_to_finish(self, context: DoorContext) -> None:
+    def _ask_to_finish(self, context: ProxyContext) -> None:
         context.draining = True
         for connection in list(context.connections):
             connection.drain()
 
-    async def _wait_until_finished(self, context: DoorContext, grace: float) -> None:
+    async def _wait_until_finished(self, context: ProxyContext, grace: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await context.all_closed()
 
-    def _cut_off(self, context: DoorContext) -> None:
+    def _cut_off(self, context: ProxyContext) -> None:
         for connection in list(context.connections):
             connection.transport.abort()
 

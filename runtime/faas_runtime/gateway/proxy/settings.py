@@ -1,4 +1,4 @@
-"""Everything about the front door that can be configured, as one frozen value."""
+"""Everything about the proxy that can be configured, as one frozen value."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MAX_CONNECTIONS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class DoorSettings:
-    """How the front door listens, how long it waits and how much it accepts.
+class ProxySettings:
+    """How the proxy listens, how long it waits and how much it accepts.
 
     Every duration is in seconds, every size in bytes.
     """
@@ -21,7 +21,7 @@ class DoorSettings:
     host: str = "127.0.0.1"
     """Address to listen on; empty for no TCP listener (then `unix_path` or a socket is needed)."""
     port: int = 8080
-    """TCP port; 0 lets the system choose, `FrontDoor.addresses()` then tells which."""
+    """TCP port; 0 lets the system choose, `Proxy.addresses()` then tells which."""
     unix_path: Path | None = None
     """A Unix socket to listen on as well."""
     backlog: int = 2048
@@ -47,7 +47,7 @@ class DoorSettings:
     upstream_timeout: float = 60.0
     """How long one call may take in all, where the function itself names no `timeout`."""
     control_timeout: float = 24 * 3600.0
-    """How long one request to the control room may take in all: following a log is one of them."""
+    """How long one request to the control API may take in all: following a log is one of them."""
     connect_timeout: float = 3.0
     """How long a replica may take to accept a connection."""
     ready_timeout: float = 100.0
@@ -57,7 +57,7 @@ class DoorSettings:
     upstream_idle_timeout: float = 4.0
     """How long an unused connection to a replica is kept; below the watchdog's own limit."""
     drain_timeout: float = 0.5
-    """How long a connection without a request stays open when the door stops: one may be on its way."""
+    """How long a connection without a request stays open when the proxy stops: one may be on its way."""
     linger_timeout: float = 2.0
     """How long the rest of a refused upload is read and thrown away, so that the client sees the answer."""
 

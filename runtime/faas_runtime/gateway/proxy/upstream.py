@@ -7,16 +7,16 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
 from faas_runtime.gateway.proxy.fields import Malformed
-from faas_runtime.gateway.proxy.flow import ReadGate
+from faas_runtime.gateway.proxy.flow import FlowControl
 from faas_runtime.gateway.proxy.framing import ChunkedDecoder
 from faas_runtime.gateway.proxy.response_head import find_response_end, parse_response
-from faas_runtime.gateway.proxy.settings import DoorSettings
+from faas_runtime.gateway.proxy.settings import ProxySettings
 
 if TYPE_CHECKING:
     from faas_runtime.gateway.proxy.cycle import RequestCycle
     from faas_runtime.gateway.proxy.pool import EndpointPool
 
-_MOST_INFORMATIONAL = 16
+_MAX_INFORMATIONAL = 16
 
 
 class BodyKind(Enum):
@@ -49,7 +49,7 @@ class UpstreamConnection:
         "_settings",
         "_write_eof",
         "cycle",
-        "gate",
+        "flow",
         "idle_since",
         "paused",
         "pool",
@@ -59,9 +59,9 @@ class UpstreamConnection:
     )
 
     transport: asyncio.Transport
-    gate: ReadGate
+    flow: FlowControl
 
-    def __init__(self, pool: EndpointPool, settings: DoorSettings) -> None:
+    def __init__(self, pool: EndpointPool, settings: ProxySettings) -> None:
         # Connection.
         self.pool = pool
         self._settings = settings
@@ -88,7 +88,7 @@ class UpstreamConnection:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=self._settings.buffer_bytes)
-        self.gate = ReadGate(self.transport)
+        self.flow = FlowControl(self.transport)
         self.usable = True
 
     def data_received(self, data: bytes) -> None:
@@ -161,7 +161,7 @@ class UpstreamConnection:
         self._keep = False
         self._buffer = b""
         self.reused = True
-        self.gate.release(~0)
+        self.flow.resume(~0)
         self.pool.give_back(self)
 
     @property
@@ -169,7 +169,7 @@ class UpstreamConnection:
         """Whether any byte of a response has come."""
         return self._kind is not None or bool(self._buffer) or self._informational > 0
 
-    def spoil(self) -> None:
+    def mark_unusable(self) -> None:
         """Do not use this connection again after the present call."""
         self.usable = False
 
@@ -200,7 +200,7 @@ class UpstreamConnection:
         rest = data[end + 2 :]
         if head.status < 200 and not (head.status == 101 and cycle.head.upgrade):
             self._informational += 1
-            if head.status == 101 or self._informational > _MOST_INFORMATIONAL:
+            if head.status == 101 or self._informational > _MAX_INFORMATIONAL:
                 raise Malformed("an interim response nobody asked for")
             cycle.informational(head)
             if rest and self.cycle is cycle:

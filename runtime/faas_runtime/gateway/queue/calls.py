@@ -1,4 +1,4 @@
-"""Makes one queued call through the front door, so that it is counted, scaled and limited like any other."""
+"""Makes one queued call through the proxy, so that it is counted, scaled and limited like any other."""
 
 from __future__ import annotations
 

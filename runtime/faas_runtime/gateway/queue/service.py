@@ -35,7 +35,7 @@ class QueueSettings:
     lease: float = 60.0
     """How long a call is ours without our renewing it."""
     call_timeout: float = 24 * 3600.0
-    """How long one call may be silent; the function's own limit is the front door's business."""
+    """How long one call may be silent; the function's own limit is the proxy's business."""
     max_body: int = 16 * 1024 * 1024
     """Largest request body that is queued."""
     workers: int = 32

@@ -55,7 +55,7 @@ class Watched:
             self.busy_at = sample.at
         self._remember(sample)
         if current == 0:
-            # The front door wakes it; that, too, counts as being used.
+            # The proxy wakes it; that, too, counts as being used.
             self.busy_at = sample.at
             self.wanted.clear()
             return 0

@@ -7,7 +7,7 @@ from faas_runtime.gateway.workers.messages import Counted, Counts
 from faas_runtime.providers.base import FunctionKey
 
 
-class Teller:
+class MetricsReporter:
     """In a worker: what its counters have gained since they were told last."""
 
     def __init__(self, metrics: InvocationMetrics) -> None:
@@ -28,7 +28,7 @@ class Teller:
         return Counts(functions) if functions else None
 
 
-class Tally:
+class MetricsAggregate:
     """In the control process: one worker's share in the counters of all."""
 
     def __init__(self, metrics: InvocationMetrics) -> None:

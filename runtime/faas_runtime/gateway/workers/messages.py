@@ -62,7 +62,7 @@ class Serving(msgspec.Struct, frozen=True, tag=True):
     """From a worker: it accepts connections."""
 
 
-class TakenOver(msgspec.Struct, frozen=True, tag=True):
+class Acknowledged(msgspec.Struct, frozen=True, tag=True):
     """From a worker: changes up to this one have been taken over."""
 
     number: int
@@ -105,7 +105,7 @@ class Counts(msgspec.Struct, frozen=True, tag=True):
 
 
 ToWorker = Begin | Changed | Removed | Woken | Blocked | InFlight | Stop
-FromWorker = Serving | TakenOver | Wake | Failed | InFlight | Counts
+FromWorker = Serving | Acknowledged | Wake | Failed | InFlight | Counts
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 _HEAD = 4

@@ -14,12 +14,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.auth.accounts import FailureCounter
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy import FrontDoor
+from faas_runtime.gateway.proxy import Proxy
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.settings import GatewaySettings
-from faas_runtime.gateway.workers.counting import Tally
-from faas_runtime.gateway.workers.loads import LOOK_INTERVAL, DoorLoads, LoadBoard
+from faas_runtime.gateway.workers.counting import MetricsAggregate
+from faas_runtime.gateway.workers.loads import LOAD_INTERVAL, LoadAggregator, LoadReporter
 from faas_runtime.gateway.workers.messages import (
+    Acknowledged,
     Begin,
     Blocked,
     Changed,
@@ -30,7 +31,6 @@ from faas_runtime.gateway.workers.messages import (
     Removed,
     Serving,
     Stop,
-    TakenOver,
     ToWorker,
     Wake,
     Woken,
@@ -41,25 +41,25 @@ from faas_runtime.providers.base import FunctionKey, RouteRemoved, RoutingChange
 
 log = logging.getLogger("faas.gateway")
 
-START_LIMIT = 20.0
+START_TIMEOUT = 20.0
 """Seconds a worker may take until it accepts connections."""
-TAKE_OVER_LIMIT = 2.0
+ACKNOWLEDGE_TIMEOUT = 2.0
 """Seconds that a change of routing waits for workers that do not answer."""
 _SHORT_LIFE = 5.0
 _PAUSE = 1.0
 
 
-class Seat:
+class WorkerSlot:
     """The place of one worker. It is filled again whenever its process ends."""
 
-    def __init__(self, fleet: Fleet, number: int, sockets: Sequence[socket.socket]) -> None:
-        self._fleet = fleet
+    def __init__(self, workers: WorkerPool, number: int, sockets: Sequence[socket.socket]) -> None:
+        self._workers = workers
         self._number = number
         self._sockets = sockets
         self._process: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self.serving = asyncio.Event()
-        self.taken_over = 0
+        self.acknowledged = 0
         self.stopping = False
 
     async def run(self) -> None:
@@ -90,12 +90,12 @@ class Seat:
     async def _one_life(self) -> None:
         numbers = [sock.fileno() for sock in self._sockets]
         ours, self._process = _launch(numbers)
-        tally = Tally(self._fleet.metrics)
+        tally = MetricsAggregate(self._workers.metrics)
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         try:
-            self.taken_over = self._fleet.changes
-            self.tell(self._fleet.begin(numbers))
-            self._fleet.loads.join(self, lambda replicas: self.tell(InFlight(replicas)))
+            self.acknowledged = self._workers.changes
+            self.tell(self._workers.begin(numbers))
+            self._workers.loads.join(self, lambda replicas: self.tell(InFlight(replicas)))
             async for message in read_from_worker(reader):
                 self._heard(message, tally)
         finally:
@@ -103,31 +103,31 @@ class Seat:
             self._writer.close()
             self._writer = None
             tally.end()
-            self._fleet.loads.leave(self)
-            self._fleet.moved.set()
+            self._workers.loads.leave(self)
+            self._workers.moved.set()
             self._process.kill()
             # It is gone, or about to be.
             await asyncio.shield(asyncio.to_thread(self._process.wait))
 
-    def _heard(self, message: FromWorker, tally: Tally) -> None:
+    def _heard(self, message: FromWorker, tally: MetricsAggregate) -> None:
         match message:
             case Counts():
                 tally.add(message)
-            case TakenOver():
-                self.taken_over = message.number
-                self._fleet.moved.set()
+            case Acknowledged():
+                self.acknowledged = message.number
+                self._workers.moved.set()
             case Wake():
-                self._fleet.wake(message.key, self)
+                self._workers.wake(message.key, self)
             case Failed():
-                self._fleet.failures.count(message.address)
+                self._workers.failures.count(message.address)
             case InFlight():
-                self._fleet.loads.heard(self, message.replicas)
+                self._workers.loads.heard(self, message.replicas)
             case Serving():
                 log.info("worker %d serves (process %d)", self._number, self._process.pid if self._process else 0)
                 self.serving.set()
 
 
-class Fleet:
+class WorkerPool:
     """Keeps the wanted number of workers, tells them the routes, adds up what they count."""
 
     def __init__(
@@ -142,13 +142,13 @@ class Fleet:
         self._control = ""
         self._routes = routes
         self._wake = wake
-        self._seats: list[Seat] = []
+        self._slots: list[WorkerSlot] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._waking: dict[FunctionKey, asyncio.Task[str]] = {}
         self.metrics = metrics
         self.failures = failures
         """Wrong credentials that any worker has been given, and the control process itself."""
-        self.loads = LoadBoard()
+        self.loads = LoadAggregator()
         self.changes = 0
         """How many changes of routing there have been."""
         self.moved = asyncio.Event()
@@ -159,71 +159,71 @@ class Fleet:
     async def start(self, control: str, sockets: Sequence[socket.socket], shared: Sequence[socket.socket]) -> None:
         """Start every worker, and return once all accept connections. Raises RuntimeFault.
 
-        Each gets some of the `sockets`, all of them get the `shared` ones; `control` is the control room's.
+        Each gets some of the `sockets`, all of them get the `shared` ones; `control` is the control API's.
         """
         self._control = control
         count = self._settings.workers
         for number in range(count):
             own = list(sockets[number::count]) or [sockets[number % len(sockets)]]
-            seat = Seat(self, number + 1, [*own, *shared])
-            self._seats.append(seat)
-            self._tasks.append(asyncio.create_task(seat.run()))
+            slot = WorkerSlot(self, number + 1, [*own, *shared])
+            self._slots.append(slot)
+            self._tasks.append(asyncio.create_task(slot.run()))
         try:
-            async with asyncio.timeout(START_LIMIT):
-                for seat in self._seats:
-                    await seat.serving.wait()
+            async with asyncio.timeout(START_TIMEOUT):
+                for slot in self._slots:
+                    await slot.serving.wait()
         except TimeoutError:
-            raise RuntimeFault(f"not all of {count} workers came up within {START_LIMIT:g} s") from None
+            raise RuntimeFault(f"not all of {count} workers came up within {START_TIMEOUT:g} s") from None
 
     async def stop(self, grace: float) -> None:
         """Let running calls finish for `grace` seconds, then end every worker."""
-        for seat in self._seats:
-            seat.stopping = True
-            seat.tell(Stop(grace))
+        for slot in self._slots:
+            slot.stopping = True
+            slot.tell(Stop(grace))
         if self._tasks:
             # A worker needs a moment to cut off what is left.
             await asyncio.wait(self._tasks, timeout=grace + 2)
-        for seat, task in zip(self._seats, self._tasks, strict=True):
-            seat.kill()
+        for slot, task in zip(self._slots, self._tasks, strict=True):
+            slot.kill()
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def taken_over(self) -> None:
+    async def acknowledged(self) -> None:
         """Return once every worker knows the present routes, or after a while."""
         wanted = self.changes
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TAKE_OVER_LIMIT):
-                while any(seat.lives and seat.taken_over < wanted for seat in self._seats):
+            async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT):
+                while any(slot.lives and slot.acknowledged < wanted for slot in self._slots):
                     self.moved.clear()
                     await self.moved.wait()
 
-    async def share_loads(self, door: FrontDoor) -> None:
-        """Let the control process's own door be one of those that know of each other's calls."""
-        ours = DoorLoads(self._settings.workers + 1)
-        self.loads.join(door, ours.take_over)
+    async def share_loads(self, proxy: Proxy) -> None:
+        """Let the control process's own proxy be one of those that know of each other's calls."""
+        ours = LoadReporter(self._settings.workers + 1)
+        self.loads.join(proxy, ours.take_over)
         try:
             while True:
-                await asyncio.sleep(LOOK_INTERVAL)
-                self.loads.heard(door, ours.look(door.alternatives()))
+                await asyncio.sleep(LOAD_INTERVAL)
+                self.loads.heard(proxy, ours.look(proxy.alternatives()))
         finally:
-            self.loads.leave(door)
+            self.loads.leave(proxy)
 
     def problem(self) -> str:
         """Which workers are missing; empty when none is."""
-        missing = sum(not seat.serving.is_set() for seat in self._seats)
-        return f"{missing} of {len(self._seats)} workers do not serve" if missing else ""
+        missing = sum(not slot.serving.is_set() for slot in self._slots)
+        return f"{missing} of {len(self._slots)} workers do not serve" if missing else ""
 
     def begin(self, sockets: list[int]) -> Begin:
         """What a new worker is told first."""
         return Begin(self._settings, self._control, sockets, self._routes.all(), self.failures.waits())
 
-    def wake(self, key: FunctionKey, seat: Seat) -> None:
+    def wake(self, key: FunctionKey, slot: WorkerSlot) -> None:
         """A worker has calls that wait for a function: one wake-up for all workers."""
         task = self._waking.get(key)
         if task is None:
             task = self._waking[key] = asyncio.create_task(self._woken(key))
             task.add_done_callback(lambda _: self._waking.pop(key, None))
-        task.add_done_callback(lambda done: seat.tell(Woken(key, done.result())) if not done.cancelled() else None)
+        task.add_done_callback(lambda done: slot.tell(Woken(key, done.result())) if not done.cancelled() else None)
 
     async def _woken(self, key: FunctionKey) -> str:
         route = self._routes.lookup(key)
@@ -251,8 +251,8 @@ class Fleet:
             self._tell_all(Blocked(address, seconds))
 
     def _tell_all(self, message: ToWorker) -> None:
-        for seat in self._seats:
-            seat.tell(message)
+        for slot in self._slots:
+            slot.tell(message)
 
 
 def _launch(sockets: Sequence[int]) -> tuple[socket.socket, subprocess.Popen[bytes]]:

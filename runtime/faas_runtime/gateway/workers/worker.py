@@ -1,4 +1,4 @@
-"""A worker: one front door, in a process of its own."""
+"""A worker: one proxy, in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.auth.function_auth import guard_of
 from faas_runtime.gateway.background import Loops
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy import FrontDoor
-from faas_runtime.gateway.proxy.assemble import certificate_of, new_door
+from faas_runtime.gateway.proxy import Proxy
+from faas_runtime.gateway.proxy.assemble import certificate_of, new_proxy
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.state import StateDir
-from faas_runtime.gateway.workers.counting import Teller
-from faas_runtime.gateway.workers.loads import LOOK_INTERVAL, DoorLoads
+from faas_runtime.gateway.workers.counting import MetricsReporter
+from faas_runtime.gateway.workers.loads import LOAD_INTERVAL, LoadReporter
 from faas_runtime.gateway.workers.messages import (
+    Acknowledged,
     Begin,
     Blocked,
     Changed,
@@ -28,7 +29,6 @@ from faas_runtime.gateway.workers.messages import (
     Removed,
     Serving,
     Stop,
-    TakenOver,
     ToWorker,
     Wake,
     Woken,
@@ -37,7 +37,7 @@ from faas_runtime.gateway.workers.messages import (
 )
 from faas_runtime.providers.base import FunctionKey, RouteUpdate
 
-TELL_INTERVAL = 0.1
+METRICS_INTERVAL = 0.1
 """Seconds between two looks at the counters."""
 _GRACE_ALONE = 10.0
 
@@ -50,10 +50,10 @@ class Worker:
         self._writer = writer
         self._routes = RoutingTable()
         self._metrics = InvocationMetrics()
-        self._teller = Teller(self._metrics)
+        self._teller = MetricsReporter(self._metrics)
         self._guard = guard_of(begin.settings, StateDir(begin.settings.state_dir))
-        # The control process has a door of its own.
-        self._loads = DoorLoads(begin.settings.workers + 1)
+        # The control process has a proxy of its own.
+        self._loads = LoadReporter(begin.settings.workers + 1)
         self._loops = Loops()
         self._waking: dict[FunctionKey, asyncio.Future[str]] = {}
 
@@ -64,28 +64,28 @@ class Worker:
         for address, seconds in self._begin.waits.items():
             self._guard.failures.block(address, seconds)
         self._guard.failures.subscribe(lambda address: self._tell(Failed(address)))
-        door = await self._open()
+        proxy = await self._open()
         self._loops.start("counters", self._tell_forever)
-        self._loops.start("loads", lambda: self._share_loads(door))
+        self._loops.start("loads", lambda: self._share_loads(proxy))
         self._tell(Serving())
         listening = asyncio.create_task(self._listen(told))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, listening.cancel)
         await asyncio.wait([listening])
-        await door.stop(_GRACE_ALONE if listening.cancelled() else listening.result())
+        await proxy.stop(_GRACE_ALONE if listening.cancelled() else listening.result())
         await self._loops.stop()
         self._tell_counts()
         with contextlib.suppress(OSError):
             await self._writer.drain()
 
-    async def _open(self) -> FrontDoor:
+    async def _open(self) -> Proxy:
         settings = self._begin.settings
-        door = new_door(settings, self._begin.control, self._routes, self._metrics, self._wake, self._guard)
+        proxy = new_proxy(settings, self._begin.control, self._routes, self._metrics, self._wake, self._guard)
         certificate = certificate_of(settings)
         if certificate is not None:
             self._loops.start("certificate", certificate.follow)
         sockets = [socket.socket(fileno=number) for number in self._begin.sockets]
-        await door.start(sockets, tls=None if certificate is None else certificate.context)
-        return door
+        await proxy.start(sockets, tls=None if certificate is None else certificate.context)
+        return proxy
 
     async def _listen(self, told: AsyncIterator[ToWorker]) -> float:
         """Do what we are told; returns how long running calls may take when that is over."""
@@ -93,12 +93,12 @@ class Worker:
             match message:
                 case Changed():
                     self._apply(message.route)
-                    self._tell(TakenOver(message.number))
+                    self._tell(Acknowledged(message.number))
                 case Removed():
                     self._routes.apply(message.route)
                     # A function of the same name begins without a canary.
                     self._routes.set_canary(message.route.key, None)
-                    self._tell(TakenOver(message.number))
+                    self._tell(Acknowledged(message.number))
                 case Woken():
                     waiting = self._waking.pop(message.key, None)
                     if waiting is not None and not waiting.done():
@@ -129,13 +129,13 @@ class Worker:
 
     async def _tell_forever(self) -> None:
         while True:
-            await asyncio.sleep(TELL_INTERVAL)
+            await asyncio.sleep(METRICS_INTERVAL)
             self._tell_counts()
 
-    async def _share_loads(self, door: FrontDoor) -> None:
+    async def _share_loads(self, proxy: Proxy) -> None:
         while True:
-            await asyncio.sleep(LOOK_INTERVAL)
-            changed = self._loads.look(door.alternatives())
+            await asyncio.sleep(LOAD_INTERVAL)
+            changed = self._loads.look(proxy.alternatives())
             if changed:
                 self._tell(InFlight(changed))
 

@@ -44,7 +44,7 @@ START_LIMIT = 10.0
 UPDATE_LIMIT = 60.0
 """Seconds in which one more replica of a function's new version has to become ready."""
 STOP_GRACE = 5.0
-"""Seconds replicas may take to end when the gateway stops; its front door has drained by then."""
+"""Seconds replicas may take to end when the gateway stops; its proxy has drained by then."""
 
 
 class ProcessProvider(LocalBooks):

@@ -200,7 +200,7 @@ class RemoteProvider:
     # Routing.
 
     async def _change(self, method: str, path: str, value: msgspec.Struct, namespace: str = "") -> None:
-        """Have functions changed; when it returns, the front door knows what became of them."""
+        """Have functions changed; when it returns, the proxy knows what became of them."""
         await self._client.change(method, path, value, CHANGE_LIMIT, namespace)
         try:
             await self._look()

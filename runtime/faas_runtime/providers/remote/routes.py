@@ -15,7 +15,7 @@ def route_of(status: RouteStatus, namespace: str, provider: Address) -> RouteUpd
     """The routing of a function as the provider describes it in the list of a namespace.
 
     The provider spreads calls over replicas, so it is the only endpoint, and there is none
-    while no replica is available: then the front door waits, or wakes the function.
+    while no replica is available: then the proxy waits, or wakes the function.
     """
     key = FunctionKey(status.name, status.namespace or namespace)
     replicas, available = status.replicas or 0, status.available_replicas or 0

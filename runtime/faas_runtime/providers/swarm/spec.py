@@ -135,7 +135,7 @@ def drain_limit(deployment: FunctionDeployment) -> float:
 
 
 def _endpoint(ports: list[dict[str, Any]]) -> EndpointSpec:
-    # Our door knows every task: no virtual address, which the kernel would have to balance.
+    # Our proxy knows every task: no virtual address, which the kernel would have to balance.
     endpoint = EndpointSpec(mode="dnsrr")
     if ports:
         endpoint["Ports"] = ports

@@ -1,4 +1,4 @@
-"""Following a Swarm: what runs where, which of it answers, and telling the front door at once."""
+"""Following a Swarm: what runs where, which of it answers, and telling the proxy at once."""
 
 from __future__ import annotations
 
