@@ -1,6 +1,7 @@
 """`${NAME}` in a stack file: the forms faas-cli expands, over the raw text, before YAML sees it.
 
-`$NAME` is left alone, an unset variable is empty, `$$` is a dollar sign.
+`$NAME` is left alone, an unset variable is empty, `$$` is a dollar sign. A value of several lines
+stays one scalar: YAML would fold its line feeds, or read its lines as keys.
 """
 
 from __future__ import annotations
@@ -16,6 +17,16 @@ _CASES: dict[str, Callable[[str], str]] = {
     "^": lambda text: text[:1].upper() + text[1:],
     ",": lambda text: text[:1].lower() + text[1:],
 }
+
+
+_HIDDEN = str.maketrans({"\n": "\ue00a", "\r": "\ue00d"})
+_SHOWN = str.maketrans({"\ue00a": "\n", "\ue00d": "\r"})
+"""Line ends of a value while YAML reads the text: characters for private use, which it takes for letters."""
+
+
+def restored(scalar: str) -> str:
+    """A scalar of an expanded text, with the line ends that its variables have."""
+    return scalar.translate(_SHOWN)
 
 
 class SubstitutionError(ValueError):
@@ -49,7 +60,9 @@ class _Expansion:
         while self._at < len(text) and text[self._at] not in ends:
             pair = text[self._at : self._at + 2]
             if pair == "${":
-                parts.append(self._expression())
+                line = text[text.rfind("\n", 0, self._at) + 1 : self._at]
+                value = self._expression()
+                parts.append(value if ends or not set(value) & {"\n", "\r"} else _on_line(value, line))
             elif pair in ("$$", "\\\\", "\\/"):
                 parts.append(pair[1])
                 self._at += 2
@@ -120,6 +133,17 @@ class _Expansion:
             self._at += len(literal)
             return True
         return False
+
+
+def _on_line(value: str, before: str) -> str:
+    """A value of several lines where `before` stands in front of it on its line."""
+    if before.strip():
+        return value.translate(_HIDDEN)
+    # A line of its own: part of a block scalar, or keys, which belong at this depth.
+    first, *rest = value.splitlines(keepends=True)
+    if all(line.startswith(before) or not line.strip() for line in rest):
+        return value
+    return first + "".join(before + line for line in rest)
 
 
 def _cut(value: str, pattern: str, lengths: range, suffix: bool) -> str:

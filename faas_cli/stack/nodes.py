@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from faas_cli.errors import StackError
+from faas_cli.stack.envsubst import restored
 
 if TYPE_CHECKING:
     from yaml import Mark
@@ -51,7 +52,7 @@ class Value:
             self.fail(
                 f"must be a text, and is a {_kind(self.node)}", hint="write it after the colon, in quotes if need be"
             )
-        return str(self.node.value)
+        return restored(str(self.node.value))
 
     def boolean(self) -> bool:
         """A truth value in any of YAML 1.1's words."""
@@ -126,7 +127,7 @@ class Value:
         if node.id != "scalar" or key.is_null:
             whose = f"a key of `{self.key}`" if self.key else "a key"
             Value(node, self.file, "").fail(f"{whose} must be a text", hint="write `name: value`")
-        return str(node.value)
+        return restored(str(node.value))
 
     def _merged(self, node: Node) -> dict[str, Value]:
         nodes = node.value if node.id == "sequence" else [node]

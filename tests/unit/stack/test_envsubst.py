@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faas_cli.stack.envsubst import SubstitutionError, substitute
+from faas_cli.stack.loader import expand, parse_stack
 
 VARIABLES = {"V": "value", "W": "inner", "EMPTY": "", "PATH_": "a/b/c.tar.gz", "MIXED": "hELLO"}
 
@@ -79,3 +80,32 @@ def test_any_text_is_expanded_or_refused(text):
         assert isinstance(substitute(text, VARIABLES), str)
     except SubstitutionError:
         pass
+
+
+PEM = "-----BEGIN X-----\nabc: d\n\n-----END X-----\n"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'A: "${PEM}"',
+        "A: '${PEM}'",
+        "A: |\n        ${PEM}",
+        "A: ${UNSET:-${PEM}}",
+    ],
+)
+def test_a_value_of_several_lines_arrives_as_it_is(monkeypatch, written):
+    """In quotes its line feeds would become spaces; without them its lines would be keys."""
+    value = PEM.replace(": d", "") if ":-" in written else PEM
+    monkeypatch.setenv("PEM", value)
+    text = f"provider: {{name: openfaas}}\nfunctions:\n  fn:\n    environment:\n      {written}\n"
+    stack = parse_stack(expand(text, "my.yml"), "my.yml")
+    assert stack.functions["fn"].environment["A"] == value
+
+
+def test_a_value_of_keys_stays_keys(monkeypatch):
+    """As faas-cli does, which expands the text before it is YAML."""
+    monkeypatch.setenv("KEYS", "A: 1\nB: 2")
+    text = "provider: {name: openfaas}\nfunctions:\n  fn:\n    environment:\n      ${KEYS}\n"
+    stack = parse_stack(expand(text, "my.yml"), "my.yml")
+    assert stack.functions["fn"].environment == {"A": "1", "B": "2"}
