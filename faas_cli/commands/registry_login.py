@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import click
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
 from faas_cli.options import FaasCommand, switch
+from faas_runtime.core.files import write_file
 
 FOLDER = Path("credentials")
 
@@ -42,10 +42,6 @@ def command(
         if not username or not password:
             raise UsageError("user and password must not be empty", hint="pipe the password in: `--password-stdin`")
         content = {"auths": {server: {"auth": base64.b64encode(f"{username}:{password}".encode()).decode()}}}
-    FOLDER.mkdir(mode=0o700, exist_ok=True)
     path = FOLDER / "config.json"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.fchmod(descriptor, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=1)
+    write_file(path, json.dumps(content, indent=1), mode=0o600)
     Console().data(f"\nWrote ./{path}..OK")

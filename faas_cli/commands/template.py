@@ -18,6 +18,7 @@ from faas_cli.stack.select import find_stack_file, open_stack
 from faas_cli.templates.lock import read_lock
 from faas_cli.templates.pull import DEFAULT_REPOSITORY, Pulled, Source, parse_source, pull, pull_locked
 from faas_cli.templates.store import StoreTemplate, find_in_store, read_store, store_address
+from faas_runtime.core.files import write_file
 
 
 @click.group(cls=FaasGroup)
@@ -98,9 +99,7 @@ def add(name: str, source: str, stack_file: str) -> None:
         raise FaasError(
             f"`{path}` cannot be added to", hint="write the template under `configuration.templates` by hand"
         )
-    work = path.with_name(f".{path.name}.new")
-    work.write_text(changed, encoding="utf-8")
-    work.replace(path)
+    write_file(path, changed)
     Console().data(f"Template {name} added to {path}\nFetch it: faas template pull stack -f {path}")
 
 

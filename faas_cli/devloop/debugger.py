@@ -23,6 +23,7 @@ from faas_cli.images.sync_tree import mirror
 from faas_cli.images.toolchains import find_toolchain, write_shims
 from faas_cli.stack.model import Function
 from faas_cli.templates.model import Step, Template
+from faas_runtime.core.files import write_file
 
 LAUNCH_FILE = Path(".vscode") / "launch.json"
 _FOREVER = "24h"
@@ -89,8 +90,7 @@ def write_launch_entry(project: Path, entry: dict[str, Any]) -> Path | None:
         return None
     content["configurations"] = [*others, entry]
     try:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_file(path, json.dumps(content, indent=2) + "\n")
     except OSError as err:
         raise FaasError(f"cannot write `{path}`: {err.strerror}") from None
     return path

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from faas_cli.errors import FaasError
 from faas_cli.gateway import keychain
+from faas_runtime.core.files import write_file
 
 # Option of an entry whose token is not in the file.
 _STORE = "faas-store"
@@ -161,11 +161,6 @@ def _write(entries: list[dict[str, Any]]) -> None:
 
     path = config_path()
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkstemp makes the file readable by its owner alone.
-        handle, name = tempfile.mkstemp(prefix=".config-", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            yaml.safe_dump({"auths": entries}, stream, sort_keys=False)
-        Path(name).replace(path)
+        write_file(path, yaml.safe_dump({"auths": entries}, sort_keys=False), mode=0o600)
     except OSError as err:
         raise FaasError(f"the credentials cannot be saved in `{path}`: {err.strerror}") from None

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from faas_cli.images.dockerfile.render import is_generated
 from faas_cli.images.model import BuildJob
 from faas_cli.images.provenance import source_labels
 from faas_cli.images.toolchains import find_toolchain
+from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
 
 _SHOWN = 6
@@ -51,11 +51,7 @@ class InputRecord:
         """Remember the inputs: the build has succeeded."""
         if _read(self._path) == self._inputs:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all: another build may read it at this moment.
-        with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False) as stream:
-            json.dump(self._inputs, stream)
-        Path(stream.name).rename(self._path)
+        write_file(self._path, json.dumps(self._inputs), durable=False)
 
 
 def differences(last: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

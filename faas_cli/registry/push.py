@@ -21,6 +21,7 @@ from faas_cli.errors import FaasError
 from faas_cli.images.image import BASE_NAME
 from faas_cli.registry.client import Manifest, Registry
 from faas_cli.registry.reference import Reference, parse_reference
+from faas_runtime.core.files import new_file
 from faas_runtime.images.store import CONFIG_TYPE, MANIFEST_TYPE, Descriptor, ImageStore, canonical_json
 
 GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -85,15 +86,15 @@ class Push:
 
     def _compressed(self, digest: str) -> tuple[Descriptor, Path]:
         """A layer as it travels; made once and kept."""
-        folder = self._cache / "compressed"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{digest.partition(':')[2]}.gz"
+        path = self._cache / "compressed" / f"{digest.partition(':')[2]}.gz"
         if not path.exists():
-            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as sink:
-                with gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=_LEVEL, mtime=0, filename="") as squeezed:
+            with new_file(path.parent, durable=False) as sink:
+                with gzip.GzipFile(
+                    fileobj=sink.stream, mode="wb", compresslevel=_LEVEL, mtime=0, filename=""
+                ) as squeezed:
                     with self._store.blob_path(digest).open("rb") as source:
                         shutil.copyfileobj(source, squeezed, 1 << 20)
-            Path(sink.name).rename(path)
+                sink.publish(path)
         with path.open("rb") as stream:
             total = hashlib.file_digest(stream, "sha256").hexdigest()
         return Descriptor(GZIP_LAYER, f"sha256:{total}", path.stat().st_size), path

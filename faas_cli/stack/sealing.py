@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faas_cli.errors import FaasError
 from faas_runtime.core.distribution import install_command
+from faas_runtime.core.files import write_file
 
 if TYPE_CHECKING:
     from nacl.public import PrivateKey, PublicKey
@@ -77,11 +77,7 @@ def unseal(private_key: str, text: str) -> dict[str, bytes]:
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner may read, in a folder that only its owner may enter. Raises FaasError."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        write_file(path, text, mode=0o600)
     except OSError as err:
         raise FaasError(f"`{path}` cannot be written: {err.strerror}") from None
 

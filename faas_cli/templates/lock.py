@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from faas_cli.errors import FaasError
+from faas_runtime.core.files import write_file
 
 LOCK = "template.lock"
 
@@ -44,7 +45,4 @@ def write_lock(project: Path, changes: dict[str, Locked]) -> None:
     """Replace what the lock file says about these templates; the others stay."""
     entries = {**read_lock(project), **changes}
     text = json.dumps(msgspec.to_builtins(dict(sorted(entries.items()))), indent=2) + "\n"
-    path = project / LOCK
-    work = path.with_name(f".{LOCK}.new")
-    work.write_text(text, encoding="utf-8")
-    work.replace(path)
+    write_file(project / LOCK, text)

@@ -20,6 +20,7 @@ from faas_cli.gateway.credentials import gateway_of
 from faas_cli.stack.edit import append_function, new_stack_text
 from faas_cli.stack.model import Function, Resources
 from faas_cli.templates.model import Template
+from faas_runtime.core.files import write_file
 
 COOKIECUTTER = "cookiecutter.json"
 IGNORED = ("template", "build", ".secrets")
@@ -146,7 +147,7 @@ def keep_ignored(folder: Path) -> None:
         return
     if text and not text.endswith("\n"):
         text += "\n"
-    path.write_text(text + "".join(f"{name}\n" for name in missing), encoding="utf-8")
+    write_file(path, text + "".join(f"{name}\n" for name in missing))
 
 
 def _check_free(scaffold: Scaffold) -> None:
@@ -167,11 +168,8 @@ def _check_free(scaffold: Scaffold) -> None:
 def _write_stack(scaffold: Scaffold, undo: list[Callable[[], object]]) -> None:
     path = scaffold.stack_file
     before = path.read_bytes() if scaffold.append else None
-    work = path.with_name(f".{path.name}.new")
-    undo.append(lambda: work.unlink(missing_ok=True))
-    work.write_text(scaffold.stack_text, encoding="utf-8")
-    work.replace(path)
-    undo.append(lambda: path.unlink() if before is None else path.write_bytes(before))
+    write_file(path, scaffold.stack_text)
+    undo.append(lambda: path.unlink() if before is None else write_file(path, before))
 
 
 def _undo(steps: list[Callable[[], object]]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from faas_cli.errors import FaasError
 from faas_cli.gateway.local import process
+from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import default_state_dir
 
 UNIT = "faas-gateway.service"
@@ -75,8 +76,7 @@ class Service:
         if shutil.which("systemctl") is None:
             raise FaasError("this machine has no `systemctl`", hint="see the unit with `--print`")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(text, encoding="utf-8")
+            write_file(self.path, text)
         except OSError as err:
             raise FaasError(
                 f"`{self.path}` cannot be written: {err.strerror}",

@@ -20,6 +20,7 @@ from faas_cli.images.dockerfile.parse import Dockerfile, parse
 from faas_cli.images.dockerfile.render import PACKAGES, platforms
 from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 from faas_runtime.core.engine_address import EngineAddress
+from faas_runtime.core.files import write_file
 
 _EVENT = re.compile(r"#(\d+) (.*)")
 _STEP = re.compile(r"\[(?:([^\s\]]+) )?\s*(\d+)/(\d+)\] (.*)")
@@ -66,8 +67,7 @@ def find_command(cache: Path | None = None) -> BuildKitCommand:
     if known.get("identity") != identity:
         known = {"identity": identity, "command": _ask(executables)}
         if cache is not None:
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            cache.write_text(json.dumps(known), encoding="utf-8")
+            write_file(cache, json.dumps(known), durable=False)
     if known["command"]:
         executable, plugin = known["command"]
         return BuildKitCommand(executable, plugin=plugin)

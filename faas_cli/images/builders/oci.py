@@ -26,6 +26,7 @@ from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.images.sync_tree import mirror
 from faas_cli.images.toolchains import Toolchain, find_toolchain, write_shims
 from faas_cli.templates.model import Recipe, Step
+from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
 from faas_runtime.images.store import Descriptor, ImageStore
 
@@ -92,11 +93,7 @@ class OciBuilder:
         self._store.tag(digest, image)
 
     def _remember(self, key: str, digest: str) -> None:
-        results = self._cache / "results"
-        results.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=results, delete=False) as stream:
-            stream.write(digest)
-        Path(stream.name).rename(results / key)
+        write_file(self._cache / "results" / key, digest, durable=False)
 
     @contextlib.contextmanager
     def _working_copy(self, job: BuildJob) -> Iterator[Path]:
@@ -168,7 +165,7 @@ class _Build:
             shutil.rmtree(self._work / output, ignore_errors=True)
         runner.run(step, f"the dependencies of `{self._name}` cannot be installed")
         layer = self._dependency_layer(step)
-        record.write_text(json.dumps({"inputs": inputs, "layer": layer and layer.as_json()}), encoding="utf-8")
+        write_file(record, json.dumps({"inputs": inputs, "layer": layer and layer.as_json()}), durable=False)
         return layer
 
     def _has_layer(self, record: Mapping[str, object]) -> bool:
@@ -228,11 +225,7 @@ class _Build:
         if known is not None and self._store.has(known.digest):
             return known
         layer = write_layer(self._store, entries)
-        record.parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all: another build may read it at this moment.
-        with tempfile.NamedTemporaryFile("w", dir=record.parent, delete=False) as stream:
-            json.dump(layer.as_json(), stream)
-        Path(stream.name).rename(record)
+        write_file(record, json.dumps(layer.as_json()), durable=False)
         return layer
 
     def _readable(self, text: str) -> str:

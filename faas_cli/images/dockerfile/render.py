@@ -19,6 +19,7 @@ from faas_cli.images.dockerfile.instructions import STAGING, copies_by_folder, c
 from faas_cli.images.image import HOME, USER, WATCHDOG, system_files
 from faas_cli.images.provenance import source_labels
 from faas_cli.templates.find import builtin_folder
+from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
 
 if TYPE_CHECKING:
@@ -79,10 +80,7 @@ def write_dockerfile(job: BuildJob, *, buildkit: bool, project: Path, cache: Pat
         text = known.read_text(encoding="utf-8")
     except OSError:
         text = render(request)
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = known.with_suffix(f".{job.function.name}.new")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(known)
+        write_file(known, text, durable=False)
     (job.context / DOCKERFILE_NAME).write_text(text, encoding="utf-8")
 
 

@@ -12,6 +12,7 @@ import logging
 import os
 
 from faas_runtime import __version__
+from faas_runtime.core.files import write_file
 from faas_runtime.gateway.app import stop_on_signals
 from faas_runtime.gateway.auth.credentials import USER_FILE, account_of
 from faas_runtime.gateway.background import Loops
@@ -123,7 +124,7 @@ class ProviderServer:
         log.info("listening on %s", url)
         if self._settings.auth and self._settings.secrets_dir is None:
             # Now the folder holds both, and a gateway on this machine can be pointed to it.
-            (self._settings.state_dir / USER_FILE).write_text(f"{USER}\n", encoding="ascii")
+            write_file(self._settings.state_dir / USER_FILE, f"{USER}\n", durable=False)
         self._state.announce(
             Running(
                 pid=os.getpid(),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from faas_runtime.core.files import write_file
+
 USER = "admin"
 """Name of the account made at the first start."""
 PASSWORD_FILE = "basic-auth-password"  # noqa: S105
@@ -85,17 +87,12 @@ class StateDir:
             return path.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             password = secrets.token_urlsafe(24)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(f"{password}\n")
+            write_file(path, f"{password}\n", mode=0o600)
             return password
 
     def announce(self, running: Running) -> None:
         """Tell other processes where this gateway is."""
-        path = self._running()
-        new = path.with_suffix(".new")
-        new.write_bytes(msgspec.json.encode(running))
-        new.replace(path)
+        write_file(self._running(), msgspec.json.encode(running), durable=False)
 
     def release(self) -> None:
         """Give the directory up."""

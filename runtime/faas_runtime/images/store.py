@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from faas_runtime.core.files import new_file, write_file
 from faas_runtime.images.unpack import unpack_layer
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -118,16 +118,10 @@ class ImageStore:
     def new_blob(self, media_type: str) -> Iterator[BlobWriter]:
         """Write a blob of unknown digest; it appears under its digest when the block ends, never half."""
         self._prepare()
-        handle, name = tempfile.mkstemp(prefix=".new-", dir=self._blobs)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                writer = BlobWriter(stream, media_type)
-                yield writer
-            Path(name).chmod(0o644)
-            Path(name).rename(self.blob_path(writer.descriptor.digest))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with new_file(self._blobs, mode=0o644, durable=False) as new:
+            writer = BlobWriter(new.stream, media_type)
+            yield writer
+            new.publish(self.blob_path(writer.descriptor.digest))
 
     def put_blob(self, media_type: str, data: bytes) -> Descriptor:
         """Store bytes as a blob."""
@@ -262,7 +256,7 @@ class ImageStore:
     def _prepare(self) -> None:
         if not (self.root / "oci-layout").exists():
             self._blobs.mkdir(parents=True, exist_ok=True)
-            _write_atomically(self.root / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+            write_file(self.root / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}', mode=0o644, durable=False)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -278,7 +272,7 @@ class ImageStore:
             return {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": []}
 
     def _write_index(self, index: Json) -> None:
-        _write_atomically(self.root / "index.json", canonical_json(index))
+        write_file(self.root / "index.json", canonical_json(index), mode=0o644, durable=False)
 
     def _json(self, digest: str) -> Json:
         try:
@@ -289,14 +283,6 @@ class ImageStore:
 
 def _name(entry: Json) -> str:
     return cast(str, (entry.get("annotations") or {}).get(REF_NAME, ""))
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
-    Path(name).chmod(0o644)
-    Path(name).rename(path)
 
 
 def _unlink_older(path: Path, seconds: float) -> int:

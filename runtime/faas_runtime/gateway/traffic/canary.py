@@ -7,14 +7,13 @@ other function may have such a name. Which version it runs, and its share, outli
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.files import write_file
 from faas_runtime.providers.base import FunctionKey
 
 SUFFIX = "--canary"
@@ -80,12 +79,7 @@ class TrafficBook:
 
     def write(self, key: FunctionKey, traffic: Traffic) -> None:
         """Note a canary. Raises OSError."""
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(traffic))
-        Path(name).replace(path)
+        write_file(self._path(key), msgspec.json.encode(traffic), mode=0o600)
 
     def forget(self, key: FunctionKey) -> None:
         """The canary is gone."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import msgspec
 
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import NotFound
+from faas_runtime.core.files import write_file
 from faas_runtime.providers.base import FunctionKey
 
 KEPT = 10
@@ -96,15 +95,8 @@ class VersionBook:
         present = present_of(known)
         while len(known) > KEPT:
             known.remove(next(version for version in known if version is not present))
-        self._write(self._path(key), msgspec.json.encode(known))
+        # Variables may hold secrets: readable by the owner only.
+        write_file(self._path(key), msgspec.json.encode(known), mode=0o600)
 
     def _path(self, key: FunctionKey) -> Path:
         return self._folder / key.namespace / f"{key.name}.json"
-
-    def _write(self, path: Path, data: bytes) -> None:
-        # Variables may hold secrets: readable by the owner alone, which mkstemp sees to.
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from faas_runtime.core.api import Secret
 from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
-from faas_runtime.providers.common.store import write_durably
+from faas_runtime.core.files import write_file
 
 MAX_SECRET_BYTES = 1024 * 1024
 """Largest secret, as Kubernetes limits it."""
@@ -66,7 +66,7 @@ class SecretStore:
         value = secret_bytes(secret)
         if len(value) > MAX_SECRET_BYTES:
             raise Invalid(f"secret `{secret.name}` is larger than {MAX_SECRET_BYTES} bytes")
-        write_durably(self._path(secret.name, secret.namespace), value)
+        write_file(self._path(secret.name, secret.namespace), value, mode=0o600)
 
 
 def secret_bytes(secret: Secret) -> bytes:

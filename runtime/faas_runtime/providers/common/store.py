@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
 
 from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionDeployment, FunctionNamespace
+from faas_runtime.core.files import write_file
 from faas_runtime.providers.base import FunctionKey
 
 log = logging.getLogger("faas.process")
@@ -51,7 +50,7 @@ class FunctionStore:
 
     def save(self, deployed: Deployed) -> None:
         """Keep a deployment. Raises OSError."""
-        write_durably(self._path(deployed.key), msgspec.json.encode(deployed))
+        write_file(self._path(deployed.key), msgspec.json.encode(deployed), mode=0o600)
 
     def remove(self, key: FunctionKey) -> None:
         """Forget a deployment."""
@@ -67,28 +66,7 @@ class FunctionStore:
 
     def save_namespaces(self, namespaces: dict[str, FunctionNamespace]) -> None:
         """Keep the namespaces. Raises OSError."""
-        write_durably(self._namespaces, msgspec.json.encode(list(namespaces.values())))
+        write_file(self._namespaces, msgspec.json.encode(list(namespaces.values())), mode=0o600)
 
     def _path(self, key: FunctionKey) -> Path:
         return self._functions / key.namespace / f"{key.name}.json"
-
-
-def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Replace a file's content; after a crash it holds the old or the new. Only its owner can read it by default."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

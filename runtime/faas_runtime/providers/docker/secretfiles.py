@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from faas_runtime.providers.common.store import Deployed, write_durably
+from faas_runtime.core.files import write_file
+from faas_runtime.providers.common.store import Deployed
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made in it is ours alone
 
@@ -44,7 +45,7 @@ class SecretFiles:
         folder.mkdir(parents=True, exist_ok=True)
         for name, value in values.items():
             # The function's user is another one than ours: readable before it has the name it is looked for by.
-            write_durably(folder / name, value, mode=0o444)
+            write_file(folder / name, value, mode=0o444, durable=False)
         folder.chmod(0o755)
 
     def remove(self, deployed: Deployed) -> None:

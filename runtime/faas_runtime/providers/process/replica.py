@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
 import socket
@@ -15,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from faas_runtime.core.errors import StartFailed
+from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.common.logs import FunctionLog, LineSplitter
@@ -81,7 +81,7 @@ class Replica:
             self._release()
             raise StartFailed(f"`{self.spec.key.name}` cannot be started: {err}") from err
         self._mark = mark_of_child(self.pid)
-        (self._folder / MARK_FILE).write_bytes(msgspec.json.encode(self._mark))
+        write_file(self._folder / MARK_FILE, msgspec.json.encode(self._mark), durable=False)
         self._reader = asyncio.create_task(self._read_output(self._process))
 
     async def until_ready(self, interval: float = 0.01) -> None:
@@ -193,9 +193,7 @@ def write_secret_files(folder: Path, secrets: Mapping[str, bytes]) -> None:
     """Write secrets as files only their owner can read."""
     folder.mkdir(mode=0o700, exist_ok=True)
     for name, value in secrets.items():
-        handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(value)
+        write_file(folder / name, value, mode=0o600, durable=False)
 
 
 def _listening_socket() -> socket.socket:

@@ -1,0 +1,84 @@
+"""Writing files so that a reader, and a machine after a crash, finds the old content or the new, never half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+class NewFile:
+    """A file that is being written under a temporary name; `publish` gives it its own."""
+
+    def __init__(self, path: Path, stream: BinaryIO, durable: bool) -> None:
+        self._path, self._durable = path, durable
+        self.stream = stream
+
+    def publish(self, target: Path) -> None:
+        """Close the file and rename it to `target`, which must be in the same folder. Raises OSError."""
+        self.stream.flush()
+        if self._durable:
+            os.fsync(self.stream.fileno())
+        self.stream.close()
+        self._path.rename(target)
+        if self._durable:
+            _sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def new_file(folder: Path, *, mode: int | None = None, durable: bool = True) -> Iterator[NewFile]:
+    """Write a file whose name is known only at the end, as with a digest; a block without `publish` leaves nothing.
+
+    The parameters are those of `write_file`.
+    """
+    _make_folder(folder, private=mode is not None and not mode & 0o077, durable=durable)
+    path = folder / f".new-{os.urandom(8).hex()}"
+    # The mode at creation is the final one less the umask: at no moment can more people read the file.
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            if mode is not None:
+                os.fchmod(handle, mode)
+            yield NewFile(path, stream, durable)
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # published
+            path.unlink()
+
+
+def write_file(path: Path, data: str | bytes, *, mode: int | None = None, durable: bool = True) -> None:
+    """Replace the content of a file; text is written as UTF-8. Missing folders are made. Raises OSError.
+
+    `mode` holds the permission bits, whatever the umask; None keeps those of the present file, and leaves
+    those of a new one to the umask. The folders of a file that only its owner can read are private, too.
+    A symbolic link stays one: what it leads to is replaced.
+    Once this returns, the new content survives a power failure; `durable=False` saves the time of that
+    where the content can be made again, as in a cache.
+    """
+    if path.is_symlink():
+        path = path.resolve()
+    if mode is None:
+        with contextlib.suppress(OSError):
+            mode = path.stat().st_mode & 0o777
+    with new_file(path.parent, mode=mode, durable=durable) as new:
+        new.stream.write(data.encode() if isinstance(data, str) else data)
+        new.publish(path)
+
+
+def _make_folder(folder: Path, *, private: bool, durable: bool) -> None:
+    if folder.is_dir():
+        return
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+    if durable:
+        for made in missing:
+            _sync_folder(made.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
