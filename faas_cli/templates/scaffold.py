@@ -168,7 +168,7 @@ def _check_free(scaffold: Scaffold) -> None:
 def _write_stack(scaffold: Scaffold, undo: list[Callable[[], object]]) -> None:
     path = scaffold.stack_file
     before = path.read_bytes() if scaffold.append else None
-    write_file(path, scaffold.stack_text)
+    write_file(path, scaffold.stack_text, parents=False)
     undo.append(lambda: path.unlink() if before is None else write_file(path, before))
 
 

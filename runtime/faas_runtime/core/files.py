@@ -28,12 +28,13 @@ class NewFile:
 
 
 @contextlib.contextmanager
-def new_file(folder: Path, *, mode: int | None = None, durable: bool = True) -> Iterator[NewFile]:
+def new_file(folder: Path, *, mode: int | None = None, durable: bool = True, parents: bool = True) -> Iterator[NewFile]:
     """Write a file whose name is known only at the end, as with a digest; a block without `publish` leaves nothing.
 
     The parameters are those of `write_file`.
     """
-    _make_folder(folder, private=mode is not None and not mode & 0o077, durable=durable)
+    if parents:
+        _make_folder(folder, private=mode is not None and not mode & 0o077, durable=durable)
     path = folder / f".new-{os.urandom(8).hex()}"
     # The mode at creation is the final one less the umask: at no moment can more people read the file.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
@@ -47,12 +48,14 @@ def new_file(folder: Path, *, mode: int | None = None, durable: bool = True) -> 
             path.unlink()
 
 
-def write_file(path: Path, data: str | bytes, *, mode: int | None = None, durable: bool = True) -> None:
-    """Replace the content of a file; text is written as UTF-8. Missing folders are made. Raises OSError.
+def write_file(
+    path: Path, data: str | bytes, *, mode: int | None = None, durable: bool = True, parents: bool = True
+) -> None:
+    """Replace the content of a file; text is written as UTF-8. Raises OSError.
 
     `mode` holds the permission bits, whatever the umask; None keeps those of the present file, and leaves
     those of a new one to the umask. The folders of a file that only its owner can read are private, too.
-    A symbolic link stays one: what it leads to is replaced.
+    A symbolic link stays one: what it leads to is replaced. Missing folders are made unless `parents` is False.
     Once this returns, the new content survives a power failure; `durable=False` saves the time of that
     where the content can be made again, as in a cache.
     """
@@ -61,7 +64,7 @@ def write_file(path: Path, data: str | bytes, *, mode: int | None = None, durabl
     if mode is None:
         with contextlib.suppress(OSError):
             mode = path.stat().st_mode & 0o777
-    with new_file(path.parent, mode=mode, durable=durable) as new:
+    with new_file(path.parent, mode=mode, durable=durable, parents=parents) as new:
         new.stream.write(data.encode() if isinstance(data, str) else data)
         new.publish(path)
 
