@@ -21,11 +21,11 @@ from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions
-from faas_cli.images.null_reporter import Silent
 from faas_cli.images.plan import build_functions
+from faas_cli.images.report import NullReporter
 from faas_cli.stack.select import open_stack, select
 from faas_cli.templates.find import available
-from faas_cli.templates.obtain import obtain_template
+from faas_cli.templates.pull import obtain_template
 from faas_cli.templates.scaffold import check_name, create, plan
 from faas_runtime import __version__
 from faas_runtime.core.distribution import install_command
@@ -121,7 +121,7 @@ class AgentTools:
         chosen = select(stack, function, "")
         options = BuildOptions(quiet=True)
         builder = choose_builder(options, stack, Console(quiet=True), self._client.gateway)
-        results = build_functions(stack, chosen, options, Silent(), builder)
+        results = build_functions(stack, chosen, options, NullReporter(), builder)
         found = []
         for each, result in zip(chosen, results, strict=True):
             if result.error is not None:

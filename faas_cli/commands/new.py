@@ -11,7 +11,7 @@ from faas_cli.errors import UsageError
 from faas_cli.options import FaasCommand, offered, switch
 from faas_cli.stack.model import Resources
 from faas_cli.templates.find import available
-from faas_cli.templates.obtain import obtain_template
+from faas_cli.templates.pull import obtain_template
 from faas_cli.templates.scaffold import check_name, create, plan
 
 

@@ -221,7 +221,7 @@ def try_out(names: tuple[str, ...], body: str, timeout: float, quiet: bool, form
     import msgspec
 
     from faas_cli.templates.find import MANIFEST, PROJECT_FOLDER
-    from faas_cli.templates.testing import Step, Trial
+    from faas_cli.templates.testing import Step, TemplateTest
 
     wanted = names or tuple(sorted(path.parent.name for path in Path(PROJECT_FOLDER).glob(f"*/{MANIFEST}")))
     if not wanted:
@@ -236,7 +236,7 @@ def try_out(names: tuple[str, ...], body: str, timeout: float, quiet: bool, form
             reason = f"  {step.detail}" if step.detail else ""
             console.data(f"{step.template}  {step.step:<8}  {verdict}  {step.seconds:.2f} s{reason}")
 
-    failed = [name for name in wanted if not Trial(name, body.encode(), timeout, tell, console.info).run()]
+    failed = [name for name in wanted if not TemplateTest(name, body.encode(), timeout, tell, console.info).run()]
     if form != TABLE:
         console.data(structured(msgspec.to_builtins(steps), form))
     if failed:

@@ -19,7 +19,7 @@ from typing import Any
 from faas_cli.devloop.foreground import RunPlan
 from faas_cli.errors import BuildError, FaasError
 from faas_cli.images.builders.steps import StepRunner
-from faas_cli.images.sync_tree import mirror
+from faas_cli.images.context import sync_tree
 from faas_cli.images.toolchains import find_toolchain, write_shims
 from faas_cli.stack.model import Function
 from faas_cli.templates.model import Step, Template
@@ -61,7 +61,7 @@ def debug_plan(
             _install(Path(scratch) / "new", tools, debug.tools, environment)
         if debug.build is not None:
             folder = state / "work" / hashlib.sha256(str(context.resolve()).encode()).hexdigest()[:16]
-            mirror(context, folder, keep=[])
+            sync_tree(context, folder, keep=[])
             StepRunner(folder, environment, say).run(debug.build, f"`{function.name}` does not compile")
     handler = f"${{workspaceFolder}}/{function.handler.removeprefix('./').rstrip('/')}"
     source = str(folder / template.handler_folder)

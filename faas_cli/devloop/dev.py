@@ -16,8 +16,8 @@ from faas_cli.deployment.request import DeployFlags, deployment_of
 from faas_cli.devloop.watcher import changes_below
 from faas_cli.errors import FaasError
 from faas_cli.images.model import Builder, BuildOptions
-from faas_cli.images.null_reporter import Silent
 from faas_cli.images.plan import build_functions
+from faas_cli.images.report import NullReporter
 from faas_cli.stack.model import Function, Stack
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class DevLoop:
     def bring(self, functions: Sequence[Function]) -> None:
         """Build functions and deploy those that could be built."""
         begun = time.monotonic()
-        results = build_functions(self._stack, functions, self._options, Silent(), self._builder, self._project)
+        results = build_functions(self._stack, functions, self._options, NullReporter(), self._builder, self._project)
         for function, result in zip(functions, results, strict=True):
             if result.error is not None:
                 self._console.error(result.error.message, result.error.hint, result.error.detail)

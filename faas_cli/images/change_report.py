@@ -17,8 +17,8 @@ import msgspec
 from faas_cli.errors import BuildError
 from faas_cli.images.context import DOCKERFILE_NAME, files_below
 from faas_cli.images.dockerfile.render import is_generated
+from faas_cli.images.image import source_labels
 from faas_cli.images.model import BuildJob
-from faas_cli.images.provenance import source_labels
 from faas_cli.images.toolchains import find_toolchain
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary

@@ -74,6 +74,18 @@ def files_below(folder: Path) -> Iterator[Path]:
             yield Path(parent, name)
 
 
+def sync_tree(source: Path, target: Path, keep: list[str]) -> None:
+    """Make `target` a copy of `source`, touching only what differs, and leaving alone the folders `keep` names."""
+    kept = tuple(target / name for name in keep)
+    wanted = {path.relative_to(source) for path in files_below(source)}
+    if target.exists():
+        for path in list(files_below(target)):
+            if path.relative_to(target) not in wanted and not any(path.is_relative_to(folder) for folder in kept):
+                path.unlink()
+    for name in wanted:
+        _copy_if_different(source / name, target / name)
+
+
 class _Copier:
     """Copies trees into one function's context."""
 
@@ -189,3 +201,16 @@ def _copy_extra(copier: _Copier, project: Path, path: str, overlay: Path, functi
         copier.copy(source, target)
     else:
         copier.copy_file(source, target)
+
+
+def _copy_if_different(source: Path, target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target)
+    if (
+        target.exists()
+        and target.stat().st_mode == source.stat().st_mode
+        and target.read_bytes() == source.read_bytes()
+    ):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)

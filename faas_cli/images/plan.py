@@ -19,7 +19,7 @@ from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildReporter
 from faas_cli.images.tags import image_reference
 from faas_cli.stack.model import Function, Stack
 from faas_cli.templates.model import Template
-from faas_cli.templates.obtain import obtain_template
+from faas_cli.templates.pull import obtain_template
 from faas_runtime.core.paths import default_state_dir
 
 _FETCHING = threading.Lock()

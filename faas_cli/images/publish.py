@@ -14,8 +14,7 @@ from faas_cli.images.builders.engine import require_engine
 from faas_cli.images.builders.oci import OciBuilder
 from faas_cli.images.model import BuildJob, BuildOptions, BuildReporter
 from faas_cli.registry.client import Manifest
-from faas_cli.registry.index import put_index
-from faas_cli.registry.push import Push
+from faas_cli.registry.push import Push, put_index
 from faas_runtime.core.paths import default_state_dir, images_dir
 from faas_runtime.images.store import ImageStore
 

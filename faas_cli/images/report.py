@@ -134,3 +134,22 @@ class ConsoleReporter:
 
             # A line for each function; a step may hold brackets, which would be read as markup.
             self._status.update(Text("\n  ".join(f"{name}: {text}" for name, text in self._doing.items())))
+
+
+class NullReporter:
+    """Ignores a build's progress; the results carry the errors."""
+
+    def started(self, worker: int, function: str) -> None:
+        """Ignored."""
+
+    def step(self, function: str, text: str) -> None:
+        """Ignored."""
+
+    def line(self, function: str, text: str) -> None:
+        """Ignored; a failing tool's output is in the result."""
+
+    def note(self, function: str, text: str) -> None:
+        """Ignored."""
+
+    def finished(self, worker: int, result: BuildResult) -> None:
+        """Ignored."""

@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from faas_cli.images.image import BASE_NAME
 from faas_cli.registry.client import Manifest, Registry
 from faas_cli.registry.reference import Reference, parse_reference
 from faas_runtime.core.files import new_file
-from faas_runtime.images.store import CONFIG_TYPE, MANIFEST_TYPE, Descriptor, ImageStore, canonical_json
+from faas_runtime.images.store import CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE, Descriptor, ImageStore, canonical_json
 
 GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
@@ -154,6 +154,25 @@ class Push:
             source.fetch_blob(reference.repository, digest, path)
             self._send(digest, path)
         self._told(digest, "copied")
+
+
+def put_index(image: str, manifests: Mapping[str, Manifest], extra_tags: Sequence[str] = ()) -> str:
+    """Store an index of manifests that are in the registry, by architecture; returns its digest. Raises FaasError."""
+    target = parse_reference(image)
+    registry = Registry(target.registry, push=True)
+    entries = [
+        {
+            "mediaType": manifest.media_type,
+            "digest": manifest.digest,
+            "size": len(manifest.content),
+            "platform": {"os": "linux", "architecture": architecture},
+        }
+        for architecture, manifest in sorted(manifests.items())
+    ]
+    content = canonical_json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries})
+    for tag in (target.tag, *extra_tags):
+        digest = registry.put_manifest(target.repository, tag, content, INDEX_TYPE)
+    return digest
 
 
 def _for_platform(registry: Registry, reference: Reference, architecture: str) -> tuple[dict[str, Any], str]:

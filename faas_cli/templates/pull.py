@@ -8,16 +8,19 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.stack.model import TemplateSource
 from faas_cli.templates.cache import RECORD, cached, keep, tree_hash
-from faas_cli.templates.find import PROJECT_FOLDER
+from faas_cli.templates.find import PROJECT_FOLDER, TemplateNotFound, find_template
 from faas_cli.templates.lock import LOCK, Locked, read_lock, write_lock
+from faas_cli.templates.model import Template
+from faas_cli.templates.store import find_in_store, store_address
 
 DEFAULT_REPOSITORY = "https://github.com/openfaas/templates.git"
 
@@ -135,6 +138,28 @@ def pull_locked(name: str, project: Path = Path()) -> bool:
     return True
 
 
+def obtain_template(
+    lang: str, project: Path = Path(), sources: Iterable[TemplateSource] = (), tell: Callable[[str], object] = print
+) -> Template:
+    """The template `lang` (`name` or `name@ref`), fetched when it is not here.
+
+    `template.lock` decides when it names the template: then nothing but that commit is taken, from the
+    cache of all projects when it is there. Raises TemplateNotFound, with what was tried, when nobody has it.
+    """
+    try:
+        return find_template(lang, project)
+    except TemplateNotFound as missing:
+        locked = read_lock(project).get(lang)
+        if locked is not None:
+            tell(f"Fetching template {lang} as locked: commit {locked.commit[:12]} of {locked.repository}")
+            pull_locked(lang, project)
+            return find_template(lang, project)
+        source = _source(lang, sources, missing)
+    tell(f"Fetching template {lang} from {source.repository}")
+    pull(source, project, only=lang.partition("@")[0], named=lang)
+    return find_template(lang, project)
+
+
 @contextmanager
 def checkout(source: Source) -> Iterator[tuple[Path, str]]:
     """A folder with the repository's files, and their commit (empty for a folder of this machine)."""
@@ -193,3 +218,15 @@ def _git(*arguments: str) -> None:
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _source(lang: str, sources: Iterable[TemplateSource], missing: TemplateNotFound) -> Source:
+    for entry in sources:
+        if entry.name == lang and entry.source:
+            return parse_source(entry.source)
+    name, _, ref = lang.partition("@")
+    try:
+        return Source(find_in_store(name, store_address()).repo, ref)
+    except FaasError as err:
+        # What was misspelt is told first; that the store could not help is of less interest.
+        raise TemplateNotFound(missing.message, hint=f"{missing.hint}\n        ({err.message})") from None

@@ -42,7 +42,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TemplateTest:
     """A trial of one template. Every step is told when it is over; after one that fails there are no others."""
 
     name: str

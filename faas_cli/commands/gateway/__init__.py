@@ -10,7 +10,7 @@ from faas_cli.commands.gateway.install import install, uninstall
 from faas_cli.commands.gateway.start import run, start
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
-from faas_cli.gateway.local import gateway_log, process
+from faas_cli.gateway.local import process
 from faas_cli.options import FaasGroup, absolute_state_dir, state_dir_option
 
 _WORKERS = click.IntRange(1, 64)
@@ -69,7 +69,7 @@ def status(state_dir: Path | None) -> None:
         ("Since", running.started_at[:19].replace("T", " ") + " UTC" if running.started_at else "just now"),
         ("Password", "asked for" if running.auth else "not asked for"),
         ("State", str(folder)),
-        ("Log", str(gateway_log.log_path(folder))),
+        ("Log", str(process.log_path(folder))),
     ):
         console.data(f"{name + ':':<10} {value}")
 
@@ -81,5 +81,5 @@ def status(state_dir: Path | None) -> None:
 def logs(state_dir: Path | None, lines: int, follow: bool) -> None:
     """Show what the gateway prints."""
     console = Console()
-    for line in gateway_log.log_lines(absolute_state_dir(state_dir), lines, follow):
+    for line in process.log_lines(absolute_state_dir(state_dir), lines, follow):
         console.data(line)

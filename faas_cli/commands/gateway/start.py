@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from faas_cli.console import Console
-from faas_cli.gateway.local import gateway_log, process
+from faas_cli.gateway.local import process
 from faas_cli.gateway.local.process import StartOptions
 from faas_cli.options import FaasCommand, absolute_state_dir, state_dir_option
 
@@ -104,7 +104,7 @@ def start(**values: Any) -> None:
         return
     status = process.start(options)
     console.data(f"Gateway: {status.url}")
-    console.data(f"Log:     {gateway_log.log_path(options.state_dir)}")
+    console.data(f"Log:     {process.log_path(options.state_dir)}")
 
 
 @click.command(cls=FaasCommand)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from faas_cli.errors import FaasError
-from faas_cli.gateway.local import gateway_log, process
+from faas_cli.gateway.local import process
 from faas_cli.gateway.local.process import GatewayStatus
 
 RESTART_LIMIT = 120.0
@@ -26,11 +26,11 @@ def restart(state_dir: Path, arguments: list[str]) -> GatewayStatus:
             f"the gateway (process {running.pid}) cannot be replaced while it serves",
             hint="run `faas gateway stop`, then `faas gateway start`",
         )
-    began = gateway_log.log_size(state_dir)
+    began = process.log_size(state_dir)
     answer = _ask(running, arguments)
     if problem := answer.get("problem"):
-        reason = gateway_log.reason_since(state_dir, began)
-        log = gateway_log.log_path(state_dir)
+        reason = process.reason_since(state_dir, began)
+        log = process.log_path(state_dir)
         raise FaasError(f"the gateway goes on as it was: {reason or problem}", hint=f"its log is `{log}`")
     return _announced(state_dir, answer.get("pid"))
 
@@ -54,4 +54,4 @@ def _announced(state_dir: Path, pid: object) -> GatewayStatus:
         if status is not None and status.pid == pid and status.url:
             return status
         time.sleep(0.03)
-    raise FaasError("the new gateway has ended again", hint=f"its log is `{gateway_log.log_path(state_dir)}`")
+    raise FaasError("the new gateway has ended again", hint=f"its log is `{process.log_path(state_dir)}`")

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from faas_cli.errors import BuildError
-from faas_cli.images.builders.engine import START_HINT, image_id, reachable
+from faas_cli.images.builders.engine import START_HINT, connect, image_id
 from faas_cli.images.context import DOCKERFILE_NAME
 from faas_cli.images.context_files import complete
 from faas_cli.images.dockerfile.parse import Dockerfile, parse
@@ -29,16 +29,6 @@ _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _EXIT_CODE = re.compile(r"(?:returned a non-zero code|exit code): (\d+)\s*$")
 _TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "ftp_proxy")
-
-# A step may be silent for long (a compiler); an engine that is gone closes the connection.
-_READ_SECONDS = 3600
-
-
-def connect(engine: EngineAddress, timeout: float = _READ_SECONDS) -> APIClient:
-    """A client of the engine. Raises docker.errors.DockerException when it cannot be reached."""
-    import docker
-
-    return docker.APIClient(timeout=int(timeout), version="auto", **reachable(engine).client_options())
 
 
 class DockerBuilder:

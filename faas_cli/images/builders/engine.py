@@ -7,14 +7,21 @@ import json
 import os
 import socket
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from faas_cli.errors import FaasError
+from faas_cli.images.builders import ssh_engine
 from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
 
-PING_SECONDS = 1.0
-CONNECT_SECONDS = 30
-"""Seconds a login by ssh may take."""
+if TYPE_CHECKING:
+    from docker import APIClient
+
+PING_TIMEOUT = 1.0
+"""Seconds an engine may take to answer a ping."""
+_API_TIMEOUT = 30.0
+# A build step may print nothing for long (a compiler); an engine that dies closes the connection.
+_READ_TIMEOUT = 3600.0
 
 START_HINT = "start it (`systemctl start docker`, or `dockerd &`), or build without one: `--builder oci`"
 
@@ -32,12 +39,17 @@ def reachable(engine: EngineAddress) -> EngineAddress:
     """The address to connect to: a socket here for an engine behind ssh. Raises FaasError without `ssh`."""
     if not engine.by_ssh:
         return engine
-    from faas_cli.images.builders.ssh_engine import socket_to
-
-    return socket_to(engine)
+    return ssh_engine.socket_to(engine)
 
 
-def ping(engine: EngineAddress, seconds: float = PING_SECONDS) -> str:
+def connect(engine: EngineAddress, timeout: float = _READ_TIMEOUT) -> APIClient:
+    """A docker-py client of the engine; `timeout` is in seconds. Raises docker.errors.DockerException."""
+    import docker
+
+    return docker.APIClient(timeout=int(timeout), version="auto", **reachable(engine).client_options())
+
+
+def ping(engine: EngineAddress, seconds: float = PING_TIMEOUT) -> str:
     """Ask the engine whether it is there; returns why not, empty when it is."""
     try:
         return _ping(engine, seconds)
@@ -62,7 +74,7 @@ def require_engine(builder: str) -> EngineAddress:
 
 def _ping(engine: EngineAddress, seconds: float) -> str:
     # To log in takes longer than to answer.
-    connection = _connection(engine, CONNECT_SECONDS if engine.by_ssh else seconds)
+    connection = _connection(engine, ssh_engine.CONNECT_TIMEOUT if engine.by_ssh else seconds)
     if connection is None:
         return _ping_by_library(engine, seconds)
     status, _ = _get(connection, "/_ping")
@@ -71,7 +83,7 @@ def _ping(engine: EngineAddress, seconds: float) -> str:
 
 def image_id(engine: EngineAddress, image: str) -> str:
     """The id of an image the engine has, empty when it has none, or does not answer."""
-    connection = _connection(engine, 30)
+    connection = _connection(engine, _API_TIMEOUT)
     try:
         if connection is None:
             return _image_id_by_library(engine, image)
@@ -85,7 +97,7 @@ def _connection(engine: EngineAddress, seconds: float) -> http.client.HTTPConnec
     """A connection without any library, None where only a library knows how (TLS)."""
     engine = reachable(engine)
     if engine.socket:
-        return _UnixConnection(engine.socket, seconds)
+        return _EngineConnection(engine.socket, seconds)
     if engine.url.startswith(("tcp://", "http://")) and not engine.tls:
         parts = urlsplit(engine.url)
         return http.client.HTTPConnection(parts.hostname or "localhost", parts.port or 2375, timeout=seconds)
@@ -104,8 +116,6 @@ def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]
 def _image_id_by_library(engine: EngineAddress, image: str) -> str:
     import docker.errors
 
-    from faas_cli.images.builders.docker import connect
-
     try:
         return str(connect(engine).inspect_image(image)["Id"])  # type: ignore[no-untyped-call]
     except docker.errors.DockerException:
@@ -116,8 +126,6 @@ def _ping_by_library(engine: EngineAddress, seconds: float) -> str:
     # Slower to load, and right.
     import docker.errors
 
-    from faas_cli.images.builders.docker import connect
-
     try:
         connect(engine, timeout=max(seconds, 5)).ping()
     except (docker.errors.DockerException, OSError) as err:
@@ -125,7 +133,7 @@ def _ping_by_library(engine: EngineAddress, seconds: float) -> str:
     return ""
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class _EngineConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: str, seconds: float) -> None:

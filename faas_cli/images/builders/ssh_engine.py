@@ -19,8 +19,10 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from faas_cli.errors import FaasError
-from faas_cli.images.builders.engine import CONNECT_SECONDS
 from faas_runtime.core.engine_address import EngineAddress
+
+CONNECT_TIMEOUT = 30
+"""Seconds a login by ssh may take."""
 
 
 @functools.lru_cache
@@ -46,7 +48,7 @@ def ssh_command(url: str) -> list[str]:
     parts = urlsplit(url)
     if not parts.hostname:
         raise FaasError(f"`{url}` names no machine", hint="write `ssh://USER@HOST`")
-    options = ["-o", f"ConnectTimeout={CONNECT_SECONDS}", "-T"]
+    options = ["-o", f"ConnectTimeout={CONNECT_TIMEOUT}", "-T"]
     options += ["-l", parts.username] if parts.username else []
     options += ["-p", str(parts.port)] if parts.port else []
     return ["ssh", *options, "--", parts.hostname, *_remote_command(parts)]

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from faas_cli.errors import BuildError
-from faas_cli.templates.model import Step
+from faas_cli.images.builders.layers import collect, write_layer
+from faas_cli.images.context import sync_tree
+from faas_cli.images.image import app_entries, image_annotations, image_config, system_entries
+from faas_cli.images.model import BuildJob, BuildReporter
+from faas_cli.images.toolchains import Toolchain, write_shims
+from faas_cli.templates.model import Recipe, Step
+from faas_runtime.core.files import write_file
+from faas_runtime.core.paths import host_architecture, watchdog_binary
+from faas_runtime.images.store import Descriptor, ImageStore
+
+# Raised when what a build writes changes although its inputs do not.
+FORMAT = "1"
 
 
 class StepRunner:
@@ -68,3 +84,154 @@ class StepRunner:
             )
             self._running.add(process)
             return process
+
+
+class RecipeRun:
+    """One run of a recipe."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        job: BuildJob,
+        recipe: Recipe,
+        toolchain: Toolchain,
+        folder: Path,
+        report: BuildReporter,
+        architecture: str,
+    ) -> None:
+        self._architecture = architecture
+        self._store, self._job, self._recipe, self._report = store, job, recipe, report
+        self._toolchain = toolchain
+        self._folder = folder
+        self._work = folder / "context"
+        self._name = job.function.name
+
+    def run(self) -> str:
+        outputs = self._recipe.dependencies.outputs if self._recipe.dependencies else []
+        fresh = not self._work.exists()
+        sync_tree(self._job.context, self._work, keep=outputs)
+        with tempfile.TemporaryDirectory(prefix="run-", dir=self._folder) as scratch:
+            environment = {**write_shims(self._toolchain, Path(scratch)), **self._job.build_args}
+            if self._architecture != host_architecture():
+                environment |= {"GOOS": "linux", "GOARCH": self._architecture}
+            runner = StepRunner(
+                self._work, environment, lambda line: self._report.line(self._name, self._readable(line))
+            )
+            try:
+                dependencies = self._dependencies(runner)
+                self._compile(runner, together=not fresh)
+            except BuildError as err:
+                raise BuildError(err.message, hint=err.hint, detail=self._readable(err.detail)) from None
+            finally:
+                runner.stop()
+        return self._write(dependencies)
+
+    def _dependencies(self, runner: StepRunner) -> Descriptor | None:
+        """Run the dependency step when its inputs have changed; returns the layer of what it made."""
+        step = self._recipe.dependencies
+        if step is None:
+            return None
+        record = self._folder / "dependencies.json"
+        inputs = inputs_digest(self._work, step, self._toolchain)
+        known = _read_record(record)
+        if known.get("inputs") == inputs and self._has_layer(known):
+            return _descriptor(known.get("layer"))
+        self._report.step(self._name, "installing dependencies")
+        record.unlink(missing_ok=True)
+        for output in step.outputs:
+            shutil.rmtree(self._work / output, ignore_errors=True)
+        runner.run(step, f"the dependencies of `{self._name}` cannot be installed")
+        layer = self._dependency_layer(step)
+        write_file(record, json.dumps({"inputs": inputs, "layer": layer and layer.as_json()}), durable=False)
+        return layer
+
+    def _has_layer(self, record: Mapping[str, object]) -> bool:
+        layer = _descriptor(record.get("layer"))
+        return layer is None or self._store.has(layer.digest)
+
+    def _dependency_layer(self, step: Step) -> Descriptor | None:
+        entries = collect(self._work, step.outputs, "home/app", self._recipe.runtime.exclude)
+        return write_layer(self._store, entries) if entries else None
+
+    def _compile(self, runner: StepRunner, *, together: bool) -> None:
+        """Build and test: at the same time after an edit, when each has a few files to compile.
+
+        The first time each would compile the whole standard library; one after the other, the second
+        finds what the first has compiled (13 s instead of 33 s for Go on two cores).
+        """
+        steps = [
+            (self._recipe.build, f"`{self._name}` does not compile"),
+            (self._recipe.test, f"the tests of `{self._name}` fail"),
+        ]
+        if self._architecture != host_architecture():
+            # What is built for another machine cannot be run on this one.
+            del steps[1]
+        wanted = [(step, failure) for step, failure in steps if step is not None]
+        if not wanted:
+            return
+        self._report.step(self._name, "building and testing" if len(wanted) == 2 else "testing")
+        with ThreadPoolExecutor(len(wanted) if together else 1) as pool:
+            try:
+                running = [pool.submit(runner.run, step, failure) for step, failure in wanted]
+                wait(running, return_when=FIRST_EXCEPTION)
+                # What does not compile fails its tests as well: the compiler's words come first.
+                for job in running:
+                    job.result()
+            except BaseException:
+                runner.stop()
+                raise
+
+    def _write(self, dependencies: Descriptor | None) -> str:
+        self._report.step(self._name, "writing the image")
+        architecture = self._architecture
+        layers = [self._system_layer(watchdog_binary("linux", architecture))]
+        if dependencies is not None:
+            layers.append(dependencies)
+        layers.append(write_layer(self._store, app_entries(self._recipe, self._work)))
+        config = image_config(self._job, self._recipe, architecture, [layer.digest for layer in layers])
+        return self._store.put_image(self._job.image, config, layers, image_annotations(self._recipe))
+
+    def _system_layer(self, watchdog: Path) -> Descriptor:
+        """The layer every function of these templates shares; hashing it anew would take longer than a compiler."""
+        entries = system_entries(self._recipe, watchdog)
+        sources = [entry.source.stat() for entry in entries if entry.source is not None]
+        parts = [FORMAT, [entry.path for entry in entries], [(each.st_size, each.st_mtime_ns) for each in sources]]
+        key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        record = self._folder.parents[1] / "layers" / key
+        known = _descriptor(_read_record(record))
+        if known is not None and self._store.has(known.digest):
+            return known
+        layer = write_layer(self._store, entries)
+        write_file(record, json.dumps(layer.as_json()), durable=False)
+        return layer
+
+    def _readable(self, text: str) -> str:
+        """A tool's words with the paths a user knows: the handler's own, not the copy's."""
+        template = self._job.template
+        assert template is not None
+        handler = self._job.function.handler.removeprefix("./").rstrip("/")
+        text = text.replace(f"{self._work}/{template.handler_folder}/", f"{handler}/")
+        return text.replace(f"{template.handler_folder}/", f"{handler}/").replace(f"{self._work}/", "")
+
+
+def inputs_digest(work: Path, step: Step, toolchain: Toolchain) -> str:
+    """A digest of what a step reads and what runs it."""
+    total = hashlib.sha256(f"{step.run}\0{toolchain.identity}\0".encode())
+    for name in step.inputs:
+        path = work / name
+        total.update(f"{name}\0".encode())
+        total.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
+    return total.hexdigest()
+
+
+def _read_record(path: Path) -> dict[str, object]:
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _descriptor(value: object) -> Descriptor | None:
+    if not isinstance(value, dict) or "digest" not in value:
+        return None
+    return Descriptor(value["mediaType"], value["digest"], value["size"])

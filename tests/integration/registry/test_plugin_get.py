@@ -11,8 +11,7 @@ from faas_cli.images.builders.layers import Entry, write_layer
 from faas_cli.plugins.install import Platform, install, plugin_reference
 from faas_cli.registry.client import Registry
 from faas_cli.registry.errors import RegistryError
-from faas_cli.registry.index import put_index
-from faas_cli.registry.push import Push
+from faas_cli.registry.push import Push, put_index
 
 AMD, ARM = Platform("linux", "amd64"), Platform("linux", "arm64")
 

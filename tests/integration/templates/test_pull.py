@@ -9,8 +9,7 @@ from faas_cli.stack.model import TemplateSource
 from faas_cli.templates.cache import tree_hash
 from faas_cli.templates.find import TemplateNotFound, find_template
 from faas_cli.templates.lock import read_lock
-from faas_cli.templates.obtain import obtain_template
-from faas_cli.templates.pull import Source, parse_source, pull, pull_locked
+from faas_cli.templates.pull import Source, obtain_template, parse_source, pull, pull_locked
 
 
 def test_all_templates_of_the_default_branch(repository, tmp_path):
