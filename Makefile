@@ -29,11 +29,16 @@ test: $(VENV)/.installed  ## run every test whose parts are there; the others sa
 	$(VENV)/bin/python -m pytest $(PYTEST_ARGS) $(addprefix --ignore=,$(AT_ONCE)) || failed=1; \
 	exit $$failed
 
-lint: $(VENV)/.installed  ## ruff, mypy, go vet, gofmt
+lint: types $(VENV)/.installed  ## ruff, mypy, codespell, shellcheck, gofmt, go vet, biome
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+	git ls-files -z | xargs -0 $(VENV)/bin/codespell
+	git grep -lzE '^#!.*[ /](ba)?sh$$' | xargs -0 $(VENV)/bin/shellcheck
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh scripts/go-lint.sh
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh scripts/js-lint.sh
+
+types: $(VENV)/.installed  ## mypy alone
+	$(VENV)/bin/mypy
 
 format: $(VENV)/.installed  ## rewrite the code as lint wants it
 	$(VENV)/bin/ruff check --fix .

@@ -29,11 +29,12 @@ from datetime import datetime
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "runtime"), str(HERE.parent)]
+sys.path[:0] = [str(HERE.parent / "runtime"), str(HERE.parent)]
 sys.path.append(str(HERE))
 
-from gateways import SERVER, Gateway, build_watchdog  # noqa: E402
 from proxies import compiled_runtime  # noqa: E402
+
+from tests.gateways import SERVER, Gateway, build_watchdog  # noqa: E402
 
 # As it is, Python's server queues five connections; all calls that waited for a replica come at once.
 FUNCTION = SERVER.replace(

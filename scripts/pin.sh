@@ -9,6 +9,7 @@ venv=.cache/pin
 compile() {
     target=requirements/$1.txt
     shift
+    # shellcheck disable=SC2086 # PIN_ARGS holds several words
     "$venv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         --no-emit-find-links --no-annotate --custom-compile-command "make pin" --output-file "$target" "$@" ${PIN_ARGS:-} >/dev/null
     echo "$target: $(grep -c '^[a-z].*==' "$target") packages"

@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from gateways import ECHO, SERVER, Answer, Gateway
+from tests.gateways import ECHO, SERVER, Answer, Gateway
 
 
 class WithWorkers(Gateway):

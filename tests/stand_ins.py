@@ -1,18 +1,12 @@
 """Stand-ins for images that a test machine cannot pull, under their real names, made from this machine's programs."""
 
-import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
 
 from faas_cli.gateway.install.image import BASE
 from faas_cli.gateway.install.layout import ALERTMANAGER, NATS, PROMETHEUS
-
-_SPEC = importlib.util.spec_from_file_location(
-    "make_base_images", Path(__file__).parent / "images" / "make_base_images.py"
-)
-base_images = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(base_images)
+from tests.images import make_base_images as base_images
 
 # Image, Debian package and program, path in the image, folder of data and its owner in the image.
 SERVERS = (

@@ -1,6 +1,5 @@
 """The same walkthrough with a container engine: build, push to a real registry, deploy from there, call, delete."""
 
-import importlib.util
 import json
 import re
 from itertools import product
@@ -9,9 +8,8 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.images import make_base_images
 from tests.integration.registry.conftest import PASSWORD, USER, registry, write_docker_config
-
-from .conftest import ROOT
 
 pytestmark = pytest.mark.e2e
 
@@ -29,10 +27,7 @@ def client(missing):
         found.ping()
     except docker.errors.DockerException:
         missing("a container engine", "systemctl start docker")
-    spec = importlib.util.spec_from_file_location("make_base_images", ROOT / "tests" / "images" / "make_base_images.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.ensure()
+    make_base_images.ensure()
     yield found
     found.close()
 

@@ -9,7 +9,6 @@ process themselves.
 import base64
 import contextlib
 import http.client
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -18,10 +17,11 @@ from urllib.parse import urlsplit
 
 import docker
 import pytest
-from gateways import ROOT, Answer, Gateway, build_watchdog, wait_for
 
 from faas_runtime.core.paths import watchdog_binary
 from tests import swarm
+from tests.gateways import Answer, Gateway, build_watchdog, wait_for
+from tests.images import make_base_images
 
 BASE = "debian:stable-slim"
 IMAGE = f"faas-conformance:{uuid.uuid4().hex[:8]}"
@@ -109,7 +109,7 @@ def docker_gateway(tmp_path_factory, missing):
     if subprocess.run(["docker", "version"], capture_output=True).returncode != 0:
         missing("a container engine", "systemctl start docker")
     build_watchdog()
-    base_images().ensure([BASE])
+    make_base_images.ensure([BASE])
     folder = tmp_path_factory.mktemp("image")
     shutil.copy(watchdog_binary(), folder / "fwatchdog")
     (folder / "Dockerfile").write_text(f'FROM {BASE}\nCOPY fwatchdog /usr/bin/\nENV fprocess=cat\nCMD ["fwatchdog"]\n')
@@ -138,15 +138,6 @@ def swarm_gateway(docker_gateway, tmp_path_factory, missing):
     finally:
         cluster.close()
         engine.close()
-
-
-def base_images():
-    """What makes stand-ins for images that cannot be pulled here."""
-    path = ROOT / "tests/images/make_base_images.py"
-    spec = importlib.util.spec_from_file_location("make_base_images", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import json
 import re
 
 import pytest
-from gateways import wait_for
+
+from tests.gateways import wait_for
 
 OK = (200, 202)
 

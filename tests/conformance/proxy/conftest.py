@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from proxy_driver import RunningProxy
-from replica import Replica
-from wire import PATIENCE
 
 from faas_runtime.gateway.proxy import cycle
+from tests.conformance.proxy.proxy_driver import RunningProxy
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import PATIENCE
 
 
 def pytest_report_header() -> str:

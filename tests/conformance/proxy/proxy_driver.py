@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import uvloop
-from replica import Replica
-from wire import PATIENCE, Message, Wire, quietly_close
 
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import Proxy, ProxySettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate, RoutingChange
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import PATIENCE, Message, Wire, quietly_close
 
 Result = TypeVar("Result")
 ECHO = FunctionKey("echo", "openfaas-fn")

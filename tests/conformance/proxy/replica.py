@@ -7,9 +7,8 @@ import socket
 import threading
 from collections.abc import Callable
 
-from wire import PATIENCE, Closed, Message, Wire, quietly_close
-
 from faas_runtime.providers.base import Endpoint
+from tests.conformance.proxy.wire import PATIENCE, Closed, Message, Wire, quietly_close
 
 Script = Callable[["Wire"], None]
 

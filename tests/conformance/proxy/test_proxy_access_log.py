@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from proxy_driver import RunningProxy, get, ok, post
-from replica import Replica
+
+from tests.conformance.proxy.proxy_driver import RunningProxy, get, ok, post
+from tests.conformance.proxy.replica import Replica
 
 OpenProxy = Callable[..., RunningProxy]
 Capture = pytest.CaptureFixture[str]

@@ -6,9 +6,10 @@ import resource
 import threading
 
 import pytest
-from proxy_driver import RunningProxy, chunked, get, ok, post
-from replica import Replica
-from wire import Wire
+
+from tests.conformance.proxy.proxy_driver import RunningProxy, chunked, get, ok, post
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import Wire
 
 
 def test_get_reaches_the_function_under_its_own_path(proxy: RunningProxy, replica: Replica):

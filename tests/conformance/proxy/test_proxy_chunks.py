@@ -5,9 +5,10 @@ from __future__ import annotations
 import queue
 
 import pytest
-from proxy_driver import RunningProxy, get
-from replica import Replica
-from wire import PATIENCE, Closed, Wire
+
+from tests.conformance.proxy.proxy_driver import RunningProxy, get
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import PATIENCE, Closed, Wire
 
 HEAD = b"POST /function/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from proxy_driver import ECHO, RunningProxy, chunked, get, ok, post
-from replica import Replica
-from wire import PATIENCE, Closed, Wire
 
 from faas_runtime.providers.base import Endpoint, RouteRemoved, RouteUpdate
+from tests.conformance.proxy.proxy_driver import ECHO, RunningProxy, chunked, get, ok, post
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import PATIENCE, Closed, Wire
 
 Eventually = Callable[[Callable[[], bool]], None]
 OpenProxy = Callable[..., RunningProxy]

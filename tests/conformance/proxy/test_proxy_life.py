@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from proxy_driver import ECHO, RunningProxy, get, ok, post
-from replica import Replica
-from wire import PATIENCE, Wire
 
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import FunctionKey, RouteRemoved, RouteUpdate
+from tests.conformance.proxy.proxy_driver import ECHO, RunningProxy, get, ok, post
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import PATIENCE, Wire
 
 Eventually = Callable[[Callable[[], bool]], None]
 OpenProxy = Callable[..., RunningProxy]

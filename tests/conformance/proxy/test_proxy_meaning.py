@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from proxy_driver import RunningProxy
-from replica import Replica
-from wire import Message, Wire
+
+from tests.conformance.proxy.proxy_driver import RunningProxy
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import Message, Wire
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+.^`|~", min_size=1, max_size=12)
 VALUE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=30).map(

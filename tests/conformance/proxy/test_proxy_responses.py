@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from proxy_driver import RunningProxy, get, ok, post
-from replica import Replica
-from wire import Closed, Wire
+
+from tests.conformance.proxy.proxy_driver import RunningProxy, get, ok, post
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import Closed, Wire
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

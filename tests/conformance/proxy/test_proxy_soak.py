@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from proxy_driver import RunningProxy, post
-from replica import Replica
-from wire import Closed, Wire
+from tests.conformance.proxy.proxy_driver import RunningProxy, post
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import Closed, Wire
 
 SECONDS = 3.0
 CLIENTS = 24

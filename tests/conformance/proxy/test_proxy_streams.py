@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from proxy_driver import RunningProxy, chunked, get, ok, post
-from replica import Replica
-from wire import PATIENCE, Closed, Wire
+
+from tests.conformance.proxy.proxy_driver import RunningProxy, chunked, get, ok, post
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import PATIENCE, Closed, Wire
 
 Eventually = Callable[[Callable[[], bool]], None]
 OpenProxy = Callable[..., RunningProxy]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from proxy_driver import RunningProxy, get, ok
-from replica import Replica
+
+from tests.conformance.proxy.proxy_driver import RunningProxy, get, ok
+from tests.conformance.proxy.replica import Replica
 
 LINE = b"POST /function/echo HTTP/1.1\r\n"
 START = LINE + b"Host: h\r\n"

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from proxy_driver import RunningProxy, get, post
-from replica import Replica
-from wire import Wire
 
 from faas_runtime.core.errors import Invalid
 from faas_runtime.gateway.proxy import Certificate
+from tests.conformance.proxy.proxy_driver import RunningProxy, get, post
+from tests.conformance.proxy.replica import Replica
+from tests.conformance.proxy.wire import Wire
 
 OpenProxy = Callable[..., RunningProxy]
 

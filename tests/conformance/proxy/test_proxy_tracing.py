@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from proxy_driver import ECHO, RunningProxy, get, post
-from replica import Replica
 
 from faas_runtime.providers.base import RouteUpdate
+from tests.conformance.proxy.proxy_driver import ECHO, RunningProxy, get, post
+from tests.conformance.proxy.replica import Replica
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 OpenProxy = Callable[..., RunningProxy]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from watchdog_driver import SOURCE, Watchdog, eventually, settings_of_function
+
+from tests.conformance.watchdog.watchdog_driver import SOURCE, Watchdog, eventually, settings_of_function
 
 Start = Callable[..., Watchdog]
 

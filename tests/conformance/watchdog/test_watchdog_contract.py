@@ -17,7 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from watchdog_driver import DEADLINE, Watchdog, eventually, free_port, seen
+
+from tests.conformance.watchdog.watchdog_driver import DEADLINE, Watchdog, eventually, free_port, seen
 
 SCRIPTS = {
     "mix": "echo out-text; echo err-text >&2",

@@ -9,8 +9,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from contract_rows import ROWS
-from watchdog_driver import SOURCE
+
+from tests.conformance.watchdog.contract_rows import ROWS
+from tests.conformance.watchdog.watchdog_driver import SOURCE
 
 HERE = Path(__file__).parent
 DIFFERS = "differs: "

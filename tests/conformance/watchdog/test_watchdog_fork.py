@@ -7,7 +7,8 @@ import json
 import re
 
 import pytest
-from watchdog_driver import DEADLINE, alive, eventually, read_pid, read_until
+
+from tests.conformance.watchdog.watchdog_driver import DEADLINE, alive, eventually, read_pid, read_until
 
 MIX = "echo out-text; echo err-text >&2; exit ${Http_X_Exit:-0}"
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from watchdog_driver import eventually
+
+from tests.conformance.watchdog.watchdog_driver import eventually
 
 ELSEWHERE = "http://function.invalid:8080/base"  # a name that nobody can look up
 

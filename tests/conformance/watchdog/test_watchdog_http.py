@@ -7,7 +7,16 @@ import sys
 from contextlib import ExitStack, suppress
 
 import pytest
-from watchdog_driver import FUNCTION, alive, eventually, free_port, read_all, read_until, seen
+
+from tests.conformance.watchdog.watchdog_driver import (
+    FUNCTION,
+    alive,
+    eventually,
+    free_port,
+    read_all,
+    read_until,
+    seen,
+)
 
 CLOSE = "Host: fn.example:1234\r\nConnection: close\r\n\r\n"
 

@@ -8,7 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from watchdog_driver import Conversation, eventually, read_all, seen
+
+from tests.conformance.watchdog.watchdog_driver import Conversation, eventually, read_all, seen
 
 PLAIN = b"GET /plain HTTP/1.1\r\nHost: h\r\n\r\n"
 CHUNKED = b"Host: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"

@@ -6,7 +6,8 @@ import json
 from contextlib import ExitStack
 
 import pytest
-from watchdog_driver import eventually, seen
+
+from tests.conformance.watchdog.watchdog_driver import eventually, seen
 
 PLAIN = "GET /plain HTTP/1.1\r\nHost: h\r\n\r\n"
 

@@ -11,7 +11,15 @@ from http.client import HTTPException
 from pathlib import Path
 
 import pytest
-from watchdog_driver import alive, eventually, free_port, read_all, read_pid, settings_of_function
+
+from tests.conformance.watchdog.watchdog_driver import (
+    alive,
+    eventually,
+    free_port,
+    read_all,
+    read_pid,
+    settings_of_function,
+)
 
 
 def run(binary, *arguments, **env):

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from watchdog_driver import Conversation, Watchdog, eventually, settings_of_function
+
+from tests.conformance.watchdog.watchdog_driver import Conversation, Watchdog, eventually, settings_of_function
 
 # Soft limits as an operator sets them: open files, seconds of processor time, KiB of memory.
 FILES, CPU, MEMORY = 256, 1000, 8 * 1024 * 1024

@@ -17,7 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from watchdog_driver import FUNCTION, eventually, free_port
+
+from tests.conformance.watchdog.watchdog_driver import FUNCTION, eventually, free_port
 
 SIZE = 100 * 1024 * 1024
 FLAT = 24 * 1024 * 1024  # bytes of resident memory that a body of any size may not exceed

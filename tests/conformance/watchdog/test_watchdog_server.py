@@ -9,7 +9,8 @@ import threading
 from contextlib import suppress
 
 import pytest
-from watchdog_driver import Answer, eventually, read_all, read_until
+
+from tests.conformance.watchdog.watchdog_driver import Answer, eventually, read_all, read_until
 
 CLOSE = "Host: h\r\nConnection: close\r\n\r\n"
 

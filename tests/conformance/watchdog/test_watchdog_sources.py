@@ -7,7 +7,8 @@ import re
 import subprocess
 
 import pytest
-from watchdog_driver import SOURCE
+
+from tests.conformance.watchdog.watchdog_driver import SOURCE
 
 
 @pytest.mark.parametrize(

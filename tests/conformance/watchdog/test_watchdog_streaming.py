@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from watchdog_driver import alive, eventually, read_pid, read_until
+
+from tests.conformance.watchdog.watchdog_driver import alive, eventually, read_pid, read_until
 
 EX3 = "echo out-text; echo err-text >&2; exit 3"
 REQUEST = b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"

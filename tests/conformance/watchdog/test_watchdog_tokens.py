@@ -12,7 +12,8 @@ import threading
 import time
 
 import pytest
-from watchdog_driver import eventually, seen, settings_of_function
+
+from tests.conformance.watchdog.watchdog_driver import eventually, seen, settings_of_function
 
 ISSUER = "http://authority.example"
 DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")

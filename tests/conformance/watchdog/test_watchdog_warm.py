@@ -6,7 +6,8 @@ import os
 import re
 
 import pytest
-from watchdog_driver import alive, eventually
+
+from tests.conformance.watchdog.watchdog_driver import alive, eventually
 
 # Says when it started by its number, then works like cat.
 WORKER = "echo $$ >> {log}; cat"

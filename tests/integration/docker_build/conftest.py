@@ -1,6 +1,5 @@
 """A real engine, the base images under their real names, and projects to build."""
 
-import importlib.util
 import shutil
 import subprocess
 import threading
@@ -23,6 +22,7 @@ from faas_cli.templates.find import find_template
 from faas_cli.templates.scaffold import Scaffold, create
 from tests.conftest import missing
 from tests.gateways import build_watchdog
+from tests.images import make_base_images
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,11 +37,7 @@ def engine():
     if shutil.which("docker") is None:
         missing("the `docker` command", "apt-get install docker.io")
     build_watchdog()
-    path = ROOT / "tests" / "images" / "make_base_images.py"
-    spec = importlib.util.spec_from_file_location("make_base_images", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.ensure()
+    make_base_images.ensure()
     return found
 
 

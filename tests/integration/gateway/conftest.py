@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from gateways import ECHO, SERVER, Gateway, build_watchdog, wait_for
-from nats_server import nats
+
+from tests.gateways import ECHO, SERVER, Gateway, build_watchdog, wait_for
+from tests.nats_server import nats
 
 __all__ = ["nats"]
 

@@ -12,7 +12,8 @@ import time
 from collections import Counter
 
 import pytest
-from gateways import Gateway
+
+from tests.gateways import Gateway
 
 CALLS = int(os.environ.get("FAAS_CRASH_CALLS", "300"))
 KILLS = int(os.environ.get("FAAS_CRASH_KILLS", "3"))

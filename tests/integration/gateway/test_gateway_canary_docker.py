@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
-from gateways import Gateway
 
+from tests.gateways import Gateway
 from tests.integration.docker_provider.conftest import client, image
 
 __all__ = ["client", "image"]

@@ -6,7 +6,8 @@ import sys
 from collections import Counter
 
 import pytest
-from gateways import Gateway
+
+from tests.gateways import Gateway
 
 nats_client = pytest.importorskip("nats", reason="`pip install nats-py` is the client")
 

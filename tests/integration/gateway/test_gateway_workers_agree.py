@@ -8,7 +8,8 @@ import threading
 from collections import Counter
 
 import pytest
-from gateway_workers import WithWorkers, at_each_worker
+
+from tests.gateway_workers import WithWorkers, at_each_worker
 
 TOKEN = "s3cret-token"
 BY_TOKEN = {"com.faas.auth": "sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest()}

@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from gateways import SERVER, Gateway
+
+from tests.gateways import SERVER, Gateway
 
 ROOT = Path(__file__).resolve().parents[3]
 

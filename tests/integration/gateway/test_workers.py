@@ -7,7 +7,8 @@ import socket
 import threading
 
 import pytest
-from gateway_workers import WithWorkers, descriptors
+
+from tests.gateway_workers import WithWorkers, descriptors
 
 # The label that the counters of the function carry.
 NAME = 'function_name="server.openfaas-fn"'

@@ -9,7 +9,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from gateways import ROOT, build_watchdog
+
+from tests.gateways import ROOT, build_watchdog
 
 FAAS = [sys.executable, "-c", "from faas_cli.cli import main; main()"]
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from gateways import ROOT
+from tests.gateways import ROOT
 
 
 def test_the_contract_holds_through_a_provider(gateway, provider):

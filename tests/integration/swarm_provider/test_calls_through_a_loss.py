@@ -5,8 +5,8 @@ import threading
 import time
 
 import pytest
-from gateways import Gateway, wait_for
 
+from tests.gateways import Gateway, wait_for
 from tests.integration.swarm_provider.conftest import IMAGE
 
 pytestmark = pytest.mark.integration
