@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from faas_cli.errors import FaasError
-from faas_cli.quantity import cpu_cores, memory_bytes
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources
 from faas_runtime.core.api import SECRETS_PATH
+from faas_runtime.core.quantities import cpu_cores, memory_bytes
 
 Document = dict[str, Any]
 

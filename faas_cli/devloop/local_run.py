@@ -10,17 +10,16 @@ from faas_cli.devloop.foreground import RunPlan, free_port
 from faas_cli.errors import FaasError
 from faas_cli.images.plan import template_of
 from faas_cli.images.tags import image_reference
-from faas_cli.quantity import cpu_cores, memory_bytes
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources, Stack
 from faas_runtime.core.api import DEFAULT_NAMESPACE, SECRETS_PATH
 from faas_runtime.core.paths import default_state_dir, images_dir, search_path, watchdog_binary
+from faas_runtime.core.quantities import MIN_MEMORY_BYTES, cpu_cores, memory_bytes
 from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
 
 SECRETS = Path(".secrets")
 WATCHDOG_PORT = 8080
 """Port of the watchdog inside a container."""
-_LEAST_MEMORY = 6 * 1024 * 1024
 """Docker refuses to reserve less."""
 
 
@@ -65,7 +64,7 @@ def _limits(function: Function) -> list[str]:
     limits, requests = function.limits or Resources(), function.requests or Resources()
     memory, cpu = requests.memory or limits.memory, limits.cpu or requests.cpu
     try:
-        flags = [f"--memory-reservation={max(memory_bytes(memory), _LEAST_MEMORY)}"] if memory else []
+        flags = [f"--memory-reservation={max(memory_bytes(memory), MIN_MEMORY_BYTES)}"] if memory else []
         return [*flags, f"--cpus={cpu_cores(cpu):f}"] if cpu else flags
     except ValueError as err:
         raise FaasError(f"`{function.name}`: {err}") from None

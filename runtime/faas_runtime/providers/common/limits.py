@@ -1,44 +1,39 @@
-"""Resources as users write them, in numbers."""
+"""Resources of a deployment as numbers."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from decimal import Decimal
+from typing import TypeVar
 
-from faas_runtime.core.api import FunctionDeployment, FunctionResources
+from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import Invalid
+from faas_runtime.core.quantities import cpu_cores, memory_bytes
 
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?")
-_SUFFIXES = {
-    "": Decimal(1),
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", 1)},
-    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", 1)},
-}
+Number = TypeVar("Number", int, Decimal)
 
 
-def parse_quantity(text: str, field: str) -> Decimal:
-    """The number a Kubernetes quantity (`128Mi`, `100m`, `0.5`) stands for. Raises Invalid, naming the field."""
-    match = _QUANTITY.fullmatch(text.strip())
-    if match is None:
-        raise Invalid(f"field `{field}`: `{text}` is not a quantity like `128Mi` or `100m`")
-    suffix = match[2] or ""
-    factor = _SUFFIXES[suffix] if suffix in _SUFFIXES else Decimal(f"1{suffix}")
-    return Decimal(match[1]) * factor
+def memory_of(text: str, field: str) -> int:
+    """Bytes of a deployment's memory quantity. Raises Invalid, naming the field."""
+    return _positive(text, field, memory_bytes)
+
+
+def cpu_of(text: str, field: str) -> Decimal:
+    """Cores of a deployment's CPU quantity. Raises Invalid, naming the field."""
+    return _positive(text, field, cpu_cores)
 
 
 def check_resources(deployment: FunctionDeployment) -> None:
-    """Raises Invalid when a quantity of the limits or requests makes no sense."""
+    """Raises Invalid for a limit or request that is not a quantity above zero."""
     for where, resources in (("limits", deployment.limits), ("requests", deployment.requests)):
-        for name, text in _pairs(resources):
-            if text and parse_quantity(text, f"{where}.{name}") <= 0:
-                raise Invalid(f"field `{where}.{name}`: `{text}` is not more than nothing")
+        if resources is not None and resources.memory:
+            memory_of(resources.memory, f"{where}.memory")
+        if resources is not None and resources.cpu:
+            cpu_of(resources.cpu, f"{where}.cpu")
 
 
 def not_enforced(deployment: FunctionDeployment) -> list[str]:
-    """What the deployment asks for and processes of this machine are not held to, in words."""
+    """The settings of a deployment that are not enforced for processes of this machine, one phrase each."""
     found = []
     limits = deployment.limits
     if limits is not None and limits.memory:
@@ -52,5 +47,11 @@ def not_enforced(deployment: FunctionDeployment) -> list[str]:
     return found
 
 
-def _pairs(resources: FunctionResources | None) -> list[tuple[str, str]]:
-    return [("memory", resources.memory), ("cpu", resources.cpu)] if resources is not None else []
+def _positive(text: str, field: str, parse: Callable[[str], Number]) -> Number:
+    try:
+        number = parse(text)
+    except ValueError as err:
+        raise Invalid(f"field `{field}`: {err}") from None
+    if number <= 0:
+        raise Invalid(f"field `{field}`: `{text}` must be greater than zero")
+    return number

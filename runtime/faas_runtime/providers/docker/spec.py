@@ -7,9 +7,10 @@ from typing import Any
 
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
+from faas_runtime.core.quantities import MIN_MEMORY_BYTES
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.annotations import watchdog_settings
-from faas_runtime.providers.common.limits import check_resources, parse_quantity
+from faas_runtime.providers.common.limits import check_resources, cpu_of, memory_of
 
 WATCHDOG_PORT = 8080
 INSTANCE_LABEL = "io.faas.gateway"
@@ -19,7 +20,6 @@ NAMESPACE_LABEL = "io.faas.namespace"
 VERSION_LABEL = "io.faas.version"
 
 _DRAIN_WINDOW = "250ms"
-_LEAST_MEMORY = 6 * 1024 * 1024
 
 
 def check_deployment(deployment: FunctionDeployment) -> None:
@@ -81,16 +81,16 @@ def _resources(deployment: FunctionDeployment) -> dict[str, Any]:
     if limits is not None and limits.memory:
         found["mem_limit"] = _memory(limits.memory, "limits.memory")
     if limits is not None and limits.cpu:
-        found["nano_cpus"] = int(parse_quantity(limits.cpu, "limits.cpu") * 1_000_000_000)
+        found["nano_cpus"] = int(cpu_of(limits.cpu, "limits.cpu") * 1_000_000_000)
     if requests is not None and requests.memory:
         found["mem_reservation"] = _memory(requests.memory, "requests.memory")
     if requests is not None and requests.cpu:
-        found["cpu_shares"] = max(2, int(parse_quantity(requests.cpu, "requests.cpu") * 1024))
+        found["cpu_shares"] = max(2, int(cpu_of(requests.cpu, "requests.cpu") * 1024))
     return found
 
 
 def _memory(text: str, field: str) -> int:
-    size = int(parse_quantity(text, field))
-    if size < _LEAST_MEMORY:
+    size = memory_of(text, field)
+    if size < MIN_MEMORY_BYTES:
         raise Invalid(f"field `{field}`: `{text}` is less than the engine can give (6Mi)")
     return size

@@ -29,7 +29,7 @@ from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.annotations import call_timeout, watchdog_settings
-from faas_runtime.providers.common.limits import parse_quantity
+from faas_runtime.providers.common.limits import cpu_of, memory_of
 from faas_runtime.providers.docker.spec import WATCHDOG_PORT, check_deployment
 
 KIND_LABEL = "io.faas.kind"
@@ -173,8 +173,8 @@ def _resources(deployment: FunctionDeployment) -> Resources:
 
 
 def _cpu(text: str, field: str) -> int | None:
-    return int(parse_quantity(text, field) * _SECOND) if text else None
+    return int(cpu_of(text, field) * _SECOND) if text else None
 
 
 def _memory(text: str, field: str) -> int | None:
-    return int(parse_quantity(text, field)) if text else None
+    return memory_of(text, field) if text else None
