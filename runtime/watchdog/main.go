@@ -1,5 +1,5 @@
-// Fwatchdog turns a process into an HTTP service: it answers each request by running a command,
-// or passes it to a long-lived one. Everything is set by environment variables; see -help.
+// Fwatchdog turns a process into an HTTP service. It answers each request by running a command, or passes it to a
+// long-lived process. All settings are environment variables; see -help.
 package main
 
 import (
@@ -8,51 +8,67 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"fwatchdog/internal/config"
+	"fwatchdog/internal/lifecycle"
+	"fwatchdog/internal/logging"
+	"fwatchdog/internal/process"
+	"fwatchdog/internal/server"
 )
 
-// Set at build time with -ldflags "-X main.version=...".
+// version is set at build time with -ldflags "-X main.version=...".
 var version = "dev"
-
-// Exit codes of the watchdog itself.
-const (
-	exitFailed  = 1
-	exitMisused = 2
-)
 
 func main() {
 	flags := flag.NewFlagSet("fwatchdog", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	healthcheck := flags.Bool("run-healthcheck", false, "")
+	runHealthcheck := flags.Bool("run-healthcheck", false, "")
 	showVersion := flags.Bool("version", false, "")
 	flags.BoolVar(showVersion, "v", false, "")
 	switch err := flags.Parse(os.Args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
-		printHelp(os.Stdout, os.LookupEnv)
+		config.PrintHelp(os.Stdout, version, os.LookupEnv)
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "fwatchdog: %v; see fwatchdog -help\n", err)
-		os.Exit(exitMisused)
+		exit(process.ExitMisused, fmt.Errorf("%w; see fwatchdog -help", err))
 	case *showVersion:
 		fmt.Fprintf(os.Stderr, "fwatchdog %s\n", version)
-	case *healthcheck:
-		os.Exit(runHealthcheck(os.LookupEnv))
+	case *runHealthcheck:
+		if err := lifecycle.Healthcheck(config.ReadHealthcheck(os.LookupEnv)); err != nil {
+			exit(process.ExitFailed, fmt.Errorf("not healthy: %w", err))
+		}
 	default:
-		os.Exit(run(flags.Args()))
+		serve(flags.Args())
 	}
 }
 
-// run serves until it is told to stop, and returns the exit code. The arguments are the command, when fprocess is not set.
-func run(arguments []string) int {
-	config, err := readConfig(os.LookupEnv, arguments)
+// serve runs the watchdog until it is stopped, and exits. The arguments are the command when fprocess is not set.
+func serve(arguments []string) {
+	c, err := config.Read(os.LookupEnv, arguments)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "fwatchdog: %v\n", err)
-		return exitFailed
+		exit(process.ExitFailed, err)
 	}
-	logger := newLogger(os.Stderr, os.Stdout, config.logJSON)
-	reapOrphans()
-	app, err := newWatchdog(config, logger)
+	logger := logging.New(os.Stderr, os.Stdout, logging.Options{
+		JSON: c.LogJSON, CallIDs: c.LogCallID, Prefix: c.PrefixLogs, LineLimit: c.LogBufferSize,
+	})
+	process.ReapOrphans()
+	watchdog, err := server.New(c, logger)
 	if err != nil {
-		logger.printf("%v", err)
-		return exitFailed
+		logger.Printf("%v", err)
+		os.Exit(process.ExitFailed)
 	}
-	return app.serve()
+	logStartup(logger, c)
+	os.Exit(watchdog.Serve())
+}
+
+func logStartup(l *logging.Logger, c *config.Config) {
+	l.Printf("fwatchdog %s: mode %s, read_timeout %s, write_timeout %s, exec_timeout %s, healthcheck_interval %s",
+		version, c.Mode, c.ReadTimeout, c.WriteTimeout, c.ExecTimeout, c.HealthcheckInterval)
+	for _, warning := range c.Warnings {
+		l.Printf("%s", warning)
+	}
+}
+
+func exit(code int, err error) {
+	fmt.Fprintf(os.Stderr, "fwatchdog: %v\n", err)
+	os.Exit(code)
 }

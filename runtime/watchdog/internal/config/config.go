@@ -1,0 +1,281 @@
+// Package config reads the settings of the watchdog from environment variables.
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The modes of answering a request. ModeFork is the default: the contract of the classic watchdog.
+const (
+	ModeFork        = "fork"
+	ModeStreaming   = "streaming"
+	ModeSerializing = "serializing"
+	ModeHTTP        = "http"
+	ModeStatic      = "static"
+)
+
+const (
+	defaultTimeout     = 30 * time.Second
+	reportTimeout      = 2 * time.Second // time to report that write_timeout has passed
+	defaultPort        = 8080
+	defaultMetricsPort = 8081
+	defaultLogBuffer   = 65536
+	gatewayAuthority   = "http://gateway.openfaas:8080"
+	localAuthority     = "http://127.0.0.1:8000"
+	namespaceFile      = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+)
+
+// Config holds the settings, checked once at start. A duration of 0 or below means no limit.
+type Config struct {
+	Mode                string
+	Command             []string
+	Port                int
+	MetricsPort         int // 0: no metrics listener
+	ReadTimeout         time.Duration
+	WriteTimeout        time.Duration
+	ExecTimeout         time.Duration
+	HealthcheckInterval time.Duration
+	SuppressLock        bool
+	LockFile            string
+	MaxInflight         int
+	ContentType         string
+	ContentTypeSet      bool // also when empty, which modes other than fork send
+	CGIHeaders          bool
+	MarshalRequest      bool
+	combineOutput       bool
+	WriteDebug          bool
+	DebugHeaders        bool
+	Upstream            *url.URL
+	BufferBody          bool
+	Restart             bool
+	Warm                int // processes started in advance
+	StaticPath          string
+	ReadyPath           string
+	PrefixLogs          bool
+	LogBufferSize       int // below 0: no limit
+	LogCallID           bool
+	LogJSON             bool
+	JWT                 bool
+	JWTDebug            bool
+	JWTAuthority        string // base URL of the token authority
+	Identity            string // namespace:name of the function, as in permissions
+
+	Warnings []string // one for each invalid value that is ignored
+}
+
+// Read reads the settings. An error names the variable that is missing or invalid. The arguments are the command when
+// fprocess is not set.
+func Read(env Lookup, arguments []string) (*Config, error) {
+	v := &values{env: env}
+	c := &Config{
+		Command:        arguments,
+		Mode:           v.text("mode", ModeFork),
+		MaxInflight:    v.number("max_inflight", 0),
+		Warm:           v.number("warm", 0),
+		ContentType:    v.text("content_type", ""),
+		CGIHeaders:     v.parseBool("cgi_headers", true),
+		MarshalRequest: v.parseBool("marshal_request", false),
+		combineOutput:  v.parseBool("combine_output", true),
+		WriteDebug:     v.parseBool("write_debug", false),
+		DebugHeaders:   v.parseBool("debug_headers", false),
+		BufferBody:     v.parseBool("http_buffer_req_body", false) || v.parseBool("buffer_http", false),
+		Restart:        v.parseBool("restart", false),
+		ReadyPath:      v.text("ready_path", ""),
+		PrefixLogs:     v.parseBoolOr("prefix_logs", true, true),
+		LogBufferSize:  logBuffer(v),
+		LogCallID:      v.parseBool("log_callid", false),
+		LogJSON:        v.choice("log_format", "text", "json"),
+		JWT:            v.parseBool("jwt_auth", false),
+		JWTDebug:       v.parseBool("jwt_auth_debug", false),
+	}
+	if v.text("metrics_port", "") != "off" {
+		c.MetricsPort = v.number("metrics_port", defaultMetricsPort)
+	}
+	_, c.ContentTypeSet = env("content_type")
+	c.readHealth(v)
+	c.readTimeouts(v)
+	for _, check := range []func(*values) error{c.checkMode, c.checkPorts, c.readTarget, c.checkWarm, c.readIdentity} {
+		if err := check(v); err != nil {
+			return nil, err
+		}
+	}
+	c.Warnings = v.warnings
+	return c, nil
+}
+
+// ReadHealthcheck reads only what -run-healthcheck needs: Port, SuppressLock and LockFile.
+func ReadHealthcheck(env Lookup) *Config {
+	c := &Config{}
+	c.readHealth(&values{env: env})
+	return c
+}
+
+func (c *Config) readHealth(v *values) {
+	c.Port = v.number("port", defaultPort)
+	c.SuppressLock = v.parseBool("suppress_lock", false)
+	c.LockFile = filepath.Join(v.text("TMPDIR", "/tmp"), ".lock")
+}
+
+func (c *Config) checkMode(*values) error {
+	switch c.Mode {
+	case ModeFork, ModeStreaming, ModeSerializing, ModeHTTP, ModeStatic:
+		return nil
+	}
+	return fmt.Errorf("`mode=%s` is not a mode; use %s, %s, %s, %s, or unset for a process per request",
+		c.Mode, ModeStreaming, ModeSerializing, ModeHTTP, ModeStatic)
+}
+
+func (c *Config) checkPorts(*values) error {
+	for name, port := range map[string]int{"port": c.Port, "metrics_port": c.MetricsPort} {
+		if port > 65535 {
+			return fmt.Errorf("`%s=%d` is not a port; the maximum is 65535", name, port)
+		}
+	}
+	return nil
+}
+
+func (c *Config) readTimeouts(v *values) {
+	execDefault := time.Duration(0)
+	if c.Mode != ModeFork {
+		execDefault = defaultTimeout
+	}
+	c.ReadTimeout = v.duration("read_timeout", defaultTimeout)
+	c.WriteTimeout = v.duration("write_timeout", defaultTimeout)
+	c.ExecTimeout = v.duration("exec_timeout", execDefault)
+	c.HealthcheckInterval = v.duration("healthcheck_interval", c.WriteTimeout)
+}
+
+// readTarget reads what the mode requires: a command, an upstream or a folder.
+func (c *Config) readTarget(v *values) error {
+	if c.Mode == ModeStatic {
+		c.StaticPath = "/home/app/public"
+		if text, set := v.env("static_path"); set {
+			c.StaticPath = text
+		}
+		if c.StaticPath == "" {
+			return fmt.Errorf("`static_path` is empty; set it to the folder to serve")
+		}
+		return nil
+	}
+	process := v.text("function_process", v.text("fprocess", ""))
+	if process != "" {
+		// The contract splits at single spaces and has no quoting.
+		c.Command = strings.Split(process, " ")
+	}
+	if len(c.Command) == 0 {
+		return fmt.Errorf("`fprocess` is not set; set it to the command that answers requests")
+	}
+	if c.Mode != ModeHTTP {
+		return nil
+	}
+	name := "http_upstream_url"
+	if v.text(name, "") == "" {
+		name = "upstream_url"
+	}
+	text := v.text(name, "")
+	target, err := url.Parse(text)
+	if err != nil || !UsableTarget(target) {
+		return fmt.Errorf("`%s=%s` is not a URL; use for example http://127.0.0.1:8082 or unix:///tmp/function.sock", name, text)
+	}
+	c.Upstream = target
+	return nil
+}
+
+// UsableTarget reports whether a URL is that of an HTTP server: http, https, or unix with the path of a socket.
+func UsableTarget(target *url.URL) bool {
+	if target.Scheme == "unix" {
+		return target.Path != ""
+	}
+	return target.Host != "" && (target.Scheme == "http" || target.Scheme == "https")
+}
+
+func (c *Config) checkWarm(*values) error {
+	switch {
+	case c.Warm == 0:
+		return nil
+	case c.Mode == ModeHTTP || c.Mode == ModeStatic:
+		return fmt.Errorf("`warm=%d` cannot be used with `mode=%s`: it requires a process per request", c.Warm, c.Mode)
+	case c.CGIHeaders:
+		return fmt.Errorf("`warm=%d` requires `cgi_headers=false`: the environment of a started process cannot describe a request", c.Warm)
+	}
+	if c.MaxInflight > 0 {
+		c.Warm = min(c.Warm, c.MaxInflight)
+	}
+	return nil
+}
+
+// readIdentity reads the name of the function and the address of the token authority.
+func (c *Config) readIdentity(v *values) error {
+	if !c.JWT {
+		return nil
+	}
+	authority := gatewayAuthority
+	if v.parseBool("jwt_auth_local", false) {
+		authority = localAuthority
+	}
+	c.JWTAuthority = v.text("jwt_auth_authority", authority)
+	namespace, name := v.text("OPENFAAS_NAMESPACE", ""), v.text("OPENFAAS_NAME", "")
+	if namespace == "" {
+		content, _ := os.ReadFile(namespaceFile)
+		namespace = strings.TrimSpace(string(content))
+	}
+	if namespace == "" {
+		return fmt.Errorf("`OPENFAAS_NAMESPACE` is not set; `jwt_auth` requires the namespace of the function")
+	}
+	if name == "" {
+		return fmt.Errorf("`OPENFAAS_NAME` is not set; `jwt_auth` requires the name of the function")
+	}
+	c.Identity = namespace + ":" + name
+	return nil
+}
+
+// logBuffer reads the only number that can be negative: lines of any length.
+func logBuffer(v *values) int {
+	if size, err := strconv.Atoi(v.text("log_buffer_size", "")); err == nil && size < 0 {
+		return size
+	}
+	return v.number("log_buffer_size", defaultLogBuffer)
+}
+
+// CombinesOutput reports whether standard error is part of the response.
+func (c *Config) CombinesOutput() bool { return c.Mode == ModeFork && c.combineOutput }
+
+// CallTimeout limits one call; 0 means no limit. requested is the limit that the caller asks for, and can only shorten
+// the call.
+func (c *Config) CallTimeout(requested time.Duration) time.Duration {
+	return shortest(c.ExecTimeout, c.WriteTimeout, requested)
+}
+
+// ConnectionTimeout limits the time from the start of a call until its response is written; 0 means no limit. It is
+// longer than CallTimeout, so that the response can report the timeout.
+func (c *Config) ConnectionTimeout() time.Duration {
+	if c.WriteTimeout <= 0 {
+		return 0
+	}
+	return c.WriteTimeout + reportTimeout
+}
+
+// DrainTimeout limits the calls in flight after the listener has been closed.
+func (c *Config) DrainTimeout() time.Duration {
+	if c.WriteTimeout <= 0 {
+		return defaultTimeout
+	}
+	return c.WriteTimeout
+}
+
+// shortest returns the shortest of the durations above zero, or 0 when there is none.
+func shortest(limits ...time.Duration) time.Duration {
+	least := time.Duration(0)
+	for _, limit := range limits {
+		if limit > 0 && (least == 0 || limit < least) {
+			least = limit
+		}
+	}
+	return least
+}

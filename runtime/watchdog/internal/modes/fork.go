@@ -1,0 +1,55 @@
+// Package modes holds the handlers that need no long-lived process: a process per call, and static files.
+package modes
+
+import (
+	"net/http"
+	"time"
+
+	"fwatchdog/internal/config"
+	"fwatchdog/internal/logging"
+	"fwatchdog/internal/process"
+)
+
+// Fork answers each request by running the command once: modes fork, streaming and serializing.
+type Fork struct {
+	config *config.Config
+	logger *logging.Logger
+	env    []string
+	warm   *warmPool // nil: every request starts its own process
+}
+
+func NewFork(c *config.Config, l *logging.Logger) *Fork {
+	h := &Fork{config: c, logger: l, env: process.Environment()}
+	if c.Warm > 0 {
+		start := func() (*worker, error) { return h.startWorker(h.env, true) }
+		h.warm = newWarmPool(c.Warm, start, func(err error) { l.Printf("a process cannot be started in advance: %v", err) })
+	}
+	return h
+}
+
+// Close ends the processes that wait for a request.
+func (h *Fork) Close() {
+	if h.warm != nil {
+		h.warm.close()
+	}
+}
+
+func (h *Fork) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.config.Mode == config.ModeFork && !classicMethod(r.Method) {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	if h.warm != nil {
+		defer h.warm.refill()
+	}
+	c := &call{Fork: h, writer: w, request: r, begun: time.Now()}
+	c.run()
+}
+
+func classicMethod(method string) bool {
+	switch method {
+	case "GET", "POST", "PUT", "PATCH", "DELETE":
+		return true
+	}
+	return false
+}

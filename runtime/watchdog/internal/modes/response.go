@@ -1,0 +1,194 @@
+package modes
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"fwatchdog/internal/calls"
+	"fwatchdog/internal/config"
+	"fwatchdog/internal/logging"
+)
+
+// maxHeldBytes is how much output waits for the exit code, which decides the status. More is
+// streamed: an answer of any size takes no more memory than this.
+const maxHeldBytes = 64 * 1024
+
+// collect reads the child's output to its end, holds back what the exit code may still decide about, and
+// streams the rest. It returns the error of writing to the client, if any.
+func (c *call) collect() error {
+	defer c.output.Close()
+	buffer := calls.Buffers.Get().(*[]byte)
+	defer calls.Buffers.Put(buffer)
+	for {
+		n, err := c.output.Read(*buffer)
+		if n > 0 {
+			if failed := c.take((*buffer)[:n]); failed != nil {
+				c.kill(reasonGone)
+				_, _ = io.Copy(io.Discard, c.output)
+				return failed
+			}
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+func (c *call) take(data []byte) error {
+	if c.config.WriteDebug {
+		_, _ = os.Stdout.Write(data)
+	}
+	if !c.streamed {
+		whole := c.config.Mode == config.ModeSerializing
+		if c.config.Mode != config.ModeStreaming && (whole || c.held.Len()+len(data) <= maxHeldBytes) {
+			c.held.Write(data)
+			return nil
+		}
+		if err := c.beginStream(); err != nil {
+			return err
+		}
+	}
+	n, err := c.writer.Write(data)
+	c.written += int64(n)
+	if err == nil && c.config.Mode == config.ModeStreaming {
+		err = http.NewResponseController(c.writer).Flush()
+	}
+	return err
+}
+
+// beginStream sends the header of a good answer and what was held back.
+func (c *call) beginStream() error {
+	c.streamed = true
+	c.goodHeader()
+	c.writer.WriteHeader(http.StatusOK)
+	n, err := c.writer.Write(c.held.Bytes())
+	c.written += int64(n)
+	c.held = bytes.Buffer{}
+	return err
+}
+
+func (c *call) goodHeader() {
+	c.closeAfter()
+	header := c.writer.Header()
+	switch {
+	case c.config.ContentType != "" || c.config.Mode != config.ModeFork:
+		header.Set("Content-Type", c.streamType())
+	case c.request.Header.Get("Content-Type") != "":
+		header.Set("Content-Type", c.request.Header.Get("Content-Type"))
+	}
+	c.stampDuration()
+}
+
+// streamType is the content type that does not depend on the request.
+func (c *call) streamType() string {
+	if c.config.ContentTypeSet {
+		return c.config.ContentType
+	}
+	return "application/octet-stream"
+}
+
+// stampDuration tells how long the call took. A stream begins before that is known.
+func (c *call) stampDuration() {
+	if c.config.Mode != config.ModeStreaming {
+		c.writer.Header().Set("X-Duration-Seconds", calls.Seconds(time.Since(c.begun)))
+	}
+}
+
+// finish answers, now that the process has ended.
+func (c *call) finish(waitErr, copyErr error, killed string) {
+	switch {
+	case c.streamed && (waitErr != nil || copyErr != nil || killed != ""):
+		c.logEnd(waitErr, killed)
+		// The status is out: only a broken connection can still say that the answer is not whole.
+		panic(http.ErrAbortHandler)
+	case killed == reasonTimeout:
+		c.timedOut()
+	case killed == reasonBody:
+		c.unreadable(c.bodyErr)
+	case killed == reasonGone:
+		c.logEnd(waitErr, killed)
+		panic(http.ErrAbortHandler)
+	case waitErr != nil:
+		c.failed(http.StatusInternalServerError, waitErr.Error(), c.held.Bytes())
+	default:
+		c.succeed()
+	}
+}
+
+func (c *call) succeed() {
+	if !c.streamed {
+		c.goodHeader()
+		n, _ := c.writer.Write(c.held.Bytes())
+		c.written += int64(n)
+	}
+	took := time.Since(c.begun)
+	switch {
+	case c.config.Mode != config.ModeFork || c.config.LogJSON:
+		c.logger.Access(logging.CallOf(c.request), http.StatusOK, c.written, took)
+	case c.config.WriteDebug:
+		c.logger.Printf("Duration: %ss", calls.Seconds(took))
+	default:
+		c.logger.Printf("Wrote %d Bytes - Duration: %ss", c.written, calls.Seconds(took))
+	}
+}
+
+// failed answers for a process that ended badly before anything was sent.
+func (c *call) failed(status int, reason string, output []byte) {
+	if c.config.Mode == config.ModeFork {
+		c.fail(status, reason+"\n", output)
+		return
+	}
+	c.stampDuration()
+	c.writer.Header().Set("Content-Type", c.streamType())
+	c.fail(status, reason, nil)
+}
+
+// timedOut answers in the words of each mode's contract.
+func (c *call) timedOut() {
+	switch {
+	case c.config.Mode == config.ModeFork:
+		c.fail(http.StatusRequestTimeout, "Killed process.\n", nil)
+	case c.config.Mode == config.ModeStreaming:
+		c.failed(http.StatusGatewayTimeout, "the function took too long", nil)
+	default:
+		c.failed(http.StatusInternalServerError, "signal: killed", nil)
+	}
+}
+
+// unreadable answers a request whose body did not come.
+func (c *call) unreadable(err error) {
+	status := http.StatusBadRequest
+	if c.config.Mode == config.ModeSerializing {
+		status = http.StatusInternalServerError
+	}
+	c.failed(status, err.Error(), nil)
+}
+
+// fail answers with an error of ours; the function's own output follows where the contract says so.
+func (c *call) fail(status int, reason string, output []byte) {
+	c.logger.Printf("%s %s - %d: %s", c.request.Method, c.request.URL.Path, status, bytes.TrimSpace([]byte(reason)))
+	if c.config.WriteDebug && len(output) > 0 {
+		c.logger.Printf("the function's output: %s", output)
+	}
+	if c.config.Mode != config.ModeFork {
+		c.logger.Access(logging.CallOf(c.request), status, int64(len(reason)), time.Since(c.begun))
+	}
+	c.closeAfter()
+	c.writer.WriteHeader(status)
+	_, _ = io.WriteString(c.writer, reason)
+	_, _ = c.writer.Write(output)
+}
+
+func (c *call) logEnd(waitErr error, killed string) {
+	reason := killed
+	if reason == "" && waitErr != nil {
+		reason = waitErr.Error()
+	}
+	if reason == "" {
+		reason = "the answer could not be written"
+	}
+	c.logger.Printf("%s %s - cut off after %d bytes: %s", c.request.Method, c.request.URL.Path, c.written, reason)
+}

@@ -1,0 +1,86 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"fwatchdog/internal/upstream"
+)
+
+// answering is an upstream that answers one request with the given bytes and hangs up.
+func answering(t testing.TB, answer []byte) *upstream.Pool {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer connection.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(connection)); err == nil {
+					_, _ = connection.Write(answer)
+				}
+			}()
+		}
+	}()
+	up, err := upstream.New(&url.URL{Scheme: "http", Host: listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return up
+}
+
+// FuzzAnswers feeds the proxy answers that are not HTTP, or not quite: it must neither hang nor panic, and what it
+// passes on must be an answer.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+		"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx", "HTTP/1.0 200\r\n\r\n", "HTTP/1.1 101 S\r\n\r\n", "garbage", "",
+		"HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		up := answering(t, answer)
+		defer up.CloseIdle()
+		recorder := httptest.NewRecorder()
+		call := &roundTrip{upstream: up, writer: recorder, request: httptest.NewRequest("GET", "/", http.NoBody)}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		deadline, _ := ctx.Deadline()
+		err := call.run(ctx, deadline)
+		if ctx.Err() != nil {
+			t.Fatal("the call did not end")
+		}
+		if err == nil && call.started && !bytes.HasPrefix(answer, []byte("HTTP/")) {
+			t.Errorf("%q was taken for an answer", answer)
+		}
+	})
+}
+
+func TestHeadOfARequest(t *testing.T) {
+	r := httptest.NewRequest("POST", "/a%2Fb?q", strings.NewReader("body"))
+	r.Header = http.Header{"X-Multi": {"one", "two"}, "Connection": {"X-Mine, close"}, "X-Mine": {"1"}, "Keep-Alive": {"5"}, "Te": {"trailers"}}
+	var out bytes.Buffer
+	writer := bufio.NewWriter(&out)
+	(&roundTrip{upstream: &upstream.Pool{Base: "/base"}, request: r}).writeHead(writer)
+	writer.Flush()
+	want := "POST /base/a%2Fb?q HTTP/1.1\r\nHost: example.com\r\nX-Multi: one\r\nX-Multi: two\r\nTe: trailers\r\nContent-Length: 4\r\n\r\n"
+	if out.String() != want {
+		t.Errorf("got  %q\nwant %q", out.String(), want)
+	}
+}
