@@ -18,15 +18,15 @@ from faas_runtime.gateway.listeners.bind import Listeners
 from faas_runtime.gateway.listeners.handover import Predecessor, Successor
 from faas_runtime.gateway.listeners.restart import RestartServer
 from faas_runtime.gateway.listeners.sd_notify import notify
+from faas_runtime.gateway.listeners.tls import certificate_of
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy import Proxy
-from faas_runtime.gateway.proxy.assemble import certificate_of, new_proxy
+from faas_runtime.gateway.proxy import Proxy, proxy_settings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import Running, StateDir
 from faas_runtime.gateway.workers.pool import WorkerPool
-from faas_runtime.providers.base import FunctionKey, Provider
+from faas_runtime.providers.base import Endpoint, FunctionKey, Provider
 from faas_runtime.providers.common.logs import now_rfc3339
 
 log = logging.getLogger("faas.gateway")
@@ -186,7 +186,8 @@ class Gateway:
         else:
             self._closing.push_async_callback(self._stop_workers, self._workers)
             await self._workers.start(control, listeners.fronts, listeners.shared)
-        proxy = new_proxy(self._settings, control, self._routes, self._metrics, self._wake, self._guard)
+        endpoint = Endpoint("control", unix=control)
+        proxy = Proxy(self._routes, endpoint, proxy_settings(self._settings), self._metrics, self._wake, self._guard)
         self._closing.push_async_callback(self._stop_proxy, proxy)
         tls = None if self._certificate is None else self._certificate.context
         await proxy.start(clients, tls=tls, inside=[listeners.inside.socket])

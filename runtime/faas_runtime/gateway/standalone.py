@@ -24,7 +24,7 @@ from faas_runtime.gateway.control.info import provider_info
 from faas_runtime.gateway.control.status_cache import Catalogue
 from faas_runtime.gateway.listeners.bind import PrivateSocket, listen
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy import Proxy, ProxySettings
+from faas_runtime.gateway.proxy import Proxy, proxy_settings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
 from faas_runtime.gateway.settings import GatewaySettings
@@ -96,13 +96,7 @@ class ProviderServer:
         self._announce(proxy.addresses()[0])
 
     def _proxy(self, control: Endpoint) -> Proxy:
-        settings = ProxySettings(
-            host="",
-            read_timeout=self._settings.read_timeout,
-            write_timeout=self._settings.write_timeout,
-            upstream_timeout=self._settings.upstream_timeout,
-            served_by=f"faas-provider/{__version__}",
-        )
+        settings = dataclasses.replace(proxy_settings(self._settings), served_by=f"faas-provider/{__version__}")
         return Proxy(self._routes, control, settings, self._metrics, self._wake)
 
     async def _wake(self, key: FunctionKey) -> None:

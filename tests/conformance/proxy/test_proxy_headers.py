@@ -12,6 +12,8 @@ import pytest
 from tests.conformance.proxy.proxy_driver import ECHO, RunningProxy, get, ok, post
 from tests.conformance.proxy.replica import Replica
 
+from faas_runtime import __version__
+
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -26,7 +28,7 @@ def test_call_id_and_start_time_are_made_and_told(proxy: RunningProxy, replica: 
     assert response.get("X-Call-Id") == call_id
     assert abs(int(request.get("X-Start-Time") or 0) - time.time_ns()) < 10e9
     assert response.get("X-Start-Time") == request.get("X-Start-Time")
-    assert response.get("X-Served-By") == "faas"
+    assert response.get("X-Served-By") == f"faas/{__version__}"
 
 
 def test_every_call_has_an_id_of_its_own(proxy: RunningProxy, replica: Replica):
@@ -51,7 +53,7 @@ def test_function_may_set_id_and_start_time_itself(proxy: RunningProxy, replica:
     response = proxy.ask(get())
 
     assert (response.get("X-Call-Id"), response.get("X-Start-Time")) == ("its own", "1")
-    assert (response.get("X-Duration-Seconds"), response.get("X-Served-By")) == ("0.5", "faas")
+    assert (response.get("X-Duration-Seconds"), response.get("X-Served-By")) == ("0.5", f"faas/{__version__}")
 
 
 FORGED = ["X-Start-Time: 1", "X-Served-By: evil", "X-OpenFaaS-Internal: proxy", "X_Start_Time: 1", "Proxy: evil"]

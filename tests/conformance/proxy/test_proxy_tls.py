@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from faas_runtime.core.errors import Invalid
-from faas_runtime.gateway.proxy import Certificate
+from faas_runtime.gateway.listeners.tls import Certificate
 from tests.conformance.proxy.proxy_driver import RunningProxy, get, post
 from tests.conformance.proxy.replica import Replica
 from tests.conformance.proxy.wire import Wire

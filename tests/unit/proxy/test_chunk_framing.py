@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from faas_runtime.gateway.proxy.fields import Malformed
 from faas_runtime.gateway.proxy.framing import ChunkedDecoder, chunks, last_chunk
+from faas_runtime.gateway.proxy.settings import ProxySettings
 
 PIECES = st.lists(st.binary(min_size=1, max_size=50), max_size=8)
 CUTS = st.lists(st.integers(min_value=0, max_value=600), max_size=12)
@@ -45,7 +46,7 @@ def cut(data: bytes, cuts: list[int]) -> list[bytes]:
 
 def decode(data: bytes, cuts: list[int]) -> tuple[bytes, ChunkedDecoder]:
     """What a decoder makes of data that arrives in these pieces."""
-    decoder = ChunkedDecoder()
+    decoder = ChunkedDecoder(ProxySettings().max_trailer_bytes)
     body = b""
     for piece in cut(data, cuts):
         if decoder.done:
@@ -143,7 +144,7 @@ def test_no_bytes_make_it_fail_in_another_way(wire: bytes):
 
 def test_pending_bytes_stay_small():
     """Whoever never ends a size line is refused before it costs memory."""
-    decoder = ChunkedDecoder()
+    decoder = ChunkedDecoder(ProxySettings().max_trailer_bytes)
 
     def feed() -> None:
         for _ in range(100):
@@ -159,7 +160,7 @@ def test_several_pieces_become_one_chunk():
 
 
 def test_forbidden_trailers_are_left_out():
-    decoder = ChunkedDecoder()
+    decoder = ChunkedDecoder(ProxySettings().max_trailer_bytes)
 
     decoder.feed(b"0\r\nContent-Length: 3\r\nDigest: x\r\nCookie: y\r\n\r\n")
 

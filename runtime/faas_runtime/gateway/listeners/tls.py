@@ -8,6 +8,7 @@ import ssl
 from pathlib import Path
 
 from faas_runtime.core.errors import Invalid
+from faas_runtime.gateway.settings import GatewaySettings
 
 log = logging.getLogger("faas.gateway")
 
@@ -68,6 +69,13 @@ class Certificate:
                 f"cannot read the certificate `{self._certificate}` or its key `{self._key}`: {err.strerror or err}"
             ) from None
         return context
+
+
+def certificate_of(settings: GatewaySettings) -> Certificate | None:
+    """The gateway's certificate; None where it serves plain HTTP. Raises Invalid."""
+    if settings.tls_cert is None:
+        return None
+    return Certificate(settings.tls_cert, settings.tls_key or settings.tls_cert)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-_PAUSE = 0.2
-_MAX_PENDING = 50_000
+from faas_runtime.gateway.proxy.settings import ProxySettings
+
 _STDOUT = 1
 
 
@@ -61,9 +61,10 @@ FORMATS: dict[str, Callable[[Entry], str]] = {"json": as_json, "text": as_text}
 class AccessLog:
     """Collects entries and writes them. If nobody reads them, the newest are dropped and counted."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, style: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, settings: ProxySettings) -> None:
         self._loop = loop
-        self._format = FORMATS[style]
+        self._settings = settings
+        self._format = FORMATS[settings.access_log]
         self._waiting: list[Entry] = []
         self._dropped = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -71,12 +72,12 @@ class AccessLog:
 
     def add(self, entry: Entry) -> None:
         """Log a request."""
-        if len(self._waiting) >= _MAX_PENDING:
+        if len(self._waiting) >= self._settings.max_access_log_entries:
             self._dropped += 1
             return
         self._waiting.append(entry)
         if self._timer is None and self._writing is None:
-            self._timer = self._loop.call_later(_PAUSE, self._flush)
+            self._timer = self._loop.call_later(self._settings.access_log_interval, self._flush)
 
     def _flush(self) -> None:
         self._timer = None
@@ -91,7 +92,7 @@ class AccessLog:
     def _written(self, writing: asyncio.Future[None]) -> None:
         self._writing = None
         if self._waiting:
-            self._timer = self._loop.call_later(_PAUSE, self._flush)
+            self._timer = self._loop.call_later(self._settings.access_log_interval, self._flush)
 
     def _write(self, entries: list[Entry], dropped: int) -> None:
         lines = [self._format(entry) for entry in entries]

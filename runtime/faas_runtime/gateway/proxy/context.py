@@ -92,7 +92,7 @@ class ProxyContext:
         self.timeouts = Timeouts(loop, settings)
         self.ids = Ids()
         self.spans = spans_of_environment(self.ids)
-        self.access_log = None if settings.access_log == "off" else AccessLog(loop, settings.access_log)
+        self.access_log = None if settings.access_log == "off" else AccessLog(loop, settings)
         self.connections: set[ClientConnection] = set()
         self.draining = False
         self._closed: asyncio.Event | None = None

@@ -97,7 +97,7 @@ class RequestCycle:
         self.head = head
         self.backend = backend
         self.path = path
-        self._upload = Upload(head) if head.has_body else None
+        self._upload = Upload(head, self.context.settings.max_trailer_bytes) if head.has_body else None
         self._unsent = b""
         self._whole: bytes | None = None
         self.admission: Admission | None = None
@@ -223,7 +223,7 @@ class RequestCycle:
     async def _wait_for_others(self, tried: list[EndpointPool]) -> None:
         """Every replica has refused: give the provider a moment to bring others. Raises TimeoutError."""
         key = self.backend.key
-        if key is None or self._retries >= 2:
+        if key is None or self._retries >= self.context.settings.max_retries:
             raise TimeoutError
         self._retries += 1
         async with asyncio.timeout(self.context.settings.connect_timeout):
@@ -350,7 +350,11 @@ class RequestCycle:
         )
 
     def _may_send_again(self) -> bool:
-        return self._whole is not None and self._retries < 2 and self.head.method in _IDEMPOTENT
+        return (
+            self._whole is not None
+            and self._retries < self.context.settings.max_retries
+            and self.head.method in _IDEMPOTENT
+        )
 
     def _send_again(self) -> None:
         """An idle connection was closed just as we used it: nothing has happened yet."""

@@ -15,7 +15,6 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 _MAX_SIZE_LINE_BYTES = 1024
-_MAX_TRAILERS_BYTES = 16 * 1024
 _MAX_EXTENSION_BYTES = 16 * 1024
 
 _FORBIDDEN_TRAILERS = re.compile(
@@ -39,9 +38,19 @@ class ChunkedDecoder:
     trailer lines that may be passed on.
     """
 
-    __slots__ = ("_expecting", "_overhead", "_pending", "_remaining", "done", "leftover", "trailers")
+    __slots__ = (
+        "_expecting",
+        "_max_trailer_bytes",
+        "_overhead",
+        "_pending",
+        "_remaining",
+        "done",
+        "leftover",
+        "trailers",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, max_trailer_bytes: int) -> None:
+        self._max_trailer_bytes = max_trailer_bytes
         self._expecting = _Expecting.SIZE
         self._remaining = 0
         self._pending = b""
@@ -114,7 +123,7 @@ class ChunkedDecoder:
             self.done = True
             return position + 2
         end = data.find(b"\r\n\r\n", position)
-        if (end if end >= 0 else len(data)) - position > _MAX_TRAILERS_BYTES:
+        if (end if end >= 0 else len(data)) - position > self._max_trailer_bytes:
             raise Malformed("the trailers are too large", 431)
         if end < 0:
             if b"\n" in data[position:].replace(b"\r\n", b""):

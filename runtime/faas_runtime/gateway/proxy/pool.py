@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 _FEW = 8
 # A connection used so short a time ago (in seconds) is not looked at again: that would cost more than it saves.
 _FRESH = 0.05
-_MIN_EJECTION = 0.2
-_MAX_EJECTION = 5.0
 
 
 class Connector:
@@ -125,7 +123,8 @@ class EndpointPool:
 
     def eject(self) -> None:
         """It refused a connection: leave it alone for a moment, longer each time."""
-        pause = min(_MIN_EJECTION * 2**self._failures, _MAX_EJECTION)
+        settings = self._connector.settings
+        pause = min(settings.eject_timeout * 2**self._failures, settings.max_eject_timeout)
         self._failures = min(self._failures + 1, 16)
         self.ejected_until = self._connector.loop.time() + pause
 

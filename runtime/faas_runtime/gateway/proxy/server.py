@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import socket
 import ssl
 from collections.abc import Sequence
@@ -17,7 +18,19 @@ from faas_runtime.gateway.proxy.readiness import Wake
 from faas_runtime.gateway.proxy.resources import allow_descriptors, keep_read_buffers
 from faas_runtime.gateway.proxy.settings import ProxySettings
 from faas_runtime.gateway.routing import RoutingTable
+from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.providers.base import Endpoint, RoutingChange
+
+
+def proxy_settings(gateway: GatewaySettings) -> ProxySettings:
+    """The settings of one of a gateway's proxies, which is given its listening sockets.
+
+    Every field that both classes have is copied; workers share `max_connections` equally.
+    """
+    names = {field.name for field in dataclasses.fields(ProxySettings)}
+    names &= {field.name for field in dataclasses.fields(GatewaySettings)} - {"host", "port"}
+    settings = ProxySettings(host="", **{name: getattr(gateway, name) for name in names})
+    return dataclasses.replace(settings, max_connections=-(-settings.max_connections // gateway.workers))
 
 
 class Proxy:

@@ -11,8 +11,8 @@ class Upload:
 
     __slots__ = ("_decoder", "_remaining", "complete", "leftover")
 
-    def __init__(self, head: RequestHead) -> None:
-        self._decoder = ChunkedDecoder() if head.chunked else None
+    def __init__(self, head: RequestHead, max_trailer_bytes: int) -> None:
+        self._decoder = ChunkedDecoder(max_trailer_bytes) if head.chunked else None
         self._remaining = head.length
         self.complete = False
         self.leftover = b""

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from faas_runtime.gateway.proxy.cycle import RequestCycle
     from faas_runtime.gateway.proxy.pool import EndpointPool
 
-_MAX_INFORMATIONAL = 16
-
 
 class BodyKind(Enum):
     """How the end of a response's body is found."""
@@ -200,7 +198,7 @@ class UpstreamConnection:
         rest = data[end + 2 :]
         if head.status < 200 and not (head.status == 101 and cycle.head.upgrade):
             self._informational += 1
-            if head.status == 101 or self._informational > _MAX_INFORMATIONAL:
+            if head.status == 101 or self._informational > self._settings.max_informational_responses:
                 raise Malformed("an interim response nobody asked for")
             cycle.informational(head)
             if rest and self.cycle is cycle:
@@ -214,7 +212,7 @@ class UpstreamConnection:
             self._kind = NO_BODY
         elif head.chunked:
             self._kind = CHUNKED
-            self._decoder = ChunkedDecoder()
+            self._decoder = ChunkedDecoder(self._settings.max_trailer_bytes)
         elif head.length >= 0:
             self._kind = LENGTH if head.length else NO_BODY
             self._remaining = head.length

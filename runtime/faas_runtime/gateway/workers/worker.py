@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.auth.function_auth import guard_of
 from faas_runtime.gateway.background import Loops
+from faas_runtime.gateway.listeners.tls import certificate_of
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy import Proxy
-from faas_runtime.gateway.proxy.assemble import certificate_of, new_proxy
+from faas_runtime.gateway.proxy import Proxy, proxy_settings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.state import StateDir
 from faas_runtime.gateway.workers.counting import MetricsReporter
@@ -35,7 +35,7 @@ from faas_runtime.gateway.workers.messages import (
     read_to_worker,
     send,
 )
-from faas_runtime.providers.base import FunctionKey, RouteUpdate
+from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
 
 METRICS_INTERVAL = 0.1
 """Seconds between two looks at the counters."""
@@ -79,7 +79,8 @@ class Worker:
 
     async def _open(self) -> Proxy:
         settings = self._begin.settings
-        proxy = new_proxy(settings, self._begin.control, self._routes, self._metrics, self._wake, self._guard)
+        control = Endpoint("control", unix=self._begin.control)
+        proxy = Proxy(self._routes, control, proxy_settings(settings), self._metrics, self._wake, self._guard)
         certificate = certificate_of(settings)
         if certificate is not None:
             self._loops.start("certificate", certificate.follow)
