@@ -9,10 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
+from faas_runtime import __version__
 from tests.conformance.proxy.proxy_driver import ECHO, RunningProxy, get, ok, post
 from tests.conformance.proxy.replica import Replica
-
-from faas_runtime import __version__
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
