@@ -11,14 +11,13 @@ from faas_cli.console import Console
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.options import Duration, FaasGroup, switch
 from faas_cli.output.formats import TABLE, long_output_options, output_options, structured
-from faas_cli.stack.edit import append_template
+from faas_cli.stack.edit import append_template, edit_file
 from faas_cli.stack.loader import load, parse_stack
 from faas_cli.stack.model import Stack, TemplateSource
 from faas_cli.stack.select import find_stack_file, open_stack
 from faas_cli.templates.lock import read_lock
 from faas_cli.templates.pull import DEFAULT_REPOSITORY, Pulled, Source, parse_source, pull, pull_locked
 from faas_cli.templates.store import StoreTemplate, find_in_store, read_store, store_address
-from faas_runtime.core.files import write_file
 
 
 @click.group(cls=FaasGroup)
@@ -91,15 +90,18 @@ def add(name: str, source: str, stack_file: str) -> None:
         raise FaasError("there is no stack file in this folder", hint="name one with `-f FILE`")
     # Read as a stack first: a mistake in it is told before anything is written.
     load(path, envsubst=False)
-    text = path.read_text(encoding="utf-8")
     if source:
         parse_source(source)
-    changed = append_template(text, TemplateSource(name=name, source=source), str(path))
-    if name not in [entry.name for entry in parse_stack(changed, str(path)).configuration.templates]:
-        raise FaasError(
-            f"`{path}` cannot be added to", hint="write the template under `configuration.templates` by hand"
-        )
-    write_file(path, changed)
+
+    def with_template(text: str) -> str:
+        changed = append_template(text, TemplateSource(name=name, source=source), str(path))
+        if name not in [entry.name for entry in parse_stack(changed, str(path)).configuration.templates]:
+            raise FaasError(
+                f"`{path}` cannot be added to", hint="write the template under `configuration.templates` by hand"
+            )
+        return changed
+
+    edit_file(path, with_template)
     Console().data(f"Template {name} added to {path}\nFetch it: faas template pull stack -f {path}")
 
 

@@ -58,7 +58,8 @@ def fingerprint(folder: Path) -> str:
     total = hashlib.sha256()
     for path in files_below(folder):
         executable = path.stat().st_mode & stat.S_IXUSR != 0
-        total.update(f"{path.relative_to(folder).as_posix()}\0{executable:d}\0".encode())
+        # A file's name is bytes, not always UTF-8.
+        total.update(os.fsencode(path.relative_to(folder)) + f"\0{executable:d}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 FORMS = ("latest", "sha", "branch", "describe", "digest")
 
 _INVALID = re.compile(r"[^A-Za-z0-9_.-]+")
-# A lower-case path, perhaps below a registry's host and port; then a tag.
+# A lower-case path, perhaps below a registry's host (or IPv6 address) and port; then a tag and a digest.
 _REFERENCE = re.compile(
-    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+    r"(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::\d+)?/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
     r"(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
 
@@ -44,6 +44,11 @@ def image_reference(function: Function, form: str, project: Path = Path()) -> st
     form = form.lower() or "latest"
     if form in ("latest", "default"):
         return image
+    if "@" in image:
+        raise FaasError(
+            f"`{function.name}`: `{image}` names a digest, which `--tag {form}` cannot change",
+            hint="leave the digest or `--tag` out",
+        )
     if form == "digest":
         return f"{image.rpartition(':')[0]}:{handler_digest(project / function.handler)}"
     return f"{image}-{_git_tag(form, project)}"

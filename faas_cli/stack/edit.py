@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_cli.stack.model import Function, Resources, TemplateSource
 from faas_cli.stack.nodes import Value, parse
+from faas_runtime.core.files import write_file
 
 if TYPE_CHECKING:
     from yaml import MappingNode, Mark
+
+
+_LINE = re.compile(r".*?(?:\r\n|[\n\r\x85\u2028\u2029]|\Z)", re.DOTALL)
+"""A line as YAML counts them, with its end."""
 
 
 def new_stack_text(gateway: str, function: Function) -> str:
@@ -30,6 +41,29 @@ def function_text(function: Function, indent: str) -> str:
     return "".join(f"{indent}{line}\n" for line in lines)
 
 
+def edit_file(path: Path, change: Callable[[str], str]) -> str:
+    """Replace a stack file's text by what `change` makes of it, line ends as they are; returns the text before.
+
+    Edits of several processes wait for each other, so that none is lost. Raises OSError.
+    """
+    with locked(path.parent):
+        before = path.read_bytes().decode("utf-8")
+        write_file(path, change(before), parents=False)
+    return before
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which leaves no file behind; where its file system has no locks, nothing is held."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def append_function(text: str, function: Function, file: str) -> str:
     """The file's text with one more function at the end of its `functions` map.
 
@@ -38,7 +72,7 @@ def append_function(text: str, function: Function, file: str) -> str:
     root = parse(text, file)
     functions = root.fields().get("functions")
     if functions is None:
-        return _with_newline(text) + "functions:\n" + function_text(function, "  ")
+        return _at_end(text, "functions:\n" + function_text(function, "  "))
     if functions.is_null:
         return _insert(text, functions.node.end_mark.line + 1 if functions.node else 0, function_text(function, "  "))
     names = functions.fields()
@@ -58,7 +92,7 @@ def append_template(text: str, template: TemplateSource, file: str) -> str:
     """
     configuration = parse(text, file).fields().get("configuration")
     if configuration is None:
-        return _with_newline(text) + "configuration:\n  templates:\n" + _template_text(template, "    ")
+        return _at_end(text, "configuration:\n  templates:\n" + _template_text(template, "    "))
     templates = configuration.fields().get("templates")
     if templates is None or templates.is_null:
         whole = templates if templates is not None else configuration
@@ -106,12 +140,22 @@ def _last_line(node: MappingNode) -> int:
 
 
 def _insert(text: str, line: int, addition: str) -> str:
-    lines = _with_newline(text).splitlines(keepends=True)
-    return "".join(lines[:line]) + addition + "".join(lines[line:])
+    lines = _LINE.findall(_with_newline(text))
+    return "".join(lines[:line]) + addition.replace("\n", _line_end(text)) + "".join(lines[line:])
+
+
+def _at_end(text: str, addition: str) -> str:
+    return _with_newline(text) + addition.replace("\n", _line_end(text))
 
 
 def _with_newline(text: str) -> str:
-    return text if not text or text.endswith("\n") else text + "\n"
+    return text if not text or text.endswith("\n") else text + _line_end(text)
+
+
+def _line_end(text: str) -> str:
+    """How the file ends its lines: by its first one."""
+    found = re.search(r"\r?\n", text)
+    return found[0] if found else "\n"
 
 
 def _resources(key: str, resources: Resources | None) -> list[str]:

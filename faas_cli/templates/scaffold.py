@@ -14,10 +14,11 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import walk_tb
 
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway.credentials import gateway_of
-from faas_cli.stack.edit import append_function, new_stack_text
+from faas_cli.stack.edit import append_function, edit_file, locked, new_stack_text
 from faas_cli.stack.model import Function, Resources
 from faas_cli.templates.model import Template
 from faas_runtime.core.files import write_file
@@ -37,7 +38,8 @@ class Scaffold:
     handler: Path
     stack_file: Path
     stack_text: str
-    append: bool = False
+    append: Function | None = None
+    """The function to add to a stack file that is there; None when the file is new."""
 
 
 def plan(
@@ -71,11 +73,10 @@ def plan(
         raise UsageError(f"`{path}` cannot be a stack file: its name must end in `.yml` or `.yaml`")
     if append and not path.is_file():
         raise UsageError(f"there is no stack file `{path}` to add to")
-    if append:
-        text = append_function(path.read_text(encoding="utf-8"), function, str(path))
-    else:
-        text = new_stack_text(gateway_of(gateway), function)
-    return Scaffold(name, template, folder, path, text, append=bool(append))
+    if not append:
+        return Scaffold(name, template, folder, path, new_stack_text(gateway_of(gateway), function))
+    text = append_function(path.read_text(encoding="utf-8"), function, str(path))
+    return Scaffold(name, template, folder, path, text, append=function)
 
 
 def check_name(name: str) -> None:
@@ -104,7 +105,8 @@ def create(scaffold: Scaffold) -> None:
             made.rename(scaffold.handler)
             undo.append(lambda: shutil.rmtree(scaffold.handler, ignore_errors=True))
             _write_stack(scaffold, undo)
-        keep_ignored(scaffold.stack_file.parent)
+        with locked(scaffold.stack_file.parent):
+            keep_ignored(scaffold.stack_file.parent)
     except OSError as err:
         _undo(undo)
         raise FaasError(f"cannot create `{scaffold.name}`: {err.strerror}: {err.filename}") from None
@@ -127,14 +129,36 @@ def render(template: Template, name: str, into: Path) -> Path:
         else:
             target.mkdir()
         return target
+    from cookiecutter.exceptions import CookiecutterException
     from cookiecutter.generate import generate_files
+    from jinja2 import TemplateError
 
     context = json.loads((template.folder / COOKIECUTTER).read_text(encoding="utf-8"))
     context |= {"name": name, "folder": "function"}
-    generate_files(
-        repo_dir=str(template.folder), context={"cookiecutter": context}, output_dir=str(into), accept_hooks=False
-    )
+    try:
+        generate_files(
+            repo_dir=str(template.folder), context={"cookiecutter": context}, output_dir=str(into), accept_hooks=False
+        )
+    except (CookiecutterException, TemplateError) as err:
+        raise _template_error(template, err) from None
     return into / "function"
+
+
+def _template_error(template: Template, err: Exception) -> FaasError:
+    """The error for a file of a template that Jinja cannot render: which file, which line, and the way out."""
+    cause = getattr(err, "error", err)
+    name, line = getattr(cause, "name", None), getattr(cause, "lineno", 0)
+    for frame, number in walk_tb(cause.__traceback__):
+        # Jinja puts the template's own file (a path within its folder) and line into the traceback.
+        if not frame.f_code.co_filename.startswith(("/", "<")):
+            name, line = frame.f_code.co_filename, number
+    folder = next(template.folder.glob("{{*"), template.folder)
+    place = folder / name if name else template.folder / COOKIECUTTER
+    reason = str(cause).partition("\n")[0]
+    return FaasError(
+        f"`{place}{f':{line}' if line else ''}`: the template cannot be rendered: {reason}",
+        hint="a file with braces of its own belongs into `_copy_without_render` of the template's cookiecutter.json",
+    )
 
 
 def keep_ignored(folder: Path) -> None:
@@ -166,10 +190,14 @@ def _check_free(scaffold: Scaffold) -> None:
 
 
 def _write_stack(scaffold: Scaffold, undo: list[Callable[[], object]]) -> None:
-    path = scaffold.stack_file
-    before = path.read_bytes() if scaffold.append else None
+    path, function = scaffold.stack_file, scaffold.append
+    if function is not None:
+        # The file of this moment, which may have more functions than when the command was planned.
+        before = edit_file(path, lambda text: append_function(text, function, str(path)))
+        undo.append(lambda: write_file(path, before))
+        return
     write_file(path, scaffold.stack_text, parents=False)
-    undo.append(lambda: path.unlink() if before is None else write_file(path, before))
+    undo.append(path.unlink)
 
 
 def _undo(steps: list[Callable[[], object]]) -> None:

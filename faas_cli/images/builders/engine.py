@@ -5,9 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import socket
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from faas_cli.errors import FaasError
@@ -46,7 +47,30 @@ def connect(engine: EngineAddress, timeout: float = _READ_TIMEOUT) -> APIClient:
     """A docker-py client of the engine; `timeout` is in seconds. Raises docker.errors.DockerException."""
     import docker
 
-    return docker.APIClient(timeout=int(timeout), version="auto", **reachable(engine).client_options())
+    client: Any = docker.APIClient(timeout=int(timeout), version="auto", **reachable(engine).client_options())
+    client._auth_configs = _installed_helpers_only(client._auth_configs)
+    found: APIClient = client
+    return found
+
+
+def _installed_helpers_only(config: Any) -> Any:
+    """The library's credentials without the helpers that are not installed: a public base image needs none.
+
+    The library asks every helper for everything it has, before each build, and fails where one is missing.
+    """
+    from docker.auth import AuthConfig
+
+    class Installed(AuthConfig):
+        # The library reads the file once more when nothing is in it.
+        is_empty = False
+
+    def here(name: str) -> bool:
+        return shutil.which(f"docker-credential-{name}") is not None
+
+    kept = {**config, "credHelpers": {key: name for key, name in config.cred_helpers.items() if here(name)}}
+    if config.creds_store and not here(config.creds_store):
+        del kept["credsStore"]
+    return Installed(kept)
 
 
 def ping(engine: EngineAddress, seconds: float = PING_TIMEOUT) -> str:

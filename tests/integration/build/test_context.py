@@ -1,5 +1,7 @@
 """`build/NAME/`: what is in it, and what must not be (survey rows 11, 12 and 13)."""
 
+import os
+
 import pytest
 
 from faas_cli.errors import BuildError
@@ -132,4 +134,15 @@ def test_fingerprint_sees_content_names_and_modes(project):
     (context / "main.go").touch()
     assert fingerprint(context) == first
     (context / "main.go").chmod(0o755)
+    assert fingerprint(context) != first
+
+
+def test_a_name_that_is_not_utf8(project):
+    """A name is bytes; it arrives as it is and counts in the fingerprint."""
+    context = build(project)
+    first = fingerprint(context)
+    name = os.fsdecode(b"caf\xe9.txt")
+    (project / "fn" / name).write_text("x")
+    context = build(project)
+    assert (context / "function" / name).exists()
     assert fingerprint(context) != first

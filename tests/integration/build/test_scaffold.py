@@ -1,10 +1,16 @@
 """`faas new`: everything or nothing."""
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import pytest
 
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.stack.edit import new_stack_text
+from faas_cli.stack.loader import load
+from faas_cli.stack.model import Function
 from faas_cli.templates.find import TemplateNotFound, available, find_template
-from faas_cli.templates.scaffold import Scaffold, check_name, create, keep_ignored
+from faas_cli.templates.scaffold import Scaffold, check_name, create, keep_ignored, plan
 
 LANGUAGES = ["go", "go-http", "node", "node-http", "python", "python-http"]
 
@@ -120,3 +126,35 @@ def test_a_template_of_the_project_hides_a_built_in_one(tmp_path):
     (tmp_path / "template" / "go" / "template.yml").write_text("language: mine\n")
     assert find_template("go", tmp_path).language == "mine"
     assert set(LANGUAGES) <= set(available(tmp_path))
+
+
+def braces(folder, text):
+    template = folder / "template" / "br"
+    inside = template / "{{cookiecutter.folder}}"
+    inside.mkdir(parents=True)
+    (template / "cookiecutter.json").write_text('{"name": "hello", "folder": "hello"}')
+    (template / "template.yml").write_text("language: br\nfprocess: cat\n")
+    (inside / "ci.yml").write_text(text)
+    return find_template("br", folder)
+
+
+@pytest.mark.parametrize(("text", "line"), [("a:\nrun: ${{ github.ref }}\n", 2), ("a: 1\nb: {% for %}\n", 2)])
+def test_braces_of_another_language_in_a_template(tmp_path, text, line):
+    """The file, the line and the key of cookiecutter.json that leaves the file alone."""
+    with pytest.raises(FaasError) as caught:
+        create(scaffold(tmp_path, template=braces(tmp_path, text)))
+    assert f"{{{{cookiecutter.folder}}}}/ci.yml:{line}`: " in caught.value.message
+    assert "_copy_without_render" in caught.value.hint
+    assert not (tmp_path / "fn").exists()
+
+
+def test_functions_appended_at_the_same_time_all_arrive(tmp_path):
+    """Each is added to the file of the moment, under a lock."""
+    file = tmp_path / "all.yml"
+    file.write_text(new_stack_text("http://h", Function(name="first", lang="go", handler="./first", image="first")))
+    template = find_template("python")
+    plans = [plan(f"fn{n}", template, handler=str(tmp_path / f"fn{n}"), append=str(file)) for n in range(8)]
+    with ProcessPoolExecutor(4, get_context("spawn")) as pool:
+        list(pool.map(create, plans))
+    assert set(load(file).functions) == {"first", *(f"fn{n}" for n in range(8))}
+    assert {path.name for path in tmp_path.iterdir() if path.name.startswith(".")} == {".gitignore"}

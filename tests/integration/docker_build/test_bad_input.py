@@ -214,3 +214,15 @@ def test_a_build_that_is_given_up_ends_at_once(project):
     stopper.join()
     assert result.error.message == "the build was stopped"
     assert result.seconds < 50
+
+
+def test_a_credential_helper_that_is_not_installed(project, monkeypatch, tmp_path):
+    """A build that needs no credentials works, as `docker build` does."""
+    (tmp_path / "docker").mkdir()
+    config = {"credsStore": "not-there", "credHelpers": {"registry.example": "neither"}}
+    (tmp_path / "docker" / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    folder = project.own("fn", 'FROM scratch\nCOPY Dockerfile /x\nCMD ["/x"]\n')
+    assert folder.is_dir()
+    result, _ = project.build("fn")
+    assert result.error is None

@@ -52,3 +52,15 @@ def test_digest_is_counted_as_faas_cli_counts(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a").write_text("x")
     assert handler_digest(tmp_path) == "981e299683cad48a5792c8bb07beac05"
+
+
+@pytest.mark.parametrize("image", ["[2001:db8::1]:5000/team/fn:1", "[::1]/fn"])
+def test_a_registry_at_an_ipv6_address(image):
+    """In brackets, as the grammar of image names has it."""
+    assert image_reference(named(image), "latest").startswith(image)
+
+
+def test_a_digest_and_another_tag():
+    """They exclude each other."""
+    with pytest.raises(FaasError, match="names a digest, which `--tag sha` cannot change"):
+        image_reference(named(f"fn@sha256:{'0' * 64}"), "sha")

@@ -82,3 +82,12 @@ def test_templates_that_cannot_be_added_to(configuration):
     """Braces, or the template is there."""
     with pytest.raises(StackError):
         append_template(f"provider: {{name: faas}}\n{configuration}\n", TemplateSource(name="rust"), "f")
+
+
+@pytest.mark.parametrize("last", ["\r\n", ""])
+def test_line_ends_stay(last):
+    """What is added ends its lines as the file does."""
+    before = new_stack_text("http://h", ONE).rstrip("\n").replace("\n", "\r\n") + last
+    for after in (append_function(before, TWO, "f"), append_template(before, TemplateSource(name="t"), "f")):
+        assert after.startswith(before)
+        assert after.count("\n") == after.count("\r\n") > before.count("\n")
