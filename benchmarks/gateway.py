@@ -134,12 +134,12 @@ def compare_tails(options: argparse.Namespace, helper: Path, chosen: list[str], 
                 tails[name].append((*found, waited(server.pid) - before))
         tails["none"].append((*paced(options, upstream, upstream), 0.0))
     print(f"1 KB POST, {options.rate} calls/s offered over {options.paced_connections} connections:")
-    ours = [found[1] for found in tails["faas"]]
-    for name, found in tails.items():
-        half, tail, far, wait = (statistics.median(column) for column in zip(*found, strict=True))
+    ours = [each[1] for each in tails["faas"]]
+    for name, rounds in tails.items():
+        half, tail, far, wait = (statistics.median(column) for column in zip(*rounds, strict=True))
         line = f"  {name:6}p50{half:7.2f} ms   p99{tail:7.2f} ms   p99.9{far:7.2f} ms   without its core{wait:6.1f} ms"
         if name not in ("faas", "none"):
-            beside = [mine / each[1] for mine, each in zip(ours, found, strict=True)]
+            beside = [mine / each[1] for mine, each in zip(ours, rounds, strict=True)]
             line += f"   faas/{name} p99 {statistics.median(beside):.2f} ({min(beside):.2f} to {max(beside):.2f})"
         print(line, flush=True)
 

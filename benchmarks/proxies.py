@@ -70,7 +70,7 @@ def _await(server: subprocess.Popen[bytes], port: int, said: IO[bytes]) -> None:
             if server.poll() is not None or time.monotonic() > deadline:
                 said.seek(0)
                 last = said.read().decode(errors="replace").strip().rpartition("\n")[2]
-                sys.exit(f"{server.args} does not start: {last}")
+                sys.exit(f"{server.args!r} does not start: {last}")
             time.sleep(0.02)
 
 

@@ -97,7 +97,7 @@ def processor_seconds(pid: int) -> float:
 def resident(pid: int) -> float:
     """Its memory in MB."""
     text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
+    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
 
 
 def calls_cost(mode: str, functions: int, seconds: float) -> tuple[float, float]:
@@ -114,7 +114,7 @@ def calls_cost(mode: str, functions: int, seconds: float) -> tuple[float, float]
             ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", url], capture_output=True, text=True, check=True
         )
         assert "Non-2xx" not in done.stdout, done.stdout
-        count = int(re.search(r"(\d+) requests in", done.stdout)[1])  # type: ignore[index]
+        count = int(re.search(r"(\d+) requests in", done.stdout)[1])
         return (processor_seconds(process.pid) - before) / count, resident(process.pid)
     finally:
         process.kill()
@@ -171,10 +171,17 @@ def _swarm_state(functions: int) -> tuple[list[dict[str, Any]], list[dict[str, A
         name, identifier = f"f{number}", f"{number:025d}"
         kept = json.dumps({"service": name, "image": f"registry.example.com/team/{name}:1.2.3", "envVars": {"A": "b"}})
         labels = {"io.faas.kind": "function", "io.faas.name": name, "io.faas.namespace": "openfaas-fn"}
-        container = {"Image": f"registry.example.com/team/{name}:1.2.3", "Labels": {"io.faas.version": "1"}}
+        container: dict[str, Any] = {
+            "Image": f"registry.example.com/team/{name}:1.2.3",
+            "Labels": {"io.faas.version": "1"},
+        }
         container |= {"Env": [f"OPENFAAS_NAME={name}", "fprocess=./handler", "exec_timeout=60s"], "Init": False}
         template = {"ContainerSpec": container, "Resources": {}, "RestartPolicy": {"Condition": "any"}}
-        spec = {"Name": name, "Labels": {**labels, "io.faas.deployment": kept}, "TaskTemplate": template}
+        spec: dict[str, Any] = {
+            "Name": name,
+            "Labels": {**labels, "io.faas.deployment": kept},
+            "TaskTemplate": template,
+        }
         spec["Mode"] = {"Replicated": {"Replicas": REPLICAS}}
         services.append({"ID": identifier, "Version": {"Index": 1}, "CreatedAt": "2026-01-01T00:00:00Z", "Spec": spec})
         for slot in range(REPLICAS):

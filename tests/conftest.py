@@ -37,7 +37,7 @@ def tool():
         path = shutil.which(name, path=search_path())
         if path is None:
             missing(f"`{name}`", f"apt-get install {PACKAGES.get(name, name)}")
-        return path
+        return str(path)
 
     return find
 

@@ -16,6 +16,7 @@ import pytest
 from faas_cli.gateway.install.image import BASE, IMAGE
 from faas_cli.gateway.install.layout import ALERTMANAGER, NATS, PROMETHEUS
 from tests import stand_ins
+from tests.images import make_base_images
 from tests.swarm import Cluster, lacking
 
 pytestmark = pytest.mark.e2e
@@ -32,7 +33,7 @@ def client(missing):
     except docker.errors.DockerException:
         missing("a container engine", "systemctl start docker")
     stand_ins.ensure(missing)
-    stand_ins.base_images.ensure(["golang:1.25-alpine"])
+    make_base_images.ensure(["golang:1.25-alpine"])
     yield found
     found.close()
 

@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Request:
 class Recorder:
     """Requests in the order they came; `answers` maps `METHOD PATH` to status, body, or a list of them to use up."""
 
-    answers: dict[str, object] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     url: str = ""
 
@@ -48,6 +49,7 @@ class Recorder:
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Any
     protocol_version = "HTTP/1.1"
 
     def _body(self) -> bytes:
@@ -79,7 +81,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 def serve(recorder: Recorder) -> http.server.ThreadingHTTPServer:
     """Start answering for a recorder on a free port."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.recorder = recorder
     recorder.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()

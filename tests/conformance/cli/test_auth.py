@@ -14,6 +14,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+from typing import Any
 
 import pytest
 import yaml
@@ -23,6 +24,8 @@ TOKEN = "header.payload.signature"
 
 class IdentityProvider(http.server.BaseHTTPRequestHandler):
     """Asks nobody for a password; everything else as RFC 6749 and RFC 7636 have it."""
+
+    server: Any
 
     def do_GET(self):
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))

@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,8 @@ LIMITED = {
 
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers everything the same way."""
+
+    server: Any
 
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))

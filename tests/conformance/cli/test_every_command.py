@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import threading
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,8 @@ ANSWERS = {
 
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers everything the same way."""
+
+    server: Any
 
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -11,6 +11,7 @@ import io
 import json
 import tarfile
 import threading
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,7 @@ class Builder(http.server.BaseHTTPRequestHandler):
     """Keeps the archive of a request that is signed well."""
 
     protocol_version = "HTTP/1.1"
+    server: Any
 
     def do_GET(self):
         key = {"key_id": self.server.public[:8], "algorithm": "nacl/box", "public_key": self.server.public}
@@ -62,7 +64,7 @@ class Builder(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def builder(client):
     """The stand-in, and a project that is built by it."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Builder)
+    server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Builder)
     server.status, server.messages = 200, GOOD
     server.private, server.public = make_keys()
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from faas_runtime.providers.base import Endpoint
 from tests.conformance.proxy.wire import PATIENCE, Closed, Message, Wire, quietly_close
 
-Script = Callable[["Wire"], None]
+Script = Callable[["Wire"], object]
 
 
 class Replica:

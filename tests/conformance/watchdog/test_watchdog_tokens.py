@@ -10,6 +10,7 @@ import json
 import random
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,8 @@ def authority(key):
     """A server that describes the issuer; `keys` can be changed while it runs."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        server: Any
+
         def do_GET(self):
             keys = {"keys": [each.public for each in self.server.keys]}
             where = {"issuer": ISSUER, "jwks_uri": f"http://127.0.0.1:{self.server.server_port}/keys?a=b"}
@@ -87,7 +90,8 @@ def authority(key):
         def log_message(self, *_):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with server:
         server.keys, server.asked = [key], []
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()

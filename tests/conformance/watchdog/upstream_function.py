@@ -33,8 +33,8 @@ class Call:
             return False
         self.method, self.target, self.version = line.decode().split()
         self.headers: list[tuple[str, str]] = []
-        while (line := self.file.readline().decode("latin-1").strip()) != "":
-            name, _, value = line.partition(":")
+        while (field := self.file.readline().decode("latin-1").strip()) != "":
+            name, _, value = field.partition(":")
             self.headers.append((name, value.strip()))
         self.fields = {name.lower(): value for name, value in self.headers}
         return True

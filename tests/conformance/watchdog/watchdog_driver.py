@@ -143,7 +143,7 @@ class Watchdog:
         base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         own = {"port": str(self.port), "metrics_port": str(self.metrics_port), "TMPDIR": str(folder)}
         with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(command, env=base | own | env, stdout=log, stderr=log, cwd=folder)
+            self.process = subprocess.Popen(command, env={**base, **own, **env}, stdout=log, stderr=log, cwd=folder)
 
     @property
     def log(self) -> str:

@@ -8,8 +8,7 @@ import pytest
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
 from faas_cli.images.builders.choose import choose_builder
-from faas_cli.images.builders.docker import connect
-from faas_cli.images.builders.engine import image_id, ping
+from faas_cli.images.builders.engine import connect, image_id, ping
 from faas_cli.images.builders.ssh_engine import socket_to, ssh_command
 from faas_cli.images.model import BuildOptions
 from faas_cli.stack.model import Provider, Stack

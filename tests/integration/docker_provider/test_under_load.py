@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -31,7 +32,7 @@ def gateway(request, tmp_path):
     build_watchdog()
     state = tmp_path / "state"
     state.mkdir()
-    made = Gateway(state, "--engine", request.param, "--port", str(free_port()))
+    made: Any = Gateway(state, "--engine", request.param, "--port", str(free_port()))
     if request.param == "docker":
         image = request.getfixturevalue("image")
     else:

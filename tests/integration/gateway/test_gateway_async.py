@@ -2,6 +2,7 @@
 
 import http.server
 import threading
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,8 @@ def test_other_methods_are_not_queued(gateway):
 class Receiver(http.server.BaseHTTPRequestHandler):
     """Takes callbacks; the first is told to come again."""
 
+    server: Any
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.seen.append((self.path, dict(self.headers), body))
@@ -132,7 +135,8 @@ def test_a_host_that_is_allowed_is_called_back_until_it_takes_the_answer(gateway
     gateway.options += ["--callback-host", "127.0.0.1"]
     gateway.start()
     gateway.deploy("echo")
-    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
+    server: Any = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    with server:
         server.seen = []
         threading.Thread(target=server.serve_forever).start()
         call_id = submit(gateway, "echo", b"for you", X_Callback_Url=f"http://127.0.0.1:{server.server_port}/back?x=1")

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ class Recorded(http.server.BaseHTTPRequestHandler):
     """Remembers requests; answers as its server's `reply` says."""
 
     protocol_version = "HTTP/1.1"
+    server: Any
 
     def _any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -46,7 +48,7 @@ def serve():
     servers = []
 
     def start(reply, context=None):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorded)
+        server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorded)
         server.requests, server.reply = [], reply
         server.host = f"127.0.0.1:{server.server_port}"
         if context is not None:
@@ -74,7 +76,8 @@ def test_a_small_blob_is_one_request_where_the_registry_takes_it(serve, blob):
     """A stand-in that does what the specification leaves to a registry: 201 for a POST with the content in it."""
     server = serve(lambda request, body: (201, {"Location": "/x"}, b""))
     sent = []
-    Registry(server.host, push=True).upload("acme/fn", *blob, sent.append)
+    digest, path = blob
+    Registry(server.host, push=True).upload("acme/fn", digest, path, sent.append)
     assert [each for each in server.requests if each[0] != "GET"] == [("POST", "/v2/acme/fn/blobs/uploads/", 5)]
     assert sent == [5]
 

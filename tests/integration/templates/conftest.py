@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import time
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ def state(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    made = Repository(tmp_path_factory.mktemp("repositories"))
+    made: Any = Repository(tmp_path_factory.mktemp("repositories"))
     made.git("tag", "v1")
     made.git("checkout", "--quiet", "-b", "next")
     made.write("lang-a", "two")

@@ -35,7 +35,8 @@ def test_the_same_said_twice_is_no_contradiction():
 )
 def test_contradictions_are_refused(keys, variable):
     """Both settings are named, and which to remove, wherever the variable comes from."""
-    (name, value), (key, wanted) = *variable.items(), *keys.items()
+    ((name, value),) = variable.items()
+    ((key, wanted),) = keys.items()
     for given in ({"environment": variable}, {"flags": DeployFlags(environment=variable)}):
         with pytest.raises(UsageError) as caught:
             deployment(**given, **keys)

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from typing import Any
 
 import click
 import pytest
@@ -33,7 +34,8 @@ def test_an_example_is_understood(words, line, tmp_path, monkeypatch):
     typed = re.search(r"(?:^|[|(] ?)faas ([^|<>)]+)", line)[1]
     arguments = shlex.split(typed)
     assert arguments[: len(words.split())] == words.split()
-    command, context = root, click.Context(root, info_name="faas")
+    command: Any = root
+    context = click.Context(root, info_name="faas")
     for word in words.split():
         command = command.get_command(context, word)
         context = click.Context(command, info_name=word, parent=context)
@@ -43,7 +45,8 @@ def test_an_example_is_understood(words, line, tmp_path, monkeypatch):
 @pytest.mark.parametrize("words", EXAMPLES)
 def test_they_are_in_the_help(words):
     """One in a line, as they are typed."""
-    command, context = root, click.Context(root, info_name="faas")
+    command: Any = root
+    context = click.Context(root, info_name="faas")
     for word in words.split():
         command = command.get_command(context, word)
         context = click.Context(command, info_name=word, parent=context)

@@ -1,5 +1,7 @@
 """Manual pages and `--help` say the same."""
 
+from typing import Any
+
 import click
 import pytest
 
@@ -19,7 +21,8 @@ def test_there_is_a_page_for_every_command():
 @pytest.mark.parametrize("words", EXAMPLES)
 def test_a_page_has_every_flag_and_example(words):
     """The flags of the help, no hidden ones, in the same words."""
-    command, context = root, click.Context(root, info_name="faas")
+    command: Any = root
+    context = click.Context(root, info_name="faas")
     for word in words.split():
         command = command.get_command(context, word)
         context = click.Context(command, info_name=word, parent=context)

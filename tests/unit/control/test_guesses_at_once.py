@@ -43,7 +43,7 @@ def credentials(passwords: Iterable[str]) -> list[str]:
 
 def verdicts(users: Users, passwords: Iterable[str]) -> list[Verdict]:
     async def all_at_once() -> list[Verdict]:
-        accounts = Accounts([], users)  # type: ignore[arg-type]
+        accounts = Accounts([], users)
         accounts._accepted.append(b"of somebody else")
         guard = CallGuard(accounts, lambda: 1.0)
         calls = [guard.allows(BASIC, given, "", "10.0.0.1") for given in credentials(passwords)]
@@ -70,7 +70,7 @@ def statuses(users: Users, passwords: Iterable[str]) -> list[int]:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def all_at_once() -> list[int]:
-        room = BasicAuth(inside, (), users, lambda: 1.0)  # type: ignore[arg-type]
+        room = BasicAuth(inside, (), users, lambda: 1.0)
         found: list[int] = []
 
         async def send(message) -> None:

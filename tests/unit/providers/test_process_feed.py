@@ -1,6 +1,7 @@
 """Readers of routing changes, and knowing that they have taken them over."""
 
 import asyncio
+from typing import Any
 
 from faas_runtime.providers.base import FunctionKey, RouteRemoved
 from faas_runtime.providers.common.feed import RoutingFeed
@@ -12,7 +13,7 @@ TWO = RouteRemoved(FunctionKey("two", "openfaas-fn"))
 def test_a_reader_gets_the_present_and_then_every_change():
     async def scenario():
         feed = RoutingFeed()
-        reader = feed.read([ONE])
+        reader: Any = feed.read([ONE])
         assert await anext(reader) == ONE
         feed.publish(TWO)
         assert await anext(reader) == TWO
@@ -50,7 +51,7 @@ def test_taken_over_waits_until_the_reader_asks_for_more():
 def test_nobody_waits_for_a_reader_that_has_gone():
     async def scenario():
         feed = RoutingFeed()
-        reader = feed.read([ONE, TWO])
+        reader: Any = feed.read([ONE, TWO])
         await anext(reader)
         await reader.aclose()
         await asyncio.wait_for(feed.taken_over(limit=60), 5)
