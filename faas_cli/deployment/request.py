@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faas_cli.errors import FaasError, UsageError
+from faas_cli.errors import FaasError, StackError, UsageError
 from faas_cli.gateway.credentials import namespace_of
 from faas_cli.images.tags import image_reference
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources
 from faas_runtime.core.api import FunctionDeployment, FunctionResources
-from faas_runtime.core.durations import duration_or_none, go_duration
+from faas_runtime.core.durations import duration_or_none, parse_duration
 
 _TIMEOUTS = ("exec_timeout", "read_timeout", "write_timeout")
 
@@ -52,7 +52,7 @@ def deployment_of(function: Function, flags: DeployFlags, project: Path = Path()
         env_process=_process(function, flags, project),
         env_vars=environment,
         constraints=constraints,
-        secrets=list(dict.fromkeys([*flags.secrets, *function.secrets])),
+        secrets=[name for name in dict.fromkeys([*flags.secrets, *function.secrets]) if name],
         labels={**(function.labels or {}), **flags.labels},
         annotations={**_own_keys(function), **(function.annotations or {}), **flags.annotations},
         limits=_resources(function.limits),
@@ -64,7 +64,13 @@ def deployment_of(function: Function, flags: DeployFlags, project: Path = Path()
 def _environment(function: Function, flags: DeployFlags, project: Path) -> dict[str, str]:
     environment = dict(function.environment)
     for name in function.environment_file:
-        environment |= environment_of(project / name)
+        try:
+            environment |= environment_of(project / name)
+        except StackError as err:
+            raise FaasError(
+                f"`{function.name}`: `environment_file`: {err.message}",
+                hint="name it from the folder of the stack file",
+            ) from None
     return environment | dict(flags.environment)
 
 
@@ -87,13 +93,15 @@ def _own_keys(function: Function) -> dict[str, str]:
     found: dict[str, str] = {}
     if function.timeout:
         try:
-            go_duration(function.timeout)
+            parse_duration(function.timeout)
         except ValueError:
             raise FaasError(
                 f"`{function.name}`: `timeout: {function.timeout}` is not a duration",
                 hint="write for example `30s` or `1m30s`",
             ) from None
-        found[ANNOTATION_PREFIX + "timeout"] = function.timeout
+        # A bare number is in seconds, as in the watchdog's variables.
+        bare = function.timeout.strip().replace(".", "", 1).isdigit()
+        found[ANNOTATION_PREFIX + "timeout"] = f"{function.timeout.strip()}s" if bare else function.timeout
     if function.expose:
         if function.expose not in ("public", "internal"):
             raise UsageError(f"`{function.name}`: `expose: {function.expose}` must be `public` or `internal`")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_cli.errors import BuildError
+from faas_cli.stack.variables import unset_hint
 from faas_cli.templates.find import PROJECT_FOLDER
 
 if TYPE_CHECKING:
@@ -169,7 +170,8 @@ def _ignore_rules(handler: Path) -> GitIgnoreSpec | None:
 def _check_handler(function: Function, handler: Path) -> None:
     if not function.handler:
         raise BuildError(
-            f"`{function.name}` has no `handler` in the stack file", hint=f"add `handler: ./{function.name}`"
+            f"`{function.name}` has no `handler` in the stack file",
+            hint=unset_hint() or f"add `handler: ./{function.name}`",
         )
     if not handler.exists():
         raise BuildError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.stack.variables import unset_hint
 
 if TYPE_CHECKING:
     from faas_cli.stack.model import Function
@@ -32,12 +33,13 @@ def image_reference(function: Function, form: str, project: Path = Path()) -> st
     image = function.image.strip()
     if not image:
         raise FaasError(
-            f"`{function.name}` has no `image` in the stack file", hint=f"add `image: {function.name}:latest`"
+            f"`{function.name}` has no `image` in the stack file",
+            hint=unset_hint() or f"add `image: {function.name}:latest`",
         )
     if not _REFERENCE.fullmatch(image):
         raise FaasError(
             f"`{function.name}`: `{image}` is not a valid image name",
-            hint="use lower-case letters, digits and `.`, `_`, `-`, `/`, then perhaps `:` and a tag",
+            hint=unset_hint() or "use lower-case letters, digits and `.`, `_`, `-`, `/`, then perhaps `:` and a tag",
         )
     if ":" not in image.rpartition("/")[2]:
         image += ":latest"

@@ -37,16 +37,22 @@ class SubstitutionError(ValueError):
         self.position = position
 
 
-def substitute(text: str, variables: Mapping[str, str]) -> str:
-    """Expand every expression of `text`. Raises SubstitutionError."""
-    return _Expansion(text, variables).everything()
+def substitute(
+    text: str, variables: Mapping[str, str], unset: Callable[[str, int], object] = lambda name, position: None
+) -> str:
+    """Expand every expression of `text`. Raises SubstitutionError.
+
+    `unset` is called with the name and position of each variable that has neither a value nor a default.
+    """
+    return _Expansion(text, variables, unset).everything()
 
 
 class _Expansion:
     """A pass over one text."""
 
-    def __init__(self, text: str, variables: Mapping[str, str]) -> None:
+    def __init__(self, text: str, variables: Mapping[str, str], unset: Callable[[str, int], object]) -> None:
         self._text = text
+        self._unset = unset
         self._variables = variables
         self._at = 0
 
@@ -80,6 +86,8 @@ class _Expansion:
             raise SubstitutionError("`${` without the name of a variable after it", begin)
         self._at = name.end()
         value = self._variables.get(name.group(), "")
+        if name.group() not in self._variables and self._text.startswith("}", self._at):
+            self._unset(name.group(), begin)
         result = str(len(value)) if length else self._operation(value)
         if not self._take("}"):
             raise SubstitutionError(

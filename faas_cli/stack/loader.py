@@ -9,7 +9,7 @@ from faas_cli.stack.envsubst import SubstitutionError, substitute
 from faas_cli.stack.limits import check_bytes
 from faas_cli.stack.model import Configuration, Function, Provider, Resources, Stack, TemplateSource
 from faas_cli.stack.nodes import Value, parse
-from faas_cli.stack.variables import variables
+from faas_cli.stack.variables import note_unset, variables
 
 PROVIDERS = ("openfaas", "faas")
 """Accepted values of `provider.name`; `faas` is the one of 2018."""
@@ -57,7 +57,9 @@ def _parse_merged(texts: list[tuple[str, str]]) -> Stack:
 def expand(text: str, file: str) -> str:
     """Expand the environment's variables. Raises StackError at the line of a wrong expression."""
     try:
-        return substitute(text, variables())
+        return substitute(
+            text, variables(), lambda name, at: note_unset(name, f"{file}:{text.count(chr(10), 0, at) + 1}")
+        )
     except SubstitutionError as err:
         line = text.count("\n", 0, err.position) + 1
         column = err.position - text.rfind("\n", 0, err.position)
@@ -75,7 +77,7 @@ def _stack(root: Value) -> Stack:
     if not fields:
         root.fail("the stack file is empty", hint="`faas new --lang go NAME` writes one")
     version = fields.get("version")
-    if version is not None and version.text() != "1.0":
+    if version is not None and version.text() not in ("", "1.0"):
         version.fail(f"must be `1.0`, and is `{version.text()}`", hint="write `version: 1.0`")
     functions = fields.get("functions")
     return Stack(

@@ -147,7 +147,8 @@ def parse(text: str, file: str) -> Value:
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         check_size(text, file, loader)
-        node = yaml.compose(text, Loader=loader)
+        # As faas-cli does: a second document is not part of the stack.
+        node = next(iter(yaml.compose_all(text, Loader=loader)), None)
     except yaml.MarkedYAMLError as err:
         line, column = _place(err.problem_mark or err.context_mark)
         context = f"{err.context}: " if err.context else ""
@@ -178,7 +179,6 @@ _HINTS = (
     ("expected node content", "close the brackets"),
     ("undefined alias", "give the value a name with `&` before it is used"),
     ("cannot start any token", "put the text in quotes"),
-    ("single document", "keep one document in a file"),
     ("escape character", "write the text in single quotes"),
 )
 

@@ -15,6 +15,20 @@ _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 _from_files: dict[str, tuple[str, str]] = {}
 
 
+# Variables without a value or a default in the stack files of this command, and where each stands.
+_unset: dict[str, str] = {}
+
+
+def note_unset(name: str, place: str) -> None:
+    """Remember that a stack file uses a variable which is not set; `place` is its file and line."""
+    _unset.setdefault(name, place)
+
+
+def unset_hint() -> str:
+    """The variables that a stack file of this command uses and nobody has set; empty where there is none."""
+    return "; ".join(f"the variable `{name}` is not set ({place})" for name, place in _unset.items())
+
+
 def use_file(path: Path) -> None:
     """Take up the variables of a file with lines NAME=value. Raises StackError with the line of a mistake."""
     try:

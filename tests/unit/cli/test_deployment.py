@@ -3,7 +3,7 @@
 import pytest
 
 from faas_cli.deployment.request import DeployFlags, deployment_of
-from faas_cli.errors import UsageError
+from faas_cli.errors import FaasError, UsageError
 from faas_cli.stack.model import Function
 
 
@@ -42,3 +42,20 @@ def test_contradictions_are_refused(keys, variable):
             deployment(**given, **keys)
         assert f"`fn`: `{key}: {wanted}` and the variable `{name}: {value}` contradict each other" in str(caught.value)
         assert f"remove `{name}`" in caught.value.hint
+
+
+@pytest.mark.parametrize(("written", "sent"), [("120", "120s"), ("1.5", "1.5s"), ("2m", "2m")])
+def test_a_timeout_without_a_unit_is_in_seconds(written, sent):
+    """As the watchdog's variables are; existing stack files have it."""
+    assert deployment(timeout=written).annotations == {"com.faas.timeout": sent}
+
+
+def test_an_environment_file_that_is_missing():
+    """The function, the key and the file are named."""
+    with pytest.raises(FaasError, match=r"`fn`: `environment_file`: nope.yml: there is no such file"):
+        deployment(environment_file=["nope.yml"])
+
+
+def test_an_empty_secret_is_none():
+    """A list item without a name, as a trailing `- `."""
+    assert deployment(secrets=["", "b"]).secrets == ["b"]

@@ -3,6 +3,7 @@
 import pytest
 
 from faas_cli.errors import StackError
+from faas_cli.stack import variables
 from faas_cli.stack.loader import expand, parse_stack
 
 HEAD = "version: 1.0\nprovider:\n  name: openfaas\n  gateway: http://127.0.0.1:8080\nfunctions:\n"
@@ -96,3 +97,23 @@ def test_a_wrong_expression_is_told_with_its_line():
     """Even in a comment, as faas-cli does."""
     with pytest.raises(StackError, match=r"my\.yml:2:3: "):
         expand("a: b\n# ${\n", "my.yml")
+
+
+MINIMAL = "provider:\n  name: openfaas\nfunctions:\n  fn:\n    lang: go\n"
+
+
+def test_only_the_first_document_counts():
+    """As faas-cli reads a file."""
+    assert list(parse_stack(MINIMAL + "---\nfunctions: 7\n", "f").functions) == ["fn"]
+
+
+def test_an_empty_version():
+    """Counts as none."""
+    assert parse_stack("version:\n" + MINIMAL, "f").version == ""
+
+
+def test_variables_that_are_not_set_are_named(monkeypatch):
+    """With file and line, where something that is needed is empty; a default is a value."""
+    monkeypatch.setattr(variables, "_unset", {})
+    expand(MINIMAL + "    image: ${NO_SUCH_IMAGE}\n    handler: ${NO_SUCH_FOLDER:-./fn}\n", "my.yml")
+    assert variables.unset_hint() == "the variable `NO_SUCH_IMAGE` is not set (my.yml:6)"

@@ -36,7 +36,6 @@ MALFORMED = {
     "alias nobody defined": (f"{F}    image: *a\n", "5:12", "undefined alias"),
     "alias without a name": (f"{F}    image: *\n", "5:13", "not YAML"),
     "anchor twice at one value": (f"{F}    image: &a &b c\n", "5:15", "not YAML"),
-    "two documents": (f"{P}---\n{P}", "3:1", "single document"),
     "undefined tag handle": (f"{F}    image: !x!y z\n", "5:12", "undefined tag handle"),
     "control character": (f"{F}    image: a\x01\n", "5", "control characters"),
     "zero byte": ("\x00", "1", "control characters"),
