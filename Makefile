@@ -40,6 +40,10 @@ lint: types $(VENV)/.installed  ## ruff, mypy, codespell, shellcheck, gofmt, go 
 types: $(VENV)/.installed  ## mypy alone
 	$(VENV)/bin/mypy
 
+fuzz: $(VENV)/.installed  ## search for faults at random (FUZZ_SECONDS=300, FUZZ_SEED=N for the same inputs again)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python scripts/fuzz.py \
+		--seconds $(or $(FUZZ_SECONDS),300) $(addprefix --seed ,$(FUZZ_SEED))
+
 format: $(VENV)/.installed  ## rewrite the code as lint wants it
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .

@@ -4,10 +4,16 @@ import os
 import shutil
 import signal
 
+import hypothesis
 import pytest
 
 # Who starts the tests in the background has them ignore Ctrl-C; the commands they test must not inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same inputs every time, unless `make fuzz` gives a seed.
+hypothesis.settings.register_profile("fixed", derandomize=True, database=None)
+hypothesis.settings.register_profile("search", database=None, deadline=None)
+hypothesis.settings.load_profile("search" if os.environ.get("FAAS_FUZZ_SEED") else "fixed")
 
 # Debian packages of the tools tests use.
 PACKAGES = {"wrk": "wrk", "skopeo": "skopeo", "umoci": "umoci", "go": "golang", "node": "nodejs"}
