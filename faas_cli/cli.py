@@ -6,13 +6,14 @@ every command is written here and not read from its module.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Any
 
 import click
 
-from faas_cli.console import Console
+from faas_cli.console import Console, discard_output, open_closed_streams
 from faas_cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSED, FaasError
 
 COMMANDS = {
@@ -57,6 +58,8 @@ COMMANDS = {
     "validate": "Check a stack file",
     "version": "Show the versions of this tool and the gateway",
 }
+# What the system answers when stdout has no reader, no disk or no terminal behind it.
+_OUTPUT_FAILURES = (errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _HIDDEN = frozenset({"bashcompletion", "manpages", "namespaces", "print-token"})
 """Commands that scripts may still use, in no list."""
 _GLOBAL_FLAGS = frozenset({"-f", "--yaml", "--filter", "--regex"})
@@ -138,15 +141,28 @@ def root() -> None:
 
 def main() -> None:
     """Entry point of `faas` and `faas-cli`. Never shows a traceback for what a user can cause."""
+    open_closed_streams()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line and return its exit code."""
+    """Run a command line and return its exit code: a failure, too, when its output could not be written."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
+    except OSError as err:
+        discard_output()
+        # The reader has gone (`faas list | head`), or stdout was closed from the start: there is nobody to tell.
+        if err.errno not in (errno.EPIPE, errno.EBADF):
+            Console().error(f"the output cannot be written: {_lower(err.strerror or str(err))}")
+        return EXIT_FAILED
+
+
+def _run(arguments: list[str]) -> int:
     console = Console()
     try:
         result: Any = root.main(_globals_behind(arguments), prog_name="faas", standalone_mode=False)
-        sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except FaasError as err:
         console.error(err.message, err.hint, err.detail)
@@ -166,11 +182,9 @@ def run(arguments: list[str]) -> int:
         return EXIT_FAILED
     except KeyboardInterrupt:
         return _interrupted()
-    except BrokenPipeError:
-        # The reader has gone (`faas list | head`); nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
     except Exception as err:
+        if isinstance(err, OSError) and not err.filename and err.errno in _OUTPUT_FAILURES:
+            raise
         if os.environ.get("FAAS_DEBUG") == "1":
             raise
         if isinstance(err, OSError) and err.filename and err.strerror:

@@ -7,8 +7,10 @@ on stdout. Colour and live displays appear only on a terminal and never with NO_
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from pathlib import Path
 from typing import TextIO
 
 # Our name in figlet's standard letters, where faas-cli shows its own.
@@ -29,6 +31,28 @@ _STYLES = {
     "hint": "36",
     "dim": "2",
 }
+
+
+def open_closed_streams() -> None:
+    """Put something behind each standard stream that was closed (`>&-`), so that no other file takes its number.
+
+    stdin is at its end, messages for stderr are lost, and a write to stdout fails as it does for any program.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        if descriptor == 1:
+            unwritable = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(unwritable, 1)
+            os.close(unwritable)
+    os.close(descriptor)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def discard_output() -> None:
+    """Let stdout end nowhere, so that the interpreter does not fail once more when it writes what is left."""
+    with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 class Console:
