@@ -37,7 +37,7 @@ def command(
 
     console = Console()
     grant = grant or (oidc.CODE if token_url else oidc.IMPLICIT)
-    provider = oidc.Provider(auth_url, token_url, client_id, client_secret, audience, scope)
+    provider = oidc.IdentityProvider(auth_url, token_url, client_id, client_secret, audience, scope)
     oidc.check(provider, grant)
     url = gateway_of(gateway)
     if grant == oidc.CLIENT:

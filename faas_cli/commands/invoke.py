@@ -20,7 +20,7 @@ from faas_cli.stack.select import find_stack_file, open_stack
 from faas_cli.suggest import hint_for_function
 
 if TYPE_CHECKING:
-    from faas_cli.gateway.client import Answer
+    from faas_cli.gateway.client import FunctionResponse
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _CHUNK = 64 * 1024
@@ -70,7 +70,7 @@ def command(
     kind = "async-function" if asynchronous else "function"
     target = f"/{kind}/{name}{'.' + where if where else ''}" + (f"/{path.lstrip('/')}" if path else "")
 
-    def call(token: str) -> Answer:
+    def call(token: str) -> FunctionResponse:
         fields = sent | {"Authorization": f"Bearer {token}"} if token else sent
         return client.invoke(target, method=method.upper(), body=body, headers=fields, query=query, timeout=timeout)
 

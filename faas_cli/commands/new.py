@@ -61,7 +61,7 @@ def command(
     if not name:
         raise UsageError("the function's name is missing", hint=f"faas new --lang {lang} NAME")
     check_name(name)
-    template = obtain_template("dockerfile" if lang == "Dockerfile" else lang, tell=console.info)
+    template = obtain_template("dockerfile" if lang == "Dockerfile" else lang, report=console.info)
     scaffold = plan(
         name,
         template,

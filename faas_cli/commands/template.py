@@ -223,15 +223,15 @@ def try_out(names: tuple[str, ...], body: str, timeout: float, quiet: bool, form
     import msgspec
 
     from faas_cli.templates.find import MANIFEST, PROJECT_FOLDER
-    from faas_cli.templates.testing import Step, TemplateTest
+    from faas_cli.templates.testing import TemplateTest, TestStep
 
     wanted = names or tuple(sorted(path.parent.name for path in Path(PROJECT_FOLDER).glob(f"*/{MANIFEST}")))
     if not wanted:
         raise UsageError(f"there is no template in `./{PROJECT_FOLDER}`", hint="name one: faas template test go")
     console = Console(quiet=quiet)
-    steps: list[Step] = []
+    steps: list[TestStep] = []
 
-    def tell(step: Step) -> None:
+    def tell(step: TestStep) -> None:
         steps.append(step)
         if form == TABLE:
             verdict = "pass" if step.passed else "FAIL"

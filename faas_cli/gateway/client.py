@@ -49,7 +49,7 @@ CONNECT_TIMEOUT = 5.0
 _CHUNK = 64 * 1024
 
 
-class Answer(Protocol):
+class FunctionResponse(Protocol):
     """A function's answer: its status, and its body to be read."""
 
     status: int
@@ -241,7 +241,7 @@ class GatewayClient:
         headers: Mapping[str, str],
         query: Sequence[tuple[str, str]],
         timeout: float | None = None,
-    ) -> Answer:
+    ) -> FunctionResponse:
         """Call a function; credentials are never sent to it. The answer's body is not read yet.
 
         A body in pieces is sent while the answer is read, except over TLS or a proxy. `timeout` is the longest

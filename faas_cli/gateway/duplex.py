@@ -22,7 +22,7 @@ class Timeouts(NamedTuple):
     read: float | None
 
 
-class DuplexAnswer:
+class DuplexResponse:
     """Status and body of an answer; the body is read as it comes."""
 
     def __init__(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
@@ -53,7 +53,7 @@ def call(
     headers: Mapping[str, str],
     body: Iterable[bytes],
     timeouts: Timeouts,
-) -> DuplexAnswer:
+) -> DuplexResponse:
     """Send a request with a chunked body and return as soon as the answer's head is here.
 
     Raises OSError when there is nobody to talk to, HTTPException when what comes back is not HTTP.
@@ -67,7 +67,7 @@ def call(
     connection.putheader("Transfer-Encoding", "chunked")
     connection.endheaders()
     threading.Thread(target=_send, args=(connection, body), daemon=True).start()
-    return DuplexAnswer(connection, connection.getresponse())
+    return DuplexResponse(connection, connection.getresponse())
 
 
 def _send(connection: http.client.HTTPConnection, body: Iterable[bytes]) -> None:

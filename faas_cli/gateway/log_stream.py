@@ -10,7 +10,7 @@ import msgspec
 
 from faas_runtime.core.api import LogMessage
 
-_LONGEST = 4 * 1024 * 1024
+_MAX_PENDING_CHARS = 4 * 1024 * 1024
 """Most characters that may wait for the end of an object."""
 
 
@@ -22,7 +22,7 @@ def messages(chunks: Iterable[bytes]) -> Iterator[LogMessage]:
         text += utf8.decode(chunk)
         found, text = _complete(text)
         yield from found
-        if len(text) > _LONGEST:
+        if len(text) > _MAX_PENDING_CHARS:
             break
     if text.strip():
         raise ValueError(f"`{text[:40]}` is no log message")

@@ -23,7 +23,7 @@ CODE, IMPLICIT, IMPLICIT_ID, CLIENT = "code", "implicit", "implicit-id", "client
 GRANTS = (CODE, IMPLICIT, IMPLICIT_ID, CLIENT)
 CALLBACK = "/oauth/callback"
 _TIMEOUT = 15.0
-_LONGEST = 64 * 1024
+_MAX_BODY_BYTES = 64 * 1024
 
 # An implicit answer is behind the `#`, which only a script in the browser sees; it hands it on.
 _HAND_ON = b"""<!doctype html><meta charset="utf-8"><title>faas</title><p id="p">One moment&hellip;</p><script>
@@ -33,7 +33,7 @@ _DONE = "Signed in. You may close this window."
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class IdentityProvider:
     """An identity provider, and what it is asked for."""
 
     auth_url: str
@@ -44,7 +44,7 @@ class Provider:
     scope: str = "openid profile"
 
 
-def client_token(provider: Provider) -> str:
+def client_token(provider: IdentityProvider) -> str:
     """A token for the client itself (`client_credentials`). Raises FaasError with the provider's reason."""
     fields = {"grant_type": CLIENT, "client_id": provider.client_id, "client_secret": provider.client_secret}
     if provider.scope:
@@ -57,7 +57,7 @@ def client_token(provider: Provider) -> str:
 class BrowserFlow:
     """One sign-in through a browser. Use as a context manager: it listens for the answer meanwhile."""
 
-    def __init__(self, provider: Provider, grant: str, port: int, redirect_host: str) -> None:
+    def __init__(self, provider: IdentityProvider, grant: str, port: int, redirect_host: str) -> None:
         self._provider, self._grant = provider, grant
         self._state, self._nonce, self._verifier = (secrets.token_urlsafe(32) for _ in range(3))
         self._answer: dict[str, str] = {}
@@ -90,10 +90,10 @@ class BrowserFlow:
             query["response_type"] = "id_token" if self._grant == IMPLICIT_ID else "token"
         return f"{provider.auth_url}{'&' if '?' in provider.auth_url else '?'}{urlencode(query)}"
 
-    def token(self, patience: float) -> str:
+    def token(self, timeout: float) -> str:
         """Wait for the browser and return the token. Raises FaasError."""
-        if not self._answered.wait(patience):
-            raise FaasError(f"nobody signed in within {patience:g} s", hint="`--timeout` waits longer")
+        if not self._answered.wait(timeout):
+            raise FaasError(f"nobody signed in within {timeout:g} s", hint="`--timeout` waits longer")
         answer = self._answer
         if "error" in answer:
             raise FaasError(f"the identity provider refused: {answer.get('error_description') or answer['error']}")
@@ -113,7 +113,7 @@ class BrowserFlow:
         return True
 
 
-def check(provider: Provider, grant: str) -> None:
+def check(provider: IdentityProvider, grant: str) -> None:
     """Raise UsageError for what a grant lacks."""
     needed = {"--client-id": provider.client_id}
     if grant != CLIENT:
@@ -147,7 +147,7 @@ def _listen(
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "0")
-            if urlsplit(self.path).path != CALLBACK or not length.isdigit() or int(length) > _LONGEST:
+            if urlsplit(self.path).path != CALLBACK or not length.isdigit() or int(length) > _MAX_BODY_BYTES:
                 self._say(404, b"not found")
                 return
             self._decide(self.rfile.read(int(length)).decode("utf-8", "replace"))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from faas_cli.images.builders.layers import Entry, collect
+from faas_cli.images.builders.layers import LayerEntry, collect
 from faas_cli.images.model import BuildJob
 from faas_cli.templates.model import Recipe
 
@@ -23,24 +23,24 @@ BASE_NAME = "org.opencontainers.image.base.name"
 _HEALTHCHECK = {"Test": ["CMD", WATCHDOG, "--run-healthcheck"], "Interval": 3_000_000_000}
 
 
-def system_entries(recipe: Recipe, watchdog: Path) -> list[Entry]:
+def system_entries(recipe: Recipe, watchdog: Path) -> list[LayerEntry]:
     """The files every image needs beside the function: the watchdog, and what a base would bring."""
-    entries = [Entry("usr/bin/fwatchdog", 0o755, source=watchdog), Entry(HOME, 0o755)]
+    entries = [LayerEntry("usr/bin/fwatchdog", 0o755, source=watchdog), LayerEntry(HOME, 0o755)]
     return entries if recipe.images.runtime != "scratch" else [*entries, *system_files()]
 
 
-def system_files() -> list[Entry]:
+def system_files() -> list[LayerEntry]:
     """An account, certificates and a writable `/tmp`, for an image without a base."""
     return [
-        Entry("etc/passwd", 0o644, content=f"app:x:{USER}:{USER}::/{HOME}:/sbin/nologin\n".encode()),
-        Entry("etc/group", 0o644, content=f"app:x:{USER}:\n".encode()),
-        Entry("etc/ssl/certs/ca-certificates.crt", 0o644, source=_certificates()),
+        LayerEntry("etc/passwd", 0o644, content=f"app:x:{USER}:{USER}::/{HOME}:/sbin/nologin\n".encode()),
+        LayerEntry("etc/group", 0o644, content=f"app:x:{USER}:\n".encode()),
+        LayerEntry("etc/ssl/certs/ca-certificates.crt", 0o644, source=_certificates()),
         # The watchdog's lock file; anyone may write here, as on every Unix.
-        Entry("tmp", 0o1777),
+        LayerEntry("tmp", 0o1777),
     ]
 
 
-def app_entries(recipe: Recipe, context: Path) -> list[Entry]:
+def app_entries(recipe: Recipe, context: Path) -> list[LayerEntry]:
     """The function itself: what the recipe keeps of its context, less what the dependency layer already has."""
     made = recipe.dependencies.outputs if recipe.dependencies else []
     return collect(context, recipe.runtime.include, HOME, [*recipe.runtime.exclude, *made])

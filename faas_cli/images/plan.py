@@ -134,7 +134,7 @@ def template_of(function: Function, project: Path, stack: Stack) -> Template | N
         return None
     # Two functions of one missing template: the second finds what the first has fetched.
     with _FETCHING:
-        return obtain_template(function.lang, project, stack.configuration.templates, tell=_quietly)
+        return obtain_template(function.lang, project, stack.configuration.templates, report=_quietly)
 
 
 def _quietly(text: str) -> None:

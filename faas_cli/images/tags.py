@@ -14,7 +14,7 @@ from faas_cli.stack.variables import unset_hint
 if TYPE_CHECKING:
     from faas_cli.stack.model import Function
 
-FORMS = ("latest", "sha", "branch", "describe", "digest")
+TAG_FORMATS = ("latest", "sha", "branch", "describe", "digest")
 
 _INVALID = re.compile(r"[^A-Za-z0-9_.-]+")
 # A lower-case path, perhaps below a registry's host (or IPv6 address) and port; then a tag and a digest.
@@ -25,7 +25,7 @@ _REFERENCE = re.compile(
 
 
 def image_reference(function: Function, form: str, project: Path = Path()) -> str:
-    """The image's name and tag. `form` is one of `FORMS`.
+    """The image's name and tag. `form` is one of `TAG_FORMATS`.
 
     Raises UsageError for another form, FaasError when the function names no image, when the
     name is not valid, or when `form` needs git and git does not answer.
@@ -71,7 +71,7 @@ def _git_tag(form: str, project: Path) -> str:
         return f"{branch}-{_git(project, 'rev-parse', '--short', 'HEAD')}"
     if form == "describe":
         return _INVALID.sub("-", _git(project, "describe", "--tags", "--always"))
-    raise UsageError(f"`--tag {form}` is not known", hint=f"it can be {', '.join(FORMS)}")
+    raise UsageError(f"`--tag {form}` is not known", hint=f"it can be {', '.join(TAG_FORMATS)}")
 
 
 def _git(project: Path, *arguments: str) -> str:

@@ -14,7 +14,7 @@ from faas_cli.errors import FaasError
 from faas_cli.registry.reference import DOCKER_HUB
 
 _HUB_KEY = "https://index.docker.io/v1/"
-_HELPER_LIMIT = 20
+_HELPER_TIMEOUT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _ask_helper(name: str, key: str) -> RegistryCredentials | None:
             input=key,
             capture_output=True,
             text=True,
-            timeout=_HELPER_LIMIT,
+            timeout=_HELPER_TIMEOUT,
             check=False,
         )
         answer = json.loads(done.stdout) if done.returncode == 0 else {}

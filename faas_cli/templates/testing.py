@@ -26,12 +26,12 @@ from faas_cli.templates.scaffold import render
 from faas_runtime.images.store import ImageStore
 
 FUNCTION = "template-test"
-_PAUSE = 0.05
+_POLL_INTERVAL = 0.05
 _KEPT = 2000
 """Characters of a failing function's log that are told."""
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class TestStep(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a trial: `read`, `scaffold`, `build`, `start` or `call`, and the reason why it failed."""
 
     template: str
@@ -47,9 +47,9 @@ class TemplateTest:
 
     name: str
     body: bytes
-    patience: float
+    timeout: float
     """Seconds a function that was started may take to be ready, and then to answer."""
-    tell: Callable[[Step], object]
+    tell: Callable[[TestStep], object]
     tool: Callable[[str], object]
     """Told what the tools print."""
 
@@ -78,9 +78,9 @@ class TemplateTest:
             with self._step("start"):
                 plan = plan_process(function, function.image, port, {}, store, work / "roots").on(listener)
                 process, log = stack.enter_context(_running(plan, listener.fileno(), work / "log"))
-                _wait_until_ready(port, process, log, self.patience)
+                _wait_until_ready(port, process, log, self.timeout)
             with self._step("call"):
-                _call(port, self.body, log, self.patience)
+                _call(port, self.body, log, self.timeout)
 
     @contextlib.contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -92,9 +92,9 @@ class TemplateTest:
             seconds = round(time.monotonic() - begun, 3)
             if failure.detail:
                 self.tool(failure.detail.rstrip())
-            self.tell(Step(template=self.name, step=name, passed=False, seconds=seconds, detail=failure.message))
+            self.tell(TestStep(template=self.name, step=name, passed=False, seconds=seconds, detail=failure.message))
             raise failure from None
-        self.tell(Step(template=self.name, step=name, passed=True, seconds=round(time.monotonic() - begun, 3)))
+        self.tell(TestStep(template=self.name, step=name, passed=True, seconds=round(time.monotonic() - begun, 3)))
 
     def _build(self, function: Function, store: ImageStore, project: Path, cache: Path) -> None:
         stack = Stack(provider=Provider(name="openfaas"), functions={function.name: function})
@@ -148,32 +148,32 @@ def _running(plan: RunPlan, listener: int, log: Path) -> Iterator[tuple[subproce
             process.wait()
 
 
-def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path, patience: float) -> None:
-    deadline = time.monotonic() + patience
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
     while True:
-        status, _ = _request(port, "GET", "/_/ready", b"", patience)
+        status, _ = _request(port, "GET", "/_/ready", b"", timeout)
         if status == 200:
             return
         if process.poll() is not None:
             raise FaasError(f"the function ended with exit code {process.returncode}", detail=_end_of(log))
         if time.monotonic() > deadline:
-            raise FaasError(f"the function was not ready after {patience:g} s", detail=_end_of(log))
-        time.sleep(_PAUSE)
+            raise FaasError(f"the function was not ready after {timeout:g} s", detail=_end_of(log))
+        time.sleep(_POLL_INTERVAL)
 
 
-def _call(port: int, body: bytes, log: Path, patience: float) -> None:
-    status, answer = _request(port, "POST", "/", body, patience)
+def _call(port: int, body: bytes, log: Path, timeout: float) -> None:
+    status, answer = _request(port, "POST", "/", body, timeout)
     if not 200 <= status < 300:
         words = answer[:200].decode("utf-8", "replace").strip() or "no answer"
         raise FaasError(f"the sample handler answered {status or 'nothing'}: {words}", detail=_end_of(log))
 
 
-def _request(port: int, method: str, path: str, body: bytes, patience: float) -> tuple[int, bytes]:
+def _request(port: int, method: str, path: str, body: bytes, timeout: float) -> tuple[int, bytes]:
     """Status and body of an answer; status 0 when there is none."""
     import urllib3
 
     # A loopback address: no proxy has a part in this.
-    with urllib3.HTTPConnectionPool("127.0.0.1", port, timeout=patience, retries=False) as pool:
+    with urllib3.HTTPConnectionPool("127.0.0.1", port, timeout=timeout, retries=False) as pool:
         try:
             answer = pool.request(method, path, body=body)
         except urllib3.exceptions.HTTPError:

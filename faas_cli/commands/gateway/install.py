@@ -8,7 +8,7 @@ from faas_cli.console import Console
 from faas_cli.errors import FaasError
 from faas_cli.gateway.install import compose, layout, swarm
 from faas_cli.gateway.install.layout import Layout
-from faas_cli.gateway.install.systemd import UNIT, Service
+from faas_cli.gateway.install.systemd import UNIT, SystemdService
 from faas_cli.gateway.local.process import ENGINES, StartOptions
 from faas_cli.options import FaasGroup
 from faas_runtime.core.paths import default_state_dir
@@ -106,7 +106,7 @@ def install_systemd(host: str, port: int, engine: str, system: bool, show: bool)
     """The gateway as a service of this machine, started with it."""
     console = Console()
     StartOptions(default_state_dir(), host=host).check()
-    service = Service(system)
+    service = SystemdService(system)
     text = service.unit(engine, host, port)
     if show:
         console.data(text.rstrip())
@@ -122,8 +122,8 @@ def install_systemd(host: str, port: int, engine: str, system: bool, show: bool)
 @_SYSTEM
 def uninstall_systemd(system: bool) -> None:
     """Stop the service and remove its unit; what is deployed is kept."""
-    if not Service(system).uninstall():
-        raise FaasError(f"`{Service(system).path}` is not there")
+    if not SystemdService(system).uninstall():
+        raise FaasError(f"`{SystemdService(system).path}` is not there")
     Console().data("Removed; its state directory is kept.")
 
 

@@ -15,7 +15,7 @@ from faas_cli.gateway.install.layout import OWNER, config_target
 LABEL = "io.faas.install"
 """Whose a container, network or volume is: the name of the installation."""
 SERVICE_LABEL = "io.faas.install.service"
-_STOP_SECONDS = 20
+_STOP_TIMEOUT = 20
 
 
 def create(
@@ -48,7 +48,7 @@ def remove_containers(client: Any, name: str) -> int:
     """Stop and remove the services; how many there were."""
     found = client.containers.list(all=True, filters={"label": f"{LABEL}={name}"})
     for container in found:
-        container.stop(timeout=_STOP_SECONDS)
+        container.stop(timeout=_STOP_TIMEOUT)
         container.remove(force=True, v=True)
     return len(found)
 

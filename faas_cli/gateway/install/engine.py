@@ -15,9 +15,9 @@ from faas_cli.gateway.install.image import first_line
 from faas_cli.gateway.install.layout import SOCKET
 from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
 
-READY_LIMIT = 120.0
+READY_TIMEOUT = 120.0
 """Seconds a gateway may take until it answers."""
-_POLL = 0.2
+_POLL_INTERVAL = 0.2
 
 
 def connect() -> tuple[Any, EngineAddress]:
@@ -70,7 +70,7 @@ def wait_until_healthy(url: str, trouble: Callable[[], str], detail: Callable[[]
 
     `detail` describes how things are when the time is over.
     """
-    deadline = time.monotonic() + READY_LIMIT
+    deadline = time.monotonic() + READY_TIMEOUT
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310 - made by us
@@ -80,5 +80,5 @@ def wait_until_healthy(url: str, trouble: Callable[[], str], detail: Callable[[]
             pass
         if reason := trouble():
             raise FaasError("the gateway does not come up", detail=reason)
-        time.sleep(_POLL)
-    raise FaasError(f"the gateway at {url} did not answer within {READY_LIMIT:g} s", detail=(detail or trouble)())
+        time.sleep(_POLL_INTERVAL)
+    raise FaasError(f"the gateway at {url} did not answer within {READY_TIMEOUT:g} s", detail=(detail or trouble)())

@@ -21,7 +21,7 @@ LIBRARIES = ("docker", "httptools", "msgspec", "nats-py", "prometheus-client", "
 """What the gateway in a container needs of what the package asks for."""
 BASE = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-_PIP_LIMIT = 600
+_PIP_TIMEOUT = 600
 
 
 def build_image(client: Any, say: Callable[[str], None]) -> str:
@@ -97,7 +97,7 @@ def _install_libraries(site: Path, machine: str) -> None:
         command += ["--platform", f"{kind}_{processor}"]
     command += ["--python-version", f"{sys.version_info.major}.{sys.version_info.minor}", *requirements()]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PIP_LIMIT, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PIP_TIMEOUT, check=False)
     except (OSError, subprocess.TimeoutExpired) as err:
         raise FaasError(f"the gateway's libraries cannot be fetched: {err}") from None
     if done.returncode:

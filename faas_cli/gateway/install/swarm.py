@@ -32,8 +32,8 @@ from faas_runtime.core.engine_address import EngineAddress
 
 _STACK = "com.docker.stack.namespace"
 _KIND = "io.faas.kind"
-_GONE_LIMIT = 60.0
-_POLL = 0.2
+_REMOVAL_TIMEOUT = 60.0
+_POLL_INTERVAL = 0.2
 
 
 def install(layout: Layout, image: str, say: Callable[[str], None]) -> str:
@@ -184,14 +184,14 @@ def _when_unused(client: Any, remove: Callable[[], None]) -> None:
     """Services are gone at once, what their last containers use is not: try again while they end."""
     from docker.errors import APIError
 
-    deadline = time.monotonic() + _GONE_LIMIT
+    deadline = time.monotonic() + _REMOVAL_TIMEOUT
     while True:
         try:
             return remove()
         except APIError:
             if time.monotonic() > deadline:
                 raise
-        time.sleep(_POLL)
+        time.sleep(_POLL_INTERVAL)
 
 
 @contextlib.contextmanager

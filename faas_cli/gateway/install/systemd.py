@@ -16,11 +16,11 @@ from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import default_state_dir
 
 UNIT = "faas-gateway.service"
-_POLL = 0.1
+_POLL_INTERVAL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class SystemdService:
     """Whose service it is: the system's, or that of the user who asks."""
 
     system: bool
@@ -112,13 +112,13 @@ class Service:
             raise FaasError(f"`{' '.join(command)}` failed", detail=done.stderr.strip())
 
     def _log_in(self) -> None:
-        deadline = time.monotonic() + process.START_LIMIT
+        deadline = time.monotonic() + process.START_TIMEOUT
         while time.monotonic() < deadline:
             status = process.find(self.state_dir)
             if status is not None and status.url:
                 process.login(self.state_dir, status)
                 return
-            time.sleep(_POLL)
+            time.sleep(_POLL_INTERVAL)
         scope = "" if self.system else "--user "
         raise FaasError("the gateway does not come up", hint=f"see `journalctl {scope}-u {UNIT}`")
 

@@ -29,12 +29,12 @@ from faas_cli.errors import FaasError, UsageError
 USER = "admin"
 ENGINES = ("process", "docker", "swarm")
 """What can run functions on this machine."""
-START_LIMIT = 30.0
+START_TIMEOUT = 30.0
 """Seconds a gateway may take until it answers."""
-STOP_LIMIT = 30.0
+STOP_TIMEOUT = 30.0
 """Seconds a gateway may take to drain before it is killed."""
-_LARGEST_LOG = 10 * 1024 * 1024
-_POLL = 0.03
+_MAX_LOG_BYTES = 10 * 1024 * 1024
+_POLL_INTERVAL = 0.03
 _REASON = "faas-gateway: "
 
 
@@ -136,7 +136,7 @@ def start(options: StartOptions) -> GatewayStatus:
     path = log_path(options.state_dir)
     try:
         options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if path.exists() and path.stat().st_size > _LARGEST_LOG:
+        if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
             path.replace(path.with_name("gateway.log.1"))
         with path.open("ab") as log:
             began = log.tell()
@@ -165,7 +165,7 @@ def stop(state_dir: Path) -> bool:
     pid = _lock_owner(state_dir)
     if pid is None:
         return False
-    for number, limit in ((signal.SIGTERM, STOP_LIMIT), (signal.SIGKILL, 5.0)):
+    for number, limit in ((signal.SIGTERM, STOP_TIMEOUT), (signal.SIGKILL, 5.0)):
         try:
             os.kill(pid, number)
         except ProcessLookupError:
@@ -190,16 +190,18 @@ def become(command: list[str]) -> NoReturn:
 
 
 def _until_it_answers(process: subprocess.Popen[bytes], state_dir: Path, began: int) -> GatewayStatus:
-    deadline = time.monotonic() + START_LIMIT
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise _start_failure(state_dir, began)
         status = find(state_dir)
         if status is not None and status.pid == process.pid and status.url and _is_healthy(status.url):
             return status
-        time.sleep(_POLL)
+        time.sleep(_POLL_INTERVAL)
     process.terminate()
-    raise FaasError(f"the gateway did not answer within {START_LIMIT:g} s", hint=f"its log is `{log_path(state_dir)}`")
+    raise FaasError(
+        f"the gateway did not answer within {START_TIMEOUT:g} s", hint=f"its log is `{log_path(state_dir)}`"
+    )
 
 
 def _start_failure(state_dir: Path, began: int) -> FaasError:
@@ -243,7 +245,7 @@ def _wait_until_gone(state_dir: Path, pid: int, limit: float) -> bool:
     while time.monotonic() < deadline:
         if _lock_owner(state_dir) != pid:
             return True
-        time.sleep(_POLL)
+        time.sleep(_POLL_INTERVAL)
     return False
 
 

@@ -11,9 +11,9 @@ from faas_cli.errors import FaasError
 from faas_cli.gateway.local import process
 from faas_cli.gateway.local.process import GatewayStatus
 
-RESTART_LIMIT = 120.0
+RESTART_TIMEOUT = 120.0
 """Seconds until the new gateway must serve."""
-_ANNOUNCED_LIMIT = 5.0
+_ANNOUNCE_TIMEOUT = 5.0
 
 
 def restart(state_dir: Path, arguments: list[str]) -> GatewayStatus:
@@ -38,7 +38,7 @@ def restart(state_dir: Path, arguments: list[str]) -> GatewayStatus:
 def _ask(running: GatewayStatus, arguments: list[str]) -> dict[str, object]:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(RESTART_LIMIT)
+            sock.settimeout(RESTART_TIMEOUT)
             sock.connect(running.restart)
             sock.sendall(json.dumps({"arguments": arguments}).encode() + b"\n")
             answer = json.loads(sock.makefile("rb").readline())
@@ -48,7 +48,7 @@ def _ask(running: GatewayStatus, arguments: list[str]) -> dict[str, object]:
 
 
 def _announced(state_dir: Path, pid: object) -> GatewayStatus:
-    deadline = time.monotonic() + _ANNOUNCED_LIMIT
+    deadline = time.monotonic() + _ANNOUNCE_TIMEOUT
     while time.monotonic() < deadline:
         status = process.find(state_dir)
         if status is not None and status.pid == pid and status.url:

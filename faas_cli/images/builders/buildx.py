@@ -1,4 +1,4 @@
-"""Building with BuildKit, through a Docker command that speaks to it."""
+"""Building with BuildKit, through a `docker` command that supports it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from faas_cli.errors import BuildError, FaasError
-from faas_cli.images.builders.docker import build_arguments, engine_gone, place_of, plain, short, why
+from faas_cli.images.builders.docker import build_arguments, engine_gone, failure_reason, place_of, plain, short
 from faas_cli.images.builders.engine import image_id, ping
 from faas_cli.images.context_files import complete, dockerfile_text
 from faas_cli.images.dockerfile.parse import Dockerfile, parse
@@ -28,44 +28,51 @@ _TIMED = re.compile(r"\d+\.\d+ (.*)")
 _NOISE = re.compile(r"sha256:[0-9a-f]{64}|DONE \S+|\.\.\.|transferring .*")
 _MOUNT = re.compile(r"--mount=\S+ ")
 _METADATA = re.compile(r"\[internal\] load metadata for (\S+)")
-_COMPLAINTS = ("error:", "failed to solve", "unknown flag", "error response", "cannot connect", "error during connect")
+_ERROR_PREFIXES = (
+    "error:",
+    "failed to solve",
+    "unknown flag",
+    "error response",
+    "cannot connect",
+    "error during connect",
+)
 _FILE_LINE = re.compile(r"Dockerfile:(\d+)")
 
-# The last major version of the command that brings BuildKit's client itself.
+# The last major version of the `docker` command with a BuildKit client of its own.
 _LAST_BUILT_IN = 22
 _PLUGIN_PREFIXES = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 
 
 @dataclass(frozen=True, slots=True)
 class BuildKitCommand:
-    """A Docker command that can use BuildKit: by its plugin `buildx`, or by itself."""
+    """A `docker` command that supports BuildKit, by the plugin `buildx` or by itself."""
 
     executable: str
     plugin: bool
 
     def arguments(self) -> list[str]:
-        """How a build is begun with it."""
+        """The first words of a build's command line."""
         return [self.executable, "buildx", "build", "--load"] if self.plugin else [self.executable, "build"]
 
     @property
     def described(self) -> str:
-        """What it is, for people."""
+        """Description for people."""
         return f"`{self.executable}` with {'the plugin buildx' if self.plugin else 'its own BuildKit client'}"
 
 
 def find_command(cache: Path | None = None) -> BuildKitCommand:
-    """The first Docker command on PATH that can use BuildKit; asked once, then remembered in the file `cache`.
+    """The first `docker` command on PATH that supports BuildKit; the answer is cached in the file `cache`.
 
-    Raises FaasError when none can.
+    Raises FaasError when there is none.
     """
     folders = (os.environ.get("PATH") or os.defpath).split(os.pathsep)
     found = [path for folder in folders if (path := shutil.which("docker", path=folder))]
     executables = list(dict.fromkeys(found))
-    # Asking takes longer than a build without changes.
+    # Running the command takes longer than a build without changes.
     identity = [_identity(path) for path in [*map(Path, executables), *_plugins()]]
     known = _read(cache)
     if known.get("identity") != identity:
-        known = {"identity": identity, "command": _ask(executables)}
+        known = {"identity": identity, "command": _probe(executables)}
         if cache is not None:
             write_file(cache, json.dumps(known), durable=False)
     if known["command"]:
@@ -73,16 +80,16 @@ def find_command(cache: Path | None = None) -> BuildKitCommand:
         return BuildKitCommand(executable, plugin=plugin)
     reason = f"`{executables[0]}` has no plugin `buildx`" if executables else "there is no `docker` command on PATH"
     raise FaasError(
-        f"`--builder buildx` cannot work here: {reason}",
+        f"`--builder buildx` is not available: {reason}",
         hint="install it (Debian: `apt-get install docker-buildx`), or build with `--builder docker`",
     )
 
 
-def _ask(executables: Iterable[str]) -> list[str | bool]:
+def _probe(executables: Iterable[str]) -> list[str | bool]:
     for executable in executables:
-        if _answer(executable, "buildx", "version"):
+        if _stdout(executable, "buildx", "version"):
             return [executable, True]
-        version = re.search(r"version (\d+)\.", _answer(executable, "--version"))
+        version = re.search(r"version (\d+)\.", _stdout(executable, "--version"))
         if version and int(version[1]) <= _LAST_BUILT_IN:
             return [executable, False]
     return []
@@ -111,7 +118,7 @@ def _read(cache: Path | None) -> dict[str, Any]:
 
 
 class BuildxBuilder:
-    """Builds with BuildKit; the images go to the engine, as those of the classic builder do."""
+    """Builds with BuildKit; the images go to the engine, as with the classic builder."""
 
     name = "buildx"
 
@@ -120,7 +127,7 @@ class BuildxBuilder:
         self._command = command
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
-        """Build one image. Raises BuildError naming the step and its line, with all output as `detail`."""
+        """Build one image. Raises BuildError naming the failing step and its line; `detail` holds all output."""
         complete(job, report, buildkit=True)
         progress = PlainProgress(job, report, parse(dockerfile_text(job)))
         environment = {**os.environ, **self._engine.environment(), "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
@@ -134,21 +141,21 @@ class BuildxBuilder:
         return BuildOutcome(digest=after, cached=after != "" and before == after)
 
     def _arguments(self, job: BuildJob) -> list[str]:
-        wanted = platforms(job)
-        if len(wanted) > 1:
+        requested = platforms(job)
+        if len(requested) > 1:
             raise BuildError(
-                f"`{job.function.name}` is for several platforms ({', '.join(wanted)}), "
-                "and an engine keeps an image of one",
+                f"`{job.function.name}` is for several platforms ({', '.join(requested)}), "
+                "and an engine can hold one only",
                 hint="`faas publish` builds for several and pushes them",
             )
-        return [*self._command.arguments(), *build_flags(job), *_each("--platform", wanted), "--tag", job.image, "."]
+        return [*self._command.arguments(), *build_flags(job), *_each("--platform", requested), "--tag", job.image, "."]
 
 
 def build_flags(job: BuildJob) -> list[str]:
-    """What a job asks of BuildKit, less where the image goes. Raises BuildError."""
+    """BuildKit's options for a job, except those for the image's destination. Raises BuildError."""
     options = job.options
     if options.squash:
-        raise BuildError(f"`{job.function.name}` takes BuildKit, which cannot do `--squash`")
+        raise BuildError(f"`{job.function.name}` needs BuildKit, which does not support `--squash`")
     switches = {"--no-cache": options.no_cache, "--pull": options.pull}
     secrets = (f"id={key},src={path}" for key, path in _secret_files(job).items())
     arguments = {PACKAGES: "", **build_arguments(job)} if job.template else build_arguments(job)
@@ -162,7 +169,7 @@ def build_flags(job: BuildJob) -> list[str]:
 
 
 def run_command(arguments: list[str], environment: Mapping[str, str], folder: Path, progress: PlainProgress) -> int:
-    """Run a command of BuildKit's, its output read as it comes; returns its exit code."""
+    """Run a BuildKit command and follow its output; returns its exit code."""
     process = subprocess.Popen(
         arguments,
         cwd=folder,
@@ -177,7 +184,7 @@ def run_command(arguments: list[str], environment: Mapping[str, str], folder: Pa
     try:
         with process.stdout as lines:
             for line in lines:
-                progress.take(line.rstrip("\r\n"))
+                progress.feed(line.rstrip("\r\n"))
         return process.wait()
     except BaseException:
         process.kill()
@@ -186,7 +193,7 @@ def run_command(arguments: list[str], environment: Mapping[str, str], folder: Pa
 
 
 class PlainProgress:
-    """Reads BuildKit's plain progress, tells the reporter, and knows what failed where."""
+    """Parses BuildKit's plain progress, forwards it to the reporter, and locates the failing instruction."""
 
     def __init__(self, job: BuildJob, report: BuildReporter, dockerfile: Dockerfile) -> None:
         self._job, self._report, self._dockerfile = job, report, dockerfile
@@ -196,16 +203,16 @@ class PlainProgress:
         self._reason = ""
         self._line = 0
 
-    def take(self, line: str) -> None:
-        """One line of the command's output."""
+    def feed(self, line: str) -> None:
+        """Handle one line of the command's output."""
         line = plain(line)
         self._output.append(line)
         if found := _FILE_LINE.match(line):
             self._line = int(found[1])
         event = _EVENT.match(line)
         if event is None:
-            # A step's own error, which came before, says more than the summary at the end.
-            if not self._reason and line.lower().startswith(_COMPLAINTS):
+            # The failing step's own error comes first and is more precise than the summary at the end.
+            if not self._reason and line.lower().startswith(_ERROR_PREFIXES):
                 self._reason = line.strip()
             return
         self._event(event[1], event[2])
@@ -215,7 +222,7 @@ class PlainProgress:
         if text.startswith("[") and self._steps.get(number) != text:
             self._steps[number] = text
             if not text.startswith("[internal]"):
-                # How a step's caches are mounted is long, and not what it does.
+                # Cache mounts are long and do not describe the step.
                 self._report.step(name, short(_MOUNT.sub("", text)))
         elif text == "CACHED":
             step = short(self._steps.get(number, ""))
@@ -229,44 +236,44 @@ class PlainProgress:
             self._report.line(name, text)
 
     def failure(self, code: int) -> BuildError:
-        """The error for this build, with the step and its line in it and all of the output as its detail."""
+        """The build's error, naming the failing step and its line; `detail` holds all output."""
         name = self._job.function.name
         last = next((line for line in reversed(self._output) if line.strip()), "")
-        reason = why(self._reason or last) or f"`docker` ended with exit code {code}"
-        said, line = self._failing()
-        if not said:
+        reason = failure_reason(self._reason or last) or f"`docker` ended with exit code {code}"
+        instruction, line = self._failing()
+        if not instruction:
             return BuildError(f"`{name}` cannot be built: {reason}", detail=self.text())
         place = f"`{place_of(self._job)}`{f' line {line}' if line else ''}"
-        return BuildError(f"`{name}` cannot be built: {place}: `{short(said)}`: {reason}", detail=self.text())
+        return BuildError(f"`{name}` cannot be built: {place}: `{short(instruction)}`: {reason}", detail=self.text())
 
     def text(self) -> str:
-        """Everything the build has printed."""
+        """All output so far."""
         return "\n".join(self._output)
 
     def _failing(self) -> tuple[str, int]:
-        """The failing instruction and its line (0 unknown); empty when it was none."""
+        """The failing instruction and its line (0 if unknown); empty if no instruction failed."""
         step = _STEP.match(self._failed)
         if step is not None:
-            said = _MOUNT.sub("", step[4])
-            return said, self._line or self._line_of(step[1] or "", said)
+            text = _MOUNT.sub("", step[4])
+            return text, self._line or self._line_of(step[1] or "", text)
         if base := _METADATA.match(self._failed):
             for stage in self._dockerfile.stages:
-                # BuildKit gives an image its full name.
+                # BuildKit prints an image's full name.
                 if stage.image and base[1].endswith(stage.image):
                     return f"FROM {stage.image}", self._line or stage.line
         return "", 0
 
     def _line_of(self, stage: str, text: str) -> int:
-        wanted = " ".join(text.split())
+        shown = " ".join(text.split())
         for number, each in enumerate(self._dockerfile.stages):
             if stage and stage.lower() not in (each.name, f"stage-{number}"):
                 continue
             for instruction in each.instructions:
-                # BuildKit fills in variables and cuts long texts; the beginning is the same.
+                # BuildKit substitutes variables and cuts long lines; the beginning is the same.
                 flags = "".join(f"--{key}={value} " for key, value in instruction.flags if key != "mount")
-                said = " ".join(f"{instruction.keyword} {flags}{instruction.value}".split())
+                full = " ".join(f"{instruction.keyword} {flags}{instruction.value}".split())
                 without = " ".join(f"{instruction.keyword} {instruction.value}".split())
-                if wanted.rstrip(".…")[:60] in (said[: len(wanted)][:60], without[: len(wanted)][:60]):
+                if shown.rstrip(".…")[:60] in (full[: len(shown)][:60], without[: len(shown)][:60]):
                     return instruction.line
         return 0
 
@@ -275,9 +282,11 @@ def _secret_files(job: BuildJob) -> dict[str, Path]:
     files = {key: Path(value).expanduser().absolute() for key, value in job.function.build_secrets.items()}
     for key, path in files.items():
         if not path.is_file():
-            raise BuildError(f"`{job.function.name}`: the file of its build secret `{key}` is not there: `{path}`")
+            raise BuildError(f"`{job.function.name}`: the file of its build secret `{key}` does not exist: `{path}`")
         if "," in str(path):
-            raise BuildError(f"`{job.function.name}`: the file of its build secret `{key}` has a comma in its name")
+            raise BuildError(
+                f"`{job.function.name}`: its build secret `{key}` has a comma in its file's name"
+            )
     return files
 
 
@@ -285,7 +294,7 @@ def _each(flag: str, values: Iterable[str]) -> list[str]:
     return [word for value in values for word in (flag, value)]
 
 
-def _answer(*command: str) -> str:
+def _stdout(*command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

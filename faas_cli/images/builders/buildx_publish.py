@@ -1,4 +1,4 @@
-"""Building for several platforms with BuildKit and pushing from there, by the plugin `buildx`."""
+"""Building for several platforms with the plugin `buildx`, which pushes the result itself."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from faas_cli.images.model import BuildJob, BuildReporter
 from faas_runtime.core.engine_address import EngineAddress
 
 INSTANCE = "faas"
-"""Our BuildKit's name in `docker buildx ls`; the engine's own cannot build for several platforms."""
+"""Name of our BuildKit instance in `docker buildx ls`; the engine's own cannot build for several platforms."""
 
 
 class BuildxPublisher:
-    """Builds and pushes in one go; the image never is in the engine."""
+    """Builds and pushes in one step; the image is never in the engine."""
 
     name = "buildx"
 
     def __init__(self, engine: EngineAddress, command: BuildKitCommand) -> None:
         if not command.plugin:
             raise FaasError(
-                "publishing with BuildKit takes Docker's plugin `buildx`, and it is not here",
+                "publishing with BuildKit needs Docker's plugin `buildx`, which is not installed",
                 hint="install it (Debian: `apt-get install docker-buildx`)",
             )
         self._executable = command.executable
@@ -41,26 +41,28 @@ class BuildxPublisher:
         progress = PlainProgress(job, report, parse(dockerfile_text(job)))
         with tempfile.TemporaryDirectory() as folder:
             metadata = Path(folder) / "metadata.json"
-            arguments = [*self._begin(), "--push", "--metadata-file", str(metadata), *_what(job, extra_tags)]
+            arguments = [*self._command(), "--push", "--metadata-file", str(metadata), *_build_options(job, extra_tags)]
             code = run_command(arguments, self._environment, job.context, progress)
             if code != 0:
                 raise progress.failure(code)
             return _digest(job, metadata)
 
-    def _begin(self) -> list[str]:
-        begin = [self._executable, "buildx", "build"]
-        # One that the user has chosen is used as it is.
-        return begin if os.environ.get("BUILDX_BUILDER") else [*begin, "--builder", self._instance()]
+    def _command(self) -> list[str]:
+        command = [self._executable, "buildx", "build"]
+        # The instance that the user has chosen takes precedence.
+        return command if os.environ.get("BUILDX_BUILDER") else [*command, "--builder", self._instance()]
 
     def _instance(self) -> str:
         if self._ask("inspect", INSTANCE).returncode == 0:
             return INSTANCE
-        # In the machine's network it reaches the registries that the machine reaches, one on loopback too.
+        # With the host's network it reaches every registry that the host reaches, also on loopback.
         driver = ["--driver", "docker-container", "--driver-opt", "network=host"]
-        made = self._ask("create", "--name", INSTANCE, *driver)
-        if made.returncode != 0:
-            reason = (made.stderr.strip().splitlines() or ["it gives no reason"])[-1]
-            raise FaasError(f"`docker buildx create` cannot make a BuildKit for several platforms: {reason}")
+        created = self._ask("create", "--name", INSTANCE, *driver)
+        if created.returncode != 0:
+            reason = (created.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise FaasError(
+                f"`docker buildx create` failed to create a BuildKit instance: {reason}"
+            )
         return INSTANCE
 
     def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -68,7 +70,7 @@ class BuildxPublisher:
         return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
 
 
-def _what(job: BuildJob, extra_tags: Sequence[str]) -> list[str]:
+def _build_options(job: BuildJob, extra_tags: Sequence[str]) -> list[str]:
     repository = job.image.rpartition(":")[0]
     tags = [job.image, *(f"{repository}:{tag}" for tag in extra_tags)]
     tagged = [word for tag in tags for word in ("--tag", tag)]
@@ -79,4 +81,4 @@ def _digest(job: BuildJob, metadata: Path) -> str:
     try:
         return str(json.loads(metadata.read_bytes())["containerimage.digest"])
     except (OSError, ValueError, LookupError):
-        raise BuildError(f"`{job.function.name}` was pushed, and `buildx` does not say as what") from None
+        raise BuildError(f"`{job.function.name}` was pushed, but `buildx` did not report its digest") from None

@@ -1,4 +1,4 @@
-"""Which builder to use: the one asked for, or the one that will work here."""
+"""Choosing the builder: the requested one, or the one that works on this machine."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _BUILDKIT_FLAGS = {
 
 
 def choose_builder(options: BuildOptions, stack: Stack, console: Console, gateway: str | None = None) -> Builder:
-    """The builder for these options; a line on stderr says which it is and why.
+    """The builder for these options; a line on stderr names it with the reason.
 
-    `gateway` is the one that was typed, if the functions go to another one than the stack file says.
+    `gateway` is the address given on the command line, if any; it overrides the stack file.
 
-    Raises UsageError for flags that exclude each other, FaasError when the one asked for cannot work here.
+    Raises UsageError for conflicting flags, FaasError when the requested builder is not available.
     """
     check_flags(options)
     if options.shrinkwrap:
@@ -45,27 +45,27 @@ def choose_builder(options: BuildOptions, stack: Stack, console: Console, gatewa
     if options.remote_builder:
         from faas_cli.images.builders.remote import RemoteBuilder
 
-        console.info(f"builder: remote (asked for; it is at {options.remote_builder})")
+        console.info(f"builder: remote (requested; it is at {options.remote_builder})")
         return RemoteBuilder(options)
     if options.builder == "oci":
-        console.info("builder: oci (asked for)")
+        console.info("builder: oci (requested)")
         return _oci()
     if options.builder == "auto":
         return _automatic(options, stack, console, gateway)
     engine = require_engine(options.builder)
-    console.info(f"builder: {options.builder} (asked for; the engine is at {engine})")
+    console.info(f"builder: {options.builder} (requested; the engine is at {engine})")
     return _buildx(engine) if options.builder == "buildx" else EngineBuilder(engine)
 
 
 def check_flags(options: BuildOptions) -> None:
-    """Raise UsageError for flags the builder that is asked for cannot obey."""
+    """Raise UsageError for flags that the requested builder does not support."""
     if options.builder in ("oci", "buildx") and options.squash:
-        reason = "makes few layers anyhow" if options.builder == "oci" else "cannot do that"
+        reason = "makes few layers anyway" if options.builder == "oci" else "does not support it"
         raise UsageError(f"`--squash` is for `--builder docker`; `{options.builder}` {reason}")
     if options.builder == "oci" and options.pull:
-        raise UsageError("`--pull` is for an engine; `oci` takes a base image from its registry at every push")
+        raise UsageError("`--pull` is for an engine; `oci` reads the base image from its registry at every push")
     if options.shrinkwrap and options.why:
-        raise UsageError("`--why` is about a build, and with `--shrinkwrap` nothing is built")
+        raise UsageError("`--why` explains a build, and `--shrinkwrap` does not build")
 
 
 def _automatic(options: BuildOptions, stack: Stack, console: Console, typed: str | None) -> Builder:
@@ -74,15 +74,15 @@ def _automatic(options: BuildOptions, stack: Stack, console: Console, typed: str
     if engine is not None and not gateway:
         console.info(f"builder: docker (an engine answers at {engine.url}, {engine.source})")
         return EngineBuilder(engine)
-    reason = f"the gateway at {gateway} runs what is in this machine's own image store" if gateway else missing
+    reason = f"the gateway at {gateway} runs images of this machine's local store" if gateway else missing
     console.info(f"builder: oci ({reason})")
     if idle := [flag for flag, on in (("`--pull`", options.pull), ("`--squash`", options.squash)) if on]:
-        console.warning(f"{' and '.join(idle)} changes nothing here; it is for `--builder docker`")
+        console.warning(f"{' and '.join(idle)} has no effect here; it is for `--builder docker`")
     return CompositeBuilder(_oci(), EngineBuilder(engine)) if engine else _oci()
 
 
 def _answering_engine() -> tuple[EngineAddress | None, str]:
-    """The engine if it answers, else None and why not."""
+    """The engine if it answers, else None and the reason."""
     try:
         engine = find_engine()
     except FaasError as err:
@@ -92,7 +92,7 @@ def _answering_engine() -> tuple[EngineAddress | None, str]:
 
 
 def process_gateway(stack: Stack, state: Path, typed: str | None = None) -> str:
-    """The address of this machine's own gateway, if the stack's functions go there and it runs them as processes."""
+    """This machine's gateway's address if the stack deploys to it and it runs functions as processes, else empty."""
     try:
         record = json.loads((state / "gateway.json").read_bytes())
         url, engine = str(record["url"]), record["engine"]
@@ -100,10 +100,10 @@ def process_gateway(stack: Stack, state: Path, typed: str | None = None) -> str:
         return ""
     if engine != "process":
         return ""
-    return url if _same_place(url, gateway_of(typed, stack.provider.gateway)) else ""
+    return url if _same_address(url, gateway_of(typed, stack.provider.gateway)) else ""
 
 
-def _same_place(one: str, other: str) -> bool:
+def _same_address(one: str, other: str) -> bool:
     try:
         places = [(urlsplit(url).hostname, urlsplit(url).port or 80) for url in (one, other)]
     except ValueError:
@@ -124,7 +124,7 @@ def _buildx(engine: EngineAddress) -> Builder:
 
 
 class EngineBuilder:
-    """Builds with an engine: the classic way, or with BuildKit what only that can do."""
+    """Builds with an engine: with the classic builder, or with BuildKit where a job needs it."""
 
     name = "docker"
 
@@ -137,7 +137,7 @@ class EngineBuilder:
         self._buildkit: Builder | None = None
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
-        """Build one image. Raises BuildError, or FaasError when BuildKit is needed and not there."""
+        """Build one image. Raises BuildError, or FaasError when BuildKit is needed and not available."""
         reason = buildkit_reason(job)
         if not reason:
             return self._classic.build(job, report)
@@ -147,21 +147,21 @@ class EngineBuilder:
         return self._buildkit.build(job, report)
 
     def stop(self) -> None:
-        """Give up the builds that run; a Docker command gets the terminal's Ctrl-C by itself."""
+        """Stop the running builds."""
         self._classic.stop()
 
 
 def buildkit_reason(job: BuildJob) -> str:
-    """Why only BuildKit can build a job; empty when the classic builder can as well."""
+    """The reason why only BuildKit can build a job; empty when the classic builder can, too."""
     if uses_buildkit(job):
         return "it has build secrets, needs ssh, or is for another platform"
     try:
         dockerfile = parse((job.context / DOCKERFILE_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        # The builder says what is wrong with it.
+        # The builder reports the error.
         return ""
     if "syntax" in dockerfile.directives:
-        return "its Dockerfile chooses a `syntax`"
+        return "its Dockerfile has a `# syntax=` line"
     for instruction in dockerfile.instructions:
         if instruction.heredocs:
             return "its Dockerfile has here-documents"
@@ -172,7 +172,7 @@ def buildkit_reason(job: BuildJob) -> str:
 
 
 class CompositeBuilder:
-    """Builds without an engine what can be, and the rest with one."""
+    """Builds without an engine where possible, with one otherwise."""
 
     name = "oci"
 
@@ -183,11 +183,11 @@ class CompositeBuilder:
         """Build one image. Raises BuildError."""
         if job.template is not None and job.template.recipe is not None and not job.build_args.get(PACKAGES):
             return self._without.build(job, report)
-        report.note(job.function.name, "built with docker, as its Dockerfile or packages need a container engine")
+        report.note(job.function.name, "built with docker: its Dockerfile or packages need a container engine")
         return self._engine.build(job, report)
 
     def stop(self) -> None:
-        """Give up the builds that run."""
+        """Stop the running builds."""
         for builder in (self._without, self._engine):
             if isinstance(builder, Stoppable):
                 builder.stop()

@@ -1,4 +1,4 @@
-"""Building with an engine's own API, the classic way: no Docker command is needed."""
+"""Building with the engine's classic builder through its API; the `docker` command is not needed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "ftp_proxy")
 
 
 class DockerBuilder:
-    """Builds with the engine's classic builder; its images are the engine's."""
+    """Builds with the engine's classic builder; the images go to the engine."""
 
     name = "docker"
 
@@ -42,7 +42,7 @@ class DockerBuilder:
         self._running: set[SimpleQueue[_Event]] = set()
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
-        """Build one image. Raises BuildError naming the step and its line, with all output as `detail`."""
+        """Build one image. Raises BuildError naming the failing step and its line; `detail` holds all output."""
         import docker.errors
         import requests
         import urllib3.exceptions
@@ -54,7 +54,7 @@ class DockerBuilder:
             client = self._client()
             before = image_id(self._engine, job.image)
             for event in self._events(client, job):
-                progress.take(event)
+                progress.feed(event)
             after = image_id(self._engine, job.image)
         except docker.errors.APIError as err:
             raise progress.failure(err.explanation or str(err)) from None
@@ -66,23 +66,23 @@ class DockerBuilder:
         ) as err:
             raise engine_gone(job, self._engine, _reason(err), progress.text()) from None
         if not after:
-            raise progress.failure("the engine made no image")
+            raise progress.failure("the engine reported no error and no image")
         return BuildOutcome(digest=after, cached=progress.all_cached and before == after)
 
     def _client(self) -> APIClient:
-        # One connection pool for each thread: the library's sessions are not made to be shared.
+        # One client per thread: the library's sessions are not thread-safe.
         if not hasattr(self._local, "client"):
             self._local.client = connect(self._engine)
         client: APIClient = self._local.client
         return client
 
     def stop(self) -> None:
-        """Give up the builds that run. The engine ends them when the connections close, with this process."""
+        """Stop the running builds. The engine ends them when their connections close, with this process."""
         for queue in list(self._running):
             queue.put(BuildError("the build was stopped"))
 
     def _events(self, client: APIClient, job: BuildJob) -> Iterator[Mapping[str, Any]]:
-        """The engine's stream, read by a thread of its own: a wait for a silent step could not be given up."""
+        """The engine's stream, read in a thread of its own: waiting for a silent step could not be interrupted."""
         queue: SimpleQueue[_Event] = SimpleQueue()
 
         def read() -> None:
@@ -122,7 +122,7 @@ class DockerBuilder:
 
 
 class Progress:
-    """Reads what the engine says of a build, tells the reporter, and knows what failed where."""
+    """Parses the engine's build events, forwards them to the reporter, and locates the failing instruction."""
 
     def __init__(self, job: BuildJob, report: BuildReporter, dockerfile: Dockerfile) -> None:
         self._job, self._report, self._dockerfile = job, report, dockerfile
@@ -131,14 +131,14 @@ class Progress:
         self._number = 0
         self.all_cached = True
 
-    def take(self, event: Mapping[str, Any]) -> None:
-        """One event of the engine's stream. Raises BuildError when it says that the build failed."""
+    def feed(self, event: Mapping[str, Any]) -> None:
+        """Handle one event of the engine's stream. Raises BuildError when the event reports a failure."""
         if "error" in event:
             detail = event.get("errorDetail")
             message = detail.get("message") if isinstance(detail, dict) else None
             raise self.failure(str(message or event["error"]))
         if status := event.get("status"):
-            # A base image on its way: each of its layers reports many times a second.
+            # While a base image is pulled, each layer reports many times a second.
             if not event.get("progressDetail"):
                 self._line(f"{event.get('id', '')} {status}".strip())
             return
@@ -146,18 +146,18 @@ class Progress:
             self._stream(line)
 
     def failure(self, message: str) -> BuildError:
-        """The error for this build, with the step and its line in it and all of the output as its detail."""
+        """The build's error, naming the failing step and its line; `detail` holds all output."""
         name = self._job.function.name
         if not self._step:
-            return BuildError(f"`{name}` cannot be built: {why(message)}", detail=self.text())
+            return BuildError(f"`{name}` cannot be built: {failure_reason(message)}", detail=self.text())
         line = self._line_of_step()
         place = f"`{place_of(self._job)}` line {line}" if line else "its Dockerfile"
         return BuildError(
-            f"`{name}` cannot be built: {place}: `{short(self._step)}`: {why(message)}", detail=self.text()
+            f"`{name}` cannot be built: {place}: `{short(self._step)}`: {failure_reason(message)}", detail=self.text()
         )
 
     def text(self) -> str:
-        """Everything the build has printed."""
+        """All output so far."""
         return "\n".join(self._output)
 
     def _stream(self, line: str) -> None:
@@ -183,41 +183,41 @@ class Progress:
 
 
 def engine_gone(job: BuildJob, engine: EngineAddress, reason: str, output: str) -> BuildError:
-    """The error for an engine that stopped answering in the middle of a build."""
-    message = f"`{job.function.name}`: the engine at `{engine.url}` went away during the build: {reason}"
+    """The error for an engine that stopped answering during a build."""
+    message = f"`{job.function.name}`: the engine at `{engine.url}` stopped answering during the build: {reason}"
     return BuildError(message, hint=START_HINT, detail=output)
 
 
 def build_arguments(job: BuildJob) -> dict[str, str]:
-    """The arguments of a build: the proxies of this shell, then what the user asks for."""
+    """The build arguments: the proxy settings of this shell, overridden by the user's."""
     proxies = {name: value for proxy in _PROXIES for name in (proxy, proxy.upper()) if (value := os.environ.get(name))}
     return {**proxies, **job.build_args}
 
 
 def place_of(job: BuildJob) -> str:
-    """The Dockerfile of a build as a user finds it."""
+    """Path of a build's Dockerfile, for people."""
     return f"build/{job.function.name}/{DOCKERFILE_NAME}"
 
 
 def short(text: str, length: int = 100) -> str:
-    """A step on one line, cut where it is long."""
+    """A text on one line, cut to `length` characters."""
     line = " ".join(text.split())
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
-def why(message: str) -> str:
-    """An engine's message on one line; of a command that failed, only its exit code, as the step says the rest."""
+def failure_reason(message: str) -> str:
+    """An engine's message on one line; for a failed command only the exit code, since the step is named beside it."""
     code = _EXIT_CODE.search(message)
     return f"it ended with exit code {code[1]}" if code else " ".join(message.split())
 
 
 def plain(line: str) -> str:
-    """A tool's line without the codes that colour it or move the cursor."""
+    """A line without terminal escape sequences."""
     return _TERMINAL.sub("", line).rstrip("\r")
 
 
 def _reason(err: BaseException) -> str:
-    # The library wraps the reason several times; the innermost is the one to read.
+    # The library wraps the reason several times; the innermost is the useful one.
     while err.__cause__ or err.__context__:
         err = err.__cause__ or err.__context__ or err
     if isinstance(err, http.client.IncompleteRead):

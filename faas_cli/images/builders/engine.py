@@ -1,4 +1,4 @@
-"""Whether a container engine answers, and what it has, without loading a library for it."""
+"""Access to the container engine: its address, a ping, image ids; docker-py is loaded only when needed."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ START_HINT = "start it (`systemctl start docker`, or `dockerd &`), or build with
 
 
 def find_engine(environment: Mapping[str, str] | None = None) -> EngineAddress:
-    """The engine to use, see `find_address`. It may not answer: `ping` tells. Raises FaasError."""
+    """The engine to use, see `find_address`. It may not answer, see `ping`. Raises FaasError."""
     try:
         return find_address(os.environ if environment is None else environment)
     except UnknownContext as err:
-        hint = "`docker context ls` shows those there are; `docker context use default` goes back"
+        hint = "`docker context ls` lists the contexts; `docker context use default` selects the default"
         raise FaasError(str(err), hint=hint) from None
 
 
 def reachable(engine: EngineAddress) -> EngineAddress:
-    """The address to connect to: a socket here for an engine behind ssh. Raises FaasError without `ssh`."""
+    """The address to connect to: a local socket for an engine behind ssh. Raises FaasError without `ssh`."""
     if not engine.by_ssh:
         return engine
     return ssh_engine.socket_to(engine)
@@ -74,7 +74,7 @@ def _installed_helpers_only(config: Any) -> Any:
 
 
 def ping(engine: EngineAddress, seconds: float = PING_TIMEOUT) -> str:
-    """Ask the engine whether it is there; returns why not, empty when it is."""
+    """Test whether the engine answers; returns the reason if not, else empty."""
     try:
         return _ping(engine, seconds)
     except (OSError, http.client.HTTPException) as err:
@@ -84,7 +84,7 @@ def ping(engine: EngineAddress, seconds: float = PING_TIMEOUT) -> str:
 
 
 def require_engine(builder: str) -> EngineAddress:
-    """The engine, which answers. Raises FaasError saying how to start it."""
+    """The engine, tested to answer. Raises FaasError with a hint how to start it."""
     engine = find_engine()
     reason = ping(engine)
     if reason:
@@ -97,7 +97,7 @@ def require_engine(builder: str) -> EngineAddress:
 
 
 def _ping(engine: EngineAddress, seconds: float) -> str:
-    # To log in takes longer than to answer.
+    # An ssh login takes longer than a ping.
     connection = _connection(engine, ssh_engine.CONNECT_TIMEOUT if engine.by_ssh else seconds)
     if connection is None:
         return _ping_by_library(engine, seconds)
@@ -106,7 +106,7 @@ def _ping(engine: EngineAddress, seconds: float) -> str:
 
 
 def image_id(engine: EngineAddress, image: str) -> str:
-    """The id of an image the engine has, empty when it has none, or does not answer."""
+    """The id of an image in the engine; empty when it has none, or does not answer."""
     connection = _connection(engine, _API_TIMEOUT)
     try:
         if connection is None:
@@ -118,7 +118,7 @@ def image_id(engine: EngineAddress, image: str) -> str:
 
 
 def _connection(engine: EngineAddress, seconds: float) -> http.client.HTTPConnection | None:
-    """A connection without any library, None where only a library knows how (TLS)."""
+    """A plain HTTP connection; None where docker-py is needed (TLS)."""
     engine = reachable(engine)
     if engine.socket:
         return _EngineConnection(engine.socket, seconds)
@@ -147,7 +147,6 @@ def _image_id_by_library(engine: EngineAddress, image: str) -> str:
 
 
 def _ping_by_library(engine: EngineAddress, seconds: float) -> str:
-    # Slower to load, and right.
     import docker.errors
 
     try:

@@ -1,6 +1,6 @@
-"""Writing files as image layers whose bytes depend on nothing but their content.
+"""Writing files as reproducible image layers.
 
-Entries are sorted, belong to root, and carry no time of day; the same files give the same digest.
+Entries are sorted, owned by root, and have no modification time; the same files give the same digest.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from faas_runtime.images.store import LAYER_TYPE, Descriptor, ImageStore
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One file of a layer: from a file, from bytes, or (neither) a folder. `link` makes it a symbolic link."""
+class LayerEntry:
+    """One entry of a layer: a file's copy (`source`), bytes (`content`), a symbolic link (`link`), else a folder."""
 
     path: str
     mode: int
@@ -27,49 +27,49 @@ class Entry:
     link: str = ""
 
 
-def write_layer(store: ImageStore, entries: Iterable[Entry]) -> Descriptor:
-    """Store a layer made of these entries and the folders above them."""
-    wanted = {entry.path: entry for entry in entries}
-    for path in list(wanted):
+def write_layer(store: ImageStore, entries: Iterable[LayerEntry]) -> Descriptor:
+    """Store a layer with these entries and their parent folders."""
+    by_path = {entry.path: entry for entry in entries}
+    for path in list(by_path):
         for parent in PurePosixPath(path).parents:
             if str(parent) != ".":
-                wanted.setdefault(str(parent), Entry(str(parent), 0o755))
+                by_path.setdefault(str(parent), LayerEntry(str(parent), 0o755))
     with store.new_blob(LAYER_TYPE) as blob:
         with tarfile.open(
             fileobj=cast(IO[bytes], blob), mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20
         ) as archive:
-            for path in sorted(wanted):
-                _add(archive, wanted[path])
+            for path in sorted(by_path):
+                _add(archive, by_path[path])
     return blob.descriptor
 
 
-def collect(folder: Path, names: Iterable[str], prefix: str, exclude: Iterable[str] = ()) -> list[Entry]:
+def collect(folder: Path, names: Iterable[str], prefix: str, exclude: Iterable[str] = ()) -> list[LayerEntry]:
     """Entries for files and folders `names` of `folder`, placed below `prefix`.
 
-    Patterns of `exclude` match a name anywhere, or a path from `folder` when they hold a `/`.
+    A pattern of `exclude` matches names at any depth, or, if it contains a `/`, paths relative to `folder`.
     """
     patterns = tuple(exclude)
-    found: list[Entry] = []
+    found: list[LayerEntry] = []
     for name in names:
         _collect(folder / name, name, prefix, patterns, found)
     return found
 
 
-def _collect(path: Path, name: str, prefix: str, patterns: tuple[str, ...], found: list[Entry]) -> None:
+def _collect(path: Path, name: str, prefix: str, patterns: tuple[str, ...], found: list[LayerEntry]) -> None:
     if any(fnmatch.fnmatchcase(name if "/" in pattern else path.name, pattern) for pattern in patterns):
         return
     target = f"{prefix}/{name}"
     if path.is_symlink():
-        found.append(Entry(target, 0o777, link=str(path.readlink())))
+        found.append(LayerEntry(target, 0o777, link=str(path.readlink())))
     elif path.is_dir():
-        found.append(Entry(target, 0o755))
+        found.append(LayerEntry(target, 0o755))
         for child in path.iterdir():
             _collect(child, f"{name}/{child.name}", prefix, patterns, found)
     elif path.exists():
-        found.append(Entry(target, 0o755 if path.stat().st_mode & 0o100 else 0o644, source=path))
+        found.append(LayerEntry(target, 0o755 if path.stat().st_mode & 0o100 else 0o644, source=path))
 
 
-def _add(archive: tarfile.TarFile, entry: Entry) -> None:
+def _add(archive: tarfile.TarFile, entry: LayerEntry) -> None:
     info = tarfile.TarInfo(entry.path)
     info.mode = entry.mode
     if entry.link:

@@ -1,8 +1,8 @@
-"""The builder that needs no engine: this machine's own tools, then deterministic layers in the local store.
+"""The builder without an engine: runs the template's steps with local tools and writes reproducible layers.
 
-What a build needs is all in its context, its template's recipe and the tools' versions; a
-digest over these finds an earlier result, so a build without changes runs no step. Steps
-run in a working copy of the context, kept from build to build with its dependencies.
+A digest over all inputs (context, recipe, tool versions) identifies a result, so a build without
+changes runs no step. Steps run in a working copy of the context that is kept between builds,
+together with its dependencies.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from faas_runtime.images.store import ImageStore
 
 
 class OciBuilder:
-    """Builds into the image store of a state directory; keeps its working copies there too.
+    """Builds into the local image store; `cache` holds working copies and earlier results.
 
-    `architecture` is the image's, this machine's own unless told. Another one can be built for where
-    the compiler can do so and nothing but the result goes into the image: Go, without a base.
+    `architecture` is the image's; it defaults to this machine's. Another one is possible only where the
+    compiler supports it and the image has no base: Go.
     """
 
     name = "oci"
@@ -43,21 +43,21 @@ class OciBuilder:
         self._architecture = architecture or host_architecture()
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
-        """Build one image. Raises BuildError with the failing tool's own output as `detail`."""
+        """Build one image. Raises BuildError; `detail` holds the failing tool's output."""
         recipe = self.check(job)
         toolchain = find_toolchain(recipe.toolchain)
         key = build_key(job, recipe, toolchain, self._architecture)
-        known = None if job.options.no_cache else self._known(key)
+        known = None if job.options.no_cache else self._result_of(key)
         if known is not None:
-            self._name(job.image, known)
+            self._tag(job.image, known)
             return BuildOutcome(digest=known, cached=True)
         with self._working_copy(job) as work:
             digest = RecipeRun(self._store, job, recipe, toolchain, work, report, self._architecture).run()
-        self._remember(key, digest)
+        self._save_result(key, digest)
         return BuildOutcome(digest=digest)
 
     def check(self, job: BuildJob) -> Recipe:
-        """The recipe of a job this builder can do. Raises BuildError saying what is in its way."""
+        """The recipe of a job. Raises BuildError when this builder cannot build it."""
         recipe = _recipe(job)
         name = f"`{job.function.name}`"
         try:
@@ -74,7 +74,7 @@ class OciBuilder:
             )
         return recipe
 
-    def _known(self, key: str) -> str | None:
+    def _result_of(self, key: str) -> str | None:
         try:
             digest = (self._cache / "results" / key).read_text(encoding="utf-8")
             manifest = self._store.manifest(digest)
@@ -83,18 +83,18 @@ class OciBuilder:
         needed = [manifest["config"], *manifest["layers"]]
         return digest if all(self._store.has(blob["digest"]) for blob in needed) else None
 
-    def _name(self, image: str, digest: str) -> None:
+    def _tag(self, image: str, digest: str) -> None:
         with contextlib.suppress(LookupError):
             if self._store.digest_of(image) == digest:
                 return
         self._store.tag(digest, image)
 
-    def _remember(self, key: str, digest: str) -> None:
+    def _save_result(self, key: str, digest: str) -> None:
         write_file(self._cache / "results" / key, digest, durable=False)
 
     @contextlib.contextmanager
     def _working_copy(self, job: BuildJob) -> Iterator[Path]:
-        """A copy of the context that keeps the outputs of earlier steps; one build at a time may use it."""
+        """The folder of a working copy, locked: one build at a time may use it."""
         name = hashlib.sha256(str(job.context.resolve()).encode()).hexdigest()[:16]
         folder = self._cache / "work" / f"{job.function.name}-{name}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ class OciBuilder:
 
 
 def build_key(job: BuildJob, recipe: Recipe, toolchain: Toolchain, architecture: str) -> str:
-    """The name of a build\'s result: the same for the same inputs, in whatever order they are given."""
+    """The key of a build's result; the order of arguments and labels does not matter."""
     watchdog = watchdog_binary("linux", architecture).stat()
     assert job.template is not None
     parts = {
@@ -133,13 +133,13 @@ def _recipe(job: BuildJob) -> Recipe:
             else f"the template `{job.template.name}`, which only has a Dockerfile"
         )
         raise BuildError(
-            f"`{job.function.name}` is built from {kind}, and that takes a container engine",
+            f"`{job.function.name}` is built from {kind}, which needs a container engine",
             hint="start Docker and build with `--builder docker`",
         )
     if job.build_args.get("ADDITIONAL_PACKAGE"):
         raise BuildError(
-            f"`{job.function.name}` asks for system packages ({job.build_args['ADDITIONAL_PACKAGE']}), "
-            "and installing them takes a container engine",
+            f"`{job.function.name}` needs system packages ({job.build_args['ADDITIONAL_PACKAGE']}), "
+            "and installing them needs a container engine",
             hint="start Docker and build with `--builder docker`",
         )
     return job.template.recipe

@@ -1,4 +1,4 @@
-"""A builder on another machine: it is sent the context, signed, and tells its log while it builds and pushes."""
+"""A builder on another machine: receives the signed context, builds, pushes, and streams its log."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from faas_cli.proxies import pool_for
 CONFIG, SECRETS = "com.openfaas.docker.config", "com.openfaas.secrets"
 SIGNATURE = "X-Build-Signature"
 _TIMEOUT = urllib3.Timeout(connect=10, read=600)
-"""A step may say nothing for a while; a builder that says nothing for this long is gone."""
-_SPOOLED = 8 * 1024 * 1024
-_LONGEST_KEY = 64 * 1024
+"""The read timeout is the longest silence of a build step that is tolerated."""
+_MAX_MEMORY_BYTES = 8 * 1024 * 1024
+_MAX_KEY_BYTES = 64 * 1024
 
 
 class RemoteBuilder:
-    """The builder that `--remote-builder` names. It pushes what it has built, so it publishes as well."""
+    """The builder named by `--remote-builder`. It pushes every image it builds, so it can publish, too."""
 
     name = "remote"
 
@@ -43,20 +43,20 @@ class RemoteBuilder:
         _check(options)
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
-        """Build and push one image. Raises BuildError with the builder's own words."""
+        """Build and push one image. Raises BuildError with the builder's message."""
         self._run(job, (), report)
         return BuildOutcome()
 
     def publish(self, job: BuildJob, extra_tags: Sequence[str], report: BuildReporter) -> str:
-        """The same for every platform of the job; returns the image's name. Raises BuildError, UsageError."""
+        """Build and push for every platform of the job; returns the image's name. Raises BuildError, UsageError."""
         if extra_tags:
-            raise UsageError("a remote builder takes one tag; `--extra-tag` is for the other builders")
+            raise UsageError("a remote builder supports one tag only; `--extra-tag` is for the other builders")
         return self._run(job, job.options.platforms, report)
 
     def _run(self, job: BuildJob, platforms: Sequence[str], report: BuildReporter) -> str:
         complete(job, report, buildkit=True)
         report.step(job.function.name, f"sending the context to {self._base}")
-        with tempfile.SpooledTemporaryFile(_SPOOLED) as archive:
+        with tempfile.SpooledTemporaryFile(_MAX_MEMORY_BYTES) as archive:
             self._write(archive, job, platforms)
             return self._follow(job, self._post(archive, job), report)
 
@@ -65,12 +65,12 @@ class RemoteBuilder:
         if platforms:
             config["platforms"] = list(platforms)
         with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            tar.add(job.context, "context", filter=_anonymous)
+            tar.add(job.context, "context", filter=_without_owner)
             _add(tar, CONFIG, json.dumps(config).encode(), 0o664)
             if job.function.build_secrets:
-                _add(tar, SECRETS, self._sealed(job).encode(), 0o600)
+                _add(tar, SECRETS, self._sealed_secrets(job).encode(), 0o600)
 
-    def _sealed(self, job: BuildJob) -> str:
+    def _sealed_secrets(self, job: BuildJob) -> str:
         from faas_cli.stack.sealing import seal
 
         values: dict[str, bytes] = {}
@@ -82,7 +82,7 @@ class RemoteBuilder:
         return seal(self._key(), values)
 
     def _key(self) -> str:
-        """The builder's public key: what was given, a file or the key itself, else what the builder says."""
+        """The builder's public key: the given one (a file or the key itself), else the one the builder serves."""
         given = self._public_key
         if given:
             path = Path(given)
@@ -92,14 +92,14 @@ class RemoteBuilder:
         except urllib3.exceptions.HTTPError as err:
             raise self._unreachable(err) from None
         if answer.status != 200:
-            raise BuildError(f"the builder at {self._base} has no public key: it answered {answer.status}")
-        return read_public_key(answer.data[:_LONGEST_KEY].decode("utf-8", "replace"))
+            raise BuildError(f"the builder at {self._base} serves no public key: status {answer.status}")
+        return read_public_key(answer.data[:_MAX_KEY_BYTES].decode("utf-8", "replace"))
 
     def _post(self, archive: IO[bytes], job: BuildJob) -> urllib3.BaseHTTPResponse:
         size, signature = archive.seek(0, io.SEEK_END), hmac.new(self._secret, digestmod=hashlib.sha256)
         archive.seek(0)
-        while piece := archive.read(1 << 20):
-            signature.update(piece)
+        while chunk := archive.read(1 << 20):
+            signature.update(chunk)
         archive.seek(0)
         headers = {
             "Content-Type": "application/octet-stream",
@@ -115,10 +115,10 @@ class RemoteBuilder:
         except urllib3.exceptions.HTTPError as err:
             raise self._unreachable(err) from None
         if answer.status not in (200, 202):
-            words = answer.read(500).decode("utf-8", "replace").strip()
-            hint = "is `--payload-secret` the builder's?" if answer.status == 401 else ""
+            text = answer.read(500).decode("utf-8", "replace").strip()
+            hint = "check `--payload-secret`: it must be the builder's secret" if answer.status == 401 else ""
             raise BuildError(
-                f"`{job.function.name}`: the builder at {self._base} answered {answer.status}: {words}", hint=hint
+                f"`{job.function.name}`: the builder at {self._base} answered {answer.status}: {text}", hint=hint
             )
         return answer
 
@@ -133,18 +133,20 @@ class RemoteBuilder:
                 if status == "success":
                     return str(message.get("image") or job.image)
                 if status == "failed":
-                    reason = message.get("error") or "it gives no reason"
-                    raise BuildError(f"`{name}`: the builder could not build it: {reason}", detail="\n".join(log))
+                    reason = message.get("error") or "no reason given"
+                    raise BuildError(f"`{name}`: the builder failed: {reason}", detail="\n".join(log))
         except (urllib3.exceptions.HTTPError, ValueError, AttributeError) as err:
             raise BuildError(f"`{name}`: the answer of {self._base} cannot be read: {err}") from None
-        raise BuildError(f"`{name}`: the builder at {self._base} broke off without a result", detail="\n".join(log))
+        raise BuildError(
+            f"`{name}`: the builder at {self._base} gave no result", detail="\n".join(log)
+        )
 
     def _unreachable(self, err: Exception) -> BuildError:
         return BuildError(f"the builder at {self._base} cannot be reached: {type(err).__name__}")
 
 
 def read_public_key(text: str) -> str:
-    """A builder's key out of its JSON, or as it is. Raises FaasError for one we cannot seal for."""
+    """A builder's public key, given in base64 or as the builder's JSON. Raises FaasError for an unsupported one."""
     text = text.strip()
     if text.startswith("{"):
         try:
@@ -152,27 +154,29 @@ def read_public_key(text: str) -> str:
         except ValueError:
             raise FaasError("the builder's public key is neither base64 nor JSON") from None
         if (content.get("algorithm") or "nacl/box") != "nacl/box":
-            raise FaasError(f"the builder wants secrets sealed with `{content['algorithm']}`; we know `nacl/box`")
+            raise FaasError(
+                f"the builder seals secrets with `{content['algorithm']}`; only `nacl/box` is supported"
+            )
         text = str(content.get("public_key") or "")
     try:
         good = len(base64.b64decode(text, validate=True)) == 32
     except (binascii.Error, ValueError):
         good = False
     if not good:
-        raise FaasError("the builder's public key is not one: 32 bytes in base64")
+        raise FaasError("the builder's public key is invalid: it must be 32 bytes in base64")
     return text
 
 
 def _messages(answer: urllib3.BaseHTTPResponse) -> Iterator[Mapping[str, Any]]:
     rest = b""
-    for piece in answer.stream(64 * 1024):
-        *lines, rest = (rest + piece).split(b"\n")
+    for chunk in answer.stream(64 * 1024):
+        *lines, rest = (rest + chunk).split(b"\n")
         yield from (json.loads(line) for line in lines if line.strip())
     if rest.strip():
         yield json.loads(rest)
 
 
-def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def _without_owner(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return entry
@@ -204,12 +208,12 @@ def _payload_secret(path: str) -> bytes:
 
 
 def _check(options: BuildOptions) -> None:
-    told = {
+    unsupported = {
         "--no-cache": options.no_cache,
         "--squash": options.squash,
         "--pull": options.pull,
         "--build-label": bool(options.labels),
     }
-    for flag, given in told.items():
+    for flag, given in unsupported.items():
         if given:
-            raise UsageError(f"`{flag}` cannot be told to a remote builder")
+            raise UsageError(f"a remote builder does not support `{flag}`")

@@ -1,7 +1,7 @@
-"""An engine behind ssh: a socket of this machine that the user's own `ssh` continues.
+"""An engine behind ssh, reached through a local socket and the user's own `ssh`.
 
-Every connection to the socket is one `ssh` that runs `docker system dial-stdio` where the engine is, as the
-`docker` command does it. What ssh knows (keys, agent, hosts, jumps) needs no second home here.
+Every connection to the socket starts an `ssh` that runs `docker system dial-stdio` on the engine's host, as the
+`docker` command does. The user's ssh configuration (keys, agent, hosts, jump hosts) applies.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from faas_cli.errors import FaasError
 from faas_runtime.core.engine_address import EngineAddress
 
 CONNECT_TIMEOUT = 30
-"""Seconds a login by ssh may take."""
+"""Seconds an ssh login may take."""
 
 
 @functools.lru_cache
 def socket_to(engine: EngineAddress) -> EngineAddress:
-    """The engine's address on a socket here, which lasts as long as this process. Raises FaasError without ssh."""
+    """The address of a local socket that leads to the engine until this process ends. Raises FaasError without ssh."""
     if shutil.which("ssh") is None:
         raise FaasError(
-            f"the engine at {engine} is reached by `ssh`, and there is none here",
+            f"the engine at {engine} is reached by `ssh`, which is not installed",
             hint="install it (Debian: `apt-get install openssh-client`)",
         )
     folder = Path(tempfile.mkdtemp(prefix="faas-ssh-"))
@@ -38,16 +38,16 @@ def socket_to(engine: EngineAddress) -> EngineAddress:
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(str(path))
     server.listen()
-    atexit.register(_end, server, folder)
+    atexit.register(_close, server, folder)
     threading.Thread(target=_serve, args=(server, ssh_command(engine.url)), name="ssh-engine", daemon=True).start()
     return EngineAddress(f"unix://{path}", engine.source)
 
 
 def ssh_command(url: str) -> list[str]:
-    """What leads to the engine of an address `ssh://[USER@]HOST[:PORT][/SOCKET]`. Raises FaasError."""
+    """The ssh command for an address `ssh://[USER@]HOST[:PORT][/SOCKET]`. Raises FaasError."""
     parts = urlsplit(url)
     if not parts.hostname:
-        raise FaasError(f"`{url}` names no machine", hint="write `ssh://USER@HOST`")
+        raise FaasError(f"`{url}` names no host", hint="write `ssh://USER@HOST`")
     options = ["-o", f"ConnectTimeout={CONNECT_TIMEOUT}", "-T"]
     options += ["-l", parts.username] if parts.username else []
     options += ["-p", str(parts.port)] if parts.port else []
@@ -57,7 +57,7 @@ def ssh_command(url: str) -> list[str]:
 def _remote_command(parts: SplitResult) -> list[str]:
     if not parts.path.strip("/"):
         return ["docker", "system", "dial-stdio"]
-    # ssh hands the words to a shell.
+    # ssh passes the words to a shell.
     path = shlex.quote(f"unix://{parts.path}")
     if "podman" in parts.path:
         return ["podman", "--url", path, "system", "dial-stdio"]
@@ -75,6 +75,6 @@ def _serve(server: socket.socket, command: list[str]) -> None:
             threading.Thread(target=ssh.wait, daemon=True).start()
 
 
-def _end(server: socket.socket, folder: Path) -> None:
+def _close(server: socket.socket, folder: Path) -> None:
     server.close()
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Running a template's build steps with this machine's own tools."""
+"""Running a template's build steps with local tools, and writing the result as an image."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
 from faas_runtime.images.store import Descriptor, ImageStore
 
-# Raised when what a build writes changes although its inputs do not.
+# Part of every key: increase it when a build writes something else for the same inputs.
 FORMAT = "1"
 
 
 class StepRunner:
-    """Runs the steps of one build in one folder; they can be stopped together from any thread."""
+    """Runs the steps of one build in one folder; `stop` ends them all, from any thread."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], line: Callable[[str], None]) -> None:
         self._folder = folder
@@ -42,9 +42,9 @@ class StepRunner:
         self._stopped = False
 
     def run(self, step: Step, failure: str) -> None:
-        """Run a step and pass on its output line by line.
+        """Run a step and forward its output line by line.
 
-        Raises BuildError with the message `failure` and all of the output when it fails, or is stopped.
+        Raises BuildError with the message `failure` and all output when it fails or is stopped.
         """
         process = self._start(step)
         output: list[str] = []
@@ -60,7 +60,7 @@ class StepRunner:
             raise BuildError(f"{failure}: `{step.run}` ended with exit code {code}", detail="".join(output))
 
     def stop(self) -> None:
-        """Kill what runs, with everything it started; nothing can be run after this."""
+        """Kill the running steps with their child processes; later steps are refused."""
         with self._lock:
             self._stopped = True
             for process in self._running:
@@ -87,7 +87,7 @@ class StepRunner:
 
 
 class RecipeRun:
-    """One run of a recipe."""
+    """One run of a recipe for a job."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class RecipeRun:
         return self._write(dependencies)
 
     def _dependencies(self, runner: StepRunner) -> Descriptor | None:
-        """Run the dependency step when its inputs have changed; returns the layer of what it made."""
+        """Run the dependency step if its inputs have changed; returns the layer of its outputs."""
         step = self._recipe.dependencies
         if step is None:
             return None
@@ -154,27 +154,27 @@ class RecipeRun:
         return write_layer(self._store, entries) if entries else None
 
     def _compile(self, runner: StepRunner, *, together: bool) -> None:
-        """Build and test: at the same time after an edit, when each has a few files to compile.
+        """Build and test: in parallel after an edit, when each has few files to compile.
 
-        The first time each would compile the whole standard library; one after the other, the second
-        finds what the first has compiled (13 s instead of 33 s for Go on two cores).
+        In the first build each would compile the whole standard library; run in sequence, the second
+        reuses what the first has compiled.
         """
         steps = [
             (self._recipe.build, f"`{self._name}` does not compile"),
             (self._recipe.test, f"the tests of `{self._name}` fail"),
         ]
         if self._architecture != host_architecture():
-            # What is built for another machine cannot be run on this one.
+            # A program for another architecture cannot run here.
             del steps[1]
-        wanted = [(step, failure) for step, failure in steps if step is not None]
-        if not wanted:
+        present = [(step, failure) for step, failure in steps if step is not None]
+        if not present:
             return
-        self._report.step(self._name, "building and testing" if len(wanted) == 2 else "testing")
-        with ThreadPoolExecutor(len(wanted) if together else 1) as pool:
+        self._report.step(self._name, "building and testing" if len(present) == 2 else "testing")
+        with ThreadPoolExecutor(len(present) if together else 1) as pool:
             try:
-                running = [pool.submit(runner.run, step, failure) for step, failure in wanted]
+                running = [pool.submit(runner.run, step, failure) for step, failure in present]
                 wait(running, return_when=FIRST_EXCEPTION)
-                # What does not compile fails its tests as well: the compiler's words come first.
+                # Code that does not compile fails its tests, too: report the compiler's error first.
                 for job in running:
                     job.result()
             except BaseException:
@@ -192,7 +192,7 @@ class RecipeRun:
         return self._store.put_image(self._job.image, config, layers, image_annotations(self._recipe))
 
     def _system_layer(self, watchdog: Path) -> Descriptor:
-        """The layer every function of these templates shares; hashing it anew would take longer than a compiler."""
+        """The layer shared by all functions of a template, cached: hashing it takes longer than compiling."""
         entries = system_entries(self._recipe, watchdog)
         sources = [entry.source.stat() for entry in entries if entry.source is not None]
         parts = [FORMAT, [entry.path for entry in entries], [(each.st_size, each.st_mtime_ns) for each in sources]]
@@ -206,7 +206,7 @@ class RecipeRun:
         return layer
 
     def _readable(self, text: str) -> str:
-        """A tool's words with the paths a user knows: the handler's own, not the copy's."""
+        """A tool's output with paths of the handler instead of those of the working copy."""
         template = self._job.template
         assert template is not None
         handler = self._job.function.handler.removeprefix("./").rstrip("/")
@@ -215,7 +215,7 @@ class RecipeRun:
 
 
 def inputs_digest(work: Path, step: Step, toolchain: Toolchain) -> str:
-    """A digest of what a step reads and what runs it."""
+    """A digest of a step's inputs, command and toolchain."""
     total = hashlib.sha256(f"{step.run}\0{toolchain.identity}\0".encode())
     for name in step.inputs:
         path = work / name

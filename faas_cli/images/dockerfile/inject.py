@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faas_cli.images.context import SUPPORT_FOLDER
-from faas_cli.images.dockerfile.parse import Dockerfile, Stage, parse, text_lines
+from faas_cli.images.dockerfile.parse import BuildStage, Dockerfile, parse, text_lines
 from faas_cli.images.dockerfile.render import quoted
 from faas_cli.images.image import WATCHDOG
 
@@ -107,7 +107,7 @@ def _remarks(dockerfile: Dockerfile) -> list[str]:
     return []
 
 
-def _free_name(stages: Sequence[Stage]) -> str:
+def _free_name(stages: Sequence[BuildStage]) -> str:
     taken = {stage.name for stage in stages}
     name, number = _STAGE, 2
     while name in taken:

@@ -52,7 +52,7 @@ class Instruction:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class BuildStage:
     """A `FROM` and what follows it up to the next."""
 
     image: str
@@ -70,7 +70,7 @@ class Dockerfile:
     """A whole file."""
 
     instructions: tuple[Instruction, ...]
-    stages: tuple[Stage, ...]
+    stages: tuple[BuildStage, ...]
     directives: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -78,7 +78,7 @@ class Dockerfile:
         """The character that continues a line."""
         return self.directives.get("escape", "\\")
 
-    def chain(self) -> list[Stage]:
+    def chain(self) -> list[BuildStage]:
         """The last stage and those of this file it stands on, nearest first."""
         found = [self.stages[-1]]
         while True:
@@ -217,9 +217,9 @@ def _heredoc(lines: Sequence[str], position: int, word: str, *, tabs: bool, star
     raise DockerfileError(f"the here-document `{word}` does not end", start + 1)
 
 
-def _stages(instructions: Sequence[Instruction]) -> list[Stage]:
+def _stages(instructions: Sequence[Instruction]) -> list[BuildStage]:
     arguments: dict[str, str] = {}
-    stages: list[Stage] = []
+    stages: list[BuildStage] = []
     for position, instruction in enumerate(instructions):
         if instruction.keyword == "ARG" and not stages:
             arguments |= _argument(instruction.value, arguments)
@@ -227,7 +227,7 @@ def _stages(instructions: Sequence[Instruction]) -> list[Stage]:
             inside = _until_from(instructions[position + 1 :])
             image, name = _from(instruction)
             end = inside[-1].end if inside else instruction.end
-            stages.append(Stage(fill(image, arguments), name, tuple(inside), instruction.line, end))
+            stages.append(BuildStage(fill(image, arguments), name, tuple(inside), instruction.line, end))
         elif not stages:
             raise DockerfileError(f"`{instruction.keyword}` stands before the first `FROM`", instruction.line)
     return stages
@@ -275,5 +275,5 @@ def _started(instruction: Instruction, shell: Sequence[str]) -> tuple[list[str],
     return (words, False) if words is not None else ([*shell, instruction.value], True)
 
 
-def _same_stage(stage: Stage, keyword: str, before: Instruction) -> bool:
+def _same_stage(stage: BuildStage, keyword: str, before: Instruction) -> bool:
     return any(each.keyword == keyword and each.line < before.line for each in stage.instructions)

@@ -36,7 +36,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ContextLayout:
     """What of a build context a Dockerfile names: the files there are, and the folders and files at its top."""
 
     files: frozenset[str]
@@ -46,13 +46,13 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RenderRequest:
     """Everything a rendered Dockerfile depends on beside the template's own files."""
 
     function: str
     template: Template
     recipe: Recipe
-    layout: Layout
+    layout: ContextLayout
     buildkit: bool = False
     architecture: str = "amd64"
     """The engine's, for the classic builder, which does not tell a Dockerfile."""
@@ -73,7 +73,7 @@ def write_dockerfile(job: BuildJob, *, buildkit: bool, project: Path, cache: Pat
 
     Raises BuildError for an argument's or secret's name no Dockerfile can hold, or a template that is wrong.
     """
-    request = request_of(job, buildkit=buildkit, project=project)
+    request = render_request(job, buildkit=buildkit, project=project)
     known = cache / _key(request)
     try:
         text = known.read_text(encoding="utf-8")
@@ -131,7 +131,7 @@ def uses_buildkit(job: BuildJob) -> bool:
     return bool(job.function.build_secrets) or ssh or architectures(job) != [host_architecture()]
 
 
-def request_of(job: BuildJob, *, buildkit: bool, project: Path) -> Request:
+def render_request(job: BuildJob, *, buildkit: bool, project: Path) -> RenderRequest:
     """What to render for a job. Raises BuildError for names that no Dockerfile can hold."""
     assert job.template is not None
     assert job.template.recipe is not None
@@ -145,11 +145,11 @@ def request_of(job: BuildJob, *, buildkit: bool, project: Path) -> Request:
     recipe = job.template.recipe
     labels = {"org.opencontainers.image.title": name, **recipe.runtime.labels, **source_labels(project.resolve())}
     version = job.image.rpartition(":")[2]
-    return Request(
+    return RenderRequest(
         function=name,
         template=job.template,
         recipe=recipe,
-        layout=look(job.context, recipe),
+        layout=context_layout(job.context, recipe),
         buildkit=buildkit,
         architecture=host_architecture(),
         arguments=tuple(sorted(argument for argument in job.build_args if argument != PACKAGES)),
@@ -159,19 +159,19 @@ def request_of(job: BuildJob, *, buildkit: bool, project: Path) -> Request:
     )
 
 
-def look(context: Path, recipe: Recipe) -> Layout:
+def context_layout(context: Path, recipe: Recipe) -> ContextLayout:
     """What a context holds, less what is not the function's."""
     inputs = recipe.dependencies.inputs if recipe.dependencies else []
     ours = {DOCKERFILE_NAME, SUPPORT_FOLDER, "template.yml", "meta.json", ".dockerignore"}
     entries = sorted(entry for entry in context.iterdir() if entry.name not in ours)
-    return Layout(
+    return ContextLayout(
         files=frozenset(name for name in inputs if (context / name).is_file()),
         top_files=tuple(entry.name for entry in entries if not entry.is_dir()),
         top_folders=tuple(entry.name for entry in entries if entry.is_dir()),
     )
 
 
-def render(request: Request) -> str:
+def render(request: RenderRequest) -> str:
     """The Dockerfile's text. Raises BuildError naming the template's file and line."""
     import jinja2
 
@@ -189,7 +189,7 @@ def render(request: Request) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 
-def _variables(request: Request) -> dict[str, Any]:
+def _variables(request: RenderRequest) -> dict[str, Any]:
     recipe, layout = request.recipe, request.layout
     return {
         "name": request.function,
@@ -245,7 +245,7 @@ def _inputs(recipe: Recipe) -> list[str]:
     return recipe.dependencies.inputs if recipe.dependencies else []
 
 
-def _key(request: Request) -> str:
+def _key(request: RenderRequest) -> str:
     import msgspec
 
     texts = [

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 DOCKER_SOCKET = Path("/var/run/docker.sock")
 PODMAN_SOCKET = Path("/run/podman/podman.sock")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_PROBE_SECONDS = 1.0
+_PROBE_TIMEOUT = 1.0
 
 
 class UnknownContext(LookupError):
@@ -115,7 +115,7 @@ def _listens(path: Path) -> bool:
     if not os.access(path, os.F_OK):
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(_PROBE_SECONDS)
+        probe.settimeout(_PROBE_TIMEOUT)
         try:
             probe.connect(str(path))
         except OSError:

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from faas_cli.images.builders.layers import Entry, write_layer
+from faas_cli.images.builders.layers import LayerEntry, write_layer
 from faas_runtime.images.store import ImageNotFound, ImageStore, full_reference
 from faas_runtime.images.unpack import unpack_layer
 
@@ -21,7 +21,7 @@ def store(tmp_path):
 
 
 def image(store, ref, content=b"x"):
-    layer = write_layer(store, [Entry("home/app/file", 0o644, content=content)])
+    layer = write_layer(store, [LayerEntry("home/app/file", 0o644, content=content)])
     config = {**CONFIG, "rootfs": {"type": "layers", "diff_ids": [layer.digest]}}
     return store.put_image(ref, config, [layer])
 

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from faas_cli.images.builders.layers import Entry, write_layer
+from faas_cli.images.builders.layers import LayerEntry, write_layer
 from faas_runtime.images.store import ImageStore
 
 USER, PASSWORD = "tester", "secret"
@@ -79,7 +79,7 @@ def store(tmp_path):
 
 def make_image(store, ref, content=b"x", annotations=None):
     """An image of one small layer."""
-    layer = write_layer(store, [Entry("home/app/file", 0o644, content=content)])
+    layer = write_layer(store, [LayerEntry("home/app/file", 0o644, content=content)])
     config = {
         "architecture": "amd64",
         "os": "linux",

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.images.builders.layers import Entry, write_layer
+from faas_cli.images.builders.layers import LayerEntry, write_layer
 from faas_cli.plugins.install import Platform, install, plugin_reference
 from faas_cli.registry.client import Registry
 from faas_cli.registry.errors import RegistryError
@@ -19,7 +19,8 @@ AMD, ARM = Platform("linux", "amd64"), Platform("linux", "arm64")
 def publish(store, tmp_path, image, *layers, architecture="amd64"):
     """Push an image with these files in these layers; returns its digest."""
     written = [
-        write_layer(store, [Entry(name, 0o755, content=content) for name, content in files.items()]) for files in layers
+        write_layer(store, [LayerEntry(name, 0o755, content=content) for name, content in files.items()])
+        for files in layers
     ]
     config = {
         "architecture": architecture,

@@ -131,7 +131,7 @@ def test_progress_is_told(registry, docker_config, store, tmp_path):
         store,
         tmp_path / "cache",
         image,
-        progress=lambda blob, done, size: heard.setdefault(blob, []).append((done, size)),
+        blob_progress=lambda blob, done, size: heard.setdefault(blob, []).append((done, size)),
     ).run()
     assert len(heard) == 2
     for steps in heard.values():

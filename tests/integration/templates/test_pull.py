@@ -58,7 +58,7 @@ def test_the_lock_decides(repository, tmp_path):
     """A missing template is fetched at exactly its commit, though the branch has moved on."""
     entry = {"lang-a": {"repository": repository.url, "ref": "", "commit": repository.second}}
     (tmp_path / "template.lock").write_text(json.dumps(entry))
-    assert obtain_template("lang-a", tmp_path, tell=len).language == "two"
+    assert obtain_template("lang-a", tmp_path, report=len).language == "two"
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_satisfied_lock_needs_no_network(second_project):
     assert pull_locked("lang-a", second_project)
     assert find_template("lang-a", second_project).language == "one"
     assert not pull_locked("lang-a", second_project)
-    assert obtain_template("lang-b", second_project, tell=len).language == "one"
+    assert obtain_template("lang-b", second_project, report=len).language == "one"
 
 
 def test_a_changed_template_is_put_right(second_project):
@@ -119,7 +119,7 @@ def test_a_lock_that_is_none(tmp_path, text):
 def test_a_missing_template_is_fetched_from_where_the_stack_file_says(repository, tmp_path):
     """Only that one."""
     sources = [TemplateSource(name="lang-b", source=repository.url)]
-    assert obtain_template("lang-b", tmp_path, sources, tell=len).name == "lang-b"
+    assert obtain_template("lang-b", tmp_path, sources, report=len).name == "lang-b"
     assert not (tmp_path / "template" / "lang-a").exists()
 
 
@@ -128,10 +128,10 @@ def test_a_missing_template_is_fetched_from_the_store(repository, tmp_path, monk
     store = tmp_path / "store.json"
     store.write_text(json.dumps([{"template": "lang-a", "repo": repository.url, "source": "acme", "official": "true"}]))
     monkeypatch.setenv("OPENFAAS_TEMPLATE_STORE_URL", str(store))
-    assert obtain_template("lang-a", tmp_path, tell=len).language == "one"
-    assert obtain_template("lang-a@next", tmp_path, tell=len).language == "two"
+    assert obtain_template("lang-a", tmp_path, report=len).language == "one"
+    assert obtain_template("lang-a@next", tmp_path, report=len).language == "two"
     with pytest.raises(TemplateNotFound, match="no template called `lang-z`") as caught:
-        obtain_template("lang-z", tmp_path, tell=len)
+        obtain_template("lang-z", tmp_path, report=len)
     assert "the template store has no `lang-z`" in caught.value.hint
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from faas_cli.errors import BuildError
 from faas_cli.images.builders.buildx import PlainProgress
-from faas_cli.images.builders.docker import Progress, plain, short, why
+from faas_cli.images.builders.docker import Progress, failure_reason, plain, short
 from faas_cli.images.dockerfile.parse import parse
 from faas_cli.images.model import BuildJob, BuildOptions
 from faas_cli.stack.model import Function
@@ -36,13 +36,13 @@ def told():
 def test_the_engines_stream(told):
     """Steps are steps, output is lines, colours are gone; an error names the step's own line."""
     progress = Progress(JOB, told, DOCKERFILE)
-    progress.take({"stream": "Step 1/5 : ARG V=1\n"})
-    progress.take({"stream": "Step 5/5 : RUN second   more\n"})
-    progress.take({"stream": " ---> Running in 1234\n"})
-    progress.take({"stream": "\x1b[91mbad\x1b[0m\n\n"})
+    progress.feed({"stream": "Step 1/5 : ARG V=1\n"})
+    progress.feed({"stream": "Step 5/5 : RUN second   more\n"})
+    progress.feed({"stream": " ---> Running in 1234\n"})
+    progress.feed({"stream": "\x1b[91mbad\x1b[0m\n\n"})
     message = "The command '/bin/sh -c x' returned a non-zero code: 2"
     with pytest.raises(BuildError) as caught:
-        progress.take({"errorDetail": {"code": 2, "message": message}, "error": message})
+        progress.feed({"errorDetail": {"code": 2, "message": message}, "error": message})
     assert told.steps == ["step 1/5: ARG V=1", "step 5/5: RUN second more"]
     assert told.lines == [" ---> Running in 1234", "bad"]
     assert not progress.all_cached
@@ -55,15 +55,15 @@ def test_the_engines_stream(told):
 def test_a_pull_in_the_stream(told):
     """Its progress bars are left out."""
     progress = Progress(JOB, told, DOCKERFILE)
-    progress.take({"status": "Pulling from library/a", "id": "1"})
-    progress.take({"status": "Downloading", "id": "x", "progressDetail": {"current": 1, "total": 2}})
+    progress.feed({"status": "Pulling from library/a", "id": "1"})
+    progress.feed({"status": "Downloading", "id": "x", "progressDetail": {"current": 1, "total": 2}})
     assert told.lines == ["1 Pulling from library/a"]
 
 
 def test_an_error_before_any_step(told):
     """There is no line to name."""
     with pytest.raises(BuildError, match=r"^`fn` cannot be built: no space left on device$"):
-        Progress(JOB, told, DOCKERFILE).take({"error": "no space left\n on device"})
+        Progress(JOB, told, DOCKERFILE).feed({"error": "no space left\n on device"})
 
 
 FAILED = """\
@@ -87,7 +87,7 @@ def test_buildkits_words(told):
     """The same in BuildKit's own way of saying it."""
     progress = PlainProgress(JOB, told, DOCKERFILE)
     for line in FAILED.splitlines():
-        progress.take(line)
+        progress.feed(line)
     assert told.steps == ["[one 2/2] RUN first", "[stage-1 2/2] RUN second more"]
     assert told.lines == ["CACHED [one 2/2]", "hello"]
     assert progress.failure(1).message == (
@@ -112,7 +112,7 @@ def test_other_failures_of_buildkit(told, output, message):
     """The most telling line is the one that is shown."""
     progress = PlainProgress(JOB, told, DOCKERFILE)
     for line in output.splitlines():
-        progress.take(line)
+        progress.feed(line)
     assert progress.failure(1).message == f"`fn` cannot be built: {message}"
 
 
@@ -120,7 +120,7 @@ def test_newer_buildkit_names_the_line_itself(told):
     """Its word is taken."""
     progress = PlainProgress(JOB, told, DOCKERFILE)
     for line in ("#6 [stage-1 2/2] RUN other", "#6 ERROR: x", "Dockerfile:9"):
-        progress.take(line)
+        progress.feed(line)
     assert "line 9" in progress.failure(1).message
 
 
@@ -129,4 +129,4 @@ def test_words():
     assert short("a\n  b") == "a b"
     assert len(short("x" * 200)) == 100
     assert plain("\x1b[1;31mred\x1b[K\r") == "red"
-    assert why("two\nlines") == "two lines"
+    assert failure_reason("two\nlines") == "two lines"

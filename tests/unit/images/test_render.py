@@ -4,7 +4,7 @@ import pytest
 
 from faas_cli.errors import BuildError
 from faas_cli.images.dockerfile.parse import parse
-from faas_cli.images.dockerfile.render import Layout, Request, quoted, render
+from faas_cli.images.dockerfile.render import ContextLayout, RenderRequest, quoted, render
 from faas_cli.templates.find import find_template
 
 TEMPLATES = ["go", "go-http", "node", "node-http", "python", "python-http"]
@@ -19,9 +19,9 @@ TOP = {"go": ("go.mod", "go.work", "main.go"), "node": ("index.js",), "python": 
 def request(lang, **changes):
     template = find_template(lang)
     family = lang.removesuffix("-http")
-    layout = Layout(files=frozenset(INPUTS[family]), top_files=TOP[family], top_folders=("function",))
+    layout = ContextLayout(files=frozenset(INPUTS[family]), top_files=TOP[family], top_folders=("function",))
     values = {"labels": {"org.opencontainers.image.title": "fn", **template.recipe.runtime.labels}, **changes}
-    return Request(function="fn", template=template, recipe=template.recipe, layout=layout, **values)
+    return RenderRequest(function="fn", template=template, recipe=template.recipe, layout=layout, **values)
 
 
 def rendered(lang, **changes):
@@ -144,8 +144,8 @@ def test_a_value_of_two_lines_is_refused():
 def test_names_with_blanks_and_patterns_are_copied_as_they_are():
     """COPY would split and match them."""
     base = request("node")
-    layout = Layout(frozenset(), top_files=("a b.js", "[x].js", "$y.js"), top_folders=())
-    text = render(Request("fn", base.template, base.recipe, layout))
+    layout = ContextLayout(frozenset(), top_files=("a b.js", "[x].js", "$y.js"), top_folders=())
+    text = render(RenderRequest("fn", base.template, base.recipe, layout))
     assert 'COPY ["a b.js", "[[]x].js", "\\\\$y.js", "./"]' in text
 
 
@@ -156,7 +156,7 @@ def test_a_step_of_several_lines_stays_one_step():
     base = request("python")
     step = msgspec.structs.replace(base.recipe.test, run="set -e\npython3 -V\n")
     recipe = msgspec.structs.replace(base.recipe, test=step)
-    dockerfile = parse(render(Request("fn", base.template, recipe, base.layout)))
+    dockerfile = parse(render(RenderRequest("fn", base.template, recipe, base.layout)))
     (words,) = [each.words() for each in dockerfile.instructions if each.keyword == "RUN" and each.words()]
     assert words[:2] == ["/bin/sh", "-c"]
     assert words[2].endswith("set -e\npython3 -V")
