@@ -1,6 +1,6 @@
-"""Why a function is built again (`--why`): its inputs beside those of its last build that succeeded.
+"""The change report of `faas build --why`: a function's inputs compared with those of its last successful build.
 
-Every input goes by the name a person knows it by. Only digests are kept, as arguments may be passwords.
+Only digests of inputs are kept, since a build argument may be a password.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHOWN = 6
 
 
 class InputRecord:
-    """The inputs of one build, and those of the last one of the same function that is kept below `cache`."""
+    """The inputs of a build, with those of the function's last successful build, kept below `cache`."""
 
     def __init__(self, job: BuildJob, builder: str, cache: Path, project: Path) -> None:
         name = hashlib.sha256(str(job.context.resolve()).encode()).hexdigest()[:16]
@@ -36,33 +36,33 @@ class InputRecord:
         self._forced = job.options.no_cache
 
     def explain(self) -> str:
-        """One sentence."""
+        """The report, one sentence."""
         last = _read(self._path)
         if last is None:
-            return "it has not been built here before"
-        found = differences(last, self._inputs)
-        if not found:
-            again = ", and `--no-cache` runs every step all the same" if self._forced else ""
-            return f"nothing has changed since its last build{again}"
-        more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        return f"since its last build: {', '.join(found[:_SHOWN])}{more}"
+            return "this is its first build on this machine"
+        changes = differences(last, self._inputs)
+        if not changes:
+            again = ", but `--no-cache` runs every step" if self._forced else ""
+            return f"no input has changed since its last build{again}"
+        more = f", and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+        return f"since its last build: {', '.join(changes[:_SHOWN])}{more}"
 
     def save(self) -> None:
-        """Remember the inputs: the build has succeeded."""
+        """Record the inputs of a successful build."""
         if _read(self._path) == self._inputs:
             return
         write_file(self._path, json.dumps(self._inputs), durable=False)
 
 
 def differences(last: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What has changed, come and gone, by name."""
-    words = dict.fromkeys(now.keys() - last.keys(), "is new") | dict.fromkeys(last.keys() - now, "is gone")
+    """The changed, new and removed inputs by name, one phrase each."""
+    words = dict.fromkeys(now.keys() - last.keys(), "is new") | dict.fromkeys(last.keys() - now, "was removed")
     words |= {name: "has changed" for name in now.keys() & last.keys() if now[name] != last[name]}
     return [f"{name} {words[name]}" for name in sorted(words)]
 
 
 def inputs_of(job: BuildJob, builder: str, project: Path) -> dict[str, str]:
-    """Every input of a build by name, with a digest of it. The context must be assembled."""
+    """The digest of every input of a build, by its name in reports. The context must be assembled."""
     found = {_file_name(job, path): _file_digest(path) for path in files_below(job.context)}
     dockerfile = job.context / DOCKERFILE_NAME
     if not is_generated(job) and dockerfile.is_file():
@@ -78,7 +78,7 @@ def inputs_of(job: BuildJob, builder: str, project: Path) -> dict[str, str]:
             with contextlib.suppress(BuildError):
                 found["this machine's toolchain"] = find_toolchain(job.template.recipe.toolchain).identity
         else:
-            # Labels of the Dockerfile that only an engine builds.
+            # These labels are only in the Dockerfile.
             labels = source_labels(project.resolve())
             found |= {f"the label `{name}`": _digest(value) for name, value in labels.items()}
     return found

@@ -1,4 +1,4 @@
-"""Assembling `build/NAME/`: the template with the function's handler laid over it, as faas-cli lays it out."""
+"""Assembling the build context `build/NAME/`: the template overlaid with the function's handler."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 BUILD_FOLDER = "build"
 DOCKERFILE_NAME = "Dockerfile"
 SUPPORT_FOLDER = ".faas"
-"""The folder of a context with what a generated Dockerfile copies from us: the watchdog."""
+"""Folder of a context for our own files that a Dockerfile copies: the watchdog."""
 
-# Never part of a function: what tools make again wherever the function is built.
+# Never part of a function: tools create these again wherever it is built.
 _NEVER = frozenset({".git", "node_modules", "__pycache__", ".venv", ".pytest_cache", ".mypy_cache"})
 _TEMPLATE_ONLY = frozenset({"cookiecutter.json", "hooks", "Dockerfile.j2"})
 
 
 def assemble(function: Function, template: Template | None, project: Path, extra: Iterable[str] = ()) -> Path:
-    """Make the build context of a function anew; returns its folder, `build/NAME` below `project`.
+    """Create a function's build context from scratch; returns its folder, `build/NAME` below `project`.
 
-    `template` is None for `lang: dockerfile`, whose handler folder is the context itself.
-    `extra` are paths inside the project that are copied beside the handler. Links are
-    followed as long as they stay inside the project. Raises BuildError naming the path.
+    `template` is None for `lang: dockerfile`, whose handler folder is the context. `extra` are paths
+    inside the project that are copied beside the handler. Symbolic links are followed if they stay
+    inside the project. Raises BuildError naming the path.
     """
     handler = project / function.handler
     _check_handler(function, handler)
@@ -47,7 +47,7 @@ def assemble(function: Function, template: Template | None, project: Path, extra
         copier.copy_template(template.folder, context)
         overlay = context / template.handler_folder
     overlay.mkdir(parents=True, exist_ok=True)
-    # With a Dockerfile of its own, the engine reads the rules: they may leave out the Dockerfile itself.
+    # With `lang: dockerfile` the engine applies `.dockerignore`, which may even exclude the Dockerfile.
     copier.copy(handler, overlay, _ignore_rules(handler) if template is not None else None)
     for path in extra:
         _copy_extra(copier, project, path, overlay, function.name)
@@ -55,18 +55,18 @@ def assemble(function: Function, template: Template | None, project: Path, extra
 
 
 def fingerprint(folder: Path) -> str:
-    """A digest of a folder's content: every path, whether it is executable, and its bytes."""
+    """A digest of a folder's files: paths, executable bits and content."""
     total = hashlib.sha256()
     for path in files_below(folder):
         executable = path.stat().st_mode & stat.S_IXUSR != 0
-        # A file's name is bytes, not always UTF-8.
+        # A file name is bytes, not always UTF-8.
         total.update(os.fsencode(path.relative_to(folder)) + f"\0{executable:d}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file of a context that is the function's, in an order that depends on the names alone."""
+    """Every file of a context except the Dockerfile and our own, sorted by path."""
     for parent, folders, files in os.walk(folder):
         if parent == str(folder):
             folders[:] = [name for name in folders if name != SUPPORT_FOLDER]
@@ -77,14 +77,14 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def sync_tree(source: Path, target: Path, keep: list[str]) -> None:
-    """Make `target` a copy of `source`, touching only what differs, and leaving alone the folders `keep` names."""
+    """Make `target` a copy of `source`; writes only files that differ, and leaves the folders named by `keep` alone."""
     kept = tuple(target / name for name in keep)
-    wanted = {path.relative_to(source) for path in files_below(source)}
+    names = {path.relative_to(source) for path in files_below(source)}
     if target.exists():
         for path in list(files_below(target)):
-            if path.relative_to(target) not in wanted and not any(path.is_relative_to(folder) for folder in kept):
+            if path.relative_to(target) not in names and not any(path.is_relative_to(folder) for folder in kept):
                 path.unlink()
-    for name in wanted:
+    for name in names:
         _copy_if_different(source / name, target / name)
 
 
@@ -94,7 +94,7 @@ class _Copier:
     def __init__(self, project: Path, function: str) -> None:
         self._function = function
         self._project = project.resolve()
-        # Our own output is left out by identity: a user's folder may well be called `build`.
+        # Our own output is excluded by its path: a user's folder may be called `build`, too.
         self._own = {self._project / BUILD_FOLDER, self._project / PROJECT_FOLDER}
 
     def copy_template(self, source: Path, target: Path) -> None:
@@ -120,7 +120,7 @@ class _Copier:
     ) -> None:
         real = source.resolve()
         if real in above:
-            raise BuildError(f"`{self._function}`: the link `{source}` leads back to a folder that holds it")
+            raise BuildError(f"`{self._function}`: the link `{source}` leads to one of its parent folders")
         target.mkdir(parents=True, exist_ok=True)
         for entry in sorted(source.iterdir()):
             if entry.name in _NEVER or entry.resolve() in self._own or _matches(rules, entry, top):
@@ -136,16 +136,16 @@ class _Copier:
         if not path.is_symlink():
             return
         if not path.exists():
-            raise BuildError(f"`{self._function}`: the link `{path}` leads to `{path.readlink()}`, which is not there")
+            raise BuildError(f"`{self._function}`: the link `{path}` leads to `{path.readlink()}`, which is missing")
         if not path.resolve().is_relative_to(self._project):
             raise BuildError(
-                f"`{self._function}`: the link `{path}` leads out of the project, to `{path.resolve()}`",
-                hint="copy what it points to into the project, or build from a folder that holds both",
+                f"`{self._function}`: the link `{path}` leads outside the project, to `{path.resolve()}`",
+                hint="copy its target into the project, or build from a folder that contains both",
             )
 
 
 def _replace(source: Path, target: Path) -> None:
-    # The template may have a folder where the handler has a file.
+    # The template may have a folder of the handler's file name.
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
     shutil.copy(source, target)
@@ -175,13 +175,11 @@ def _check_handler(function: Function, handler: Path) -> None:
         )
     if not handler.exists():
         raise BuildError(
-            f"`{function.name}`: its handler folder `{function.handler}` is not there",
+            f"`{function.name}`: its handler folder `{function.handler}` does not exist",
             hint="the path is relative to the folder you run faas in",
         )
     if not handler.is_dir():
-        raise BuildError(
-            f"`{function.name}`: its handler `{function.handler}` is a file; name the folder that holds it"
-        )
+        raise BuildError(f"`{function.name}`: its handler `{function.handler}` is a file; name its folder")
 
 
 def _clear(context: Path) -> None:
@@ -198,7 +196,7 @@ def _copy_extra(copier: _Copier, project: Path, path: str, overlay: Path, functi
             f"`{function}`: the extra path `{path}` must be inside the project, below `{project.resolve()}`"
         )
     if not source.exists():
-        raise BuildError(f"`{function}`: the extra path `{path}` is not there")
+        raise BuildError(f"`{function}`: the extra path `{path}` does not exist")
     target = overlay / source.relative_to(project.resolve())
     if source.is_dir():
         copier.copy(source, target)

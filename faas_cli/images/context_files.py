@@ -1,4 +1,4 @@
-"""Completing a build context for a container engine: the watchdog's binaries, and a user's Dockerfile with them."""
+"""Completing a build context for a container engine: adds the watchdog, also to a user's own Dockerfile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faas_cli.images.model import BuildJob, BuildReporter
 
 
 def complete(job: BuildJob, report: BuildReporter, *, buildkit: bool) -> None:
-    """Make the context what an engine is given. Raises BuildError when its Dockerfile is missing or no Dockerfile."""
+    """Complete the context. Raises BuildError when its Dockerfile is missing or invalid."""
     name = job.function.name
     if is_generated(job):
         write_support(job, rootfs=job.template is not None and _on_scratch(job))
@@ -24,11 +24,11 @@ def complete(job: BuildJob, report: BuildReporter, *, buildkit: bool) -> None:
         (architecture, *_) = architectures(job)
         injection = inject(text, fprocess=job.function.fprocess, buildkit=buildkit, architecture=architecture)
     except DockerfileError as err:
-        raise BuildError(f"`{name}`: {_own_place(job)}:{err.line}: {err.message}") from None
+        raise BuildError(f"`{name}`: {_source_path(job)}:{err.line}: {err.message}") from None
     except NothingToRun:
         raise BuildError(
-            f"`{name}`: its Dockerfile has neither `ENTRYPOINT` nor `CMD`, so there is nothing to run for a request",
-            hint="add one of them, or `fprocess: COMMAND` to the stack file; `--no-inject` builds it as it is",
+            f"`{name}`: its Dockerfile has neither `ENTRYPOINT` nor `CMD`: no command to run for a request",
+            hint="add one of them, or `fprocess: COMMAND` to the stack file; `--no-inject` builds it unchanged",
         ) from None
     if injection.text != text:
         _write(job, injection)
@@ -37,16 +37,16 @@ def complete(job: BuildJob, report: BuildReporter, *, buildkit: bool) -> None:
 
 
 def dockerfile_text(job: BuildJob) -> str:
-    """The Dockerfile in a job's context. Raises BuildError when there is none that can be read."""
+    """The Dockerfile of a job's context. Raises BuildError when it is missing or not UTF-8."""
     try:
         return (job.context / DOCKERFILE_NAME).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BuildError(
             f"`{job.function.name}`: there is no `{DOCKERFILE_NAME}` in `{_folder(job)}`",
-            hint="`lang: dockerfile` builds the handler's own; other templates bring theirs",
+            hint="with `lang: dockerfile` the handler's folder must have one, otherwise the template",
         ) from None
     except UnicodeDecodeError:
-        raise BuildError(f"`{job.function.name}`: {_own_place(job)} is not text in UTF-8") from None
+        raise BuildError(f"`{job.function.name}`: {_source_path(job)} is not text in UTF-8") from None
 
 
 def _write(job: BuildJob, injection: Injection) -> None:
@@ -58,7 +58,7 @@ def _write(job: BuildJob, injection: Injection) -> None:
     (job.context / DOCKERFILE_NAME).write_text(injection.text, encoding="utf-8")
     ignored = job.context / ".dockerignore"
     if ignored.exists():
-        # The user's patterns do not know of our folder; the last one that matches wins.
+        # The user's patterns may exclude our folder; the last pattern that matches wins.
         ignored.write_text(f"{ignored.read_text(encoding='utf-8')}\n!{SUPPORT_FOLDER}\n", encoding="utf-8")
 
 
@@ -73,5 +73,5 @@ def _folder(job: BuildJob) -> str:
     return job.function.handler.removeprefix("./").rstrip("/") or "."
 
 
-def _own_place(job: BuildJob) -> str:
+def _source_path(job: BuildJob) -> str:
     return f"{_folder(job)}/{DOCKERFILE_NAME}"

@@ -1,4 +1,4 @@
-"""What is in a function's image and how it starts, whichever builder makes it."""
+"""Content, configuration and labels of a function's image, the same for every builder."""
 
 from __future__ import annotations
 
@@ -12,42 +12,41 @@ from typing import Any
 from faas_cli.images.builders.layers import LayerEntry, collect
 from faas_cli.images.model import BuildJob
 from faas_cli.templates.model import Recipe
+from faas_runtime.images.store import BASE_NAME
 
 HOME = "home/app"
-"""The function's own folder in its image."""
+"""The function's folder in its image."""
 USER = "1000"
 WATCHDOG = "/usr/bin/fwatchdog"
-BASE_NAME = "org.opencontainers.image.base.name"
-"""Annotation that names the image these layers lie on; it is added when the image is pushed."""
 
 _HEALTHCHECK = {"Test": ["CMD", WATCHDOG, "--run-healthcheck"], "Interval": 3_000_000_000}
 
 
 def system_entries(recipe: Recipe, watchdog: Path) -> list[LayerEntry]:
-    """The files every image needs beside the function: the watchdog, and what a base would bring."""
+    """The files of every image: the watchdog and, without a base image, the system files."""
     entries = [LayerEntry("usr/bin/fwatchdog", 0o755, source=watchdog), LayerEntry(HOME, 0o755)]
     return entries if recipe.images.runtime != "scratch" else [*entries, *system_files()]
 
 
 def system_files() -> list[LayerEntry]:
-    """An account, certificates and a writable `/tmp`, for an image without a base."""
+    """Account, certificates and a writable `/tmp`, for an image without a base."""
     return [
         LayerEntry("etc/passwd", 0o644, content=f"app:x:{USER}:{USER}::/{HOME}:/sbin/nologin\n".encode()),
         LayerEntry("etc/group", 0o644, content=f"app:x:{USER}:\n".encode()),
         LayerEntry("etc/ssl/certs/ca-certificates.crt", 0o644, source=_certificates()),
-        # The watchdog's lock file; anyone may write here, as on every Unix.
+        # For the watchdog's lock file; writable for everyone, as usual.
         LayerEntry("tmp", 0o1777),
     ]
 
 
 def app_entries(recipe: Recipe, context: Path) -> list[LayerEntry]:
-    """The function itself: what the recipe keeps of its context, less what the dependency layer already has."""
+    """The function's own files: those the recipe includes, except the outputs of the dependency step."""
     made = recipe.dependencies.outputs if recipe.dependencies else []
     return collect(context, recipe.runtime.include, HOME, [*recipe.runtime.exclude, *made])
 
 
 def image_config(job: BuildJob, recipe: Recipe, architecture: str, diff_ids: Sequence[str]) -> dict[str, Any]:
-    """The image's configuration as the OCI image specification 1.1, config.md, has it."""
+    """The image configuration (OCI image specification 1.1, config.md)."""
     template = job.template
     assert template is not None
     environment = {"fprocess": template.fprocess, **recipe.runtime.env}
@@ -71,7 +70,7 @@ def image_config(job: BuildJob, recipe: Recipe, architecture: str, diff_ids: Seq
 
 
 def image_annotations(recipe: Recipe) -> dict[str, str]:
-    """Annotations of the manifest: the base that is to be put below, when there is one."""
+    """Annotations of the manifest: the base image's name, if any."""
     return {} if recipe.images.runtime == "scratch" else {BASE_NAME: recipe.images.runtime}
 
 
@@ -83,9 +82,9 @@ def _certificates() -> Path:
 
 @functools.lru_cache
 def source_labels(project: Path) -> dict[str, str]:
-    """Labels of where a project's files come from, by git: empty when it is in no repository.
+    """OCI labels with revision, source and time of a project's git commit; empty outside a repository.
 
-    `created` is the commit's time, so that the same revision gives the same image anywhere.
+    `created` is the commit's time, so that the same revision gives the same image everywhere.
     """
     if not any((folder / ".git").exists() for folder in (project, *project.parents)):
         return {}

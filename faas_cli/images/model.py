@@ -1,11 +1,11 @@
-"""What a build is asked for and what it answers: the values every builder shares."""
+"""Input and result of a build, and the protocols of builders and reporters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from faas_cli.errors import FaasError
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """The flags of `faas build`, in plain values."""
+    """The flags of `faas build`."""
 
     builder: str = "auto"
     """`auto`, `docker`, `buildx` or `oci`."""
     tag: str = "latest"
-    """`latest`, `sha`, `branch`, `describe` or `digest`: how the image's tag is made."""
+    """How the image's tag is made: `latest`, `sha`, `branch`, `describe` or `digest`."""
     no_cache: bool = False
     pull: bool = False
     squash: bool = False
     parallel: int = 1
     shrinkwrap: bool = False
-    """Write the context and stop."""
+    """Write the build context only."""
     quiet: bool = False
     build_args: Mapping[str, str] = field(default_factory=dict)
     build_options: tuple[str, ...] = ()
@@ -36,18 +36,18 @@ class BuildOptions:
     inject: bool = True
     """Inject the watchdog into a user's own Dockerfile."""
     why: bool = False
-    """Say what has changed since the last build."""
+    """Report the inputs that changed since the last build."""
     remote_builder: str = ""
-    """Address of a builder elsewhere; it decides in place of `builder`."""
+    """URL of a remote builder; overrides `builder`."""
     payload_secret: str = ""
-    """File with the secret that requests to it are signed with."""
+    """File with the secret that signs requests to the remote builder."""
     builder_public_key: str = ""
-    """Key that build secrets are sealed for: the file or the key itself; by default it is asked for."""
+    """Public key for sealing build secrets: a file or the key itself; empty to fetch it from the builder."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildJob:
-    """One function, ready to build: its context is assembled and its image named."""
+    """One function, ready to build: with its assembled context and its image's name."""
 
     function: Function
     template: Template | None
@@ -55,25 +55,25 @@ class BuildJob:
     context: Path
     """The folder `build/NAME`."""
     image: str
-    """The full reference, tag included."""
+    """The full reference with its tag."""
     options: BuildOptions
     build_args: Mapping[str, str]
-    """Arguments of the stack file and the command line together, `ADDITIONAL_PACKAGE` included."""
+    """Arguments of stack file and command line, including `ADDITIONAL_PACKAGE`."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildOutcome:
-    """What a builder made."""
+    """A builder's result."""
 
     digest: str = ""
     """`sha256:...` of the image manifest (oci) or the engine's image id (docker)."""
     cached: bool = False
-    """True when nothing had changed and no step ran."""
+    """True if no input had changed and no step ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """How one function's build ended: `error` is None when it succeeded."""
+    """The result of one function's build; `error` is None on success."""
 
     function: str
     image: str
@@ -84,30 +84,22 @@ class BuildResult:
 
 
 class BuildReporter(Protocol):
-    """Told what happens, from several threads at once; it decides what a person sees."""
+    """Receives a build's progress, from several threads at once."""
 
     def started(self, worker: int, function: str) -> None:
-        """A worker took up a function."""
+        """A worker began to build a function."""
 
     def step(self, function: str, text: str) -> None:
         """A named step of a function's build began."""
 
     def line(self, function: str, text: str) -> None:
-        """A tool printed a line (no line feed)."""
+        """A tool printed a line; `text` has no line feed."""
 
     def note(self, function: str, text: str) -> None:
-        """Something the user should know about this build (what was injected, what was chosen)."""
+        """A remark for the user, for example that the watchdog was injected."""
 
     def finished(self, worker: int, result: BuildResult) -> None:
-        """A worker is done with a function."""
-
-
-@runtime_checkable
-class Stoppable(Protocol):
-    """A builder whose builds would go on by themselves when the user gives up."""
-
-    def stop(self) -> None:
-        """Let every build that runs end with a BuildError, at once and from any thread."""
+        """A worker finished a function."""
 
 
 class Builder(Protocol):
@@ -116,4 +108,7 @@ class Builder(Protocol):
     name: str
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
-        """Build one image. Raises BuildError with the failing tool's own output as `detail`."""
+        """Build one image. Raises BuildError; `detail` holds the failing tool's output."""
+
+    def stop(self) -> None:
+        """End all running builds with a BuildError, at once. Can be called from any thread."""

@@ -1,4 +1,4 @@
-"""Building the functions of a stack: what to build, with which builder, several at a time."""
+"""Building the functions of a stack, several in parallel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faas_cli.images.change_report import InputRecord
 from faas_cli.images.context import assemble
 from faas_cli.images.context_files import complete
 from faas_cli.images.dockerfile.render import is_generated, uses_buildkit, write_dockerfile
-from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult, Stoppable
+from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult
 from faas_cli.images.tags import image_reference
 from faas_cli.stack.model import Function, Stack
 from faas_cli.templates.model import Template
@@ -25,7 +25,7 @@ from faas_runtime.core.paths import default_state_dir
 _FETCHING = threading.Lock()
 
 DOCKERFILE = "dockerfile"
-"""The language whose handler folder is a build context of its own."""
+"""The language whose handler folder is the build context."""
 
 
 def build_functions(
@@ -38,11 +38,11 @@ def build_functions(
 ) -> list[BuildResult]:
     """Build functions of a stack, up to `options.parallel` at a time.
 
-    One result for each function, in the order given; one that fails does not stop the others.
-    Raises UsageError for impossible options; everything else is in the results.
+    Returns one result per function, in the given order; a failure does not stop the other builds.
+    Raises UsageError for invalid options; other errors are in the results.
     """
     if options.parallel < 1:
-        raise UsageError(f"`--parallel {options.parallel}` is not possible; 1 is the least")
+        raise UsageError(f"`--parallel {options.parallel}` must be at least 1")
     waiting: SimpleQueue[int] = SimpleQueue()
     for number in range(len(functions)):
         waiting.put(number)
@@ -67,8 +67,7 @@ def build_functions(
                 worker.result()
         except BaseException:
             stopping.set()
-            if isinstance(builder, Stoppable):
-                builder.stop()
+            builder.stop()
             raise
     return [results[number] for number in range(len(functions))]
 
@@ -95,15 +94,15 @@ def _build_one(
     except FaasError as err:
         return BuildResult(function.name, image, time.monotonic() - begun, error=err)
     except OSError as err:
-        return BuildResult(function.name, image, time.monotonic() - begun, error=_refused(function, err))
+        return BuildResult(function.name, image, time.monotonic() - begun, error=_file_error(function, err))
 
 
-def _refused(function: Function, err: OSError) -> BuildError:
-    """The error for a file or folder that the system does not let us write or read."""
+def _file_error(function: Function, err: OSError) -> BuildError:
+    """The error for a file or folder that cannot be read or written."""
     place = f": `{err.filename}`" if err.filename else ""
     hint = ""
     if err.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint = f"make room where `{default_state_dir()}` is, or set `FAAS_STATE_DIR` to a folder elsewhere"
+        hint = f"free disk space for `{default_state_dir()}`, or set `FAAS_STATE_DIR` to another folder"
     return BuildError(f"`{function.name}` cannot be built: {err.strerror or err}{place}", hint=hint)
 
 
@@ -124,28 +123,28 @@ def prepare(stack: Stack, function: Function, options: BuildOptions, project: Pa
 
 
 def template_of(function: Function, project: Path, stack: Stack) -> Template | None:
-    """The template a function is built from, fetched if need be; None for `lang: dockerfile`. Raises FaasError."""
+    """A function's template, fetched if it is missing; None for `lang: dockerfile`. Raises FaasError."""
     if not function.lang:
         raise BuildError(
             f"`{function.name}` has no `lang` in the stack file",
-            hint="add `lang: NAME`, or `skip_build: true` for an image that is made elsewhere",
+            hint="add `lang: NAME`, or `skip_build: true` for an image that is built elsewhere",
         )
     if function.lang.lower() == DOCKERFILE:
         return None
-    # Two functions of one missing template: the second finds what the first has fetched.
+    # When two functions lack the same template, it is fetched once.
     with _FETCHING:
-        return obtain_template(function.lang, project, stack.configuration.templates, report=_quietly)
+        return obtain_template(function.lang, project, stack.configuration.templates, report=_ignore)
 
 
-def _quietly(text: str) -> None:
-    """A build's report begins with the build; that a template was fetched can be seen in the project."""
+def _ignore(text: str) -> None:
+    """A fetched template is not reported during a build."""
 
 
 def build_arguments(function: Function, template: Template | None, options: BuildOptions) -> dict[str, str]:
-    """Arguments of the stack file and the command line; the latter win.
+    """Build arguments; those of the command line override those of the stack file.
 
-    Packages of every build option asked for are joined into `ADDITIONAL_PACKAGE`, sorted.
-    Raises BuildError for a build option the template does not have.
+    The packages of all requested build options are joined into `ADDITIONAL_PACKAGE`, sorted.
+    Raises BuildError for a build option that the template does not have.
     """
     arguments = {**function.build_args, **options.build_args}
     packages = set(arguments.pop("ADDITIONAL_PACKAGE", "").split())

@@ -1,4 +1,4 @@
-"""How a function is published: by us without an engine where we can build it, else by BuildKit."""
+"""Publishing a function for several platforms: without an engine where possible, else with BuildKit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from faas_runtime.images.store import ImageStore
 
 
 class Publisher(Protocol):
-    """Builds a job for its platforms (those of its options) and pushes it."""
+    """Builds a job for the platforms of its options and pushes it."""
 
     name: str
 
@@ -29,7 +29,7 @@ class Publisher(Protocol):
 
 
 class OciPublisher:
-    """Builds with this machine's tools and pushes an index that names an image for each platform."""
+    """Builds with local tools and pushes an index with one image per platform."""
 
     name = "oci"
 
@@ -38,18 +38,18 @@ class OciPublisher:
         self._store = ImageStore(images_dir(self._state))
 
     def check(self, job: BuildJob) -> None:
-        """Raise BuildError for a job that cannot be built here for each of its platforms."""
+        """Raise BuildError unless the job can be built here for all its platforms."""
         for builder in self._builders(job).values():
             builder.check(job)
 
     def publish(self, job: BuildJob, extra_tags: Sequence[str], report: BuildReporter) -> str:
         """Build and push; returns the index's digest. Raises FaasError."""
-        # Before anything is built or pushed: an image for half of the platforms helps nobody.
+        # Check first, so that never an image for only some of the platforms is pushed.
         self.check(job)
         manifests: dict[str, Manifest] = {}
         for architecture, builder in self._builders(job).items():
             report.step(job.function.name, f"building for linux/{architecture}")
-            # A name of its own for each platform; only what is pushed gets the image's.
+            # Each platform has its own local name; only the pushed index has the image's.
             local = replace(job, image=f"{job.image}-{architecture}")
             builder.build(local, report)
             push = Push(self._store, self._state / "build", local.image)
@@ -62,22 +62,22 @@ class OciPublisher:
 
 
 def choose_publisher(job: BuildJob, report: BuildReporter) -> Publisher:
-    """Who publishes a job, with the reason told.
+    """The publisher for a job; reports which one and why.
 
-    Raises UsageError for flags that exclude each other, FaasError when the one asked for cannot work here.
+    Raises UsageError for conflicting flags, FaasError when the requested builder is not available.
     """
     options, name = job.options, job.function.name
     if options.remote_builder:
         from faas_cli.images.builders.remote import RemoteBuilder
 
-        report.note(name, f"builder: remote (asked for; it is at {options.remote_builder})")
+        report.note(name, f"builder: remote (requested; it is at {options.remote_builder})")
         return RemoteBuilder(options)
     if options.builder == "docker":
-        hint = "`--builder oci` needs no engine, `--builder buildx` builds whatever has a Dockerfile"
-        raise UsageError("`--builder docker` makes images for the engine alone and cannot publish", hint=hint)
+        hint = "`--builder oci` needs no engine, `--builder buildx` builds any Dockerfile"
+        raise UsageError("`--builder docker` builds images for the engine only and cannot publish", hint=hint)
     ours = OciPublisher()
     if options.builder == "buildx":
-        report.note(name, "builder: buildx (asked for)")
+        report.note(name, "builder: buildx (requested)")
         return _buildx(options)
     try:
         ours.check(job)
@@ -88,7 +88,7 @@ def choose_publisher(job: BuildJob, report: BuildReporter) -> Publisher:
         report.note(name, f"builder: buildx ({err.message})")
         return publisher
     check_flags(replace(options, builder="oci"))
-    reason = "asked for" if options.builder == "oci" else "this machine's tools can build it for every platform"
+    reason = "requested" if options.builder == "oci" else "local tools can build it for every platform"
     report.note(name, f"builder: oci ({reason})")
     return ours
 
@@ -97,7 +97,7 @@ def _instead_of(ours: OciPublisher, err: BuildError, options: BuildOptions) -> P
     try:
         return _buildx(options)
     except FaasError as missing:
-        raise BuildError(f"{err.message}, and BuildKit is not there: {missing.message}", hint=missing.hint) from None
+        raise BuildError(f"{err.message}, and BuildKit is missing: {missing.message}", hint=missing.hint) from None
 
 
 def _buildx(options: BuildOptions) -> Publisher:

@@ -1,4 +1,4 @@
-"""What a person sees of a build: faas-cli's lines in a pipe, and on a terminal a live line for each function, too."""
+"""Reporting a build on the console: faas-cli's lines and, on a terminal, a live line per function."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ConsoleReporter:
         self._console = console
         self._functions = {function.name: function for function in functions}
         self._options = options
-        # With several builds at a time, a tool's line must say whose it is.
+        # With parallel builds, each line is prefixed with its function.
         self._prefixed = options.parallel > 1 and len(functions) > 1
         self._lock = threading.Lock()
         self._status: Status | None = None
@@ -44,7 +44,7 @@ class ConsoleReporter:
             self._status.stop()
 
     def started(self, worker: int, function: str) -> None:
-        """A worker took up a function."""
+        """A worker began to build a function."""
         if self._functions[function].skip_build:
             return
         with self._lock, self._paused():
@@ -62,29 +62,29 @@ class ConsoleReporter:
                 self._console.info(f"{function}: {text}")
 
     def line(self, function: str, text: str) -> None:
-        """A tool printed a line; on a terminal it is kept for the case of failure."""
+        """A tool printed a line; on a terminal it is shown only if the build fails."""
         if self._options.quiet or self._status is not None:
             return
         with self._lock:
             self._console.info(f"{function} | {text}" if self._prefixed else text)
 
     def note(self, function: str, text: str) -> None:
-        """Something the user should know about this build."""
+        """A remark for the user."""
         with self._lock, self._paused():
             self._console.info(f"{function}: {text}")
 
     def say(self, text: str) -> None:
-        """A step that began or ended, for people and for scripts that follow it."""
+        """Print a progress line, for people and for scripts."""
         with self._lock, self._paused():
             self._console.progress(text)
 
     def result(self, text: str) -> None:
-        """A line of the command's own result."""
+        """Print a line of the command's result."""
         with self._lock, self._paused():
             self._console.data(text)
 
     def finished(self, worker: int, result: BuildResult) -> None:
-        """A worker is done with a function."""
+        """A worker finished a function."""
         with self._lock, self._paused():
             self._doing.pop(result.function, None)
             self._refresh()
@@ -96,7 +96,7 @@ class ConsoleReporter:
             self._console.progress(f"[{worker}] < Building {result.function} done in {result.seconds:.2f}s.")
 
     def summary(self, results: Sequence[BuildResult]) -> None:
-        """The end: how long it took and, once more and together, what failed."""
+        """Print the total time and all errors."""
         self._console.progress("")
         self._console.progress(f"Total build time: {time.monotonic() - self._begun:.2f}s")
         failed = [result for result in results if result.error is not None]
@@ -109,7 +109,7 @@ class ConsoleReporter:
 
     @contextmanager
     def _paused(self) -> Iterator[None]:
-        """Take the live line away while other lines are printed, so that they do not run into it."""
+        """Hide the live lines while other lines are printed."""
         if self._status is None:
             yield
             return
@@ -132,7 +132,7 @@ class ConsoleReporter:
         if self._status is not None:
             from rich.text import Text
 
-            # A line for each function; a step may hold brackets, which would be read as markup.
+            # Text, because a step may contain brackets, which would be read as markup.
             self._status.update(Text("\n  ".join(f"{name}: {text}" for name, text in self._doing.items())))
 
 

@@ -1,4 +1,4 @@
-"""The full name of a function's image: what the stack file says, with the tag the user asked for."""
+"""The full name of a function's image: that of the stack file with the tag that `--tag` selects."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _REFERENCE = re.compile(
 )
 
 
-def image_reference(function: Function, form: str, project: Path = Path()) -> str:
-    """The image's name and tag. `form` is one of `TAG_FORMATS`.
+def image_reference(function: Function, tag_format: str, project: Path = Path()) -> str:
+    """The image's name and tag. `tag_format` is one of `TAG_FORMATS`.
 
-    Raises UsageError for another form, FaasError when the function names no image, when the
-    name is not valid, or when `form` needs git and git does not answer.
+    Raises UsageError for another format, FaasError when the function has no image, when its
+    name is invalid, or when git is needed and fails.
     """
     image = function.image.strip()
     if not image:
@@ -43,46 +43,46 @@ def image_reference(function: Function, form: str, project: Path = Path()) -> st
         )
     if ":" not in image.rpartition("/")[2]:
         image += ":latest"
-    form = form.lower() or "latest"
-    if form in ("latest", "default"):
+    tag_format = tag_format.lower() or "latest"
+    if tag_format in ("latest", "default"):
         return image
     if "@" in image:
         raise FaasError(
-            f"`{function.name}`: `{image}` names a digest, which `--tag {form}` cannot change",
-            hint="leave the digest or `--tag` out",
+            f"`{function.name}`: `{image}` names a digest, which `--tag {tag_format}` cannot change",
+            hint="omit the digest or `--tag`",
         )
-    if form == "digest":
+    if tag_format == "digest":
         return f"{image.rpartition(':')[0]}:{handler_digest(project / function.handler)}"
-    return f"{image}-{_git_tag(form, project)}"
+    return f"{image}-{_git_tag(tag_format, project)}"
 
 
 def handler_digest(handler: Path) -> str:
-    """The `digest` form's tag: MD5 over the MD5s of the handler's files in order of their paths, as faas-cli counts."""
+    """The tag of the format `digest`, computed as faas-cli does: MD5 over the MD5s of the handler's files, by path."""
     files = sorted(path for path in handler.rglob("*") if path.is_file() and not path.is_symlink())
     sums = "".join(hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in files)
     return hashlib.md5(sums.encode(), usedforsecurity=False).hexdigest()
 
 
-def _git_tag(form: str, project: Path) -> str:
-    if form == "sha":
+def _git_tag(tag_format: str, project: Path) -> str:
+    if tag_format == "sha":
         return _git(project, "rev-parse", "--short", "HEAD")
-    if form == "branch":
+    if tag_format == "branch":
         branch = _INVALID.sub("-", _git(project, "rev-parse", "--abbrev-ref", "HEAD"))
         return f"{branch}-{_git(project, 'rev-parse', '--short', 'HEAD')}"
-    if form == "describe":
+    if tag_format == "describe":
         return _INVALID.sub("-", _git(project, "describe", "--tags", "--always"))
-    raise UsageError(f"`--tag {form}` is not known", hint=f"it can be {', '.join(TAG_FORMATS)}")
+    raise UsageError(f"`--tag {tag_format}` is unknown", hint=f"use one of: {', '.join(TAG_FORMATS)}")
 
 
 def _git(project: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise FaasError("the tag is to come from git, and git is not installed", hint="use `--tag latest`") from None
+        raise FaasError("`--tag` needs git, which is not installed", hint="use `--tag latest`") from None
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise FaasError(
-            f"the tag is to come from git, and git says: {reason}",
+            f"`--tag` needs git, which failed: {reason}",
             hint="commit something first, or use `--tag latest`",
         )
     return done.stdout.strip()

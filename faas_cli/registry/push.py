@@ -1,8 +1,8 @@
-"""Pushing an image of the local store to a registry, without any engine.
+"""Pushing an image of the local store to a registry, without an engine.
 
-Layers are kept uncompressed, so that the same input gives the same digest everywhere; on the way
-out they are compressed, deterministically too. A function on top of a base image (Python, Node)
-gets its base here: its layers are mounted or copied by digest, never unpacked.
+Layers are stored uncompressed, so that the same input gives the same digest everywhere; for a push they
+are compressed, reproducibly, too. If the function has a base image (Python, Node), its layers are added
+here: mounted or copied by digest, never unpacked.
 """
 
 from __future__ import annotations
@@ -18,11 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from faas_cli.errors import FaasError
-from faas_cli.images.image import BASE_NAME
 from faas_cli.registry.client import Manifest, Registry
 from faas_cli.registry.reference import Reference, parse_reference
 from faas_runtime.core.files import new_file
-from faas_runtime.images.store import CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE, Descriptor, ImageStore, canonical_json
+from faas_runtime.images.store import (
+    BASE_NAME,
+    CONFIG_TYPE,
+    INDEX_TYPE,
+    MANIFEST_TYPE,
+    Descriptor,
+    ImageStore,
+    canonical_json,
+)
 
 GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
@@ -32,10 +39,10 @@ _LEVEL = 6
 
 
 class Push:
-    """One image on its way to one registry.
+    """The push of one image to one registry.
 
-    `told` hears of every blob: its digest and what became of it.
-    `progress` hears of those that travel: digest, bytes that have arrived, bytes in all.
+    `blob_done` is called for every blob with its digest and the outcome, in words.
+    `blob_progress` is called during uploads with the digest, the bytes sent and the total.
     """
 
     def __init__(
@@ -43,18 +50,19 @@ class Push:
         store: ImageStore,
         cache: Path,
         image: str,
-        told: Callable[[str, str], object] = lambda digest, what: None,
-        progress: Callable[[str, int, int], object] = lambda digest, done, size: None,
+        blob_done: Callable[[str, str], object] = lambda digest, outcome: None,
+        blob_progress: Callable[[str, int, int], object] = lambda digest, done, size: None,
     ) -> None:
-        self._store, self._cache, self._told, self._progress = store, cache, told, progress
+        self._store, self._cache = store, cache
+        self._blob_done, self._blob_progress = blob_done, blob_progress
         self._target = parse_reference(image)
         self._registry = Registry(self._target.registry, push=True)
         self._image = image
 
     def run(self, *, target: str = "", tagged: bool = True) -> Manifest:
-        """Push and return the manifest as the registry has it. Raises ImageNotFound, FaasError.
+        """Push, and return the manifest as pushed. Raises ImageNotFound, FaasError.
 
-        `target` is another name to push it under; without `tagged` it gets none, and an index can name it.
+        `target` is another name to push to; without `tagged` only the digest refers to the manifest, for an index.
         """
         if target:
             self._target = parse_reference(target)
@@ -85,7 +93,7 @@ class Push:
         return Manifest(content, MANIFEST_TYPE, digest)
 
     def _compressed(self, digest: str) -> tuple[Descriptor, Path]:
-        """A layer as it travels; made once and kept."""
+        """The compressed layer, cached."""
         path = self._cache / "compressed" / f"{digest.partition(':')[2]}.gz"
         if not path.exists():
             with new_file(path.parent, durable=False) as sink:
@@ -106,15 +114,17 @@ class Push:
 
     def _upload(self, blob: Descriptor, path: Path) -> None:
         if self._registry.has_blob(self._target.repository, blob.digest):
-            self._told(blob.digest, "is there already")
+            self._blob_done(blob.digest, "already exists")
             return
         self._send(blob.digest, path)
-        self._told(blob.digest, "pushed")
+        self._blob_done(blob.digest, "pushed")
 
     def _send(self, digest: str, path: Path) -> None:
         size = path.stat().st_size
-        self._progress(digest, 0, size)
-        self._registry.upload(self._target.repository, digest, path, lambda done: self._progress(digest, done, size))
+        self._blob_progress(digest, 0, size)
+        self._registry.upload(
+            self._target.repository, digest, path, lambda done: self._blob_progress(digest, done, size)
+        )
 
     def _put_bytes(self, content: bytes) -> Descriptor:
         described = Descriptor(CONFIG_TYPE, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
@@ -125,39 +135,39 @@ class Push:
         return described
 
     def _put_base(self, annotations: dict[str, str], config: dict[str, Any]) -> list[dict[str, Any]]:
-        """See that the base's layers are in the target; returns their descriptors and completes the configuration."""
+        """Copy the base's layers to the target repository and complete the configuration; returns their descriptors."""
         reference = parse_reference(annotations[BASE_NAME])
         source = self._registry if reference.registry == self._target.registry else Registry(reference.registry)
         manifest, digest = _for_platform(source, reference, config["architecture"])
         annotations[BASE_DIGEST] = digest
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            jobs = [pool.submit(self._take_over, source, reference, layer) for layer in manifest["layers"]]
+            jobs = [pool.submit(self._copy_layer, source, reference, layer) for layer in manifest["layers"]]
             for job in jobs:
                 job.result()
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "config"
             source.fetch_blob(reference.repository, manifest["config"]["digest"], path)
-            _lay_on(json.loads(path.read_bytes()), config)
+            _add_base(json.loads(path.read_bytes()), config)
         return list(manifest["layers"])
 
-    def _take_over(self, source: Registry, reference: Reference, layer: dict[str, Any]) -> None:
+    def _copy_layer(self, source: Registry, reference: Reference, layer: dict[str, Any]) -> None:
         digest = layer["digest"]
         repository = self._target.repository
         if self._registry.has_blob(repository, digest):
-            self._told(digest, "is there already")
+            self._blob_done(digest, "already exists")
             return
         if source is self._registry and self._registry.mount(repository, digest, reference.repository):
-            self._told(digest, "mounted")
+            self._blob_done(digest, "mounted")
             return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "layer"
             source.fetch_blob(reference.repository, digest, path)
             self._send(digest, path)
-        self._told(digest, "copied")
+        self._blob_done(digest, "copied")
 
 
 def put_index(image: str, manifests: Mapping[str, Manifest], extra_tags: Sequence[str] = ()) -> str:
-    """Store an index of manifests that are in the registry, by architecture; returns its digest. Raises FaasError."""
+    """Push an index of already pushed manifests, by architecture; returns its digest. Raises FaasError."""
     target = parse_reference(image)
     registry = Registry(target.registry, push=True)
     entries = [
@@ -188,8 +198,8 @@ def _for_platform(registry: Registry, reference: Reference, architecture: str) -
     raise FaasError(f"the base image {reference} does not exist for linux/{architecture}")
 
 
-def _lay_on(base: dict[str, Any], config: dict[str, Any]) -> None:
-    """Make `config` that of an image whose lower layers are the base's."""
+def _add_base(base: dict[str, Any], config: dict[str, Any]) -> None:
+    """Extend `config` by the base's configuration, for an image with the base's layers at the bottom."""
     below, ours = base.get("config") or {}, config["config"]
     names = {entry.partition("=")[0] for entry in ours.get("Env") or []}
     ours["Env"] = [*(e for e in below.get("Env") or [] if e.partition("=")[0] not in names), *(ours.get("Env") or [])]

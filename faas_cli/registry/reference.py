@@ -1,4 +1,4 @@
-"""The parts of an image's name: registry, repository, tag, digest; Docker's own rules for what is left out."""
+"""Parsing image names into registry, repository, tag and digest, with Docker's defaults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where an image is. `registry` is host and perhaps port; `digest` is empty unless the name is pinned."""
+    """An image's address. `registry` is `HOST[:PORT]`; `digest` is empty unless the name has one."""
 
     registry: str
     repository: str
@@ -29,12 +29,12 @@ class Reference:
 
     @property
     def manifest(self) -> str:
-        """What to ask the registry for: the digest if there is one, else the tag."""
+        """The manifest's name in the registry: the digest if there is one, else the tag."""
         return self.digest or self.tag
 
 
 def parse_reference(image: str) -> Reference:
-    """Read an image's name; `python:3.13-slim` is one of Docker Hub's library. Raises FaasError."""
+    """Parse an image's name; `python:3.13-slim` is in Docker Hub's `library`. Raises FaasError."""
     name, _, digest = image.partition("@")
     registry, slash, repository = name.partition("/")
     if not slash or not ("." in registry or ":" in registry or registry == "localhost"):
@@ -47,17 +47,17 @@ def parse_reference(image: str) -> Reference:
     if registry == DOCKER_HUB and "/" not in path:
         path = f"library/{path}"
     if not path or not tag:
-        raise FaasError(f"`{image}` is not an image's name")
+        raise FaasError(f"`{image}` is not a valid image name")
     return Reference(registry, path, tag, digest)
 
 
 def check_pushable(*images: str) -> None:
-    """Raise FaasError for names that say no registry or owner: pushing them could only fail."""
+    """Raise FaasError for names without registry and owner, which cannot be pushed."""
     local = [image for image in images if "/" not in image]
     if local:
         names = ", ".join(f"`{image}`" for image in local)
         raise FaasError(
-            f"{names} {'names' if len(local) == 1 else 'name'} no registry to push to",
-            hint=f"name the image like `ttl.sh/{local[0]}` or `OWNER/{local[0]}` in the stack file; "
-            "functions on this machine's own gateway need no push",
+            f"{names} cannot be pushed: the {'name has' if len(local) == 1 else 'names have'} no registry or owner",
+            hint=f"set `image: OWNER/{local[0]}` or `image: REGISTRY/{local[0]}` in the stack file; "
+            "functions of this machine's gateway need no push",
         )

@@ -1,4 +1,4 @@
-"""How a registry is reached: by TLS or, where the user allows it, without; directly or through a proxy."""
+"""Connections to a registry: with TLS, or without where allowed; directly or through a proxy."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _PROBE = urllib3.Timeout(connect=3, read=5)
 
 
 class Transport:
-    """Connections to one registry and to where it sends us; used from several threads."""
+    """Connections to one registry and to hosts it redirects to. Thread-safe."""
 
     def __init__(self, host: str) -> None:
         self._host = host
         self._insecure = is_insecure(host)
         if self._insecure:
-            # The user has said so, and need not be told at every request.
+            # The user has allowed it; no warning at every request.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._pools: dict[tuple[str, bool], urllib3.PoolManager] = {}
         self._base = ""
 
     @property
     def base(self) -> str:
-        """Scheme and host. One that need not be secure is asked by TLS first, as Docker does it."""
+        """Scheme and host. An insecure registry is tried with TLS first, as Docker does."""
         if not self._base:
             plain = self._insecure and not self._speaks_tls()
             self._base = f"{'http' if plain else 'https'}://{self._host}"
@@ -43,7 +43,7 @@ class Transport:
         return self._pool(url).request(method, url, **options)
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        # Only this registry may be what it says; where it sends us for a token must prove who it is.
+        # Only this registry may be unverified; a token server it names must have a valid certificate.
         key = proxy_for(url), self._insecure and urlsplit(url).netloc == self._host
         if key not in self._pools:
             self._pools[key] = pool_for(
@@ -53,10 +53,10 @@ class Transport:
                 retries=urllib3.Retry(
                     _RETRIES,
                     redirect=5,
-                    # A certificate does not become a better one.
+                    # Retrying cannot fix an invalid certificate.
                     other=0,
                     status_forcelist=(500, 502, 503, 504),
-                    # To begin an upload twice does no harm; a part of one (PATCH) is taken up by its caller instead.
+                    # Beginning an upload twice is harmless; a chunk (PATCH) is resumed by the caller instead.
                     allowed_methods=("HEAD", "GET", "PUT", "POST"),
                     raise_on_status=False,
                     backoff_factor=0.3,
@@ -73,10 +73,10 @@ class Transport:
 
 
 def is_insecure(host: str) -> bool:
-    """Whether a registry may be spoken to without TLS, or with a certificate nobody knows.
+    """Whether a registry may be used without TLS, or with an unverified certificate.
 
-    Those on this machine, those Docker's daemon has as `insecure-registries`, and those in
-    `FAAS_INSECURE_REGISTRIES` (with commas); each is a host with its port, or a network.
+    That holds for registries on this machine, in `insecure-registries` of Docker's daemon, and in
+    `FAAS_INSECURE_REGISTRIES` (separated by commas); each is `HOST[:PORT]` or a network.
     """
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     if name == "localhost":
@@ -111,6 +111,6 @@ def _insecure_entries() -> Iterator[str]:
 
 
 def daemon_configs() -> tuple[Path, ...]:
-    """Where the settings of Docker's daemon are: the machine's, and a rootless one's."""
+    """Paths of the Docker daemon's settings: the system's, and a rootless daemon's."""
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     return Path("/etc/docker/daemon.json"), home / "docker" / "daemon.json"

@@ -1,6 +1,6 @@
-"""Templates kept once for all projects, each under the hash of everything in it.
+"""The cache of templates for all projects, by the hash of their content.
 
-A template that `template.lock` names is taken from here without a network, and without git.
+A template in `template.lock` is read from here without network and git.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from faas_runtime.core.paths import default_state_dir
 
 RECORD = "meta.json"
-"""Where a template in a project says it is from; no part of the template itself."""
+"""File with a template's origin; not part of its content."""
 
 _ALGORITHM = "sha256"
 
@@ -28,13 +28,13 @@ def tree_hash(folder: Path) -> str:
             continue
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         kind = "x" if path.stat().st_mode & 0o100 else "-"
-        # A path may hold anything but NUL, which therefore ends it.
+        # A path can contain any byte except NUL, which therefore ends it.
         total.update(f"{name}\0{kind}\0{content}\n".encode("utf-8", "surrogateescape"))
     return f"{_ALGORITHM}:{total.hexdigest()}"
 
 
 def cached(tree: str) -> Path | None:
-    """The folder with the template of this hash; None when there is none, or no longer all of it."""
+    """The folder of the template with this hash; None if it is missing or damaged."""
     folder = _folder(tree)
     if folder is None or not folder.is_dir() or tree_hash(folder) != tree:
         return None
@@ -42,7 +42,7 @@ def cached(tree: str) -> Path | None:
 
 
 def keep(folder: Path) -> str:
-    """Put a template into the cache and return its hash. A cache that cannot be written keeps nothing."""
+    """Put a template into the cache and return its hash. A cache that cannot be written is ignored."""
     tree = tree_hash(folder)
     target = _folder(tree)
     if target is None or cached(tree):
@@ -56,7 +56,7 @@ def keep(folder: Path) -> str:
                 target.rename(Path(aside) / "damaged")
             made.rename(target)
     except OSError:
-        # A cache is a convenience; another process may also have been the first.
+        # The cache is optional, and another process may have stored the same template.
         return tree
     return tree
 

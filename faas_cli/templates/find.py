@@ -1,4 +1,4 @@
-"""Finding a template by name: the project's `./template` first, then those that come with faas."""
+"""Finding a template by name: in the project's `./template`, then among the built-in ones."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _SYNONYMS = {"golang": "go", "python3": "python", "javascript": "node", "nodejs"
 
 
 class TemplateNotFound(FaasError):
-    """No template of that name is in the project or among the built-in ones."""
+    """Neither the project nor the built-in templates have one of that name."""
 
 
 def builtin_folder() -> Path:
-    """Where the templates that come with faas are, in a wheel or in a source tree."""
+    """The folder of the built-in templates, in a wheel or in a source tree."""
     package = Path(__file__).resolve().parents[1]
     packaged = package / "_builtin"
     return packaged if packaged.is_dir() else package.parent / "templates"
 
 
 def available(folder: Path = Path()) -> dict[str, Path]:
-    """Every template by name; one of the project hides a built-in one."""
+    """Every template by name; the project's override built-in ones."""
     found: dict[str, Path] = {}
     for parent in (builtin_folder(), folder / PROJECT_FOLDER):
         if parent.is_dir():
@@ -41,9 +41,9 @@ def available(folder: Path = Path()) -> dict[str, Path]:
 
 
 def find_template(lang: str, folder: Path = Path()) -> Template:
-    """The template called `lang`, looked for from `folder` (the project).
+    """The template called `lang`; `folder` is the project.
 
-    Raises TemplateNotFound with the nearest names; StackError when its `template.yml` is wrong.
+    Raises TemplateNotFound with similar names; StackError when its `template.yml` is invalid.
     """
     if _NAME.fullmatch(lang):
         for name in (lang, lang.lower()):
@@ -56,7 +56,7 @@ def find_template(lang: str, folder: Path = Path()) -> Template:
     hint = f"did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else ""
     raise TemplateNotFound(
         f"there is no template called `{lang}`",
-        hint=f"{hint}here are: {', '.join(names)}; `faas template store list` shows more",
+        hint=f"{hint}available: {', '.join(names)}; `faas template store list` shows more",
     )
 
 

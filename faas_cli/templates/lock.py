@@ -1,4 +1,4 @@
-"""`template.lock`: for each template its repository, commit and content, so that everybody builds from the same."""
+"""`template.lock`: repository, commit and content hash of each template, for reproducible builds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 
 
 class Locked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a template is from, at which commit, and the hash of what is in it (empty in older lock files)."""
+    """A template's repository, commit and content hash (`tree`, empty in older lock files)."""
 
     repository: str
     ref: str = ""
@@ -26,7 +26,7 @@ class Locked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def read_lock(project: Path = Path()) -> dict[str, Locked]:
-    """Everything the project's lock file says, by template; nothing when there is none. Raises FaasError."""
+    """The entries of the project's lock file by template; empty if there is no file. Raises FaasError."""
     path = project / LOCK
     try:
         entries = msgspec.json.decode(path.read_bytes(), type=dict[str, Locked])
@@ -37,12 +37,12 @@ def read_lock(project: Path = Path()) -> dict[str, Locked]:
         raise FaasError(f"`{path}` cannot be read: {reason}", hint="delete it and pull again") from None
     for name, entry in entries.items():
         if not _COMMIT.fullmatch(entry.commit):
-            raise FaasError(f"`{path}`: the commit of `{name}` is not one", hint="delete it and pull again")
+            raise FaasError(f"`{path}`: the commit of `{name}` is invalid", hint="delete it and pull again")
     return entries
 
 
 def write_lock(project: Path, changes: dict[str, Locked]) -> None:
-    """Replace what the lock file says about these templates; the others stay."""
+    """Replace these templates' entries in the lock file; the others stay."""
     entries = {**read_lock(project), **changes}
     text = json.dumps(msgspec.to_builtins(dict(sorted(entries.items()))), indent=2) + "\n"
     write_file(project / LOCK, text)

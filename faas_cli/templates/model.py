@@ -1,7 +1,7 @@
 """A template: a folder with `template.yml`, a sample handler and the files around it.
 
-`template.yml` holds OpenFaaS's keys; ours are under `faas` and say once how the function is
-built, for the generated Dockerfile and for the builder that needs no engine alike.
+`template.yml` has OpenFaaS's keys; ours are under `faas` and describe the build once, both for
+the generated Dockerfile and for the builder without an engine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 
 class BuildOption(msgspec.Struct, frozen=True, kw_only=True):
-    """A named set of native packages."""
+    """A named set of system packages."""
 
     name: str
     packages: list[str] = []
@@ -22,8 +22,8 @@ class BuildOption(msgspec.Struct, frozen=True, kw_only=True):
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A command run by `sh` in the build context.
 
-    `inputs` are the files it depends on (its result is kept while they are the same),
-    `outputs` the folders it makes, `env` its environment beside the toolchain's own.
+    `inputs` are the files it depends on (its result is cached while they are unchanged),
+    `outputs` the folders it creates, `env` variables added to the toolchain's environment.
     """
 
     run: str
@@ -33,14 +33,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Images(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base images: where the function is built and where it runs (`scratch` for none)."""
+    """Base images for building and for running the function (`scratch` for none)."""
 
     build: str = "scratch"
     runtime: str = "scratch"
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What goes into the image: paths of the context (patterns of `exclude` left out), environment, labels."""
+    """Content of the image: paths of the context except those matching `exclude`, environment, labels."""
 
     include: list[str] = []
     exclude: list[str] = []
@@ -49,12 +49,12 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Debug(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a function is run under a debugger, on this machine only.
+    """How to run a function under a debugger, on this machine only.
 
-    `run` replaces fprocess; `tools` is the command that fetches the debugger into the folder `{tools}`;
-    `build` makes what a debugger can read, in a copy of the context where `run` then runs; `launch` is the
-    editor's entry. `{port}` is where the debugger listens, `{handler}` the handler's folder in the editor,
-    `{source}` the same folder where it runs.
+    `run` replaces fprocess; `tools` is the command that installs the debugger into the folder `{tools}`;
+    `build` makes a debug build in a copy of the context, where `run` then runs; `launch` is the editor's
+    configuration. `{port}` is the debugger's port, `{handler}` the handler's folder in the editor,
+    `{source}` the same folder at run time.
     """
 
     run: str
@@ -65,7 +65,7 @@ class Debug(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a function of this template is built, step by step."""
+    """The build of a template's functions, step by step."""
 
     toolchain: str
     images: Images = Images()
@@ -77,7 +77,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Template(msgspec.Struct, kw_only=True):
-    """What `template.yml` says, and where it was found."""
+    """The content of a `template.yml`, and its folder."""
 
     name: str = ""
     folder: Path = Path()
@@ -88,4 +88,4 @@ class Template(msgspec.Struct, kw_only=True):
     build_options: list[BuildOption] = []
     mount_ssh: bool = False
     recipe: Recipe | None = msgspec.field(default=None, name="faas")
-    """None for a template made for OpenFaaS alone: it has a Dockerfile of its own instead."""
+    """None for a plain OpenFaaS template, which has its own Dockerfile."""

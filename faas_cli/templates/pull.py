@@ -1,4 +1,4 @@
-"""Fetching templates from a repository into `./template`, and remembering which commit they came from."""
+"""Fetching templates from a repository into `./template`, and recording their commit in `template.lock`."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ _COMMIT = re.compile(r"sha-([0-9a-fA-F]{7,40})")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A repository and what to take from it: a branch, a tag, `sha-COMMIT`, or (empty) its default branch."""
+    """A repository, and a branch, a tag or `sha-COMMIT` of it; an empty `ref` means its default branch."""
 
     repository: str
     ref: str = ""
 
     @property
     def commit(self) -> str:
-        """The commit that is asked for, or empty."""
+        """The requested commit, or empty."""
         found = _COMMIT.fullmatch(self.ref)
         return found[1] if found else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull wrote: the names of the templates and the commit they are from."""
+    """The result of a pull: the templates' names and their commit."""
 
     names: tuple[str, ...]
     commit: str
 
 
 def parse_source(text: str) -> Source:
-    """Read `REPOSITORY[#REF]`: a folder of this machine (no ref), or an address git understands.
+    """Parse `REPOSITORY[#REF]`: a local folder (without ref), or an address for git.
 
     Raises UsageError for anything else.
     """
@@ -71,10 +71,10 @@ def parse_source(text: str) -> Source:
 
 
 def pull(source: Source, project: Path = Path(), *, only: str = "", overwrite: bool = True, named: str = "") -> Pulled:
-    """Copy the templates of a repository into the project; `only` takes one of them, `named` gives it another name.
+    """Copy the templates of a repository into the project; `only` selects one of them, `named` renames it.
 
-    A template that is there is replaced as a whole, or, without `overwrite`, protected: then
-    nothing is written. Raises FaasError with git's own reason.
+    Existing templates are replaced; without `overwrite` they are an error, and nothing is written.
+    Raises FaasError with git's reason.
     """
     with checkout(source) as (folder, commit):
         parent = folder / PROJECT_FOLDER
@@ -88,7 +88,7 @@ def pull(source: Source, project: Path = Path(), *, only: str = "", overwrite: b
         present = sorted(name for name in targets.values() if (project / PROJECT_FOLDER / name).exists())
         if present and not overwrite:
             raise FaasError(
-                f"these templates are here already, and nothing was written: {', '.join(present)}",
+                f"these templates already exist, nothing was written: {', '.join(present)}",
                 hint="`--overwrite` replaces them",
             )
         trees = {
@@ -106,15 +106,15 @@ def pull(source: Source, project: Path = Path(), *, only: str = "", overwrite: b
 
 
 def pull_locked(name: str, project: Path = Path()) -> bool:
-    """Have a template exactly as `template.lock` says, and return whether anything had to be done.
+    """Install a template exactly as locked in `template.lock`; returns whether anything was changed.
 
-    What is in the project and is the same stays; else it is taken from the cache of all projects,
-    and from the repository only when it is in neither. Raises FaasError when the lock does not
-    name it, or when the repository has something else under that commit.
+    An unchanged template in the project is kept; else the cache is used, then the repository.
+    Raises FaasError when the lock has no entry for it, or when the content of the repository
+    does not match the lock.
     """
     entry = read_lock(project).get(name)
     if entry is None:
-        raise FaasError(f"`{project / LOCK}` says nothing about `{name}`", hint="pull once without `--locked`")
+        raise FaasError(f"`{project / LOCK}` has no entry for `{name}`", hint="pull once without `--locked`")
     target = project / PROJECT_FOLDER / name
     if entry.tree and target.is_dir() and tree_hash(target) == entry.tree:
         return False
@@ -129,8 +129,8 @@ def pull_locked(name: str, project: Path = Path()) -> bool:
             raise FaasError(f"{entry.repository} has no template `{path.name}` at commit {entry.commit}")
         if entry.tree and tree_hash(path) != entry.tree:
             raise FaasError(
-                f"the template `{name}` of {entry.repository} is not the one `{project / LOCK}` names",
-                hint=f"somebody has changed what {entry.commit[:12]} means, or the lock; look, then pull again",
+                f"the template `{name}` of {entry.repository} does not match `{project / LOCK}`",
+                hint=f"commit {entry.commit[:12]} or the lock was changed; check both, then pull again",
             )
         tree = _install(path, target, source, commit)
     if not entry.tree:
@@ -139,30 +139,31 @@ def pull_locked(name: str, project: Path = Path()) -> bool:
 
 
 def obtain_template(
-    lang: str, project: Path = Path(), sources: Iterable[TemplateSource] = (), tell: Callable[[str], object] = print
+    lang: str, project: Path = Path(), sources: Iterable[TemplateSource] = (), report: Callable[[str], object] = print
 ) -> Template:
-    """The template `lang` (`name` or `name@ref`), fetched when it is not here.
+    """The template `lang` (`name` or `name@ref`), fetched if it is missing.
 
-    `template.lock` decides when it names the template: then nothing but that commit is taken, from the
-    cache of all projects when it is there. Raises TemplateNotFound, with what was tried, when nobody has it.
+    A template in `template.lock` is fetched at the locked commit only, from the cache if possible;
+    others from the stack file's source, else from the store. `report` is called before a fetch.
+    Raises TemplateNotFound with similar names.
     """
     try:
         return find_template(lang, project)
     except TemplateNotFound as missing:
         locked = read_lock(project).get(lang)
         if locked is not None:
-            tell(f"Fetching template {lang} as locked: commit {locked.commit[:12]} of {locked.repository}")
+            report(f"Fetching template {lang} as locked: commit {locked.commit[:12]} of {locked.repository}")
             pull_locked(lang, project)
             return find_template(lang, project)
         source = _source(lang, sources, missing)
-    tell(f"Fetching template {lang} from {source.repository}")
+    report(f"Fetching template {lang} from {source.repository}")
     pull(source, project, only=lang.partition("@")[0], named=lang)
     return find_template(lang, project)
 
 
 @contextmanager
 def checkout(source: Source) -> Iterator[tuple[Path, str]]:
-    """A folder with the repository's files, and their commit (empty for a folder of this machine)."""
+    """A folder with the repository's files, and their commit (empty if unknown)."""
     if Path(source.repository).is_dir() and not source.ref:
         yield Path(source.repository), _commit_of(Path(source.repository))
         return
@@ -183,9 +184,9 @@ def _target_name(name: str, source: Source) -> str:
 
 
 def _install(path: Path, target: Path, source: Source, commit: str) -> str:
-    """Put a template into the project and into the cache; returns the hash of its content."""
+    """Install a template into the project and the cache; returns the hash of its content."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Made aside and moved: files that upstream has deleted do not stay, and a failure leaves the old one.
+    # Copied aside, then renamed: files deleted upstream disappear, and a failure keeps the old template.
     with tempfile.TemporaryDirectory(prefix=".pull-", dir=target.parent) as aside:
         made = Path(aside) / "new"
         shutil.copytree(path, made)
@@ -203,12 +204,12 @@ def _commit_of(folder: Path) -> str:
 
 
 def _git(*arguments: str) -> None:
-    # A password prompt would wait for ever in a pipeline.
+    # A password prompt would block a pipeline forever.
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, env=environment, check=False)
     except FileNotFoundError:
-        raise FaasError("templates are fetched with git, and git is not installed") from None
+        raise FaasError("templates are fetched with git, which is not installed") from None
     if done.returncode != 0:
         lines = [line for line in done.stderr.strip().splitlines() if line.startswith(("fatal:", "error:"))]
         reason = (lines or done.stderr.strip().splitlines() or ["no reason given"])[0]
@@ -228,5 +229,5 @@ def _source(lang: str, sources: Iterable[TemplateSource], missing: TemplateNotFo
     try:
         return Source(find_in_store(name, store_address()).repo, ref)
     except FaasError as err:
-        # What was misspelt is told first; that the store could not help is of less interest.
+        # The misspelt name first; the store's failure is less important.
         raise TemplateNotFound(missing.message, hint=f"{missing.hint}\n        ({err.message})") from None

@@ -1,7 +1,7 @@
-"""`faas new`: a handler and its entry in a stack file.
+"""`faas new`: creates a handler and its entry in a stack file.
 
-Everything is made in a folder aside and moved into place at the end, so a failure leaves
-no debris; nothing that exists is written over.
+Everything is created in a temporary folder and renamed at the end, so a failure leaves nothing
+behind; existing files are never overwritten.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Scaffold:
-    """What is to be made: the folder `handler` with a new function in it, and `stack_file` with `stack_text`."""
+    """What to create: the folder `handler` with a new function, and `stack_file` with `stack_text`."""
 
     name: str
     template: Template
@@ -39,7 +39,7 @@ class Scaffold:
     stack_file: Path
     stack_text: str
     append: Function | None = None
-    """The function to add to a stack file that is there; None when the file is new."""
+    """The function to add to an existing stack file; None for a new file."""
 
 
 def plan(
@@ -54,9 +54,9 @@ def plan(
     requests: Resources | None = None,
     limits: Resources | None = None,
 ) -> Scaffold:
-    """What `faas new` makes of its flags; an empty one means its default. Raises UsageError, StackError.
+    """The scaffold for the flags of `faas new`; an empty one means its default. Raises UsageError, StackError.
 
-    Nothing is made yet, and nothing but the stack file to append to is read.
+    Creates nothing, and reads only the stack file to append to.
     """
     folder = Path(handler or name)
     prefix = prefix.strip().rstrip("/")
@@ -72,7 +72,7 @@ def plan(
     if path.suffix not in (".yml", ".yaml"):
         raise UsageError(f"`{path}` cannot be a stack file: its name must end in `.yml` or `.yaml`")
     if append and not path.is_file():
-        raise UsageError(f"there is no stack file `{path}` to add to")
+        raise UsageError(f"the stack file `{path}` does not exist")
     if not append:
         return Scaffold(name, template, folder, path, new_stack_text(gateway_of(gateway), function))
     text = append_function(path.read_text(encoding="utf-8"), function, str(path))
@@ -80,7 +80,7 @@ def plan(
 
 
 def check_name(name: str) -> None:
-    """Raise UsageError unless `name` is a function's name: a DNS label, as every engine needs it."""
+    """Raise UsageError unless `name` is a valid function name: a DNS label, which every engine requires."""
     if not _NAME.fullmatch(name):
         suggestion = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         raise UsageError(
@@ -92,10 +92,10 @@ def check_name(name: str) -> None:
 
 
 def create(scaffold: Scaffold) -> None:
-    """Make the handler's folder, write the stack file, keep `.gitignore`.
+    """Create the handler's folder, write the stack file, extend `.gitignore`.
 
-    Raises UsageError when something is there already, FaasError when the disk refuses.
-    In both cases nothing has changed.
+    Raises UsageError when a file already exists, FaasError when a file cannot be written.
+    In both cases nothing is changed.
     """
     _check_free(scaffold)
     undo: list[Callable[[], object]] = []
@@ -116,10 +116,10 @@ def create(scaffold: Scaffold) -> None:
 
 
 def render(template: Template, name: str, into: Path) -> Path:
-    """Make the sample handler of a template for a function called `name`; returns its folder, below `into`.
+    """Create a template's sample handler for a function called `name`; returns its folder, below `into`.
 
-    A template with a `cookiecutter.json` is rendered by cookiecutter; of another one, the
-    handler folder is copied as it is.
+    A template with a `cookiecutter.json` is rendered by cookiecutter; of other templates the
+    handler folder is copied unchanged.
     """
     if not (template.folder / COOKIECUTTER).is_file():
         target = into / "function"
@@ -145,11 +145,11 @@ def render(template: Template, name: str, into: Path) -> Path:
 
 
 def _template_error(template: Template, err: Exception) -> FaasError:
-    """The error for a file of a template that Jinja cannot render: which file, which line, and the way out."""
+    """The error for a template file that Jinja cannot render, with file, line and a hint."""
     cause = getattr(err, "error", err)
     name, line = getattr(cause, "name", None), getattr(cause, "lineno", 0)
     for frame, number in walk_tb(cause.__traceback__):
-        # Jinja puts the template's own file (a path within its folder) and line into the traceback.
+        # Jinja adds the template's file (a relative path) and line to the traceback.
         if not frame.f_code.co_filename.startswith(("/", "<")):
             name, line = frame.f_code.co_filename, number
     folder = next(template.folder.glob("{{*"), template.folder)
@@ -157,12 +157,12 @@ def _template_error(template: Template, err: Exception) -> FaasError:
     reason = str(cause).partition("\n")[0]
     return FaasError(
         f"`{place}{f':{line}' if line else ''}`: the template cannot be rendered: {reason}",
-        hint="a file with braces of its own belongs into `_copy_without_render` of the template's cookiecutter.json",
+        hint="add files with literal braces to `_copy_without_render` in the template's cookiecutter.json",
     )
 
 
 def keep_ignored(folder: Path) -> None:
-    """See to it that `.gitignore` names what faas makes and git should not keep."""
+    """Add the files that faas generates to `.gitignore`."""
     path = folder / ".gitignore"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     present = {line.strip().strip("/") for line in text.splitlines()}
@@ -177,14 +177,14 @@ def keep_ignored(folder: Path) -> None:
 def _check_free(scaffold: Scaffold) -> None:
     if scaffold.handler.exists() or scaffold.handler.is_symlink():
         raise UsageError(
-            f"folder `{scaffold.handler}` is there already; nothing was changed",
+            f"folder `{scaffold.handler}` already exists; nothing was changed",
             hint="choose another name, or another folder with `--handler`",
         )
     if not scaffold.handler.parent.is_dir():
-        raise UsageError(f"there is no folder `{scaffold.handler.parent}` to make `{scaffold.handler.name}` in")
+        raise UsageError(f"the folder `{scaffold.handler.parent}` for `{scaffold.handler.name}` does not exist")
     if not scaffold.append and scaffold.stack_file.exists():
         raise UsageError(
-            f"stack file `{scaffold.stack_file}` is there already; nothing was changed",
+            f"stack file `{scaffold.stack_file}` already exists; nothing was changed",
             hint=f"add the function to it with `--append {scaffold.stack_file}`",
         )
 
@@ -192,7 +192,7 @@ def _check_free(scaffold: Scaffold) -> None:
 def _write_stack(scaffold: Scaffold, undo: list[Callable[[], object]]) -> None:
     path, function = scaffold.stack_file, scaffold.append
     if function is not None:
-        # The file of this moment, which may have more functions than when the command was planned.
+        # Read again: another command may have added functions meanwhile.
         before = edit_file(path, lambda text: append_function(text, function, str(path)))
         undo.append(lambda: write_file(path, before))
         return

@@ -1,4 +1,4 @@
-"""The template store: a JSON list of templates and the repositories they are in."""
+"""The template store: a JSON list of templates and their repositories."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class StoreTemplate(msgspec.Struct, frozen=True, kw_only=True):
     recommended: bool = False
 
 
-def store_address(typed: str = "") -> str:
-    """Which store: the flag, `OPENFAAS_TEMPLATE_STORE_URL`, the public one."""
-    return typed or os.environ.get("OPENFAAS_TEMPLATE_STORE_URL") or DEFAULT_STORE
+def store_address(flag: str = "") -> str:
+    """The store's address: the flag, else `OPENFAAS_TEMPLATE_STORE_URL`, else the public store."""
+    return flag or os.environ.get("OPENFAAS_TEMPLATE_STORE_URL") or DEFAULT_STORE
 
 
 def read_store(address: str) -> list[StoreTemplate]:
-    """The store's templates: recommended ones first, then official ones, then by name. Raises FaasError."""
+    """The store's templates: recommended first, then official, then by name. Raises FaasError."""
     try:
         entries = msgspec.json.decode(fetch(address, TIMEOUT), type=list[StoreTemplate])
     except msgspec.DecodeError as err:
@@ -42,7 +42,7 @@ def read_store(address: str) -> list[StoreTemplate]:
 
 
 def find_in_store(name: str, address: str) -> StoreTemplate:
-    """The template called `name` or `source/name`. Raises FaasError with the nearest names."""
+    """The template called `name` or `source/name`. Raises FaasError with similar names."""
     import difflib
 
     entries = read_store(address)
@@ -50,13 +50,13 @@ def find_in_store(name: str, address: str) -> StoreTemplate:
         if name in (entry.template, f"{entry.source}/{entry.template}"):
             return entry
     near = difflib.get_close_matches(name, [entry.template for entry in entries], n=3)
-    meant = f"did you mean {' or '.join(f'`{each}`' for each in near)}?"
-    hint = meant if near else "`faas template store list` shows all"
+    suggestion = f"did you mean {' or '.join(f'`{each}`' for each in near)}?"
+    hint = suggestion if near else "`faas template store list` lists all"
     raise FaasError(f"the template store has no `{name}`", hint=hint)
 
 
 def fetch(address: str, timeout: float) -> bytes:
-    """The bytes at an http(s) address or in a local file. Raises FaasError."""
+    """The content of an http(s) address or a local file. Raises FaasError."""
     if not address.startswith(("http://", "https://")):
         try:
             return Path(address.removeprefix("file://")).read_bytes()

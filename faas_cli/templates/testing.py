@@ -1,4 +1,4 @@
-"""Trying a template out: a function is made from it, built without an engine, started and called."""
+"""Testing a template: creates a function from it, builds it without an engine, starts and calls it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from faas_runtime.images.store import ImageStore
 
 FUNCTION = "template-test"
 _POLL_INTERVAL = 0.05
-_KEPT = 2000
-"""Characters of a failing function's log that are told."""
+_MAX_LOG_CHARS = 2000
+"""Maximum length of a failing function's log in the report."""
 
 
 class TestStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a trial: `read`, `scaffold`, `build`, `start` or `call`, and the reason why it failed."""
+    """The result of one step (`read`, `scaffold`, `build`, `start` or `call`), with the reason if it failed."""
 
     template: str
     step: str
@@ -43,18 +43,18 @@ class TestStep(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class TemplateTest:
-    """A trial of one template. Every step is told when it is over; after one that fails there are no others."""
+    """The test of one template. Every finished step is reported; the first that fails ends the test."""
 
     name: str
     body: bytes
     timeout: float
-    """Seconds a function that was started may take to be ready, and then to answer."""
-    tell: Callable[[TestStep], object]
-    tool: Callable[[str], object]
-    """Told what the tools print."""
+    """Seconds the started function may take to become ready, and then to answer."""
+    report: Callable[[TestStep], object]
+    tool_output: Callable[[str], object]
+    """Called with each line the tools print."""
 
     def run(self) -> bool:
-        """Whether every step passed. Everything is made in a folder aside, and nothing is left of it."""
+        """Run the test in a temporary folder; returns whether every step passed."""
         with tempfile.TemporaryDirectory(prefix="faas-template-test-") as work:
             try:
                 self._run(Path(work))
@@ -91,16 +91,16 @@ class TemplateTest:
             failure = err if isinstance(err, FaasError) else FaasError(f"{err.strerror}: {err.filename}")
             seconds = round(time.monotonic() - begun, 3)
             if failure.detail:
-                self.tool(failure.detail.rstrip())
-            self.tell(TestStep(template=self.name, step=name, passed=False, seconds=seconds, detail=failure.message))
+                self.tool_output(failure.detail.rstrip())
+            self.report(TestStep(template=self.name, step=name, passed=False, seconds=seconds, detail=failure.message))
             raise failure from None
-        self.tell(TestStep(template=self.name, step=name, passed=True, seconds=round(time.monotonic() - begun, 3)))
+        self.report(TestStep(template=self.name, step=name, passed=True, seconds=round(time.monotonic() - begun, 3)))
 
     def _build(self, function: Function, store: ImageStore, project: Path, cache: Path) -> None:
         stack = Stack(provider=Provider(name="openfaas"), functions={function.name: function})
         builder = OciBuilder(store, cache)
         (result,) = build_functions(
-            stack, [function], BuildOptions(builder="oci"), _Report(self.tool), builder, project
+            stack, [function], BuildOptions(builder="oci"), _Report(self.tool_output), builder, project
         )
         if result.error is not None:
             raise result.error
@@ -108,25 +108,25 @@ class TemplateTest:
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """Names what runs; what it printed is in the result when it failed."""
+    """Reports the names of steps; output of a failed step is in the result."""
 
-    tool: Callable[[str], object]
+    tool_output: Callable[[str], object]
 
     def started(self, worker: int, function: str) -> None:
-        """The step says so."""
+        """Ignored: the test's step is reported."""
 
     def step(self, function: str, text: str) -> None:
-        """The name of what runs."""
-        self.tool(f"  {text}")
+        """A step began."""
+        self.tool_output(f"  {text}")
 
     def line(self, function: str, text: str) -> None:
-        """In the result."""
+        """Ignored: the result has the output."""
 
     def note(self, function: str, text: str) -> None:
-        """Of no interest here."""
+        """Ignored."""
 
     def finished(self, worker: int, result: BuildResult) -> None:
-        """The step says so."""
+        """Ignored: the test's step is reported."""
 
 
 @contextlib.contextmanager
@@ -164,15 +164,15 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path, ti
 def _call(port: int, body: bytes, log: Path, timeout: float) -> None:
     status, answer = _request(port, "POST", "/", body, timeout)
     if not 200 <= status < 300:
-        words = answer[:200].decode("utf-8", "replace").strip() or "no answer"
-        raise FaasError(f"the sample handler answered {status or 'nothing'}: {words}", detail=_end_of(log))
+        text = answer[:200].decode("utf-8", "replace").strip() or "no answer"
+        raise FaasError(f"the sample handler answered {status or 'nothing'}: {text}", detail=_end_of(log))
 
 
 def _request(port: int, method: str, path: str, body: bytes, timeout: float) -> tuple[int, bytes]:
     """Status and body of an answer; status 0 when there is none."""
     import urllib3
 
-    # A loopback address: no proxy has a part in this.
+    # A loopback address: no proxy applies.
     with urllib3.HTTPConnectionPool("127.0.0.1", port, timeout=timeout, retries=False) as pool:
         try:
             answer = pool.request(method, path, body=body)
@@ -182,4 +182,4 @@ def _request(port: int, method: str, path: str, body: bytes, timeout: float) -> 
 
 
 def _end_of(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")[-_KEPT:]
+    return log.read_text(encoding="utf-8", errors="replace")[-_MAX_LOG_CHARS:]

@@ -46,7 +46,7 @@ def test_bad_function_name(shell, name):
 def test_folder_that_is_there(shell):
     """It is left as it is."""
     (shell.folder / "fn").mkdir()
-    assert "is there already" in shell.fails("new", "--lang", "go", "fn", code=2)
+    assert "already exists" in shell.fails("new", "--lang", "go", "fn", code=2)
     assert names(shell) == ["fn"]
 
 

@@ -125,6 +125,7 @@ class BuildxBuilder:
     def __init__(self, engine: EngineAddress, command: BuildKitCommand) -> None:
         self._engine = engine
         self._command = command
+        self._running: set[subprocess.Popen[str]] = set()
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError naming the failing step and its line; `detail` holds all output."""
@@ -132,13 +133,18 @@ class BuildxBuilder:
         progress = PlainProgress(job, report, parse(dockerfile_text(job)))
         environment = {**os.environ, **self._engine.environment(), "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
         before = image_id(self._engine, job.image)
-        code = run_command(self._arguments(job), environment, job.context, progress)
+        code = run_command(self._arguments(job), environment, job.context, progress, self._running)
         if code != 0:
             if reason := ping(self._engine):
                 raise engine_gone(job, self._engine, reason, progress.text())
             raise progress.failure(code)
         after = image_id(self._engine, job.image)
         return BuildOutcome(digest=after, cached=after != "" and before == after)
+
+    def stop(self) -> None:
+        """Kill the running commands."""
+        for process in list(self._running):
+            process.kill()
 
     def _arguments(self, job: BuildJob) -> list[str]:
         requested = platforms(job)
@@ -168,8 +174,14 @@ def build_flags(job: BuildJob) -> list[str]:
     ]
 
 
-def run_command(arguments: list[str], environment: Mapping[str, str], folder: Path, progress: PlainProgress) -> int:
-    """Run a BuildKit command and follow its output; returns its exit code."""
+def run_command(
+    arguments: list[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    progress: PlainProgress,
+    running: set[subprocess.Popen[str]],
+) -> int:
+    """Run a BuildKit command and follow its output; returns its exit code. `running` holds its process meanwhile."""
     process = subprocess.Popen(
         arguments,
         cwd=folder,
@@ -181,6 +193,7 @@ def run_command(arguments: list[str], environment: Mapping[str, str], folder: Pa
         errors="replace",
     )
     assert process.stdout is not None
+    running.add(process)
     try:
         with process.stdout as lines:
             for line in lines:
@@ -190,6 +203,8 @@ def run_command(arguments: list[str], environment: Mapping[str, str], folder: Pa
         process.kill()
         process.wait()
         raise
+    finally:
+        running.discard(process)
 
 
 class PlainProgress:
@@ -284,9 +299,7 @@ def _secret_files(job: BuildJob) -> dict[str, Path]:
         if not path.is_file():
             raise BuildError(f"`{job.function.name}`: the file of its build secret `{key}` does not exist: `{path}`")
         if "," in str(path):
-            raise BuildError(
-                f"`{job.function.name}`: its build secret `{key}` has a comma in its file's name"
-            )
+            raise BuildError(f"`{job.function.name}`: its build secret `{key}` has a comma in its file's name")
     return files
 
 

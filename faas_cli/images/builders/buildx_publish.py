@@ -42,7 +42,7 @@ class BuildxPublisher:
         with tempfile.TemporaryDirectory() as folder:
             metadata = Path(folder) / "metadata.json"
             arguments = [*self._command(), "--push", "--metadata-file", str(metadata), *_build_options(job, extra_tags)]
-            code = run_command(arguments, self._environment, job.context, progress)
+            code = run_command(arguments, self._environment, job.context, progress, set())
             if code != 0:
                 raise progress.failure(code)
             return _digest(job, metadata)
@@ -60,9 +60,7 @@ class BuildxPublisher:
         created = self._ask("create", "--name", INSTANCE, *driver)
         if created.returncode != 0:
             reason = (created.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise FaasError(
-                f"`docker buildx create` failed to create a BuildKit instance: {reason}"
-            )
+            raise FaasError(f"`docker buildx create` failed to create a BuildKit instance: {reason}")
         return INSTANCE
 
     def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:

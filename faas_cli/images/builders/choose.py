@@ -15,7 +15,7 @@ from faas_cli.images.builders.oci import OciBuilder
 from faas_cli.images.context import DOCKERFILE_NAME
 from faas_cli.images.dockerfile.parse import parse
 from faas_cli.images.dockerfile.render import PACKAGES, uses_buildkit
-from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter, Stoppable
+from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter
 from faas_runtime.core.engine_address import EngineAddress
 from faas_runtime.core.paths import default_state_dir, images_dir
 from faas_runtime.images.store import ImageStore
@@ -147,8 +147,10 @@ class EngineBuilder:
         return self._buildkit.build(job, report)
 
     def stop(self) -> None:
-        """Stop the running builds."""
-        self._classic.stop()
+        """End all running builds."""
+        for builder in (self._classic, self._buildkit):
+            if builder is not None:
+                builder.stop()
 
 
 def buildkit_reason(job: BuildJob) -> str:
@@ -187,7 +189,6 @@ class CompositeBuilder:
         return self._engine.build(job, report)
 
     def stop(self) -> None:
-        """Stop the running builds."""
-        for builder in (self._without, self._engine):
-            if isinstance(builder, Stoppable):
-                builder.stop()
+        """End all running builds."""
+        self._without.stop()
+        self._engine.stop()

@@ -77,7 +77,7 @@ class DockerBuilder:
         return client
 
     def stop(self) -> None:
-        """Stop the running builds. The engine ends them when their connections close, with this process."""
+        """End all running builds. The engine ends them when their connections close, with this process."""
         for queue in list(self._running):
             queue.put(BuildError("the build was stopped"))
 

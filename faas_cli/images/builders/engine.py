@@ -54,23 +54,23 @@ def connect(engine: EngineAddress, timeout: float = _READ_TIMEOUT) -> APIClient:
 
 
 def _installed_helpers_only(config: Any) -> Any:
-    """The library's credentials without the helpers that are not installed: a public base image needs none.
+    """docker-py's credentials without credential helpers that are not installed: a public base image needs none.
 
-    The library asks every helper for everything it has, before each build, and fails where one is missing.
+    docker-py queries every configured helper before each build, and fails if one is missing.
     """
     from docker.auth import AuthConfig
 
-    class Installed(AuthConfig):
-        # The library reads the file once more when nothing is in it.
+    class LoadedConfig(AuthConfig):
+        # docker-py reads the file again when the configuration is empty.
         is_empty = False
 
-    def here(name: str) -> bool:
+    def installed(name: str) -> bool:
         return shutil.which(f"docker-credential-{name}") is not None
 
-    kept = {**config, "credHelpers": {key: name for key, name in config.cred_helpers.items() if here(name)}}
-    if config.creds_store and not here(config.creds_store):
+    kept = {**config, "credHelpers": {key: name for key, name in config.cred_helpers.items() if installed(name)}}
+    if config.creds_store and not installed(config.creds_store):
         del kept["credsStore"]
-    return Installed(kept)
+    return LoadedConfig(kept)
 
 
 def ping(engine: EngineAddress, seconds: float = PING_TIMEOUT) -> str:

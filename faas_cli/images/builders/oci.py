@@ -41,6 +41,7 @@ class OciBuilder:
         self._store = store
         self._cache = cache
         self._architecture = architecture or host_architecture()
+        self._running: set[RecipeRun] = set()
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError; `detail` holds the failing tool's output."""
@@ -52,9 +53,19 @@ class OciBuilder:
             self._tag(job.image, known)
             return BuildOutcome(digest=known, cached=True)
         with self._working_copy(job) as work:
-            digest = RecipeRun(self._store, job, recipe, toolchain, work, report, self._architecture).run()
+            run = RecipeRun(self._store, job, recipe, toolchain, work, report, self._architecture)
+            self._running.add(run)
+            try:
+                digest = run.run()
+            finally:
+                self._running.discard(run)
         self._save_result(key, digest)
         return BuildOutcome(digest=digest)
+
+    def stop(self) -> None:
+        """Kill the steps of the running builds."""
+        for run in list(self._running):
+            run.stop()
 
     def check(self, job: BuildJob) -> Recipe:
         """The recipe of a job. Raises BuildError when this builder cannot build it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import io
@@ -40,6 +41,7 @@ class RemoteBuilder:
         self._secret = _payload_secret(options.payload_secret)
         self._public_key = options.builder_public_key
         self._pool = pool_for(self._base)
+        self._running: set[urllib3.BaseHTTPResponse] = set()
         _check(options)
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
@@ -53,12 +55,24 @@ class RemoteBuilder:
             raise UsageError("a remote builder supports one tag only; `--extra-tag` is for the other builders")
         return self._run(job, job.options.platforms, report)
 
+    def stop(self) -> None:
+        """End the connections of the running builds; the builder decides what becomes of them."""
+        for answer in list(self._running):
+            # It may have ended by itself in this moment.
+            with contextlib.suppress(ValueError, RuntimeError):
+                answer.shutdown()
+
     def _run(self, job: BuildJob, platforms: Sequence[str], report: BuildReporter) -> str:
         complete(job, report, buildkit=True)
         report.step(job.function.name, f"sending the context to {self._base}")
         with tempfile.SpooledTemporaryFile(_MAX_MEMORY_BYTES) as archive:
             self._write(archive, job, platforms)
-            return self._follow(job, self._post(archive, job), report)
+            answer = self._post(archive, job)
+            self._running.add(answer)
+            try:
+                return self._follow(job, answer, report)
+            finally:
+                self._running.discard(answer)
 
     def _write(self, archive: IO[bytes], job: BuildJob, platforms: Sequence[str]) -> None:
         config: dict[str, Any] = {"image": job.image, "buildArgs": dict(job.build_args)}
@@ -137,9 +151,7 @@ class RemoteBuilder:
                     raise BuildError(f"`{name}`: the builder failed: {reason}", detail="\n".join(log))
         except (urllib3.exceptions.HTTPError, ValueError, AttributeError) as err:
             raise BuildError(f"`{name}`: the answer of {self._base} cannot be read: {err}") from None
-        raise BuildError(
-            f"`{name}`: the builder at {self._base} gave no result", detail="\n".join(log)
-        )
+        raise BuildError(f"`{name}`: the builder at {self._base} gave no result", detail="\n".join(log))
 
     def _unreachable(self, err: Exception) -> BuildError:
         return BuildError(f"the builder at {self._base} cannot be reached: {type(err).__name__}")
@@ -154,9 +166,7 @@ def read_public_key(text: str) -> str:
         except ValueError:
             raise FaasError("the builder's public key is neither base64 nor JSON") from None
         if (content.get("algorithm") or "nacl/box") != "nacl/box":
-            raise FaasError(
-                f"the builder seals secrets with `{content['algorithm']}`; only `nacl/box` is supported"
-            )
+            raise FaasError(f"the builder seals secrets with `{content['algorithm']}`; only `nacl/box` is supported")
         text = str(content.get("public_key") or "")
     try:
         good = len(base64.b64decode(text, validate=True)) == 32

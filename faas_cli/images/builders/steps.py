@@ -105,6 +105,12 @@ class RecipeRun:
         self._folder = folder
         self._work = folder / "context"
         self._name = job.function.name
+        self._runner: StepRunner | None = None
+
+    def stop(self) -> None:
+        """Kill the running step; the others are refused. Can be called from any thread."""
+        if self._runner is not None:
+            self._runner.stop()
 
     def run(self) -> str:
         outputs = self._recipe.dependencies.outputs if self._recipe.dependencies else []
@@ -114,7 +120,7 @@ class RecipeRun:
             environment = {**write_shims(self._toolchain, Path(scratch)), **self._job.build_args}
             if self._architecture != host_architecture():
                 environment |= {"GOOS": "linux", "GOARCH": self._architecture}
-            runner = StepRunner(
+            runner = self._runner = StepRunner(
                 self._work, environment, lambda line: self._report.line(self._name, self._readable(line))
             )
             try:

@@ -1,8 +1,8 @@
-"""The local image store: an OCI image layout that builders write and the embedded engine runs from.
+"""The local image store: an OCI image layout, written by builders and read by the process engine.
 
 One layout for all images of a user. `index.json` names each manifest by the annotation
 `org.opencontainers.image.ref.name`; blobs are content-addressed under `blobs/sha256/`.
-Several processes may use it at once: blobs appear by atomic rename, the index changes
+Several processes may use it at once: blobs are renamed into place, the index is changed
 under a lock. Format: OCI image specification 1.1, image-layout.md.
 """
 
@@ -28,6 +28,8 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 REF_NAME = "org.opencontainers.image.ref.name"
+BASE_NAME = "org.opencontainers.image.base.name"
+"""Annotation with the base image's name; the base's layers are added when the image is pushed."""
 
 Json = dict[str, Any]
 
@@ -51,7 +53,7 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What running an image takes: its configuration, and the digest of its manifest."""
+    """An image's configuration and the digest of its manifest: what is needed to run it."""
 
     digest: str
     env: Mapping[str, str]
@@ -64,7 +66,7 @@ class ImageInfo:
 
 
 class BlobWriter:
-    """A blob being written: hashes what passes through. Use as `with store.new_blob(type) as blob`."""
+    """Writes a blob and computes its digest. Use as `with store.new_blob(type) as blob`."""
 
     def __init__(self, stream: BinaryIO, media_type: str) -> None:
         self._stream = stream
@@ -73,7 +75,7 @@ class BlobWriter:
         self._media_type = media_type
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Append bytes; returns how many, as a file does."""
+        """Append bytes; returns their number."""
         self._hash.update(data)
         self._size += len(data)
         self._stream.write(data)
@@ -81,7 +83,7 @@ class BlobWriter:
 
     @property
     def descriptor(self) -> Descriptor:
-        """Digest and size of what has been written so far."""
+        """Digest and size of the bytes written so far."""
         return Descriptor(self._media_type, f"sha256:{self._hash.hexdigest()}", self._size)
 
 
@@ -92,19 +94,19 @@ def full_reference(ref: str) -> str:
 
 
 def canonical_json(value: object) -> bytes:
-    """JSON bytes that depend on nothing but the value: sorted keys, no spaces."""
+    """Reproducible JSON: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class ImageStore:
-    """The images in one folder. It is created when the first image is written."""
+    """The images in one folder, which is created with the first image."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._blobs = root / "blobs" / "sha256"
 
     def blob_path(self, digest: str) -> Path:
-        """Where a blob is, whether or not it exists. Raises ImageNotFound for anything but a sha256 digest."""
+        """Path of a blob, whether or not it exists. Raises ImageNotFound for an invalid digest."""
         algorithm, _, encoded = digest.partition(":")
         if algorithm != "sha256" or len(encoded) != 64 or not set(encoded) <= set("0123456789abcdef"):
             raise ImageNotFound(f"`{digest}` is not a sha256 digest")
@@ -116,7 +118,7 @@ class ImageStore:
 
     @contextlib.contextmanager
     def new_blob(self, media_type: str) -> Iterator[BlobWriter]:
-        """Write a blob of unknown digest; it appears under its digest when the block ends, never half."""
+        """Write a blob; it appears under its digest, complete, when the block ends."""
         self._prepare()
         with new_file(self._blobs, mode=0o644, durable=False) as new:
             writer = BlobWriter(new.stream, media_type)
@@ -136,7 +138,7 @@ class ImageStore:
     ) -> str:
         """Name an image whose layers are in the store; returns the digest of its manifest.
 
-        An image that had the name before loses it, and stays reachable by its digest until `prune`.
+        The image that had this name before stays reachable by its digest until `prune`.
         """
         manifest: Json = {
             "schemaVersion": 2,
@@ -172,12 +174,12 @@ class ImageStore:
         return self.resolve_digest(self.digest_of(ref))
 
     def digest_of(self, ref: str) -> str:
-        """Digest of the manifest that has this name. Raises ImageNotFound."""
-        wanted = full_reference(ref)
+        """Digest of the manifest with this name. Raises ImageNotFound."""
+        name = full_reference(ref)
         for entry in self._index()["manifests"]:
-            if _name(entry) == wanted:
+            if _name(entry) == name:
                 return cast(str, entry["digest"])
-        raise ImageNotFound(f"there is no image `{wanted}` in the local store")
+        raise ImageNotFound(f"there is no image `{name}` in the local store")
 
     def resolve_digest(self, digest: str) -> ImageInfo:
         """The image whose manifest has this digest. Raises ImageNotFound."""
@@ -201,11 +203,11 @@ class ImageStore:
         return self._json(digest)
 
     def references(self) -> dict[str, str]:
-        """Every name in the store and the digest it stands for."""
+        """Every name in the store with its manifest's digest."""
         return {_name(entry): entry["digest"] for entry in self._index()["manifests"] if _name(entry)}
 
     def remove(self, ref: str) -> None:
-        """Forget a name. Raises ImageNotFound."""
+        """Remove a name. Raises ImageNotFound."""
         self.digest_of(ref)
         with self._locked():
             index = self._index()
@@ -213,10 +215,10 @@ class ImageStore:
             self._write_index({**index, "manifests": kept})
 
     def unpack(self, digest: str, into: Path) -> Path:
-        """The root file system of an image as a folder below `into`, made once for each digest.
+        """Unpack an image's root file system to a folder below `into`, once per digest; returns the folder.
 
-        Files keep their modes and belong to the calling user; devices are left out.
-        Raises ImageNotFound; ValueError when a layer tries to leave its folder.
+        Files keep their modes and belong to the calling user; devices are skipped.
+        Raises ImageNotFound; ValueError when an entry of a layer is outside its root.
         """
         target = into / digest.partition(":")[2]
         if target.exists():
@@ -228,7 +230,7 @@ class ImageStore:
             for layer in layers:
                 unpack_layer(self.blob_path(layer["digest"]), work)
             work.chmod(0o755)
-            with contextlib.suppress(OSError):  # another process was faster: its folder is the same
+            with contextlib.suppress(OSError):  # another process unpacked the same image first
                 work.rename(target)
         finally:
             if work.exists():
@@ -236,10 +238,10 @@ class ImageStore:
         return target
 
     def prune(self, keep: Sequence[str] = (), older_than: float = 3600.0) -> int:
-        """Delete blobs no name leads to; returns the bytes freed.
+        """Delete blobs that no name refers to; returns the freed bytes.
 
         `keep` are digests of manifests in use. Blobs younger than `older_than` seconds stay:
-        a build that runs at this moment may be about to name them.
+        a running build may be about to refer to them.
         """
         if not self._blobs.exists():
             return 0

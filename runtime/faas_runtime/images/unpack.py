@@ -1,7 +1,6 @@
-"""Unpacking image layers onto this machine's file system, without trusting them.
+"""Unpacking untrusted image layers to a folder.
 
-A layer is a tar archive from anywhere; nothing in it may be written outside the folder
-it is unpacked into. Whiteouts are those of the OCI image specification, layer.md.
+No entry of a layer is written outside the folder. Whiteouts are those of the OCI image specification, layer.md.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _OPAQUE = ".wh..wh..opq"
 def unpack_layer(blob: Path, root: Path) -> None:
     """Apply one layer (plain or gzip tar) to the folder `root`.
 
-    Devices, pipes and ownership are left out: a user without privileges cannot make them.
+    Devices, pipes and ownership are skipped: they need privileges.
     Raises ValueError when an entry would be written outside `root`.
     """
     with tarfile.open(blob, "r:*") as archive:
@@ -42,7 +41,7 @@ def _apply(archive: tarfile.TarFile, member: tarfile.TarInfo, root: Path) -> Non
         if target.is_symlink() or not target.is_dir():
             _remove(target)
             target.mkdir()
-        # The owner must be able to fill and to delete it.
+        # The owner must be able to write to it and to delete it.
         target.chmod((member.mode & 0o777) | 0o700)
     elif member.isreg():
         _remove(target)
@@ -69,7 +68,7 @@ def _inside(root: Path, name: str) -> Path:
     if ".." in parts:
         raise ValueError(f"the layer has an entry outside its root: `{name}`")
     target = root.joinpath(*parts)
-    # A symbolic link unpacked earlier must not lead the next entry out of the folder.
+    # A symbolic link of an earlier entry must not lead outside the folder.
     if not target.parent.resolve().is_relative_to(root.resolve()):
         raise ValueError(f"the layer writes through a link that leaves its root: `{name}`")
     return target

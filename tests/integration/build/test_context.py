@@ -91,7 +91,11 @@ def test_links_inside_the_project_are_followed(project):
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [("/etc/passwd", "leads out of the project"), ("../nowhere", "which is not there"), (".", "leads back")],
+    [
+        ("/etc/passwd", "leads outside the project"),
+        ("../nowhere", "which is missing"),
+        (".", "leads to one of its parent folders"),
+    ],
 )
 def test_other_links_are_refused(project, target, words):
     """Row 13: with the link's name, never in silence."""
@@ -103,7 +107,7 @@ def test_other_links_are_refused(project, target, words):
 
 def test_missing_handler(project):
     """The function and the path are named."""
-    with pytest.raises(BuildError, match=r"`fn`: its handler folder `./none` is not there"):
+    with pytest.raises(BuildError, match=r"`fn`: its handler folder `./none` does not exist"):
         assemble(Function(name="fn", handler="./none"), find_template("go"), project)
     (project / "file").write_text("")
     with pytest.raises(BuildError, match="is a file"):

@@ -49,4 +49,4 @@ def test_the_store_is_full(tmp_path, tool):
     assert done.returncode == 1
     *_, error, hint = done.stderr.splitlines()
     assert error == "faas: `fn` cannot be built: No space left on device"
-    assert hint == f"  hint: make room where `{tmp_path}/small/state` is, or set `FAAS_STATE_DIR` to a folder elsewhere"
+    assert hint == f"  hint: free disk space for `{tmp_path}/small/state`, or set `FAAS_STATE_DIR` to another folder"

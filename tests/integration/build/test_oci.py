@@ -95,7 +95,7 @@ def test_an_edit_does_not_install_dependencies_again(project, tool):
 
 
 def test_what_does_not_compile(project, tool):
-    """The compiler's own words with the user's own path; the others are built all the same."""
+    """The compiler's output is shown with the user's path; the other functions are still built."""
     tool("go")
     handler = project.new("broken", "go") / "handler.go"
     handler.write_text("package function\n\nfunc Handle(req []byte) string { return nope }\n")
@@ -161,7 +161,7 @@ def test_errors_that_are_found_before_any_step(project):
     functions = {
         "no-lang": (Function(name="no-lang", handler="./x", image="a"), "has no `lang`"),
         "unknown": (Function(name="unknown", lang="cobol", handler="./x", image="a"), "no template called `cobol`"),
-        "no-folder": (Function(name="no-folder", lang="go", handler="./x", image="a"), "is not there"),
+        "no-folder": (Function(name="no-folder", lang="go", handler="./x", image="a"), "does not exist"),
         "no-image": (Function(name="no-image", lang="go", handler="./x"), "has no `image`"),
         "option": (
             Function(name="option", lang="go", handler="./x", image="a", build_options=["dev"]),

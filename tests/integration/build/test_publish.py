@@ -109,7 +109,7 @@ def test_what_the_compiler_can_do_needs_no_engine(job, tool):
     tool("go")
     report = Recorder()
     assert choose_publisher(job("go"), report).name == "oci"
-    assert report.notes == ["builder: oci (this machine's tools can build it for every platform)"]
+    assert report.notes == ["builder: oci (local tools can build it for every platform)"]
 
 
 def test_what_it_cannot_is_built_and_pushed_by_buildx(job, plugin, monkeypatch):
@@ -143,7 +143,7 @@ def test_a_buildkit_of_the_users_own(job, plugin, monkeypatch):
     wanted = job("python", builder="buildx")
     report = Recorder()
     assert choose_publisher(wanted, report).publish(wanted, (), report) == DIGEST
-    assert report.notes == ["builder: buildx (asked for)"]
+    assert report.notes == ["builder: buildx (requested)"]
     (build,) = [words for words in plugin() if words[1] != "version"]
     assert "--builder" not in build
 
@@ -160,7 +160,7 @@ def test_a_buildkit_that_cannot_be_made(job, plugin, monkeypatch):
     """With its own reason."""
     monkeypatch.setenv("NO_CREATE", "1")
     wanted = job("python")
-    with pytest.raises(FaasError, match="cannot make a BuildKit for several platforms: ERROR: no room for it"):
+    with pytest.raises(FaasError, match="failed to create a BuildKit instance: ERROR: no room for it"):
         choose_publisher(wanted, Recorder()).publish(wanted, (), Recorder())
 
 
@@ -168,7 +168,7 @@ def test_without_the_plugin(job, engine, tmp_path, monkeypatch):
     """Both reasons in one line, and what to install."""
     wanted = job("python")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BuildError, match=r"without an engine, and BuildKit is not there: ") as caught:
+    with pytest.raises(BuildError, match=r"without an engine, and BuildKit is missing: ") as caught:
         choose_publisher(wanted, Recorder())
     assert "docker-buildx" in caught.value.hint
 

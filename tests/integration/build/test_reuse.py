@@ -27,8 +27,8 @@ def why(project, **options):
 
 def test_every_reason_is_named(project):
     """A file that changed, came, went; an argument, a label; nothing at all."""
-    assert why(project) == ("it has not been built here before", True)
-    assert why(project) == ("nothing has changed since its last build", False)
+    assert why(project) == ("this is its first build on this machine", True)
+    assert why(project) == ("no input has changed since its last build", False)
     handler = project.folder / "fn" / "handler.py"
     handler.write_text(handler.read_text() + "\n# more\n")
     (project.folder / "fn" / "more.py").write_text("A = 1\n")
@@ -37,13 +37,13 @@ def test_every_reason_is_named(project):
     note, ran = why(project, build_args={"TOKEN": "hush"}, labels={"team": "a"})
     assert ran
     assert note == (
-        "since its last build: `fn/more.py` is gone, the build argument `TOKEN` is new, the label `team` is new"
+        "since its last build: `fn/more.py` was removed, the build argument `TOKEN` is new, the label `team` is new"
     )
     kept = "".join(path.read_text() for path in (project.folder.parent / "state/build/inputs").iterdir())
     assert "hush" not in kept
     note, ran = why(project, build_args={"TOKEN": "hush"}, labels={"team": "a"}, no_cache=True)
     assert (note, ran) == (
-        "nothing has changed since its last build, and `--no-cache` runs every step all the same",
+        "no input has changed since its last build, but `--no-cache` runs every step",
         True,
     )
 

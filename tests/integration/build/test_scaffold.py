@@ -53,7 +53,7 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     """Nothing is written, not even the stack file."""
     (tmp_path / "fn").mkdir()
     (tmp_path / "fn" / "mine").write_text("")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         create(scaffold(tmp_path))
     assert tree(tmp_path) == {"fn", "fn/mine"}
 
@@ -61,7 +61,7 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
 def test_a_stack_file_that_is_there_is_left_alone(tmp_path):
     """With the way to add to it."""
     (tmp_path / "fn.yml").write_text("mine\n")
-    with pytest.raises(UsageError, match="is there already") as caught:
+    with pytest.raises(UsageError, match="already exists") as caught:
         create(scaffold(tmp_path))
     assert "--append" in caught.value.hint
     assert tree(tmp_path) == {"fn.yml"}

@@ -195,7 +195,7 @@ def test_the_engine_dies_in_the_middle(project, engine, builders, tmp_path, buil
     cutter.start()
     result, _ = project.build("fn", builder, report=report)
     cutter.join()
-    assert f"`fn`: the engine at `{through.url}` went away during the build" in result.error.message
+    assert f"`fn`: the engine at `{through.url}` stopped answering during the build" in result.error.message
     assert "\n" not in result.error.message
 
 

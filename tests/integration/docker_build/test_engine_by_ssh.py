@@ -70,7 +70,7 @@ def test_without_ssh(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", FAR.url)
     with pytest.raises(
-        FaasError, match=r"none answers at `ssh://me@far\.example` .*is reached by `ssh`, and there is none here"
+        FaasError, match=r"none answers at `ssh://me@far\.example` .*is reached by `ssh`, which is not installed"
     ):
         choose_builder(BuildOptions(builder="docker"), Stack(provider=Provider(name="openfaas")), Console())
 
@@ -103,5 +103,5 @@ def test_addresses(url, words):
 
 def test_an_address_without_a_machine():
     """Refused before ssh is asked."""
-    with pytest.raises(FaasError, match="names no machine"):
+    with pytest.raises(FaasError, match="names no host"):
         ssh_command("ssh:///run/d.sock")

@@ -161,7 +161,7 @@ def test_any_other_must_prove_who_it_is(serve, certificate, monkeypatch):
     """One line, no connection without."""
     monkeypatch.setattr("faas_cli.registry.transport.is_insecure", lambda host: False)
     server = serve(lambda request, body: (200, {}, b""), certificate)
-    with pytest.raises(RegistryError, match=r"has a certificate that is not valid: self") as caught:
+    with pytest.raises(RegistryError, match=r"has an invalid certificate: self") as caught:
         Registry(server.host).has_blob("acme/fn", "sha256:0")
     assert "\n" not in caught.value.message
     assert server.requests == []

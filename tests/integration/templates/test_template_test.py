@@ -3,8 +3,6 @@
 import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -21,20 +19,17 @@ def faas(tmp_path):
     return run
 
 
-def leftovers():
-    return list(Path(tempfile.gettempdir()).glob("faas-template-test-*"))
-
-
-def test_templates_that_work(faas, tmp_path):
-    """Every step is told, and nothing is left behind."""
-    before = leftovers()
+def test_templates_that_work(faas, tmp_path, tmp_path_factory, monkeypatch):
+    """Every step is reported, and no temporary file is left behind."""
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(temporary))
     code, output, errors = faas("template", "test", "python", "python-http", "--output", "json")
     assert code == 0, errors
     steps = [(each["template"], each["step"], each["passed"]) for each in json.loads(output)]
     expected = ["read", "scaffold", "build", "start", "call"]
     assert steps == [(name, step, True) for name in ("python", "python-http") for step in expected]
     assert list(tmp_path.iterdir()) == []
-    assert leftovers() == before
+    assert list(temporary.glob("faas-template-test-*")) == []
 
 
 BREAKAGES = {
@@ -47,7 +42,7 @@ BREAKAGES = {
 
 @pytest.mark.parametrize("step", BREAKAGES)
 def test_a_template_that_does_not(faas, tmp_path, step):
-    """The step that fails is the last one told, with its reason; the exit code is 1."""
+    """The failing step is the last one reported, with its reason; the exit code is 1."""
     mine = tmp_path / "template" / "mine"
     assert faas("template", "new", "mine", "--from", "python-http")[0] == 0
     name, content = BREAKAGES[step]

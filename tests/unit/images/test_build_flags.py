@@ -18,7 +18,7 @@ from faas_cli.stack.model import Provider, Stack
         ({"builder": "oci", "squash": True}, "`--squash` is for `--builder docker`"),
         ({"builder": "buildx", "squash": True}, "`--squash` is for `--builder docker`"),
         ({"builder": "oci", "pull": True}, "`--pull` is for an engine"),
-        ({"shrinkwrap": True, "why": True}, "`--why` is about a build"),
+        ({"shrinkwrap": True, "why": True}, "`--why` explains a build"),
     ],
 )
 def test_builders(options, words):

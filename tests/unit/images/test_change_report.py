@@ -7,7 +7,7 @@ def test_what_has_changed_come_and_gone():
     """By name, whatever order they were found in."""
     last = {"`fn/b.py`": "1", "`fn/a.py`": "1", "the label `x`": "1", "same": "1"}
     now = {"the label `y`": "1", "same": "1", "`fn/a.py`": "2", "`fn/b.py`": "1"}
-    assert differences(last, now) == ["`fn/a.py` has changed", "the label `x` is gone", "the label `y` is new"]
+    assert differences(last, now) == ["`fn/a.py` has changed", "the label `x` was removed", "the label `y` is new"]
 
 
 def test_nothing():

@@ -42,7 +42,7 @@ def test_invalid_images(image):
 
 def test_unknown_form():
     """With the forms there are."""
-    with pytest.raises(UsageError, match="is not known"):
+    with pytest.raises(UsageError, match="is unknown"):
         image_reference(named("a"), "bogus")
 
 
