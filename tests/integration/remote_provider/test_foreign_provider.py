@@ -141,7 +141,7 @@ def test_a_fault_without_words_names_the_request(foreign):
 def test_an_answer_that_is_something_else_is_no_answer(foreign, body):
     foreign.answers["GET", "/system/functions"] = (200, body)
 
-    with pytest.raises(Unavailable, match="with something else"):
+    with pytest.raises(Unavailable, match="with unexpected content"):
         run(foreign.provider().list(DEFAULT_NAMESPACE))
 
 
@@ -217,9 +217,9 @@ class Raw:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (b"", "closed in the middle"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]", "closed in the middle"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n", "closed in the middle"),
+        (b"", "closed before the end"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]", "closed before the end"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n", "closed before the end"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "not HTTP"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "not HTTP"),
     ],

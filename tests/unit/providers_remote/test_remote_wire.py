@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from faas_runtime.core.api import ZERO_TIME, FunctionStatus
+from faas_runtime.core.http import Address
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
-from faas_runtime.providers.remote.http import Address
 from faas_runtime.providers.remote.routes import changes, route_of
 from faas_runtime.providers.remote.wire import AnyStatus, RouteStatus, log_messages
 

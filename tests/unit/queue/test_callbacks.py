@@ -1,5 +1,7 @@
 """Which addresses the gateway may call on a stranger's behalf."""
 
+import asyncio
+
 import pytest
 
 from faas_runtime.gateway.queue.callbacks import CallbackRefused, Callbacks, check_url
@@ -32,14 +34,14 @@ def test_what_is_not_a_plain_web_address_is_refused(url):
 def test_addresses_inside_are_refused(host):
     """Loopback, link-local, private and mapped addresses are out of reach, however they are written."""
     with pytest.raises(CallbackRefused, match="not a public address"):
-        Callbacks().address_of(host, 80)
+        asyncio.run(Callbacks().resolve(host, 80))
 
 
 def test_a_public_address_is_called_as_it_is():
     """What was checked is what is connected to."""
-    assert Callbacks().address_of("93.184.216.34", 80) == "93.184.216.34"
+    assert asyncio.run(Callbacks().resolve("93.184.216.34", 80)) == "93.184.216.34"
 
 
 def test_an_operator_may_allow_a_host():
     """`--callback-host` opens one name, not all."""
-    assert Callbacks(frozenset({"127.0.0.1"})).address_of("127.0.0.1", 80) == "127.0.0.1"
+    assert asyncio.run(Callbacks(frozenset({"127.0.0.1"})).resolve("127.0.0.1", 80)) == "127.0.0.1"

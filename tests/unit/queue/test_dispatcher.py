@@ -4,7 +4,7 @@ import asyncio
 import random
 
 from faas_runtime.gateway.queue.dispatcher import Dispatcher, DispatcherSettings, Target
-from faas_runtime.gateway.queue.model import Answer, NewCall, State
+from faas_runtime.gateway.queue.model import CallResult, NewCall, State
 from faas_runtime.gateway.queue.policy import RetryPolicy
 from faas_runtime.gateway.queue.sqlite import SqliteQueue
 from faas_runtime.providers.base import FunctionKey
@@ -25,8 +25,8 @@ def run(answers, calls, *, concurrency=4, target=True, settle):
         seen.append(claim)
         return await answers(claim)
 
-    async def deliver(claim, answer):
-        delivered.append((claim.call.call_id, answer.status))
+    async def deliver(claim, result):
+        delivered.append((claim.call.call_id, result.status))
 
     async def scenario():
         queue = SqliteQueue(":memory:")
@@ -56,7 +56,7 @@ def test_a_good_answer_ends_the_call_and_is_delivered():
     """One success, one delivery."""
 
     async def answer(claim):
-        return Answer(200, body=b"ok")
+        return CallResult(200, body=b"ok")
 
     seen, delivered = run(answer, [call(callback="http://x/")], settle=_ended)
     assert (len(seen), delivered) == (1, [("a", 200)])
@@ -66,7 +66,7 @@ def test_failures_are_tried_again_until_the_attempts_are_spent():
     """Three attempts, then the callback hears of the failure."""
 
     async def answer(claim):
-        return Answer(500)
+        return CallResult(500)
 
     seen, delivered = run(answer, [call(callback="http://x/")], settle=_ended)
     assert [claim.attempts for claim in seen] == [1, 2, 3]
@@ -78,7 +78,7 @@ def test_a_busy_function_costs_no_attempt():
     told = iter([429] * 10 + [200])
 
     async def answer(claim):
-        return Answer(next(told))
+        return CallResult(next(told))
 
     seen, _ = run(answer, [call()], settle=_ended)
     assert {claim.attempts for claim in seen} == {1}
@@ -95,7 +95,7 @@ def test_a_function_never_gets_more_calls_than_its_concurrency():
         most = max(most, under_way)
         await asyncio.sleep(0.002)
         under_way -= 1
-        return Answer(200)
+        return CallResult(200)
 
     seen, _ = run(answer, [call(str(n)) for n in range(20)], concurrency=2, settle=_ended)
     assert (len(seen), most) == (20, 2)
@@ -158,7 +158,7 @@ def test_a_client_that_gives_up_what_it_waits_for_does_not_end_the_loop():
 
         async def answer(claim):
             done.set()
-            return Answer(200)
+            return CallResult(200)
 
         async def deliver(claim, found):
             pass

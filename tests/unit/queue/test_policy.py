@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from faas_runtime.gateway.queue.model import Answer
+from faas_runtime.gateway.queue.model import CallResult
 from faas_runtime.gateway.queue.policy import RetryPolicy
 
 FIXED = random.Random(1)
@@ -31,30 +31,30 @@ def test_a_wrong_annotation_names_itself():
 
 
 @pytest.mark.parametrize(
-    ("answer", "again"),
+    ("result", "again"),
     [
-        (Answer(200), False),
-        (Answer(404), False),
-        (Answer(500), True),
-        (Answer(0), True),
-        (Answer(501), False),
-        (Answer(501, (("X-OpenFaaS-Internal", "faas"),)), True),
+        (CallResult(200), False),
+        (CallResult(404), False),
+        (CallResult(500), True),
+        (CallResult(0), True),
+        (CallResult(501), False),
+        (CallResult(501, (("X-OpenFaaS-Internal", "faas"),)), True),
     ],
 )
-def test_codes_and_platform_failures_are_tried_again(answer, again):
+def test_codes_and_platform_failures_are_tried_again(result, again):
     """A function's own refusal is final; a failure of the platform never is."""
-    assert RetryPolicy().should_retry(answer) is again
+    assert RetryPolicy().should_retry(result) is again
 
 
 def test_waits_grow_up_to_the_limit():
     """The step doubles with each attempt and stays between half and all of it."""
     policy = RetryPolicy(min_wait=1, max_wait=8)
     for attempts, step in [(1, 1), (2, 2), (3, 4), (4, 8), (9, 8)]:
-        assert step / 2 <= policy.wait(attempts, Answer(500), FIXED) <= step
+        assert step / 2 <= policy.wait(attempts, CallResult(500), FIXED) <= step
 
 
 def test_retry_after_is_honoured_within_the_limit():
     """A busy function may say when to come back."""
     policy = RetryPolicy(max_wait=30)
-    assert policy.wait(1, Answer(503, (("Retry-After", "7"),)), FIXED) == 7
-    assert policy.wait(1, Answer(429, (("retry-after", "700"),)), FIXED) == 30
+    assert policy.wait(1, CallResult(503, (("Retry-After", "7"),)), FIXED) == 7
+    assert policy.wait(1, CallResult(429, (("retry-after", "700"),)), FIXED) == 30

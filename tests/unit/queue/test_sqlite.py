@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from faas_runtime.gateway.queue.model import Answer, NewCall, State
+from faas_runtime.gateway.queue.model import CallResult, NewCall, State
 from faas_runtime.gateway.queue.sqlite import SqliteQueue
 from faas_runtime.providers.base import FunctionKey
 
@@ -76,8 +76,8 @@ def test_a_lost_lease_fences_its_holder_off():
         clock.time += 31
         assert await queue.recover() == 1
         [second] = await queue.claim(KEY, 1, 30)
-        assert await queue.complete(first, Answer(200, body=b"late")) is False
-        assert await queue.complete(second, Answer(200, body=b"right")) is True
+        assert await queue.complete(first, CallResult(200, body=b"late")) is False
+        assert await queue.complete(second, CallResult(200, body=b"right")) is True
         assert (await queue.find("a")).body == b"right"
 
     scenario(steps)
@@ -93,7 +93,7 @@ def test_a_renewed_lease_is_kept():
         await queue.renew([claim], 30)
         clock.time += 20
         assert await queue.recover() == 0
-        assert await queue.complete(claim, Answer(200)) is True
+        assert await queue.complete(claim, CallResult(200)) is True
 
     scenario(steps)
 
@@ -105,7 +105,7 @@ def test_a_retry_may_give_the_attempt_back(spend, attempts):
     async def steps(queue, clock):
         await queue.put(call())
         [claim] = await queue.claim(KEY, 1, 30)
-        await queue.retry(claim, 1005.0, Answer(429), spend=spend)
+        await queue.retry(claim, 1005.0, CallResult(429), spend=spend)
         clock.time = 1005.0
         [again] = await queue.claim(KEY, 1, 30)
         assert again.attempts == attempts
@@ -119,7 +119,7 @@ def test_a_dead_call_can_be_replayed_with_its_body():
     async def steps(queue, clock):
         await queue.put(call())
         [claim] = await queue.claim(KEY, 1, 30)
-        await queue.bury(claim, Answer(500, reason="gave up"))
+        await queue.dead_letter(claim, CallResult(500, reason="gave up"))
         [record] = await queue.list(State.DEAD)
         assert (record.call_id, record.status, record.reason) == ("a", 500, "gave up")
         assert await queue.replay(["a"]) == 1
@@ -150,9 +150,9 @@ def test_ended_calls_are_forgotten_after_their_time():
         for name in "abc":
             await queue.put(call(name))
         first, second, _ = await queue.claim(KEY, 3, 30)
-        await queue.complete(first, Answer(200))
+        await queue.complete(first, CallResult(200))
         clock.time += 100
-        await queue.complete(second, Answer(200))
+        await queue.complete(second, CallResult(200))
         assert await queue.purge(before=clock.time - 50) == 1
         assert await queue.find("a") is None
         assert (await queue.counts())[KEY] == {State.DONE: 1, State.RUNNING: 1}

@@ -1,9 +1,9 @@
-"""Delivers a function's answer to the address the caller named, and to no address it must not reach.
+"""Delivers the result of an asynchronous call to its callback URL, except to addresses the gateway must not reach.
 
 A callback makes the gateway send a request on a stranger's behalf, so loopback, link-local
 (where clouds keep their credentials), private and unspecified addresses are refused unless
 the operator allowed the host. The name is resolved once and the connection made to that very
-address: a name that changes its mind between check and use gains nothing.
+address, so that a name whose address changes between check and use gains nothing.
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from urllib.parse import urlsplit
+import ssl
+from functools import cache
+from urllib.parse import quote, urlsplit
 
-import urllib3
-
+from faas_runtime.core.http import Address, HttpFailure, request
 from faas_runtime.gateway.queue.calls import USER_AGENT
-from faas_runtime.gateway.queue.model import Answer, Claim
+from faas_runtime.gateway.queue.model import CallResult, Claim
 
 log = logging.getLogger("faas.queue")
 
 _ATTEMPTS = 4
 _FIRST_PAUSE = 1.0
+_MAX_READ_BYTES = 64 * 1024
+"""Nothing is done with the response's body; it is read so that its sender sees no broken connection."""
+_SAFE = "!#$%&'()*+,/:;=?@[]~"
+"""All that may stand in a path and a query, `%` included: what is escaped stays as it is."""
 _DROPPED = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "trailer", "host"})
 
 
@@ -44,17 +49,18 @@ def check_url(url: str) -> None:
 
 
 class Callbacks:
-    """Posts answers to callback addresses, with retries of its own."""
+    """Posts results to callback addresses, with retries of its own."""
 
     def __init__(self, allowed_hosts: frozenset[str] = frozenset(), *, timeout: float = 30.0) -> None:
         """`allowed_hosts` may be called whatever their address is; `timeout` is seconds for one attempt."""
         self._allowed, self._timeout = allowed_hosts, timeout
 
-    async def deliver(self, claim: Claim, answer: Answer) -> None:
-        """Post the answer; give up, with a line in the log, after four attempts."""
+    async def deliver(self, claim: Claim, result: CallResult) -> None:
+        """Post the result; give up, with a line in the log, after four attempts."""
         for attempt in range(_ATTEMPTS):
             try:
-                status = await asyncio.to_thread(self._post, claim, answer, attempt)
+                async with asyncio.timeout(self._timeout):
+                    status = await self._post(claim, result, attempt)
                 if status < 500:
                     log.info("callback of %s answered %d", claim.call.call_id, status)
                     return
@@ -62,16 +68,18 @@ class Callbacks:
             except CallbackRefused as refusal:
                 log.warning("callback of %s refused: %s", claim.call.call_id, refusal)
                 return
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                problem = str(error)
+            except TimeoutError:
+                problem = f"no response within {self._timeout:g} s"
+            except HttpFailure as failure:
+                problem = str(failure)
             await asyncio.sleep(_FIRST_PAUSE * 2**attempt)
         log.warning("callback of %s to %s failed: %s", claim.call.call_id, claim.call.callback, problem)
 
-    def address_of(self, host: str, port: int) -> str:
+    async def resolve(self, host: str, port: int) -> str:
         """The address to connect to. Raises CallbackRefused for one the gateway must not reach."""
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
             raise CallbackRefused(f"`{host}` cannot be resolved: {error}") from error
         address = str(found[0][4][0])
         if host not in self._allowed and not _is_public(address):
@@ -80,25 +88,30 @@ class Callbacks:
             )
         return address
 
-    def _post(self, claim: Claim, answer: Answer, attempt: int) -> int:
+    async def _post(self, claim: Claim, result: CallResult, attempt: int) -> int:
         check_url(claim.call.callback)
         parts = urlsplit(claim.call.callback)
-        host = parts.hostname or ""
-        secure = parts.scheme == "https"
+        host, secure = parts.hostname or "", parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
-        address = self.address_of(host, port)
-        timeout = urllib3.Timeout(self._timeout)
-        pool: urllib3.HTTPConnectionPool
-        if secure:
-            pool = urllib3.HTTPSConnectionPool(
-                address, port, timeout=timeout, retries=False, server_hostname=host, assert_hostname=host
-            )
-        else:
-            pool = urllib3.HTTPConnectionPool(address, port, timeout=timeout, retries=False)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        with pool:
-            headers = {**_headers(claim, answer, attempt), "Host": parts.netloc}
-            return pool.urlopen("POST", target, body=answer.body, headers=headers, redirect=False).status
+        # The connection is made to the very address that was checked.
+        address = Address(
+            await self.resolve(host, port),
+            port,
+            tls=await asyncio.to_thread(_tls_context) if secure else None,
+            server_name=host,
+            host_header=parts.netloc,
+        )
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
+        headers = _headers(claim, result, attempt)
+        async with request(address, "POST", target, headers, result.body, connect_timeout=self._timeout) as response:
+            await response.read(_MAX_READ_BYTES)
+            return response.status
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """Blocking: reads the system's certificate authorities, once."""
+    return ssl.create_default_context()
 
 
 def _is_public(text: str) -> bool:
@@ -107,14 +120,14 @@ def _is_public(text: str) -> bool:
     return (mapped or address).is_global
 
 
-def _headers(claim: Claim, answer: Answer, attempt: int) -> dict[str, str]:
-    headers = {name: value for name, value in answer.headers if name.lower() not in _DROPPED}
-    headers |= {
+def _headers(claim: Claim, result: CallResult, attempt: int) -> list[tuple[str, str]]:
+    ours = {
         "X-Call-Id": claim.call.call_id,
-        "X-Duration-Seconds": f"{answer.seconds:.6f}",
-        "X-Function-Status": str(answer.status or 503),
+        "X-Duration-Seconds": f"{result.seconds:.6f}",
+        "X-Function-Status": str(result.status or 503),
         "X-Function-Name": str(claim.call.key),
         "X-Retry": str(attempt),
         "User-Agent": USER_AGENT,
     }
-    return headers
+    dropped = _DROPPED | {name.lower() for name in ours}
+    return [*((name, value) for name, value in result.headers if name.lower() not in dropped), *ours.items()]

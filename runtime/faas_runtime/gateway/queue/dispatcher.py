@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from faas_runtime.core.errors import RuntimeFault
-from faas_runtime.gateway.queue.model import Answer, CallQueue, Claim, Clock, SystemClock
+from faas_runtime.gateway.queue.model import CallQueue, CallResult, Claim, Clock, SystemClock
 from faas_runtime.gateway.queue.policy import BUSY, RetryPolicy
 from faas_runtime.providers.base import FunctionKey
 
@@ -53,9 +53,9 @@ class Dispatcher:
     def __init__(
         self,
         queue: CallQueue,
-        call: Callable[[Claim], Awaitable[Answer]],
+        call: Callable[[Claim], Awaitable[CallResult]],
         target: Callable[[FunctionKey], Target | None],
-        deliver: Callable[[Claim, Answer], Coroutine[Any, Any, None]],
+        deliver: Callable[[Claim, CallResult], Coroutine[Any, Any, None]],
         settings: DispatcherSettings | None = None,
         clock: Clock | None = None,
         chance: random.Random | None = None,
@@ -136,7 +136,7 @@ class Dispatcher:
     async def _attempt(self, claim: Claim, target: Target | None) -> None:
         try:
             if target is None:
-                await self._finish(claim, Answer(404, reason="the function was deleted"), None)
+                await self._finish(claim, CallResult(404, reason="the function was deleted"), None)
             else:
                 await self._finish(claim, await self._call(claim), target.policy)
         except (TimeoutError, OSError, RuntimeFault) as error:
@@ -151,19 +151,19 @@ class Dispatcher:
             del self._running[claim]
             self.notify()
 
-    async def _finish(self, claim: Claim, answer: Answer, policy: RetryPolicy | None) -> None:
+    async def _finish(self, claim: Claim, result: CallResult, policy: RetryPolicy | None) -> None:
         now = self._clock.now()
-        if policy and answer.status == BUSY and BUSY in policy.codes:
-            pause = policy.wait(1, answer, self._chance)
-            await self._queue.retry(claim, now + pause, answer, spend=False)
+        if policy and result.status == BUSY and BUSY in policy.codes:
+            pause = policy.wait(1, result, self._chance)
+            await self._queue.retry(claim, now + pause, result, spend=False)
             return
-        failed = policy is None or policy.should_retry(answer)
+        failed = policy is None or policy.should_retry(result)
         if policy and failed and claim.attempts < policy.attempts:
-            await self._queue.retry(claim, now + policy.wait(claim.attempts, answer, self._chance), answer)
+            await self._queue.retry(claim, now + policy.wait(claim.attempts, result, self._chance), result)
             return
-        ours = await (self._queue.bury if failed else self._queue.complete)(claim, answer)
+        ours = await (self._queue.dead_letter if failed else self._queue.complete)(claim, result)
         if ours and claim.call.callback:
-            task = asyncio.create_task(self._deliver(claim, answer))
+            task = asyncio.create_task(self._deliver(claim, result))
             self._deliveries.add(task)
             task.add_done_callback(self._deliveries.discard)
 

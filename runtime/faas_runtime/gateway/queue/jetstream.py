@@ -19,7 +19,7 @@ import msgspec
 
 from faas_runtime.core.distribution import install_command
 from faas_runtime.core.errors import Invalid, Unavailable
-from faas_runtime.gateway.queue.model import Answer, Claim, Clock, NewCall, Record, State, SystemClock
+from faas_runtime.gateway.queue.model import CallResult, Claim, Clock, NewCall, Record, State, SystemClock
 from faas_runtime.providers.base import FunctionKey
 
 _STREAM = "FAAS_CALLS"
@@ -46,7 +46,7 @@ class _Kept(msgspec.Struct, array_like=True):
     created: float
     not_before: float
     finished: float = 0.0
-    answer: Answer = Answer(0)
+    answer: CallResult = CallResult(0)
 
 
 class JetStreamQueue:
@@ -137,18 +137,18 @@ class JetStreamQueue:
             if held is not None:
                 await held[0].in_progress()
 
-    async def complete(self, claim: Claim, answer: Answer) -> bool:
+    async def complete(self, claim: Claim, result: CallResult) -> bool:
         """Keep the function's answer. False when the claim is no longer ours."""
-        return await self._end(claim, State.DONE, answer)
+        return await self._end(claim, State.DONE, result)
 
-    async def bury(self, claim: Claim, answer: Answer) -> bool:
+    async def dead_letter(self, claim: Claim, result: CallResult) -> bool:
         """Give the call up and keep why. False when the claim is no longer ours."""
-        return await self._end(claim, State.DEAD, answer)
+        return await self._end(claim, State.DEAD, result)
 
-    async def retry(self, claim: Claim, not_before: float, answer: Answer, *, spend: bool = True) -> bool:
+    async def retry(self, claim: Claim, not_before: float, result: CallResult, *, spend: bool = True) -> bool:
         """Queue the call again for `not_before`; `spend` False gives the attempt back. False when not ours."""
         attempts = claim.attempts if spend else claim.attempts - 1
-        kept = _Kept(claim.seq, claim.call, State.QUEUED, attempts, claim.created, not_before, answer=answer)
+        kept = _Kept(claim.seq, claim.call, State.QUEUED, attempts, claim.created, not_before, answer=result)
         message = await self._change(claim, kept)
         if message is None:
             return False
@@ -270,15 +270,15 @@ class JetStreamQueue:
         await message.nak()
         return None
 
-    async def _end(self, claim: Claim, state: State, answer: Answer) -> bool:
+    async def _end(self, claim: Claim, state: State, result: CallResult) -> bool:
         now = self._clock.now()
         room = self._nats.max_payload - _ENVELOPE - (len(claim.call.body) if state is State.DEAD else 0)
-        if len(answer.body) > room:
+        if len(result.body) > room:
             cut = f"only the first {max(0, room)} bytes of the answer were kept"
-            answer = Answer(answer.status, answer.headers, answer.body[: max(0, room)], cut, answer.seconds)
+            result = CallResult(result.status, result.headers, result.body[: max(0, room)], cut, result.seconds)
         # Only a dead call may be made again; the body of the others is not needed any more.
         call = claim.call if state is State.DEAD else dataclasses.replace(claim.call, body=b"")
-        kept = _Kept(claim.seq, call, state, claim.attempts, claim.created, 0.0, now, answer)
+        kept = _Kept(claim.seq, call, state, claim.attempts, claim.created, 0.0, now, result)
         message = await self._change(claim, kept)
         if message is None:
             return False
@@ -330,7 +330,7 @@ class JetStreamQueue:
 
 
 def _record(kept: _Kept) -> Record:
-    call, answer = kept.call, kept.answer
+    call, result = kept.call, kept.answer
     return Record(
         seq=kept.seq,
         call_id=call.call_id,
@@ -340,11 +340,11 @@ def _record(kept: _Kept) -> Record:
         created=kept.created,
         not_before=kept.not_before,
         finished=kept.finished,
-        status=answer.status,
-        reason=answer.reason,
+        status=result.status,
+        reason=result.reason,
         callback=call.callback,
-        headers=answer.headers,
-        body=answer.body,
+        headers=result.headers,
+        body=result.body,
     )
 
 

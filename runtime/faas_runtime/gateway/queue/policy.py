@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from faas_runtime.core.durations import parse_duration
-from faas_runtime.gateway.queue.model import Answer
+from faas_runtime.gateway.queue.model import CallResult
 
 _PREFIX = "com.openfaas.retry."
 _DEFAULT_CODES = frozenset({408, 429, 500, 502, 503, 504})
@@ -44,28 +44,28 @@ class RetryPolicy:
         except ValueError as error:
             raise ValueError(f"annotation `{_PREFIX}*`: {error}") from error
 
-    def should_retry(self, answer: Answer) -> bool:
+    def should_retry(self, result: CallResult) -> bool:
         """Whether this answer is worth another attempt: a listed code, or a failure of the platform itself."""
-        from_platform = any(name.lower() == "x-openfaas-internal" for name, _ in answer.headers)
-        return answer.status == 0 or answer.status in self.codes or (from_platform and answer.status >= 500)
+        from_platform = any(name.lower() == "x-openfaas-internal" for name, _ in result.headers)
+        return result.status == 0 or result.status in self.codes or (from_platform and result.status >= 500)
 
-    def wait(self, attempts: int, answer: Answer, chance: random.Random) -> float:
+    def wait(self, attempts: int, result: CallResult, chance: random.Random) -> float:
         """Seconds until the next attempt: `Retry-After` when given, else exponential with full jitter.
 
         The jitter lies between half and all of the exponential step, so that calls that failed
         together do not come back together, and none comes back at once.
         """
-        asked = _retry_after(answer)
+        asked = _retry_after(result)
         if asked is not None:
             return min(asked, self.max_wait)
         step = min(self.max_wait, self.min_wait * 2.0 ** min(attempts - 1, 30))
         return step * chance.uniform(0.5, 1.0)
 
 
-def _retry_after(answer: Answer) -> float | None:
-    if answer.status not in (BUSY, 503):
+def _retry_after(result: CallResult) -> float | None:
+    if result.status not in (BUSY, 503):
         return None
-    for name, text in answer.headers:
+    for name, text in result.headers:
         if name.lower() == "retry-after" and text.strip().isdigit():
             return float(text)
     return None

@@ -55,7 +55,6 @@ class QueueService:
             JetStreamQueue(settings.nats, settings.keep) if settings.nats else SqliteQueue(settings.path)
         )
         self._function = function
-        self._caller: FunctionCaller | None = None
         self._dispatcher: Dispatcher | None = None
 
     async def open(self) -> None:
@@ -66,13 +65,11 @@ class QueueService:
     async def start(self, gateway: str) -> None:
         """Begin to make calls through the gateway at that address (`unix:PATH` or a URL)."""
         settings = self.settings
-        caller = self._caller = FunctionCaller(gateway, workers=settings.workers, timeout=settings.call_timeout)
-        callbacks = Callbacks(settings.callback_hosts)
         self._dispatcher = Dispatcher(
             self.calls,
-            caller,
+            FunctionCaller(gateway, read_timeout=settings.call_timeout),
             self._target,
-            callbacks.deliver,
+            Callbacks(settings.callback_hosts).deliver,
             self._dispatcher_settings(),
         )
         await self._dispatcher.start()
@@ -89,8 +86,6 @@ class QueueService:
         """Let running calls finish for a while; the others stay in the queue."""
         if self._dispatcher is not None:
             await self._dispatcher.stop()
-        if self._caller is not None:
-            self._caller.close()
 
     async def close(self) -> None:
         """Accept nothing more."""

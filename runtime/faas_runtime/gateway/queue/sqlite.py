@@ -10,7 +10,7 @@ import msgspec
 
 from faas_runtime.gateway.queue.database import Database
 from faas_runtime.gateway.queue.model import (
-    Answer,
+    CallResult,
     Claim,
     Clock,
     Headers,
@@ -106,26 +106,26 @@ class SqliteQueue:
 
         await self._database.run(extend)
 
-    async def complete(self, claim: Claim, answer: Answer) -> bool:
+    async def complete(self, claim: Claim, result: CallResult) -> bool:
         """Keep the function's answer. False when the claim is no longer ours."""
-        return await self._end(claim, State.DONE, answer)
+        return await self._end(claim, State.DONE, result)
 
-    async def bury(self, claim: Claim, answer: Answer) -> bool:
+    async def dead_letter(self, claim: Claim, result: CallResult) -> bool:
         """Give the call up and keep why. False when the claim is no longer ours."""
-        return await self._end(claim, State.DEAD, answer)
+        return await self._end(claim, State.DEAD, result)
 
-    async def _end(self, claim: Claim, state: State, answer: Answer) -> bool:
+    async def _end(self, claim: Claim, state: State, result: CallResult) -> bool:
         now = self._clock.now()
-        headers = msgspec.json.encode(answer.headers)
+        headers = msgspec.json.encode(result.headers)
 
         def end(db: sqlite3.Connection) -> bool:
             done = db.execute(
                 "UPDATE calls SET state = ?, finished = ?, status = ?, reason = ? "
                 "WHERE seq = ? AND fence = ? AND state = 'running'",
-                (state, now, answer.status, answer.reason, claim.seq, claim.fence),
+                (state, now, result.status, result.reason, claim.seq, claim.fence),
             )
             if done.rowcount:
-                db.execute("INSERT OR REPLACE INTO answers VALUES (?,?,?)", (claim.seq, headers, answer.body))
+                db.execute("INSERT OR REPLACE INTO answers VALUES (?,?,?)", (claim.seq, headers, result.body))
             if done.rowcount and state is State.DONE:
                 # The body is kept only for calls that may be replayed.
                 db.execute("UPDATE requests SET body = NULL WHERE seq = ?", (claim.seq,))
@@ -133,14 +133,14 @@ class SqliteQueue:
 
         return await self._database.run(end)
 
-    async def retry(self, claim: Claim, not_before: float, answer: Answer, *, spend: bool = True) -> bool:
+    async def retry(self, claim: Claim, not_before: float, result: CallResult, *, spend: bool = True) -> bool:
         """Queue the call again for `not_before`; `spend` False gives the attempt back. False when not ours."""
 
         def again(db: sqlite3.Connection) -> bool:
             done = db.execute(
                 "UPDATE calls SET state = 'queued', not_before = ?, attempts = attempts - ?, status = ?, reason = ? "
                 "WHERE seq = ? AND fence = ? AND state = 'running'",
-                (not_before, 0 if spend else 1, answer.status, answer.reason, claim.seq, claim.fence),
+                (not_before, 0 if spend else 1, result.status, result.reason, claim.seq, claim.fence),
             )
             return bool(done.rowcount)
 
@@ -191,8 +191,8 @@ class SqliteQueue:
             row = db.execute(sql, (call_id,)).fetchone()
             if row is None:
                 return None
-            answer = db.execute("SELECT headers, body FROM answers WHERE seq = ?", (row[0],)).fetchone()
-            return _record(row, *(answer or (b"[]", b"")))
+            kept = db.execute("SELECT headers, body FROM answers WHERE seq = ?", (row[0],)).fetchone()
+            return _record(row, *(kept or (b"[]", b"")))
 
         return await self._database.run(look)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from faas_runtime.core.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.common.readiness import is_ready
+from faas_runtime.providers.common.readiness import HEALTH, READY, is_ready
 from faas_runtime.providers.common.secrets import SecretStore
 from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.docker.container import Container, Image
@@ -80,8 +80,8 @@ class Replicas:
     async def answering(self, function: Function, containers: Iterable[Container]) -> list[Container]:
         """Those that are ready now."""
         known = [container for container in containers if container.running]
-        has_ready = await self._has_ready(function)
-        answers = await asyncio.gather(*(is_ready(each.host, each.port, has_ready) for each in known))
+        paths = await self._probes(function)
+        answers = await asyncio.gather(*(is_ready(each.host, each.port, *paths) for each in known))
         return [container for container, ready in zip(known, answers, strict=True) if ready]
 
     async def of(self, function: Function, *, every_version: bool = False) -> Sequence[Container]:
@@ -127,10 +127,10 @@ class Replicas:
             deployed.deployment, deployed.digest, labels, self._network, secrets, published=not here.network
         )
         name = f"faas-{key.namespace}-{key.name}-{random_secrets.token_hex(4)}"
-        has_ready = await self._has_ready(function)
+        paths = await self._probes(function)
         container = await self._create(name, config)
         function.tell_log_readers(container)
-        await self._until_ready(key, container, has_ready)
+        await self._until_ready(key, container, paths)
         return container
 
     async def _create(self, name: str, config: Mapping[str, Any]) -> Container:
@@ -142,15 +142,16 @@ class Replicas:
             await self.stop([await creating], 0)
             raise
 
-    async def _has_ready(self, function: Function) -> bool:
-        """Whether its watchdog is one that knows `/_/ready`."""
+    async def _probes(self, function: Function) -> tuple[str, ...]:
+        """The paths at which its watchdog says that it is ready: a classic one has no `/_/ready`."""
         image: Image = await self._threads.call(self._engine.image, function.deployed.digest)
-        return "mode" in {**image.environment, **function.deployed.deployment.env_vars}
+        of_watchdog = "mode" in {**image.environment, **function.deployed.deployment.env_vars}
+        return (HEALTH, READY) if of_watchdog else (HEALTH,)
 
-    async def _until_ready(self, key: FunctionKey, container: Container, has_ready: bool) -> None:
+    async def _until_ready(self, key: FunctionKey, container: Container, paths: Sequence[str]) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + READY_LIMIT
-        while not container.port or not await is_ready(container.host, container.port, has_ready):
+        while not container.port or not await is_ready(container.host, container.port, *paths):
             now = await self._threads.call(self._engine.get, container.id)
             if now is None or not now.running:
                 raise await self._start_failed(key, container, f"ended before it was ready ({ending(now)})")

@@ -18,7 +18,7 @@ from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.common.logs import FunctionLog, LineSplitter
-from faas_runtime.providers.process import probe
+from faas_runtime.providers.common.readiness import READY, is_ready
 from faas_runtime.providers.process.machine import Machine
 from faas_runtime.providers.process.mounts import in_secrets_namespace
 from faas_runtime.providers.process.processes import ProcessMark, child_setup, mark_of_child
@@ -138,7 +138,7 @@ class Replica:
 
     async def _answers(self) -> bool:
         # The socket accepts connections before the watchdog lives: only an answer counts.
-        return not self._is_over() and await probe.is_ready(self.endpoint.host, self.endpoint.port)
+        return not self._is_over() and await is_ready(self.endpoint.host, self.endpoint.port, READY, limit=1.0)
 
     def _why(self) -> str:
         assert self._process is not None

@@ -1,4 +1,4 @@
-"""Requests to a provider's REST API; what goes wrong comes back as the faults every provider raises."""
+"""Requests to a provider's REST API; failures become the faults that every provider raises."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import msgspec
 
 from faas_runtime.core.api import encode
 from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound, RuntimeFault, Unavailable, Unsupported
-from faas_runtime.providers.remote.http import Address, Answer, HttpFailure, ask
+from faas_runtime.core.http import Address, HttpFailure, HttpResponse, request
 
-_LONGEST_MESSAGE = 2000
+_MAX_MESSAGE_BYTES = 2000
 _FAULTS: dict[int, type[RuntimeFault]] = {
     400: Invalid,
     404: NotFound,
@@ -29,75 +29,76 @@ T = TypeVar("T")
 
 
 class ProviderClient:
-    """One provider, and who we are to it. Raises only RuntimeFault."""
+    """The REST API of one provider, with our credentials. Raises only RuntimeFault."""
 
     def __init__(self, address: Address, user: str, password: str) -> None:
         self.address = address
-        self._headers = {"User-Agent": "faas-gateway", "Accept": "*/*"}
+        self._headers = [("User-Agent", "faas-gateway"), ("Accept", "*/*")]
         if user or password:
             pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-            self._headers["Authorization"] = f"Basic {pair}"
+            self._headers.append(("Authorization", f"Basic {pair}"))
 
     async def read(self, path: str, query: dict[str, str], kind: type[T], limit: float) -> T:
-        """A value that the provider has, within `limit` seconds."""
+        """GET a value, within `limit` seconds."""
         body = await self._exchange("GET", path, query, b"", limit)
         try:
             return _decoded(body, kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as err:
             raise Unavailable(
-                f"the provider at `{self.address}` answered GET {path} with something else: {err}"
+                f"the provider at `{self.address}` answered GET {path} with unexpected content: {err}"
             ) from None
 
     async def change(self, method: str, path: str, value: Any, limit: float, namespace: str = "") -> None:
-        """Have something changed, within `limit` seconds."""
+        """Send a change, within `limit` seconds."""
         # Providers read the namespace in the body, in the query or in either.
         query = {"namespace": namespace} if namespace else {}
         await self._exchange(method, path, query, encode(value), limit)
 
     @contextlib.asynccontextmanager
     async def stream(self, path: str, query: dict[str, str], limit: float) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The pieces of an answer that may go on for ever; it begins within `limit` seconds."""
+        """The chunks of a response that may never end; its head must arrive within `limit` seconds."""
         async with contextlib.AsyncExitStack() as stack:
-            with self._told("GET", path, limit):
+            with self._failures("GET", path, limit):
                 async with asyncio.timeout(limit):
-                    answer = await stack.enter_async_context(self._ask("GET", path, query, b""))
-                    await self._check(answer, "GET", path)
-            yield self._pieces(answer, path)
+                    response = await stack.enter_async_context(self._request("GET", path, query, b""))
+                    await self._check(response, "GET", path)
+            yield self._chunks(response, path)
 
-    async def _pieces(self, answer: Answer, path: str) -> AsyncIterator[bytes]:
-        with self._told("GET", path, 0):
-            async for piece in answer.pieces():
-                yield piece
+    async def _chunks(self, response: HttpResponse, path: str) -> AsyncIterator[bytes]:
+        with self._failures("GET", path, 0):
+            async for chunk in response.chunks():
+                yield chunk
 
     async def _exchange(self, method: str, path: str, query: dict[str, str], body: bytes, limit: float) -> bytes:
-        with self._told(method, path, limit):
-            async with asyncio.timeout(limit), self._ask(method, path, query, body) as answer:
-                await self._check(answer, method, path)
-                return await answer.body()
+        with self._failures(method, path, limit):
+            async with asyncio.timeout(limit), self._request(method, path, query, body) as response:
+                await self._check(response, method, path)
+                return await response.body()
 
-    def _ask(
+    def _request(
         self, method: str, path: str, query: dict[str, str], body: bytes
-    ) -> contextlib.AbstractAsyncContextManager[Answer]:
+    ) -> contextlib.AbstractAsyncContextManager[HttpResponse]:
         target = f"{path}?{urlencode(query)}" if query else path
-        return ask(self.address, method, target, self._headers, body)
+        headers = [*self._headers, ("Content-Type", "application/json")] if body else self._headers
+        return request(self.address, method, target, headers, body)
 
-    async def _check(self, answer: Answer, method: str, path: str) -> None:
-        if 200 <= answer.status < 300:
+    async def _check(self, response: HttpResponse, method: str, path: str) -> None:
+        if 200 <= response.status < 300:
             return
-        if answer.status in (401, 403):
+        if response.status in (401, 403):
             raise WrongCredentials(
                 f"the provider at `{self.address}` does not accept the user and password given for it"
             )
-        text = (await answer.body())[:_LONGEST_MESSAGE].decode("utf-8", errors="replace").strip()
-        kind = _FAULTS.get(answer.status)
+        text = (await response.body())[:_MAX_MESSAGE_BYTES].decode("utf-8", errors="replace").strip()
+        kind = _FAULTS.get(response.status)
         if kind is not None and text:
             raise kind(text)
-        said = f": {text}" if text else ""
-        message = f"the provider at `{self.address}` answered {method} {path} with {answer.status}{said}"
+        detail = f": {text}" if text else ""
+        message = f"the provider at `{self.address}` answered {method} {path} with {response.status}{detail}"
         raise (kind or Unavailable)(message)
 
     @contextlib.contextmanager
-    def _told(self, method: str, path: str, limit: float) -> Iterator[None]:
+    def _failures(self, method: str, path: str, limit: float) -> Iterator[None]:
         try:
             yield
         except TimeoutError:
@@ -109,7 +110,7 @@ class ProviderClient:
 
 
 class WrongCredentials(Unavailable):
-    """The provider wants another user and password."""
+    """The provider refuses the user and password."""
 
 
 def _decoded(body: bytes, kind: type[T]) -> T:

@@ -22,10 +22,10 @@ from faas_runtime.core.api import (
     Secret,
 )
 from faas_runtime.core.errors import Invalid, NotFound, RuntimeFault, Unavailable, Unsupported
+from faas_runtime.core.http import Address
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteUpdate, RoutingChange
 from faas_runtime.providers.common.feed import RoutingFeed
 from faas_runtime.providers.remote.client import ProviderClient, WrongCredentials
-from faas_runtime.providers.remote.http import Address
 from faas_runtime.providers.remote.routes import changes, route_of
 from faas_runtime.providers.remote.wire import AnyStatus, RouteStatus, log_messages
 

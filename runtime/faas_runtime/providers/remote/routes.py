@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from faas_runtime.core.durations import duration_or_none
+from faas_runtime.core.http import Address
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate, RoutingChange
 from faas_runtime.providers.common.annotations import AUTH_ANNOTATION, EXPOSE_ANNOTATION, TIMEOUT_ANNOTATION
-from faas_runtime.providers.remote.http import Address
 from faas_runtime.providers.remote.wire import RouteStatus
 
 

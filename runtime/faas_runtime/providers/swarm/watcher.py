@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
 from faas_runtime.providers.common.feed import RoutingFeed
-from faas_runtime.providers.common.readiness import is_ready
+from faas_runtime.providers.common.readiness import HEALTH, is_ready
 from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.swarm.engine import SwarmEngine
 from faas_runtime.providers.swarm.objects import Service, Snapshot, Task
@@ -109,7 +109,7 @@ class Watcher:
         endpoints = [(task, self._endpoint(task, snapshot)) for task in new]
         asked = [(task, endpoint) for task, endpoint in endpoints if endpoint is not None]
         answers = await asyncio.gather(
-            *(is_ready(endpoint.host, endpoint.port, False, _CONNECT_LIMIT) for _, endpoint in asked)
+            *(is_ready(endpoint.host, endpoint.port, HEALTH, limit=_CONNECT_LIMIT) for _, endpoint in asked)
         )
         self._answered |= {task.id for (task, _), ready in zip(asked, answers, strict=True) if ready}
 
