@@ -30,7 +30,7 @@ import uvloop
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import Proxy, ProxySettings
 from faas_runtime.gateway.queue.jetstream import JetStreamQueue
-from faas_runtime.gateway.queue.model import Answer, NewCall
+from faas_runtime.gateway.queue.model import CallResult, NewCall
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
 from faas_runtime.providers.swarm.engine import SwarmEngine
@@ -210,7 +210,7 @@ async def queue_cost(count: int) -> tuple[float, float, float]:
         ended = 0
         while ended < count:
             claims = await queue.claim(key, CONNECTIONS, 30)
-            await asyncio.gather(*(queue.complete(claim, Answer(200)) for claim in claims))
+            await asyncio.gather(*(queue.complete(claim, CallResult(200)) for claim in claims))
             ended += len(claims)
         return (
             rate,

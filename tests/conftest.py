@@ -34,6 +34,22 @@ def missing_fixture():
 
 
 @pytest.fixture(scope="session")
+def engine_client():
+    """A client of the engine that the environment names."""
+    import docker
+
+    try:
+        found = docker.from_env()
+        found.ping()
+    except docker.errors.DockerException as err:
+        missing(f"a container engine ({str(err).rpartition(': ')[2]})", "systemctl start docker")
+    if shutil.which("docker") is None:
+        missing("the `docker` command", "apt-get install docker.io")
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
 def tool():
     """Path of a command the test needs: `tool("skopeo")`."""
 

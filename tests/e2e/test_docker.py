@@ -5,7 +5,6 @@ import re
 from itertools import product
 from pathlib import Path
 
-import docker
 import pytest
 
 from tests.images import make_base_images
@@ -20,16 +19,10 @@ LANGUAGES = ["go", "python", "node", "go-http", "python-http", "node-http"]
 
 
 @pytest.fixture(scope="module")
-def client(missing):
+def client(engine_client):
     """The engine, with the base images under their real names."""
-    found = docker.from_env()
-    try:
-        found.ping()
-    except docker.errors.DockerException:
-        missing("a container engine", "systemctl start docker")
     make_base_images.ensure()
-    yield found
-    found.close()
+    return engine_client
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import urllib.request
 import uuid
 from dataclasses import replace
 
-import docker
 import pytest
 
 from faas_cli.gateway.install.image import BASE, IMAGE
@@ -25,17 +24,11 @@ LIMIT = 60
 
 
 @pytest.fixture(scope="module")
-def client(missing):
+def client(missing, engine_client):
     """The engine, with stand-ins for the images nobody can pull here."""
-    found = docker.from_env()
-    try:
-        found.ping()
-    except docker.errors.DockerException:
-        missing("a container engine", "systemctl start docker")
     stand_ins.ensure(missing)
     make_base_images.ensure(["golang:1.25-alpine"])
-    yield found
-    found.close()
+    return engine_client
 
 
 @pytest.fixture

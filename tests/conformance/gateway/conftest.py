@@ -15,7 +15,6 @@ import subprocess
 import uuid
 from urllib.parse import urlsplit
 
-import docker
 import pytest
 
 from faas_runtime.core.paths import watchdog_binary
@@ -104,10 +103,8 @@ def process_gateway(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def docker_gateway(tmp_path_factory, missing):
+def docker_gateway(tmp_path_factory, engine_client):
     """A gateway of our own whose functions are containers."""
-    if subprocess.run(["docker", "version"], capture_output=True).returncode != 0:
-        missing("a container engine", "systemctl start docker")
     build_watchdog()
     make_base_images.ensure([BASE])
     folder = tmp_path_factory.mktemp("image")
@@ -120,14 +117,13 @@ def docker_gateway(tmp_path_factory, missing):
 
 
 @pytest.fixture(scope="session")
-def swarm_gateway(docker_gateway, tmp_path_factory, missing):
+def swarm_gateway(docker_gateway, engine_client, tmp_path_factory, missing):
     """A gateway of our own whose functions are services of a Swarm of one machine; the image is that of Docker's."""
     if (lack := swarm.lacking()) is not None:
         missing(*lack.args)
-    engine = docker.from_env()
     cluster = swarm.Cluster(1)
     try:
-        cluster.manager.take(IMAGE, engine)
+        cluster.manager.take(IMAGE, engine_client)
         gateway = Gateway(tmp_path_factory.mktemp("conformance") / "state", "--engine", "swarm")
         gateway.state.mkdir()
         with pytest.MonkeyPatch.context() as patch:
@@ -137,7 +133,6 @@ def swarm_gateway(docker_gateway, tmp_path_factory, missing):
         gateway.stop()
     finally:
         cluster.close()
-        engine.close()
 
 
 @pytest.fixture(scope="session")
