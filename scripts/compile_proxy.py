@@ -23,11 +23,12 @@ MADE = ".made"
 ROOT = Path(__file__).resolve().parents[1]
 
 PROXY = "faas_runtime/gateway/proxy"
-# What a plain call runs through. The rest of the proxy is for what is rare, or for once.
+# What a plain call runs through. The rest of the proxy is for rare cases, or runs once.
 MODULES = (
-    *(f"{PROXY}/{name}.py" for name in ("connection", "context", "cycle", "deadlines", "fields", "flow", "forwarding")),
-    *(f"{PROXY}/{name}.py" for name in ("framing", "identity", "pool", "request_head", "response_head", "router")),
-    *(f"{PROXY}/{name}.py" for name in ("target", "upload", "upstream")),
+    *(f"{PROXY}/{name}.py" for name in ("call", "connection", "context", "cycle", "deadlines", "fields", "framing")),
+    *(f"{PROXY}/{name}.py" for name in ("interfaces", "pool", "recorder", "replica_finder", "request_head")),
+    *(f"{PROXY}/{name}.py" for name in ("request_writer", "response_head", "response_writer", "router", "target")),
+    f"{PROXY}/upstream.py",
     "faas_runtime/gateway/metrics/invocations.py",
 )
 

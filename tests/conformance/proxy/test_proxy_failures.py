@@ -136,7 +136,7 @@ def test_silent_body_is_cut_off(open_proxy: OpenProxy, replica: Replica):
     client.send(post(b"abc")[:-1])
     response = client.response()
 
-    assert (response.status, response.body) == (408, b"the request's body stopped coming for 0.2 s\n")
+    assert (response.status, response.body) == (408, b"the request's body stopped arriving for 0.2 s\n")
     assert left.get(timeout=PATIENCE)
 
 

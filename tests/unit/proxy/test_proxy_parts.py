@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
-from faas_runtime.gateway.proxy.answers import answer
+from faas_runtime.gateway.proxy.call import Ids
 from faas_runtime.gateway.proxy.deadlines import DeadlineQueue
-from faas_runtime.gateway.proxy.flow import NO_REPLICA_YET, PEER_FULL, FlowControl
-from faas_runtime.gateway.proxy.identity import Ids
+from faas_runtime.gateway.proxy.interfaces import NO_REPLICA_YET, PEER_FULL, FlowControl
+from faas_runtime.gateway.proxy.response_writer import text_response
 from faas_runtime.gateway.traffic.canary import canary_of
 from faas_runtime.providers.base import FunctionKey
 
@@ -120,14 +120,14 @@ def test_traces_differ():
 
 
 def test_answer_is_a_whole_response():
-    assert answer(404, "no such thing", lines=(b"A: b",), close=True) == (
+    assert text_response(404, "no such thing", lines=(b"A: b",), close=True) == (
         b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
         b"Content-Length: 14\r\nA: b\r\nConnection: close\r\n\r\nno such thing\n"
     )
 
 
 def test_answer_to_head_has_only_the_length():
-    assert answer(400, "bad", head_only=True).endswith(b"Content-Length: 4\r\n\r\n")
+    assert text_response(400, "bad", head_only=True).endswith(b"Content-Length: 4\r\n\r\n")
 
 
 class Valve:

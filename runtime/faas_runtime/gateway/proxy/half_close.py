@@ -1,9 +1,9 @@
-"""Telling a client that has only finished sending from one that has gone.
+"""Distinguishes a client that has only finished sending from one that has gone.
 
-At the end of a client's stream both look the same. A client that has closed its socket
-answers any further byte with a reset, one that waits for its response does not. So an
-interim `100 Continue` is sent, which every HTTP/1.1 client must tolerate, and the
-socket's state is looked at afterwards. Unix sockets tell without being asked.
+Both look the same at the end of the client's stream. A client that has closed its socket answers any
+further byte with a reset, one that waits for its response does not. So the proxy sends an interim
+`100 Continue`, which every HTTP/1.1 client must accept, and checks the socket's state afterwards.
+Unix sockets report it without a probe.
 """
 
 from __future__ import annotations
@@ -13,49 +13,48 @@ import select
 import socket
 import struct
 
-from faas_runtime.gateway.proxy.answers import CONTINUE
-
-_FIRST_LOOK = 0.02
-_SLOWEST_LOOK = 1.0
-_SILENCE = 2.0
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_MIN_CHECK_INTERVAL = 0.02
+_MAX_CHECK_INTERVAL = 1.0
+_MAX_SILENCE = 2.0
 _TCP_CLOSED = 7
 _LAST_DATA_SENT = 44  # Offset of tcpi_last_data_sent (milliseconds) in struct tcp_info.
 
 
 class HalfClosed:
-    """Looks now and then whether a client that sends no more is still there; aborts if not.
+    """Checks repeatedly whether a client that sends no more is still connected; aborts if not.
 
-    `may_probe` says that no response has begun and the client speaks HTTP/1.1. A response
-    under way probes by itself; where it is silent, the client is believed to be gone.
+    `may_probe` says that no response has begun and the client speaks HTTP/1.1. A response under way
+    is a probe itself; while it is silent, the client counts as gone.
     """
 
-    __slots__ = ("_loop", "_pause", "_probed", "_timer", "_transport")
+    __slots__ = ("_interval", "_loop", "_probed", "_timer", "_transport")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, may_probe: bool) -> None:
         self._loop = loop
         self._transport = transport
-        self._pause = _FIRST_LOOK
+        self._interval = _MIN_CHECK_INTERVAL
         if may_probe:
-            transport.write(CONTINUE)
-        self._timer = loop.call_later(self._pause, self._look)
+            transport.write(_CONTINUE)
+        self._timer = loop.call_later(self._interval, self._check)
         self._probed = may_probe
 
     def stop(self) -> None:
-        """The connection is closed."""
+        """Stop checking: the connection has closed."""
         self._timer.cancel()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self._transport.is_closing():
             return
-        if has_gone(self._transport, None if self._probed else _SILENCE):
+        if has_gone(self._transport, None if self._probed else _MAX_SILENCE):
             self._transport.abort()
             return
-        self._pause = min(self._pause * 3, _SLOWEST_LOOK)
-        self._timer = self._loop.call_later(self._pause, self._look)
+        self._interval = min(self._interval * 3, _MAX_CHECK_INTERVAL)
+        self._timer = self._loop.call_later(self._interval, self._check)
 
 
 def has_gone(transport: asyncio.Transport, silence: float | None) -> bool:
-    """Whether the other side of a half-closed connection has closed it altogether.
+    """Whether the other side of a half-closed connection has closed it completely.
 
     With `silence`, also when nothing has been sent to it for so many seconds.
     """

@@ -6,19 +6,17 @@ import asyncio
 import random
 import select
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
 
+from faas_runtime.gateway.metrics.invocations import FunctionMeter
 from faas_runtime.gateway.proxy.deadlines import DeadlineQueue
 from faas_runtime.gateway.proxy.settings import ProxySettings
-from faas_runtime.gateway.proxy.upstream import UpstreamConnection
+from faas_runtime.gateway.proxy.upstream import ConnectionOwner, UpstreamConnection
 from faas_runtime.providers.base import Endpoint, FunctionKey
 
-if TYPE_CHECKING:
-    from faas_runtime.gateway.metrics.invocations import FunctionMeter
-
-_FEW = 8
-# A connection used so short a time ago (in seconds) is not looked at again: that would cost more than it saves.
-_FRESH = 0.05
+# Of more replicas than this, the better of two random ones is chosen.
+_MAX_COMPARED = 8
+# A connection used less than so many seconds ago is not checked: that would cost more than it saves.
+_RECHECK_INTERVAL = 0.05
 
 
 class Connector:
@@ -32,7 +30,7 @@ class Connector:
         )
 
 
-class EndpointPool:
+class EndpointPool(ConnectionOwner):
     """Keep-alive connections to one endpoint, and how busy it is."""
 
     __slots__ = (
@@ -40,10 +38,7 @@ class EndpointPool:
         "_failures",
         "_idle",
         "ejected_until",
-        "endpoint",
-        "host_line",
         "in_flight",
-        "prefix",
         "remote_in_flight",
         "retired",
     )
@@ -61,18 +56,18 @@ class EndpointPool:
         self._failures = 0
 
     def take(self) -> UpstreamConnection | None:
-        """The connection used last, if one is idle; the call counts as in flight from here on."""
+        """The idle connection used last, if there is one; the call counts as in flight from here on."""
         while self._idle:
             connection = self._idle.pop()
             self._connector.idle.disarm(connection)
-            if connection.usable and not self._has_ended(connection):
+            if connection.usable and not self._has_closed(connection):
                 self.in_flight += 1
                 return connection
         return None
 
-    def _has_ended(self, connection: UpstreamConnection) -> bool:
-        """Whether the other side has closed, or said something unasked, that the loop has not come to yet."""
-        if self._connector.loop.time() - connection.idle_since < _FRESH:
+    def _has_closed(self, connection: UpstreamConnection) -> bool:
+        """Whether the other side has closed or sent unsolicited bytes that the loop has not read yet."""
+        if self._connector.loop.time() - connection.idle_since < _RECHECK_INTERVAL:
             return False
         poll = select.poll()
         poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
@@ -104,7 +99,6 @@ class EndpointPool:
         return connection
 
     def give_back(self, connection: UpstreamConnection) -> None:
-        """A call is over; its connection is kept if it can be used again."""
         self.in_flight -= 1
         if not connection.usable:
             return
@@ -116,25 +110,24 @@ class EndpointPool:
         self._connector.idle.arm(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
-        """An idle connection was closed by the other side."""
         self._connector.idle.disarm(connection)
         if connection in self._idle:
             self._idle.remove(connection)
 
     def eject(self) -> None:
-        """It refused a connection: leave it alone for a moment, longer each time."""
+        """The replica refused a connection: give it no calls for a while, longer each time."""
         settings = self._connector.settings
         pause = min(settings.eject_timeout * 2**self._failures, settings.max_eject_timeout)
         self._failures = min(self._failures + 1, 16)
         self.ejected_until = self._connector.loop.time() + pause
 
     def set_remote_in_flight(self, count: int) -> None:
-        """How many calls other proxies have here; they are among those in flight from here on."""
+        """Set how many calls other proxies have in flight at this replica; `in_flight` includes them."""
         self.in_flight += count - self.remote_in_flight
         self.remote_in_flight = count
 
     def retire(self) -> None:
-        """No new calls; those in flight finish, idle connections close now."""
+        """Accept no new calls: those in flight finish, idle connections close now."""
         self.retired = True
         idle, self._idle = self._idle, []
         for connection in idle:
@@ -175,7 +168,7 @@ class Backend:
         self._turn = 0
 
     def update(self, endpoints: Collection[Endpoint], connector: Connector) -> None:
-        """Take over a new set of replicas: new ones get calls, missing ones get no more."""
+        """Apply a new set of replicas: new ones get calls, missing ones get no more."""
         present = {pool.endpoint: pool for pool in self.pools}
         self.pools = [present.get(endpoint) or EndpointPool(endpoint, connector) for endpoint in endpoints]
         for pool in present.values():
@@ -185,13 +178,13 @@ class Backend:
     def choose(self, tried: Collection[EndpointPool] = ()) -> EndpointPool | None:
         """The replica with the fewest calls in flight (the better of two among many), or None.
 
-        Replicas set aside are chosen only when there is no other.
+        Ejected replicas are chosen only when there is no other.
         """
         pools = self.pools
         count = len(pools)
         if count == 1 and not tried:
             return pools[0]
-        if count > _FEW and not tried:
+        if count > _MAX_COMPARED and not tried:
             first, second = random.sample(pools, 2)
             best = first if first.in_flight <= second.in_flight else second
             if best.ejected_until == 0.0:
@@ -201,13 +194,13 @@ class Backend:
     def _least_busy(self, tried: Collection[EndpointPool]) -> EndpointPool | None:
         now = self._now()
         candidates = [pool for pool in self.pools if pool not in tried]
-        standing = [pool for pool in candidates if pool.ejected_until <= now]
-        if not standing:
+        available = [pool for pool in candidates if pool.ejected_until <= now]
+        if not available:
             return min(candidates, key=lambda pool: pool.ejected_until, default=None)
         # Replicas that are equally busy take turns.
-        self._turn = turn = (self._turn + 1) % len(standing)
-        best = standing[turn]
-        for pool in standing:
+        self._turn = turn = (self._turn + 1) % len(available)
+        best = available[turn]
+        for pool in available:
             if pool.in_flight < best.in_flight:
                 best = pool
         return best

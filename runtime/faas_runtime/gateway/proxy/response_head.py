@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import Enum, auto
 
 from faas_runtime.gateway.proxy.fields import (
     CALL_ID,
@@ -37,6 +38,20 @@ _SPECIAL = {
     b"proxy-authenticate": DROP,
     b"te": DROP,
 }
+
+
+class BodyKind(Enum):
+    """How the end of a response's body is found."""
+
+    NO_BODY = auto()
+    LENGTH = auto()
+    CHUNKED = auto()
+    UNTIL_CLOSE = auto()
+    TUNNELLED = auto()
+
+
+# Looking up a member in its class costs several times the comparison it is for.
+NO_BODY, LENGTH, CHUNKED, UNTIL_CLOSE, TUNNELLED = BodyKind
 
 
 class ResponseHead:

@@ -1,10 +1,12 @@
-"""Starting and stopping the proxy."""
+"""Starts and stops the proxy."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import dataclasses
+import resource
 import socket
 import ssl
 from collections.abc import Sequence
@@ -14,12 +16,19 @@ from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.connection import ClientConnection
 from faas_runtime.gateway.proxy.context import ProxyContext
 from faas_runtime.gateway.proxy.pool import EndpointPool
-from faas_runtime.gateway.proxy.readiness import Wake
-from faas_runtime.gateway.proxy.resources import allow_descriptors, keep_read_buffers
+from faas_runtime.gateway.proxy.replica_finder import Wake
 from faas_runtime.gateway.proxy.settings import ProxySettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.providers.base import Endpoint, RoutingChange
+
+# Options of glibc's mallopt, from malloc.h.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_MMAP_THRESHOLD_BYTES = 1024 * 1024
+_TRIM_THRESHOLD_BYTES = 16 * 1024 * 1024
+
+_OTHER_DESCRIPTORS = 1000
 
 
 def proxy_settings(gateway: GatewaySettings) -> ProxySettings:
@@ -36,10 +45,10 @@ def proxy_settings(gateway: GatewaySettings) -> ProxySettings:
 class Proxy:
     """Listens for clients and streams their calls to replicas and to the control API.
 
-    `routes` is only read. Whatever is not a function call goes to `control`. `wake` is
-    called once for any number of calls that wait for a function scaled to zero; a
-    `RuntimeFault` it raises is told to those callers. `guard` knows who may call functions
-    that not everybody may call; without it nobody may.
+    `routes` is only read. Every request that is not a function call goes to `control`. `wake` is
+    called once for any number of calls that wait for a function scaled to zero; the text of a
+    `RuntimeFault` it raises is sent to those callers. `guard` checks the credentials of calls to
+    functions with restricted access; without it they are all refused.
     """
 
     def __init__(
@@ -66,12 +75,12 @@ class Proxy:
         self,
         sockets: Sequence[socket.socket] = (),
         tls: ssl.SSLContext | None = None,
-        inside: Sequence[socket.socket] = (),
+        internal: Sequence[socket.socket] = (),
     ) -> None:
         """Listen, and return once connections are accepted. Raises OSError (port in use).
 
-        `sockets` that already listen are used instead of the settings' address; those `inside`
-        are for the gateway's own calls, which may go to internal functions, too.
+        `sockets` that already listen are used instead of the settings' address; the `internal` ones
+        are for the gateway's own calls, which may also go to internal functions.
         """
         keep_read_buffers()
         allow_descriptors(self._settings.max_connections)
@@ -85,8 +94,8 @@ class Proxy:
         def accepted() -> asyncio.Protocol:
             return ClientConnection(context).protocol()
 
-        def accepted_inside() -> asyncio.Protocol:
-            return ClientConnection(context, inside=True).protocol()
+        def accepted_internally() -> asyncio.Protocol:
+            return ClientConnection(context, internal=True).protocol()
 
         settings = self._settings
         try:
@@ -95,8 +104,8 @@ class Proxy:
                 self._servers.append(
                     await loop.create_server(accepted, sock=sock, ssl=secure, backlog=settings.backlog)
                 )
-            for sock in inside:
-                self._servers.append(await loop.create_server(accepted_inside, sock=sock, backlog=settings.backlog))
+            for sock in internal:
+                self._servers.append(await loop.create_server(accepted_internally, sock=sock, backlog=settings.backlog))
             if not sockets and settings.host:
                 self._servers.append(
                     await loop.create_server(accepted, settings.host, settings.port, ssl=tls, backlog=settings.backlog)
@@ -110,7 +119,7 @@ class Proxy:
             raise
 
     def addresses(self) -> list[str]:
-        """Where it listens: `http://127.0.0.1:8080`, `https://...`, `unix:/run/faas.sock`."""
+        """The addresses it listens on: `http://127.0.0.1:8080`, `https://...`, `unix:/run/faas.sock`."""
         found = []
         for server in self._servers:
             for sock in server.sockets:
@@ -123,11 +132,11 @@ class Proxy:
         return found
 
     def alternatives(self) -> list[EndpointPool]:
-        """The replicas among which there is a choice."""
+        """The replicas of every function that has several."""
         return [] if self._context is None else self._context.router.alternatives()
 
     async def stop(self, grace: float) -> None:
-        """Accept nothing more, let running calls finish for `grace` seconds, cut off what is left."""
+        """Accept no more connections, let running calls finish for `grace` seconds, then cut the rest."""
         context, self._context = self._context, None
         self._stop_accepting()
         if context is None:
@@ -157,8 +166,35 @@ class Proxy:
 
     def _cut_off(self, context: ProxyContext) -> None:
         for connection in list(context.connections):
-            connection.transport.abort()
+            connection.abort()
 
     def _changed(self, change: RoutingChange) -> None:
         if self._context is not None:
             self._context.router.apply(change)
+
+
+def keep_read_buffers() -> None:
+    """Have this process keep up to 16 MiB of freed memory for its next reads.
+
+    A read of a large body takes a block of 256 KiB. By default glibc maps and unmaps such a block each
+    time, and the kernel clears its pages: a third of the time that a large body takes. Where the C
+    library has no such setting, nothing happens.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return
+    mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+    mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)
+
+
+def allow_descriptors(connections: int) -> None:
+    """Raise this process's soft limit of open files to what so many clients and their calls need, where allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    desired = 2 * connections + _OTHER_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY:
+        desired = min(desired, hard)
+    if soft == resource.RLIM_INFINITY or soft >= desired:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (desired, hard))

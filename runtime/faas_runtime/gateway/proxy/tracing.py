@@ -1,4 +1,4 @@
-"""OpenTelemetry spans of function calls, by the optional extra `otel`; they cost nothing where nobody asks for them.
+"""OpenTelemetry spans of function calls (the optional extra `otel`); without an exporter they cost nothing.
 
 The SDK's own settings apply: `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, `OTEL_BSP_...`.
 """
@@ -13,22 +13,20 @@ from typing import TYPE_CHECKING
 
 from faas_runtime import __version__
 from faas_runtime.core.distribution import install_command
-from faas_runtime.gateway.proxy.identity import Ids
+from faas_runtime.gateway.proxy.call import Call, Ids
 
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
-
-    from faas_runtime.gateway.proxy.cycle import RequestCycle
 
 log = logging.getLogger("faas.gateway")
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 SERVICE = "faas-gateway"
-"""The name of the service in a trace, where `OTEL_SERVICE_NAME` gives no other."""
+"""Service name in a trace, unless `OTEL_SERVICE_NAME` is set."""
 
 
 class Spans:
-    """Makes one span of each call: the caller's is its parent, the function's are its children."""
+    """Exports one span for each call: the caller's span is its parent, the function's are its children."""
 
     def __init__(self, ids: Ids) -> None:
         """Raises ImportError where the extra is not installed."""
@@ -40,40 +38,40 @@ class Spans:
         self._ids = ids
         self._resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", SERVICE)})
         self._scope = InstrumentationScope("faas.gateway", __version__)
-        # It has a thread of its own, and drops spans when nobody takes them.
+        # The processor has its own thread, and drops spans when the collector does not accept them.
         self._processor = BatchSpanProcessor(OTLPSpanExporter())
 
-    def traceparent(self, cycle: RequestCycle) -> bytes:
-        """The context that a call is given: the caller's trace, or a new one, and a span of our own."""
-        if not cycle.trace:
+    def traceparent(self, call: Call) -> bytes:
+        """The context that the function gets: the caller's trace, or a new one, and a span of the gateway's own."""
+        if not call.trace:
             ours = self._ids.traceparent()
-            theirs = cycle.head.traceparent
-            # Version, trace id, span id, flags: whether it is sampled is for who began it to say.
-            cycle.trace = b"00" + theirs[2:36] + ours[36:53] + theirs[53:55] if theirs else ours
-        return cycle.trace
+            theirs = call.head.traceparent
+            # Version, trace id, span id, flags: the caller decides whether its trace is sampled.
+            call.trace = b"00" + theirs[2:36] + ours[36:53] + theirs[53:55] if theirs else ours
+        return call.trace
 
-    def ended(self, cycle: RequestCycle, seconds: float, replica: str) -> None:
-        """A call is over."""
+    def end(self, call: Call, seconds: float) -> None:
+        """A call has ended after so many seconds: export its span."""
         from opentelemetry.sdk.trace import ReadableSpan
         from opentelemetry.trace import SpanKind, Status, StatusCode
 
-        head, key = cycle.head, cycle.backend.key
+        head, key = call.head, call.backend.key
         if key is None:
             return
         end = time.time_ns()
         method = head.method.decode()
-        failed = cycle.status >= 500
+        failed = call.status >= 500
         span = ReadableSpan(
             name=f"{method} /function/{key}",
-            context=_context(self.traceparent(cycle), remote=False),
+            context=_context(self.traceparent(call), remote=False),
             parent=_context(head.traceparent, remote=True) if head.traceparent else None,
             resource=self._resource,
             attributes={
                 "http.request.method": method,
-                "http.response.status_code": cycle.status,
+                "http.response.status_code": call.status,
                 "url.path": head.path.decode(),
                 "faas.invoked_name": str(key),
-                "faas.instance": replica,
+                "faas.instance": call.replica,
             },
             kind=SpanKind.SERVER,
             status=Status(StatusCode.ERROR if failed else StatusCode.UNSET),
@@ -84,12 +82,12 @@ class Spans:
         self._processor.on_end(span)
 
     async def close(self) -> None:
-        """Send what is left."""
+        """Export the remaining spans."""
         await asyncio.to_thread(self._processor.shutdown)
 
 
 def spans_of_environment(ids: Ids) -> Spans | None:
-    """Spans, if the environment names somebody who takes them."""
+    """Spans, if the environment names a collector for them."""
     if not any(os.environ.get(name) for name in _ENDPOINTS):
         return None
     try:

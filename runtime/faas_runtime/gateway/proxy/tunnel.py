@@ -2,56 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from faas_runtime.gateway.proxy.cycle import RequestCycle
-    from faas_runtime.gateway.proxy.upstream import UpstreamConnection
+from faas_runtime.gateway.proxy.deadlines import DeadlineQueue
+from faas_runtime.gateway.proxy.interfaces import CallSide, ClientSide
+from faas_runtime.gateway.proxy.upstream import UpstreamConnection
 
 
 class Tunnel:
-    """What a cycle becomes once its function has accepted an upgrade. Each half may end by itself."""
+    """What a call becomes once its function has accepted an upgrade. Each direction may end by itself."""
 
-    __slots__ = ("_cycle", "_half_over", "_upstream")
+    __slots__ = ("_call", "_client", "_half_closed", "_silence", "_upstream")
 
-    def __init__(self, cycle: RequestCycle, upstream: UpstreamConnection) -> None:
-        self._cycle = cycle
+    def __init__(
+        self, call: CallSide, client: ClientSide, upstream: UpstreamConnection, silence: DeadlineQueue[CallSide]
+    ) -> None:
+        self._call = call
+        self._client = client
         self._upstream = upstream
-        self._half_over = False
-        early = cycle.connection.take_queued()
+        self._silence = silence
+        self._half_closed = False
+        early = client.take_queued()
         if early:
             upstream.transport.write(early)
         self.moved()
 
     def moved(self) -> None:
-        """Something has moved: its time of silence starts anew."""
-        self._cycle.context.timeouts.tunnel.arm(self)
+        """Bytes have passed: restart `tunnel_idle_timeout`."""
+        self._silence.arm(self._call)
 
     def send(self, data: bytes) -> None:
         """Pass on bytes of the client."""
         self.moved()
         self._upstream.transport.write(data)
 
-    def client_finished(self) -> None:
+    def client_eof(self) -> None:
         """The client will send no more; the function may."""
-        if self._half_over or not self._upstream.transport.can_write_eof():
-            self._cycle.tunnel_over()
+        if self._half_closed or not self._upstream.transport.can_write_eof():
+            self._call.tunnel_ended()
             return
-        self._half_over = True
+        self._half_closed = True
         self._upstream.transport.write_eof()
 
-    def upstream_finished(self) -> None:
+    def upstream_eof(self) -> None:
         """The function will send no more; the client may."""
-        self._cycle.flush()
-        if self._half_over or not self._cycle.connection.write_eof():
-            self._cycle.tunnel_over()
+        self._call.flush()
+        if self._half_closed or not self._client.write_eof():
+            self._call.tunnel_ended()
             return
-        self._half_over = True
-
-    def expired(self) -> None:
-        """Nothing has moved in either direction for `tunnel_idle_timeout`."""
-        self._cycle.tunnel_over()
+        self._half_closed = True
 
     def close(self) -> None:
-        """The cycle is over."""
-        self._cycle.context.timeouts.tunnel.disarm(self)
+        """The call has ended."""
+        self._silence.disarm(self._call)

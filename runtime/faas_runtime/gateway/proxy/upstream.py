@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from enum import Enum, auto
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from faas_runtime.gateway.proxy.fields import Malformed
-from faas_runtime.gateway.proxy.flow import FlowControl
 from faas_runtime.gateway.proxy.framing import ChunkedDecoder
-from faas_runtime.gateway.proxy.response_head import find_response_end, parse_response
+from faas_runtime.gateway.proxy.interfaces import CallSide, FlowControl
+from faas_runtime.gateway.proxy.request_head import RequestHead
+from faas_runtime.gateway.proxy.response_head import (
+    CHUNKED,
+    LENGTH,
+    NO_BODY,
+    TUNNELLED,
+    UNTIL_CLOSE,
+    BodyKind,
+    find_response_end,
+    parse_response,
+)
 from faas_runtime.gateway.proxy.settings import ProxySettings
-
-if TYPE_CHECKING:
-    from faas_runtime.gateway.proxy.cycle import RequestCycle
-    from faas_runtime.gateway.proxy.pool import EndpointPool
+from faas_runtime.providers.base import Endpoint
 
 
-class BodyKind(Enum):
-    """How the end of a response's body is found."""
+class ConnectionOwner:
+    """The pool of one replica, as its connections see it. `prefix` is put before each path."""
 
-    NO_BODY = auto()
-    LENGTH = auto()
-    CHUNKED = auto()
-    UNTIL_CLOSE = auto()
-    TUNNELLED = auto()
+    __slots__ = ("endpoint", "host_line", "prefix")
 
+    endpoint: Endpoint
+    host_line: bytes
+    prefix: bytes
 
-# Looking a member up in its class costs several times the comparison it is for.
-NO_BODY, LENGTH, CHUNKED, UNTIL_CLOSE, TUNNELLED = BodyKind
+    def give_back(self, connection: UpstreamConnection) -> None:
+        """A call has ended: keep its connection if it can be used again."""
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """An idle connection has closed."""
 
 
 class UpstreamConnection:
-    """A pooled connection. It belongs to one request cycle at a time, or to none while idle.
+    """A pooled connection. It serves one call at a time, or none while idle.
 
     It is an `asyncio.Protocol` by its methods alone: a class with a base that is not compiled is not compiled either.
     """
@@ -40,16 +48,16 @@ class UpstreamConnection:
     __slots__ = (
         "_buffer",
         "_decoder",
+        "_head_only",
         "_informational",
         "_keep",
         "_kind",
         "_remaining",
         "_settings",
-        "_write_eof",
-        "cycle",
+        "_upgrade",
+        "call",
         "flow",
         "idle_since",
-        "paused",
         "pool",
         "reused",
         "transport",
@@ -59,17 +67,17 @@ class UpstreamConnection:
     transport: asyncio.Transport
     flow: FlowControl
 
-    def __init__(self, pool: EndpointPool, settings: ProxySettings) -> None:
+    def __init__(self, pool: ConnectionOwner, settings: ProxySettings) -> None:
         # Connection.
         self.pool = pool
         self._settings = settings
         self.usable = False
         self.reused = False
         self.idle_since = 0.0
-        self.paused = False
-        self._write_eof = False
-        # Present request.
-        self.cycle: RequestCycle | None = None
+        # Current call.
+        self.call: CallSide | None = None
+        self._head_only = False
+        self._upgrade = False
         self._buffer = b""
         self._kind: BodyKind | None = None
         self._decoder: ChunkedDecoder | None = None
@@ -78,7 +86,7 @@ class UpstreamConnection:
         self._informational = 0
 
     def protocol(self) -> asyncio.Protocol:
-        """What the loop takes it for."""
+        """This object, as the event loop's type."""
         return cast(asyncio.Protocol, self)
 
     # The transport's side.
@@ -90,65 +98,64 @@ class UpstreamConnection:
         self.usable = True
 
     def data_received(self, data: bytes) -> None:
-        cycle = self.cycle
-        if cycle is None:
-            # Nobody asked: whatever this is, it must not become the next call's answer.
+        call = self.call
+        if call is None:
+            # No request was sent: these bytes must not become the next call's response.
             self.abort()
             return
         try:
             if self._kind is None:
-                self._read_head(cycle, self._buffer + data if self._buffer else data)
+                self._read_head(call, self._buffer + data if self._buffer else data)
             else:
-                self._read_body(cycle, data)
+                self._read_body(call, data)
         except Malformed as bad:
             self.usable = False
-            cycle.upstream_failed(f"sent a malformed response ({bad.reason})")
+            call.upstream_failed(f"sent a malformed response ({bad.reason})")
 
     def eof_received(self) -> bool:
-        cycle = self.cycle
+        call = self.call
         self.usable = False
-        if cycle is not None and self._kind is UNTIL_CLOSE:
-            cycle.response_end([])
-        elif cycle is not None and self._kind is TUNNELLED:
-            assert cycle.tunnel is not None
-            cycle.tunnel.upstream_finished()
+        if call is not None and self._kind is UNTIL_CLOSE:
+            call.response_ended([])
+        elif call is not None and self._kind is TUNNELLED:
+            call.upstream_eof()
             return True
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
-        cycle = self.cycle
-        if cycle is None:
+        call = self.call
+        if call is None:
             self.pool.forget(self)
         elif self._kind is UNTIL_CLOSE and exc is None:
-            cycle.response_end([])
+            call.response_ended([])
         elif self._kind is TUNNELLED:
-            cycle.tunnel_over()
+            call.tunnel_ended()
         else:
-            cycle.upstream_lost()
+            call.upstream_lost()
 
     def pause_writing(self) -> None:
-        self.paused = True
-        if self.cycle is not None:
-            self.cycle.upstream_paused()
+        if self.call is not None:
+            self.call.upstream_paused()
 
     def resume_writing(self) -> None:
-        self.paused = False
-        if self.cycle is not None:
-            self.cycle.upstream_resumed()
+        if self.call is not None:
+            self.call.upstream_resumed()
 
-    # The cycle's side.
+    # The call's side.
 
-    def begin(self, cycle: RequestCycle, data: bytes) -> None:
-        """Send a request's head, with what there is of its body, on behalf of a cycle."""
-        self.cycle = cycle
+    def begin(self, call: CallSide, head: RequestHead, data: bytes) -> None:
+        """Send a request's bytes: its head, and what there is of its body."""
+        self.call = call
+        self._head_only = head.method == b"HEAD"
+        self._upgrade = bool(head.upgrade)
         self._kind = None
         self._informational = 0
         self.transport.write(data)
 
     def release(self) -> None:
-        """The cycle is over: back into the pool if both messages ended cleanly, else closed."""
-        self.cycle = None
+        """The call has ended: back into the pool if both messages were complete, else closed."""
+        self.call = None
         self._decoder = None
         if not (self._keep and self.usable and not self._buffer):
             self.usable = False
@@ -164,12 +171,8 @@ class UpstreamConnection:
 
     @property
     def answered(self) -> bool:
-        """Whether any byte of a response has come."""
+        """Whether any byte of a response has arrived."""
         return self._kind is not None or bool(self._buffer) or self._informational > 0
-
-    def mark_unusable(self) -> None:
-        """Do not use this connection again after the present call."""
-        self.usable = False
 
     def close(self) -> None:
         """Close an idle connection."""
@@ -182,13 +185,13 @@ class UpstreamConnection:
         self.transport.abort()
 
     def idle_expired(self) -> None:
-        """It has been idle for too long."""
+        """Idle for `upstream_idle_timeout`."""
         self.pool.forget(self)
         self.close()
 
     # The response.
 
-    def _read_head(self, cycle: RequestCycle, data: bytes) -> None:
+    def _read_head(self, call: CallSide, data: bytes) -> None:
         end = find_response_end(data, self._settings.max_head_bytes)
         if end < 0:
             self._buffer = data
@@ -196,19 +199,19 @@ class UpstreamConnection:
         self._buffer = b""
         head = parse_response(data, end, self._settings.max_headers)
         rest = data[end + 2 :]
-        if head.status < 200 and not (head.status == 101 and cycle.head.upgrade):
+        if head.status < 200 and not (head.status == 101 and self._upgrade):
             self._informational += 1
             if head.status == 101 or self._informational > self._settings.max_informational_responses:
-                raise Malformed("an interim response nobody asked for")
-            cycle.informational(head)
-            if rest and self.cycle is cycle:
-                self._read_head(cycle, rest)
+                raise Malformed("an unexpected interim response")
+            call.informational(head)
+            if rest and self.call is call:
+                self._read_head(call, rest)
             return
         self._keep = head.keep_alive
         if head.status == 101:
             self._kind = TUNNELLED
             self._keep = False
-        elif head.bodiless or cycle.head.method == b"HEAD":
+        elif head.bodiless or self._head_only:
             self._kind = NO_BODY
         elif head.chunked:
             self._kind = CHUNKED
@@ -219,37 +222,37 @@ class UpstreamConnection:
         else:
             self._kind = UNTIL_CLOSE
             self._keep = False
-        cycle.respond(head, self._kind)
+        call.response_started(head, self._kind)
         if rest or self._kind is NO_BODY:
-            self._read_body(cycle, rest)
+            self._read_body(call, rest)
         else:
-            cycle.flush()
+            call.flush()
 
-    def _read_body(self, cycle: RequestCycle, data: bytes) -> None:
+    def _read_body(self, call: CallSide, data: bytes) -> None:
         kind = self._kind
         if kind is LENGTH:
             extra = len(data) - self._remaining
             if extra < 0:
                 self._remaining = -extra
-                cycle.relay(data)
+                call.relay(data)
                 return
             if extra:
                 data, self._buffer = data[: self._remaining], data[self._remaining :]
             self._remaining = 0
-            cycle.relay(data)
-            cycle.response_end([])
+            call.relay(data)
+            call.response_ended([])
         elif kind is CHUNKED:
             decoder = self._decoder
             assert decoder is not None
             for piece in decoder.feed(data):
-                cycle.relay(piece)
+                call.relay(piece)
             if decoder.done:
                 self._buffer = decoder.leftover
-                cycle.response_end(decoder.trailers)
+                call.response_ended(decoder.trailers)
             else:
-                cycle.flush()
+                call.flush()
         elif kind is NO_BODY:
             self._buffer = data
-            cycle.response_end([])
+            call.response_ended([])
         else:
-            cycle.relay(data)
+            call.relay(data)
