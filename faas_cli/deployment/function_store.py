@@ -6,7 +6,8 @@ import os
 
 from faas_cli.errors import FaasError
 from faas_cli.templates.store import fetch
-from faas_runtime.core.function_store import DEFAULT_STORE, StoreFunction, own_platform, parse_store
+from faas_runtime.core.function_store import StoreFunction, own_platform, parse_store
+from faas_runtime.core.settings import DEFAULT_STORE
 
 __all__ = ["StoreFunction", "find_function", "own_platform", "read_functions"]
 

@@ -6,7 +6,7 @@ the next major version.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -51,6 +51,15 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
+class SettingValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting of a gateway; `origin` is the flag, the variable, or the file and line that gave its value."""
+
+    name: str
+    value: str | int | bool | list[str] | None
+    source: Literal["flag", "environment", "file", "default"]
+    origin: str
+
+
 class CliVersion(msgspec.Struct, frozen=True, kw_only=True):
     """Which command line this is."""
 
@@ -87,6 +96,7 @@ OUTPUTS: dict[str, Any] = {
     "config explain": list[Explained],
     "describe": DescribedFunction,
     "doctor": list[Finding],
+    "gateway config": list[SettingValue],
     "list": list[FunctionStatus],
     "logs": LogMessage,
     "namespace list": list[str],

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from faas_cli.commands.gateway.install import install, uninstall
-from faas_cli.commands.gateway.start import run, start
+from faas_cli.commands.gateway.start import config, run, start
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
 from faas_cli.gateway.local import process
+from faas_cli.gateway.local.options import SettingsCommand, setting_options
 from faas_cli.options import FaasGroup, absolute_state_dir, state_dir_option
-
-_WORKERS = click.IntRange(1, 64)
-_LOG_FORMATS = click.Choice(["off", "text", "json"])
+from faas_runtime.core.settings import GATEWAY, arguments
 
 
 @click.group(cls=FaasGroup)
@@ -22,7 +22,7 @@ def command() -> None:
     """Start and stop the gateway of this machine."""
 
 
-for subcommand in (start, run, install, uninstall):
+for subcommand in (start, run, config, install, uninstall):
     command.add_command(subcommand)
 
 
@@ -34,20 +34,18 @@ def stop(state_dir: Path | None) -> None:
     Console().data("Gateway stopped." if stopped else "No gateway is running.")
 
 
-@command.command()
+@command.command(cls=SettingsCommand)
 @state_dir_option
-@click.option("--access-log", type=_LOG_FORMATS, default=None, help="Log every request, other than before.")
-@click.option("--workers", type=_WORKERS, default=None, help="Processes of the proxy, other than before.")
-def restart(state_dir: Path | None, access_log: str | None, workers: int | None) -> None:
-    """Put a new gateway in the place of the one that runs; no connection is refused meanwhile.
+@setting_options(GATEWAY, "access_log", "workers", defaults=False)
+def restart(state_dir: Path | None, **values: Any) -> None:
+    """Replace the running gateway by a new process, without refusing a connection.
 
-    The new one is started in the same way, takes over the sockets, and the old one finishes its calls.
-    If the new one does not come up, the old one goes on.
+    The new one gets the flags of the old one and those given here, reads `gateway.toml` again, and takes over the
+    sockets; the old one finishes its calls. If the new one does not come up, the old one continues.
     """
     from faas_cli.gateway.local import restart
 
-    more = ["--access-log", access_log] if access_log else []
-    more += ["--workers", str(workers)] if workers else []
+    more = arguments({name: value for name, value in values.items() if value is not None})
     status = restart.restart(absolute_state_dir(state_dir), more)
     Console().data(f"Gateway: {status.url} (process {status.pid})")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from faas_cli.console import Console
@@ -9,9 +11,9 @@ from faas_cli.errors import FaasError
 from faas_cli.gateway.install import compose, layout, swarm
 from faas_cli.gateway.install.layout import Layout
 from faas_cli.gateway.install.systemd import UNIT, SystemdService
-from faas_cli.gateway.local.process import ENGINES, StartOptions
+from faas_cli.gateway.local.options import setting_options
 from faas_cli.options import FaasGroup
-from faas_runtime.core.paths import default_state_dir
+from faas_runtime.core.settings import GATEWAY
 
 _HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _PORT = click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
@@ -97,22 +99,21 @@ def uninstall_swarm(name: str, volumes: bool) -> None:
 
 
 @install.command(name="systemd")
-@_HOST
-@_PORT
-@click.option("--engine", type=click.Choice(ENGINES), default="process", show_default=True)
+@setting_options(GATEWAY, "host", "port", "engine")
 @_SYSTEM
 @_PRINT
-def install_systemd(host: str, port: int, engine: str, system: bool, show: bool) -> None:
-    """The gateway as a service of this machine, started with it."""
+def install_systemd(system: bool, show: bool, **values: Any) -> None:
+    """The gateway as a service of this machine, started with it.
+
+    Other settings are read from `gateway.toml` in its state directory.
+    """
     console = Console()
-    StartOptions(default_state_dir(), host=host).check()
     service = SystemdService(system)
-    text = service.unit(engine, host, port)
+    text = service.unit({name: value for name, value in values.items() if value is not None})
     if show:
         console.data(text.rstrip())
         return
-    service.install(text)
-    console.data(f"Gateway: http://{host}:{port}")
+    console.data(f"Gateway: {service.install(text)}")
     console.data(f"Unit:    {service.path}")
     scope = "" if system else "--user "
     console.info(f"Logged in. Its log: `journalctl {scope}-u {UNIT}`.")

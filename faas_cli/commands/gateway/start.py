@@ -1,114 +1,72 @@
-"""`faas gateway start` and `run`: a gateway in the background or in the foreground."""
+"""`faas gateway start` and `run`: a gateway in the background or in the foreground; `config`: with which settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from faas_cli.console import Console
 from faas_cli.gateway.local import process
-from faas_cli.gateway.local.process import StartOptions
-from faas_cli.options import FaasCommand, absolute_state_dir, state_dir_option
+from faas_cli.gateway.local.options import SettingsCommand, configured, setting_options
+from faas_cli.output.formats import TABLE, output_options, structured
+from faas_runtime.core.settings import GATEWAY
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_WORKERS = click.IntRange(1, 64)
-_LOG_FORMATS = click.Choice(["off", "text", "json"])
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-
-def _start_options(function: Decorated) -> Decorated:
-    for option in (
-        click.option(
-            "--callback-host",
-            "callback_hosts",
-            multiple=True,
-            metavar="HOST",
-            help="Let calls be answered there although its address is not public; may be repeated.",
-        ),
-        click.option(
-            "--store-url",
-            default=None,
-            metavar="URL",
-            help="Function store of the dashboard, empty for none; $OPENFAAS_STORE, else the public one.",
-        ),
-        click.option(
-            "--queue-lease",
-            type=click.FloatRange(3, 60),
-            default=None,
-            metavar="SECONDS",
-            help="After so long without a sign of a gateway its asynchronous calls are made again; 60 unless given.",
-        ),
-        click.option("--nats", default="", metavar="URL", help="Keep asynchronous calls in NATS JetStream."),
-        click.option("--tls-key", type=_FILE, default=None, help="Its key, where that is a file of its own."),
-        click.option("--tls-cert", type=_FILE, default=None, help="Serve HTTPS with this certificate."),
-        click.option(
-            "--access-log",
-            type=_LOG_FORMATS,
-            default="off",
-            show_default=True,
-            help="Log every request.",
-        ),
-        click.option(
-            "--provider-secrets-dir",
-            type=click.Path(file_okay=False, path_type=Path),
-            default=None,
-            help="Folder of basic-auth-user and basic-auth-password for the provider.",
-        ),
-        click.option("--provider-url", default="", help="Let the provider at this address run the functions."),
-        click.option(
-            "--engine",
-            type=click.Choice(process.ENGINES),
-            default="process",
-            show_default=True,
-            help="What runs the functions.",
-        ),
-        click.option("--no-auth", count=True, help="Ask nobody for user and password; twice with a public address."),
-        state_dir_option,
-        click.option("--metrics-port", type=click.IntRange(0, 65535), default=8082, show_default=True),
-        click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for any."),
-        click.option(
-            "--workers",
-            type=_WORKERS,
-            default=1,
-            show_default=True,
-            help="Processes of the proxy; one for each core is the most that helps.",
-        ),
-        click.option("--unix", type=_FILE, default=None, help="Listen on this Unix socket as well."),
-        click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
-    ):
-        function = option(function)
-    return function
+_EPILOG = """\
+Every setting is also an environment variable (`FAAS_GATEWAY_IDLE_TIMEOUT`) and a key of `gateway.toml` in the state
+directory (`idle_timeout = "30s"`). A flag comes first, then the environment, then the file."""
 
 
-def _options(state_dir: Path | None, **values: Any) -> StartOptions:
-    for name in ("provider_secrets_dir", "tls_cert", "tls_key", "unix"):
-        # The gateway runs in a folder of its own.
-        values[name] = values[name].expanduser().absolute() if values[name] else None
-    return StartOptions(absolute_state_dir(state_dir), **values)
-
-
-@click.command(cls=FaasCommand)
-@_start_options
+@click.command(cls=SettingsCommand, help=f"Start a gateway in the background and log in to it.\n\n{_EPILOG}")
+@setting_options(GATEWAY)
 def start(**values: Any) -> None:
     """Start a gateway in the background and log in to it."""
     console = Console()
-    options = _options(**values)
+    options = configured(GATEWAY, values)
     running = process.find(options.state_dir)
     if running is not None:
         process.login(options.state_dir, running)
         console.data(f"Gateway runs already: {running.url or 'starting'} (process {running.pid})")
         return
-    status = process.start(options)
+    status = process.start(options.state_dir, options.arguments())
     console.data(f"Gateway: {status.url}")
     console.data(f"Log:     {process.log_path(options.state_dir)}")
 
 
-@click.command(cls=FaasCommand)
-@_start_options
+@click.command(
+    cls=SettingsCommand, help=f"Run a gateway in the foreground, for containers and service managers.\n\n{_EPILOG}"
+)
+@setting_options(GATEWAY)
 def run(**values: Any) -> None:
     """Run a gateway in the foreground, for containers and service managers."""
-    process.run(_options(**values))
+    process.become(process.command("run", configured(GATEWAY, values).arguments()))
+
+
+@click.command(cls=SettingsCommand)
+@output_options
+@setting_options(GATEWAY)
+def config(form: str, **values: Any) -> None:
+    """Show every setting, and whether a flag, the environment, a file or the default gave its value.
+
+    Without other flags than --state-dir these are the settings of the gateway that runs. Otherwise, and while none
+    runs, they are those with which `faas gateway start` would start one.
+    """
+    console = Console()
+    options = configured(GATEWAY, values)
+    running = process.find(options.state_dir) if not set(options.given) - {"state_dir"} else None
+    rows = list(running.settings) if running is not None else []
+    rows = rows or options.configuration.report()
+    if form != TABLE:
+        console.data(structured(rows, form))
+        return
+    width = max(len(row["name"]) for row in rows)
+    texts = [", ".join(row["value"]) if isinstance(row["value"], list) else _text(row["value"]) for row in rows]
+    column = min(40, max(map(len, texts)))
+    for row, text in zip(rows, texts, strict=True):
+        origin = f" {row['origin']}" if row["origin"] else ""
+        console.data(f"{row['name']:<{width}}  {text:<{column}}  {row['source']}{origin}")
+
+
+def _text(value: Any) -> str:
+    """As TOML writes it, without quotes; nothing for none."""
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)

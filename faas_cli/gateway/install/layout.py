@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from faas_cli.gateway.install.image import IMAGE
+from faas_runtime.core.settings import arguments
 
 NATS = "nats:2.10-alpine"
 PROMETHEUS = "prom/prometheus:v2.53.0"
@@ -142,13 +143,19 @@ def config_target(service: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _services(layout: Layout, engine: str) -> dict[str, dict[str, Any]]:
-    run = ["run", "--host", "0.0.0.0", "--metrics-host", "0.0.0.0", "--engine", engine]  # noqa: S104 - in a container
-    # Functions are told apart by this folder's name, where several gateways use one engine.
-    run += ["--state-dir", f"{STATE}/{layout.name}", "--secrets-dir", "/run/secrets", "--nats", "nats://nats:4222"]
+    settings = {
+        "host": "0.0.0.0",  # noqa: S104 - in a container
+        "metrics_host": "0.0.0.0",  # noqa: S104
+        "engine": engine,
+        # Gateways that share an engine recognise their functions by the name of this folder.
+        "state_dir": f"{STATE}/{layout.name}",
+        "secrets_dir": "/run/secrets",
+        "nats": "nats://nats:4222",
+    }
     return {
         "gateway": {
             "image": layout.image,
-            "command": run,
+            "command": ["run", *arguments(settings)],
             # The group lets it speak to the engine, which is as good as root on that machine.
             "user": f"{OWNER}:{layout.group}",
             "volumes": [f"state:{STATE}", f"{layout.socket}:{SOCKET}"],

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from faas_cli.errors import FaasError
 from faas_cli.gateway.local import process
+from faas_runtime.core.configuration import configure
+from faas_runtime.core.errors import Invalid
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import default_state_dir
+from faas_runtime.core.settings import GATEWAY, arguments
 
 UNIT = "faas-gateway.service"
 _POLL_INTERVAL = 0.1
@@ -38,10 +42,14 @@ class SystemdService:
         """Its state directory: for a user the one that other commands look in."""
         return Path("/var/lib/faas") if self.system else default_state_dir()
 
-    def unit(self, engine: str, host: str, port: int) -> str:
-        """The unit of a gateway with this engine that listens there."""
-        words = [sys.executable, "-m", "faas_runtime.gateway", "run", "--state-dir", str(self.state_dir)]
-        words += ["--host", host, "--port", str(port), "--engine", engine]
+    def unit(self, given: Mapping[str, Any]) -> str:
+        """The unit of a gateway with these settings; others are read from its `gateway.toml`. Raises FaasError."""
+        given = {"state_dir": self.state_dir, **given}
+        try:
+            engine = configure(GATEWAY, given, {})["engine"].value
+        except Invalid as err:
+            raise FaasError(str(err)) from None
+        words = process.command("run", arguments(given))
         # A user of its own, to whom nothing on the machine belongs but this folder.
         walls = ["DynamicUser=yes", "StateDirectory=faas", "StateDirectoryMode=0700", "ProtectHome=read-only"]
         if engine == "docker":
@@ -71,8 +79,8 @@ class SystemdService:
         ]
         return "\n".join(lines)
 
-    def install(self, text: str) -> None:
-        """Write the unit, start it, and have it started with the machine; log in. Raises FaasError."""
+    def install(self, text: str) -> str:
+        """Write the unit, start it now and at every boot, log in; the gateway's URL. Raises FaasError."""
         if shutil.which("systemctl") is None:
             raise FaasError("this machine has no `systemctl`", hint="see the unit with `--print`")
         try:
@@ -88,7 +96,7 @@ class SystemdService:
         except FaasError:
             self.path.unlink()
             raise
-        self._log_in()
+        return self._log_in()
 
     def uninstall(self) -> bool:
         """Stop it and remove the unit; False when there was none. State is kept. Raises FaasError."""
@@ -111,13 +119,13 @@ class SystemdService:
         if done.returncode:
             raise FaasError(f"`{' '.join(command)}` failed", detail=done.stderr.strip())
 
-    def _log_in(self) -> None:
+    def _log_in(self) -> str:
         deadline = time.monotonic() + process.START_TIMEOUT
         while time.monotonic() < deadline:
             status = process.find(self.state_dir)
             if status is not None and status.url:
                 process.login(self.state_dir, status)
-                return
+                return status.url
             time.sleep(_POLL_INTERVAL)
         scope = "" if self.system else "--user "
         raise FaasError("the gateway does not come up", hint=f"see `journalctl {scope}-u {UNIT}`")

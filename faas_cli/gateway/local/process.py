@@ -8,7 +8,6 @@ process number as long as it lives, and `gateway.json`, there once it answers.
 from __future__ import annotations
 
 import fcntl
-import ipaddress
 import json
 import os
 import signal
@@ -18,80 +17,24 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from faas_cli.errors import FaasError, UsageError
+from faas_cli.errors import FaasError
+from faas_runtime.core.durations import duration_or_none
 
 USER = "admin"
-ENGINES = ("process", "docker", "swarm")
-"""What can run functions on this machine."""
 START_TIMEOUT = 30.0
 """Seconds a gateway may take until it answers."""
-STOP_TIMEOUT = 30.0
-"""Seconds a gateway may take to drain before it is killed."""
+_MIN_STOP_TIMEOUT = 30.0
+_STOP_MARGIN = 20.0
+"""Seconds that a gateway may need besides its `stop_timeout` before it is killed."""
 _MAX_LOG_BYTES = 10 * 1024 * 1024
 _POLL_INTERVAL = 0.03
 _REASON = "faas-gateway: "
-
-
-@dataclass(frozen=True, slots=True)
-class StartOptions:
-    """How a gateway is to be started; `no_auth` counts how often that was asked for, `nats` is a server's address."""
-
-    state_dir: Path
-    host: str = "127.0.0.1"
-    port: int = 8080
-    unix: Path | None = None
-    workers: int = 1
-    metrics_port: int = 8082
-    no_auth: int = 0
-    engine: str = "process"
-    provider_url: str = ""
-    provider_secrets_dir: Path | None = None
-    access_log: str = "off"
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    nats: str = ""
-    queue_lease: float | None = None
-    store_url: str | None = None
-    callback_hosts: tuple[str, ...] = ()
-
-    def check(self) -> None:
-        """Raises UsageError for what would give this machine to everybody."""
-        if self.no_auth == 1 and not _is_loopback(self.host):
-            raise UsageError(
-                f"`--no-auth` with `--host {self.host}` lets everybody who can reach this machine run programs on it",
-                hint="give `--no-auth` twice if that is what you want",
-            )
-
-    def command(self) -> list[str]:
-        """The command that runs such a gateway in the foreground."""
-        command = [sys.executable, "-m", "faas_runtime.gateway", "run", "--state-dir", str(self.state_dir)]
-        command += ["--host", self.host, "--port", str(self.port), "--metrics-port", str(self.metrics_port)]
-        command += ["--engine", self.engine]
-        if self.provider_url:
-            command += ["--provider-url", self.provider_url]
-        if self.provider_secrets_dir is not None:
-            command += ["--provider-secrets-dir", str(self.provider_secrets_dir)]
-        if self.workers > 1:
-            command += ["--workers", str(self.workers)]
-        if self.unix is not None:
-            command += ["--unix", str(self.unix)]
-        if self.access_log != "off":
-            command += ["--access-log", self.access_log]
-        if self.tls_cert is not None:
-            command += ["--tls-cert", str(self.tls_cert)]
-        if self.tls_key is not None:
-            command += ["--tls-key", str(self.tls_key)]
-        command += ["--nats", self.nats] if self.nats else []
-        command += ["--queue-lease", f"{self.queue_lease:g}"] if self.queue_lease is not None else []
-        command += ["--store-url", self.store_url] if self.store_url is not None else []
-        command += [word for host in self.callback_hosts for word in ("--callback-host", host)]
-        return [*command, "--no-auth"] if self.no_auth else command
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +48,9 @@ class GatewayStatus:
     engine: str
     started_at: str
     restart: str = ""
-    """The socket on which a restart can be asked for; empty where it cannot."""
+    """The socket on which a restart can be requested; empty where it cannot."""
+    settings: tuple[dict[str, Any], ...] = ()
+    """Name, value, source and origin of every setting; empty while it starts."""
 
 
 def find(state_dir: Path) -> GatewayStatus | None:
@@ -113,40 +58,40 @@ def find(state_dir: Path) -> GatewayStatus | None:
     pid = _lock_owner(state_dir)
     if pid is None:
         return None
-    told = _told(state_dir)
-    if told.get("pid") != pid:
-        told = {}
+    announced = _announced(state_dir)
+    if announced.get("pid") != pid:
+        announced = {}
     return GatewayStatus(
         pid=pid,
-        url=_reachable(str(told.get("url", ""))),
-        metrics_url=str(told.get("metrics_url", "")),
-        auth=bool(told.get("auth", True)),
-        engine=str(told.get("engine") or "process"),
-        started_at=str(told.get("started_at", "")),
-        restart=str(told.get("restart", "")),
+        url=_reachable(str(announced.get("url", ""))),
+        metrics_url=str(announced.get("metrics_url", "")),
+        auth=bool(announced.get("auth", True)),
+        engine=str(announced.get("engine") or "process"),
+        started_at=str(announced.get("started_at", "")),
+        restart=str(announced.get("restart", "")),
+        settings=tuple(announced.get("settings", ())),
     )
 
 
-def start(options: StartOptions) -> GatewayStatus:
-    """Start a gateway in the background and return once it answers; it is logged in to.
+def start(state_dir: Path, arguments: Sequence[str]) -> GatewayStatus:
+    """Start a gateway in the background, log in to it, and return once it answers.
 
     Raises FaasError: the reason is the gateway's own, the log holds the rest.
     """
-    options.check()
-    path = log_path(options.state_dir)
+    path = log_path(state_dir)
     try:
-        options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
             path.replace(path.with_name("gateway.log.1"))
         with path.open("ab") as log:
             began = log.tell()
             process = subprocess.Popen(
-                options.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command("run", arguments), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
     except OSError as err:
         raise FaasError(f"the gateway cannot be started: {err}") from None
-    status = _until_it_answers(process, options.state_dir, began)
-    login(options.state_dir, status)
+    status = _until_it_answers(process, state_dir, began)
+    login(state_dir, status)
     return status
 
 
@@ -162,10 +107,11 @@ def login(state_dir: Path, status: GatewayStatus) -> None:
 
 def stop(state_dir: Path) -> bool:
     """Stop the gateway and return once it is gone; False when none runs. Raises FaasError."""
-    pid = _lock_owner(state_dir)
-    if pid is None:
+    running = find(state_dir)
+    if running is None:
         return False
-    for number, limit in ((signal.SIGTERM, STOP_TIMEOUT), (signal.SIGKILL, 5.0)):
+    pid = running.pid
+    for number, limit in ((signal.SIGTERM, _stop_timeout(running)), (signal.SIGKILL, 5.0)):
         try:
             os.kill(pid, number)
         except ProcessLookupError:
@@ -177,16 +123,21 @@ def stop(state_dir: Path) -> bool:
     raise FaasError(f"the gateway (process {pid}) does not stop")
 
 
-def run(options: StartOptions) -> None:
-    """Become a gateway in the foreground. Does not return."""
-    options.check()
-    become(options.command())
+def command(subcommand: str, arguments: Sequence[str]) -> list[str]:
+    """The command that runs a gateway (`run`), or a provider alone (`provide`), in the foreground."""
+    return [sys.executable, "-m", "faas_runtime.gateway", subcommand, *arguments]
 
 
 def become(command: list[str]) -> NoReturn:
-    """Put this command in the place of the present process."""
+    """Replace the present process by this command."""
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - a list, no shell
+
+
+def _stop_timeout(running: GatewayStatus) -> float:
+    """Seconds the gateway may take to stop before it is killed."""
+    timeouts = (duration_or_none(str(each["value"])) for each in running.settings if each["name"] == "stop_timeout")
+    return max(_MIN_STOP_TIMEOUT, (next(timeouts, None) or 0.0) + _STOP_MARGIN)
 
 
 def _until_it_answers(process: subprocess.Popen[bytes], state_dir: Path, began: int) -> GatewayStatus:
@@ -249,7 +200,7 @@ def _wait_until_gone(state_dir: Path, pid: int, limit: float) -> bool:
     return False
 
 
-def _told(state_dir: Path) -> dict[str, object]:
+def _announced(state_dir: Path) -> dict[str, Any]:
     try:
         content = json.loads((state_dir / "gateway.json").read_bytes())
     except (OSError, ValueError):
@@ -265,15 +216,6 @@ def _reachable(url: str) -> str:
     if parts.hostname in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return f"{parts.scheme}://127.0.0.1:{parts.port}"
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def log_path(state_dir: Path) -> Path:

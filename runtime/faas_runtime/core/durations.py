@@ -43,3 +43,12 @@ def duration_or_none(text: str) -> float | None:
         return parse_duration(text)
     except ValueError:
         return None
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest text that `parse_duration` reads as this many seconds, to the millisecond: `24h`, `90s`, `500ms`."""
+    thousandths = round(seconds * 1000)
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        if thousandths >= size and thousandths % size == 0:
+            return f"{thousandths // size}{unit}"
+    return f"{thousandths}ms" if thousandths else "0s"

@@ -6,9 +6,6 @@ import platform
 
 import msgspec
 
-DEFAULT_STORE = "https://raw.githubusercontent.com/openfaas/store/master/functions.json"
-"""The public store."""
-
 _MACHINES = {
     "x86_64": "x86_64",
     "amd64": "x86_64",

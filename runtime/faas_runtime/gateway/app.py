@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Sequence
 
+from faas_runtime.core.configuration import Configuration
 from faas_runtime.gateway.auth.function_auth import guard_of
 from faas_runtime.gateway.background import Loops
 from faas_runtime.gateway.control.plane import BackOffice
@@ -23,7 +24,6 @@ from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import Proxy, proxy_settings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
-from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import Running, StateDir
 from faas_runtime.gateway.workers.pool import WorkerPool
 from faas_runtime.providers.base import Endpoint, FunctionKey, Provider
@@ -43,14 +43,15 @@ class Gateway:
 
     def __init__(
         self,
-        settings: GatewaySettings,
+        configuration: Configuration,
         state: StateDir,
         provider: Provider,
         arguments: Sequence[str] = (),
         predecessor: Predecessor | None = None,
     ) -> None:
         """Raises Invalid for a certificate or an account that cannot be used."""
-        self._settings = settings
+        self._configuration = configuration
+        self._settings = settings = configuration.settings()
         self._state = state
         self._provider = provider
         self._arguments = arguments
@@ -66,7 +67,7 @@ class Gateway:
         self._loops = Loops()
         self._office: BackOffice | None = None
         self._listeners: Listeners
-        self._grace = settings.stop_grace
+        self._grace = settings.stop_timeout
         self._closing = contextlib.AsyncExitStack()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -165,7 +166,7 @@ class Gateway:
         self._listeners.share(True)
         self._state.leave()
         # Nobody waits for this process any more, so calls may take as long as they are allowed to.
-        self._grace = max(self._settings.stop_grace, self._settings.upstream_timeout)
+        self._grace = max(self._settings.stop_timeout, self._settings.upstream_timeout)
         return successor.pid
 
     async def _go_on(self) -> None:
@@ -232,6 +233,7 @@ class Gateway:
                 engine="remote" if self._settings.provider_url else self._settings.engine,
                 started_at=now_rfc3339(),
                 restart=str(self._listeners.restart.path),
+                settings=self._configuration.report(),
             )
         )
 

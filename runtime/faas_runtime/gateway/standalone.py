@@ -12,6 +12,7 @@ import logging
 import os
 
 from faas_runtime import __version__
+from faas_runtime.core.configuration import Configuration
 from faas_runtime.core.files import write_file
 from faas_runtime.gateway.app import stop_on_signals
 from faas_runtime.gateway.auth.credentials import USER_FILE, account_of
@@ -27,7 +28,6 @@ from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import Proxy, proxy_settings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.limits import limits_of
-from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USER, Running, StateDir
 from faas_runtime.providers.base import Endpoint, FunctionKey, Provider, RouteUpdate
 from faas_runtime.providers.common.logs import now_rfc3339
@@ -54,8 +54,9 @@ PROVIDER_ROUTES: dict[str, dict[str, EndpointFunction]] = {
 class ProviderServer:
     """Everything that lives as long as a provider served alone. The state directory is held by the caller."""
 
-    def __init__(self, settings: GatewaySettings, state: StateDir, provider: Provider) -> None:
-        self._settings = settings
+    def __init__(self, configuration: Configuration, state: StateDir, provider: Provider) -> None:
+        self._configuration = configuration
+        self._settings = configuration.settings()
         self._state = state
         self._provider = provider
         self._routes = RoutingTable()
@@ -91,7 +92,7 @@ class ProviderServer:
         closing.push_async_callback(self._control.stop)
         self._control.start()
         proxy = self._proxy(Endpoint("control", unix=str(private.path)))
-        closing.push_async_callback(proxy.stop, settings.stop_grace)
+        closing.push_async_callback(proxy.stop, settings.stop_timeout)
         await proxy.start([front])
         self._announce(proxy.addresses()[0])
 
@@ -126,10 +127,11 @@ class ProviderServer:
                 auth=self._settings.auth,
                 engine=self._settings.engine,
                 started_at=now_rfc3339(),
+                settings=self._configuration.report(),
             )
         )
 
 
-async def provide(settings: GatewaySettings, state: StateDir, provider: Provider) -> None:
+async def provide(configuration: Configuration, state: StateDir, provider: Provider) -> None:
     """Serve a provider until SIGTERM or SIGINT. Raises PortInUse, RuntimeFault, OSError."""
-    await ProviderServer(settings, state, provider).run(stop_on_signals())
+    await ProviderServer(configuration, state, provider).run(stop_on_signals())

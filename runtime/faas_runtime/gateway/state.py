@@ -6,6 +6,7 @@ import fcntl
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -36,7 +37,9 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """What runs the functions: `process`, `docker`, ...; `remote` for a provider elsewhere."""
     started_at: str = ""
     restart: str = ""
-    """The Unix socket on which a restart can be asked for; empty where that is not possible."""
+    """The Unix socket on which a restart can be requested; empty where that is not possible."""
+    settings: list[dict[str, Any]] = []
+    """Name, value, source and origin of every setting."""
 
 
 class StateDir:

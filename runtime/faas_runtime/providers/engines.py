@@ -7,8 +7,6 @@ from pathlib import Path
 
 from faas_runtime.providers.base import Provider
 
-DEFAULT_ENGINE = "process"
-
 
 def _process(state_dir: Path) -> Provider:
     from faas_runtime.providers.process import ProcessProvider

@@ -83,4 +83,4 @@ def test_a_provider_for_everybody_must_be_asked_for_twice(faas):
     refused = faas("provider", "serve", "--no-auth", "--host", "0.0.0.0")
 
     assert refused.returncode == 2
-    assert "lets everybody who can reach this machine run programs on it" in refused.stderr
+    assert "everybody who can reach this machine could run programs on it" in refused.stderr

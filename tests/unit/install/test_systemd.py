@@ -20,7 +20,7 @@ def home(tmp_path, monkeypatch):
 
 def test_a_users_service(home):
     """It keeps its state where the user's other commands look."""
-    lines = SystemdService(False).unit("docker", "127.0.0.1", 8080).splitlines()
+    lines = SystemdService(False).unit({"engine": "docker", "port": 8081}).splitlines()
     start = next(line for line in lines if line.startswith("ExecStart="))
     assert start.startswith(f"ExecStart={sys.executable} -m faas_runtime.gateway run")
     assert f'--state-dir "{home}/state dir"' in start
@@ -31,7 +31,7 @@ def test_a_users_service(home):
 @pytest.mark.parametrize(("engine", "groups"), [("process", 0), ("docker", 1)])
 def test_the_systems_service(engine, groups):
     """It has a user of its own, in the engine's group where it needs to be."""
-    lines = SystemdService(True).unit(engine, "127.0.0.1", 8080).splitlines()
+    lines = SystemdService(True).unit({"engine": engine}).splitlines()
     assert "DynamicUser=yes" in lines
     assert lines.count("SupplementaryGroups=docker") == groups
 
@@ -50,7 +50,7 @@ def test_systemd_takes_it(home, missing, system):
     if shutil.which("systemd-analyze") is None:
         missing("`systemd-analyze`", "apt-get install systemd")
     file = home / "faas-test.service"
-    file.write_text(SystemdService(system).unit("docker", "127.0.0.1", 8080))
+    file.write_text(SystemdService(system).unit({"engine": "docker", "port": 8081}))
     done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if file.name in line]) == (0, [])
 

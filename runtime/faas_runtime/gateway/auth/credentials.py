@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from faas_runtime.core.errors import Invalid
+from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.gateway.auth.accounts import Account
-from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import PASSWORD_FILE, USER, StateDir
 
 USER_FILE = "basic-auth-user"

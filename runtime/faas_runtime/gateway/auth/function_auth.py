@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from enum import Enum, auto
 
+from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.gateway.auth.accounts import Accounts, FailureCounter, basic_pair, digest
 from faas_runtime.gateway.auth.credentials import account_of
 from faas_runtime.gateway.auth.users import UserFile
-from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USERS_FILE, StateDir
 from faas_runtime.providers.common.annotations import AUTH_ANNOTATION
 

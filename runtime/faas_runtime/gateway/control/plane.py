@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.types import ASGIApp
 
+from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.gateway.auth.credentials import account_of
 from faas_runtime.gateway.auth.function_auth import CallGuard
 from faas_runtime.gateway.auth.users import UserFile
@@ -24,7 +25,6 @@ from faas_runtime.gateway.queue.service import QueueService, QueueSettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.peers import Alone, NatsPeers, Peers
 from faas_runtime.gateway.scaling.scaler import Scaler
-from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.state import USERS_FILE, StateDir
 from faas_runtime.gateway.traffic.canaries import Canaries
 from faas_runtime.gateway.traffic.canary import TrafficBook
@@ -60,7 +60,7 @@ class BackOffice:
                 path=settings.state_dir / "queue" / "calls.db",
                 nats=settings.nats,
                 lease=settings.queue_lease,
-                callback_hosts=settings.callback_hosts,
+                callback_hosts=frozenset(settings.callback_hosts),
             ),
             catalogue.get,
         )

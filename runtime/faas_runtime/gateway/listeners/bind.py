@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from faas_runtime.gateway.settings import GatewaySettings
+from faas_runtime.core.settings import GatewaySettings
 
 # Longest path of a Unix socket on Linux is 107 bytes.
 _MAX_SOCKET_PATH_BYTES = 100

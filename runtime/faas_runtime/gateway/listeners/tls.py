@@ -8,7 +8,7 @@ import ssl
 from pathlib import Path
 
 from faas_runtime.core.errors import Invalid
-from faas_runtime.gateway.settings import GatewaySettings
+from faas_runtime.core.settings import GatewaySettings
 
 log = logging.getLogger("faas.gateway")
 

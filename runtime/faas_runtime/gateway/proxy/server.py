@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 
+from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.gateway.auth.function_auth import CallGuard
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.connection import ClientConnection
@@ -19,7 +20,6 @@ from faas_runtime.gateway.proxy.pool import EndpointPool
 from faas_runtime.gateway.proxy.replica_finder import Wake
 from faas_runtime.gateway.proxy.settings import ProxySettings
 from faas_runtime.gateway.routing import RoutingTable
-from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.providers.base import Endpoint, RoutingChange
 
 # Options of glibc's mallopt, from malloc.h.

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from faas_runtime.gateway.settings import GatewaySettings
+from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.providers.base import FunctionKey, RouteRemoved, RouteUpdate
 
 

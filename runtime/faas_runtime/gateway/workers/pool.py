@@ -12,11 +12,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from faas_runtime.core.errors import RuntimeFault
+from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.gateway.auth.accounts import FailureCounter
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import Proxy
 from faas_runtime.gateway.routing import RoutingTable
-from faas_runtime.gateway.settings import GatewaySettings
 from faas_runtime.gateway.workers.counting import MetricsAggregate
 from faas_runtime.gateway.workers.loads import LOAD_INTERVAL, LoadAggregator, LoadReporter
 from faas_runtime.gateway.workers.messages import (

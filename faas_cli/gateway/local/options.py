@@ -1,0 +1,129 @@
+"""The settings of a gateway, and of a provider served alone, as options of a command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from faas_cli.errors import FaasError, UsageError
+from faas_cli.options import FaasCommand
+from faas_runtime.core.configuration import Configuration, configure
+from faas_runtime.core.errors import Invalid
+from faas_runtime.core.settings import FILE, FOLDER, SECTIONS, SWITCH, Role, Setting, arguments
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What a command line asks for: the values of its flags, and the whole configuration with them."""
+
+    given: Mapping[str, Any]
+    configuration: Configuration
+
+    @property
+    def state_dir(self) -> Path:
+        """The state directory."""
+        path: Path = self.configuration["state_dir"].value
+        return path
+
+    def arguments(self) -> list[str]:
+        """The flags for the runtime, which reads environment and file by itself."""
+        return arguments({"state_dir": self.state_dir, **self.given}, self.configuration.role)
+
+
+class _Value(click.ParamType):  # type: ignore[type-arg]
+    """A setting's value; relative paths become absolute, for the gateway may run in another folder."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.name = setting.kind.metavar
+        self._kind = setting.kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, or click's failure naming the flag."""
+        try:
+            return self._kind.read(value) if isinstance(value, str) else value
+        except ValueError as err:
+            self.fail(str(err), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Choices, files or folders."""
+        if self._kind in (FILE, FOLDER):
+            return [CompletionItem(incomplete, type="file" if self._kind is FILE else "dir")]
+        return [CompletionItem(choice) for choice in self._kind.choices if choice.startswith(incomplete)]
+
+
+class SettingOption(click.Option):
+    """An option made from a setting; None when it is not given."""
+
+    def __init__(self, param_decls: Any = None, *, setting: Setting, default: bool) -> None:
+        text = setting.flag_help or setting.help
+        text += " May be repeated." if setting.kind.many else ""
+        shown = setting.default_text or setting.write(setting.default)
+        if setting.kind is SWITCH:
+            super().__init__([setting.flag, setting.name], count=True, help=text)
+        else:
+            super().__init__(
+                [setting.flag, setting.name],
+                type=_Value(setting),
+                default=None,
+                multiple=setting.kind.many,
+                metavar=setting.kind.metavar,
+                help=f"{text} [default: {shown}]" if default and shown else text,
+            )
+        self.section = setting.section
+
+
+class SettingsCommand(FaasCommand):
+    """A command whose help lists its settings in sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each section of settings, then the command's own options."""
+        sections: dict[str, list[tuple[str, str]]] = {section: [] for section in (*SECTIONS, "Options")}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                sections[getattr(param, "section", "Options")].append(record)
+        for section, records in sections.items():
+            if records:
+                with formatter.section(section):
+                    formatter.write_dl(records)
+
+
+def setting_options(role: Role, *names: str, defaults: bool = True) -> Callable[[Decorated], Decorated]:
+    """Options for these settings of a role, all of them when none is named; `defaults` shows what they are without."""
+
+    def decorate(command: Decorated) -> Decorated:
+        for name in reversed(names or tuple(role.settings)):
+            command = click.option(cls=SettingOption, setting=role.settings[name], default=defaults)(command)
+        return command
+
+    return decorate
+
+
+def configured(role: Role, values: Mapping[str, Any]) -> Configured:
+    """What the values of `setting_options` ask for. Raises FaasError for a file or a variable that is wrong."""
+    given = {name: value for name, value in values.items() if value not in (None, ())}
+    times = given.pop("auth", 0)
+    if times:
+        given["auth"] = False
+    try:
+        configuration = configure(role, given, os.environ)
+    except Invalid as err:
+        raise _explained(FaasError, err) from None
+    try:
+        configuration.refuse_open(confirmed=times > 1)
+    except Invalid as err:
+        raise _explained(UsageError, err) from None
+    return Configured(given, configuration)
+
+
+def _explained(kind: type[FaasError], err: Invalid) -> FaasError:
+    message, _, hint = str(err).partition("; ")
+    return kind(message, hint=hint)
