@@ -1,7 +1,7 @@
 // Reads one request from standard input, calls the handler, writes its answer to standard output.
 'use strict'
 
-const handler = require('./function/handler')
+const { load, pick } = require('./load')
 
 async function read(stream) {
   const parts = []
@@ -9,11 +9,13 @@ async function read(stream) {
   return Buffer.concat(parts)
 }
 
-// A handler of two parameters is one of the older kind, which calls back instead of returning.
-function call(input) {
+// A handler of two parameters is one of the older kind, which calls back; it may return all the same.
+function call(handler, input) {
   if (handler.length < 2) return handler(input)
   return new Promise((resolve, reject) => {
-    handler(input, (err, answer) => (err ? reject(err) : resolve(answer)))
+    const returned = handler(input, (err, answer) => (err ? reject(err) : resolve(answer)))
+    if (typeof returned?.then === 'function') returned.then(resolve, reject)
+    else if (returned !== undefined) resolve(returned)
   })
 }
 
@@ -24,8 +26,14 @@ function bytes(answer) {
 }
 
 async function main() {
+  const handler = pick(await load())
   const input = await read(process.stdin)
-  process.stdout.write(bytes(await call(input.toString())))
+  const answer = await call(handler, input.toString())
+  if (answer?.[Symbol.asyncIterator] || typeof answer?.next === 'function') {
+    for await (const part of answer) process.stdout.write(bytes(part))
+  } else {
+    process.stdout.write(bytes(answer))
+  }
 }
 
 main().catch((err) => {

@@ -24,13 +24,49 @@ from function import handler  # (the line above makes its dependencies importabl
 
 
 def main() -> None:
-    """Answer one request; text, bytes and None are written as they are."""
-    answer = handler.handle(sys.stdin.buffer.read().decode("utf-8", "surrogateescape"))
+    """Answer one request: what the handler printed comes first, then what it returned."""
+    answer = handler.handle(read())
+    if hasattr(answer, "__await__") or hasattr(answer, "__aiter__"):
+        import asyncio
+
+        asyncio.run(write_later(answer))
+    else:
+        write(answer)
+    leave()
+
+
+def read() -> "str | bytes":
+    """The request's body: text, or bytes for a handler whose parameter is annotated so."""
+    body = sys.stdin.buffer.read()
+    annotations = getattr(handler.handle, "__annotations__", {})
+    if annotations and next(iter(annotations.values())) in (bytes, "bytes") and next(iter(annotations)) != "return":
+        return body
+    return body.decode("utf-8", "surrogateescape")
+
+
+def write(answer: object) -> None:
+    """Write an answer behind what was printed: text and bytes as they are, a generator piece by piece."""
+    if hasattr(answer, "__next__"):
+        for piece in answer:
+            write(piece)
+        return
+    sys.stdout.flush()
     if answer is not None:
-        if not isinstance(answer, (bytes, bytearray)):
+        if not isinstance(answer, (bytes, bytearray, memoryview)):
             answer = str(answer).encode("utf-8", "surrogateescape")
         sys.stdout.buffer.write(answer)
-    leave()
+        sys.stdout.buffer.flush()
+
+
+async def write_later(answer: object) -> None:
+    """Write what a coroutine returns, or an asynchronous generator yields."""
+    if hasattr(answer, "__await__"):
+        answer = await answer
+    if hasattr(answer, "__aiter__"):
+        async for piece in answer:
+            write(piece)
+    else:
+        write(answer)
 
 
 def leave() -> None:

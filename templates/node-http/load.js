@@ -1,0 +1,1 @@
+../node/load.js
