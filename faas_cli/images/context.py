@@ -65,6 +65,15 @@ def fingerprint(folder: Path) -> str:
     return total.hexdigest()
 
 
+def matching(context: Path, names: Iterable[str]) -> list[str]:
+    """The files of a context that a step's inputs name, in their order; those of a pattern are sorted."""
+    found: dict[str, None] = {}
+    for name in names:
+        paths = sorted(context.glob(name)) if any(each in name for each in "*?[") else [context / name]
+        found |= {path.relative_to(context).as_posix(): None for path in paths if path.is_file()}
+    return list(found)
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     """Every file of a context except the Dockerfile and our own, sorted by path."""
     for parent, folders, files in os.walk(folder):

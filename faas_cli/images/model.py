@@ -33,6 +33,8 @@ class BuildOptions:
     labels: Mapping[str, str] = field(default_factory=dict)
     copy_extra: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
+    test: bool = True
+    """Run the function's own tests."""
     inject: bool = True
     """Inject the watchdog into a user's own Dockerfile."""
     why: bool = False
@@ -59,6 +61,8 @@ class BuildJob:
     options: BuildOptions
     build_args: Mapping[str, str]
     """Arguments of stack file and command line, including `ADDITIONAL_PACKAGE`."""
+    remarks: tuple[str, ...] = ()
+    """What was found when the context was assembled, for the user."""
 
 
 @dataclass(frozen=True, slots=True)

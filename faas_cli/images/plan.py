@@ -7,14 +7,19 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
+
+from msgspec import structs
 
 from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.images.change_report import InputRecord
 from faas_cli.images.context import assemble
 from faas_cli.images.context_files import complete
 from faas_cli.images.dockerfile.render import is_generated, uses_buildkit, write_dockerfile
+from faas_cli.images.go_modules import fit
 from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult
 from faas_cli.images.tags import image_reference
 from faas_cli.stack.model import Function, Stack
@@ -82,6 +87,8 @@ def _build_one(
             return BuildResult(function.name, image, 0.0, skipped=True)
         job = prepare(stack, function, options, project)
         image = job.image
+        for remark in job.remarks:
+            report.note(function.name, remark)
         if options.shrinkwrap:
             complete(job, report, buildkit=uses_buildkit(job))
             return BuildResult(function.name, image, time.monotonic() - begun)
@@ -109,6 +116,9 @@ def _file_error(function: Function, err: OSError) -> BuildError:
 def prepare(stack: Stack, function: Function, options: BuildOptions, project: Path) -> BuildJob:
     """Find the function's template, name its image and assemble its context. Raises FaasError."""
     template = template_of(function, project, stack)
+    if template is not None and template.recipe is not None and not options.test:
+        template = copy(template)
+        template.recipe = structs.replace(template.recipe, test=None)
     image = image_reference(function, options.tag, project)
     arguments = build_arguments(function, template, options)
     extra = [*stack.configuration.copy, *options.copy_extra]
@@ -116,6 +126,7 @@ def prepare(stack: Stack, function: Function, options: BuildOptions, project: Pa
     job = BuildJob(
         function=function, template=template, context=context, image=image, options=options, build_args=arguments
     )
+    job = replace(job, remarks=tuple(fit(job, project / function.handler)))
     if is_generated(job):
         cache = default_state_dir() / "build" / "dockerfiles"
         write_dockerfile(job, buildkit=uses_buildkit(job), project=project, cache=cache)

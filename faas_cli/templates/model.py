@@ -22,7 +22,7 @@ class BuildOption(msgspec.Struct, frozen=True, kw_only=True):
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A command run by `sh` in the build context.
 
-    `inputs` are the files it depends on (its result is cached while they are unchanged),
+    `inputs` are the files or patterns it depends on (its result is cached while they are unchanged),
     `outputs` the folders it creates, `env` variables added to the toolchain's environment.
     """
 
@@ -70,6 +70,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     toolchain: str
     images: Images = Images()
     dependencies: Step | None = None
+    check: Step | None = None
+    """Whether the handler can be called; it also makes what tests need, and always runs."""
     test: Step | None = None
     build: Step | None = None
     runtime: Runtime = Runtime()

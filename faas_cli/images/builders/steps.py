@@ -17,7 +17,7 @@ from pathlib import Path
 
 from faas_cli.errors import BuildError
 from faas_cli.images.builders.layers import collect, write_layer
-from faas_cli.images.context import sync_tree
+from faas_cli.images.context import matching, sync_tree
 from faas_cli.images.image import app_entries, image_annotations, image_config, system_entries
 from faas_cli.images.model import BuildJob, BuildReporter
 from faas_cli.images.toolchains import Toolchain, write_shims
@@ -169,6 +169,10 @@ class RecipeRun:
             (self._recipe.build, f"`{self._name}` does not compile"),
             (self._recipe.test, f"the tests of `{self._name}` fail"),
         ]
+        if self._recipe.check is not None:
+            # Tests may need what this step makes.
+            self._report.step(self._name, "checking the handler")
+            runner.run(self._recipe.check, f"`{self._name}` cannot be called")
         if self._architecture != host_architecture():
             # A program for another architecture cannot run here.
             del steps[1]
@@ -223,10 +227,9 @@ class RecipeRun:
 def inputs_digest(work: Path, step: Step, toolchain: Toolchain) -> str:
     """A digest of a step's inputs, command and toolchain."""
     total = hashlib.sha256(f"{step.run}\0{toolchain.identity}\0".encode())
-    for name in step.inputs:
-        path = work / name
+    for name in matching(work, step.inputs):
         total.update(f"{name}\0".encode())
-        total.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
+        total.update(hashlib.sha256((work / name).read_bytes()).digest())
     return total.hexdigest()
 
 

@@ -43,7 +43,12 @@ def scripts(recipe: Recipe) -> dict[str, str]:
     """What each RUN of the Dockerfile runs."""
     outputs = recipe.dependencies.outputs if recipe.dependencies else []
     folders = f"mkdir -p {_words(outputs)}" if outputs else ""
-    steps = {"dependencies": recipe.dependencies, "test": recipe.test, "build": recipe.build}
+    steps = {
+        "dependencies": recipe.dependencies,
+        "check": recipe.check,
+        "test": recipe.test,
+        "build": recipe.build,
+    }
     scripts = {name: _script(step, folders if name == "dependencies" else "") for name, step in steps.items() if step}
     return {**scripts, "collect": _collect(recipe, outputs)}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faas_cli.errors import BuildError
-from faas_cli.images.context import DOCKERFILE_NAME, SUPPORT_FOLDER
+from faas_cli.images.context import DOCKERFILE_NAME, SUPPORT_FOLDER, matching
 from faas_cli.images.dockerfile.instructions import STAGING, copies_by_folder, copy, scripts
 from faas_cli.images.image import HOME, USER, WATCHDOG, source_labels, system_files
 from faas_cli.templates.find import builtin_folder
@@ -39,7 +39,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_.-]+")
 class ContextLayout:
     """What of a build context a Dockerfile names: the files there are, and the folders and files at its top."""
 
-    files: frozenset[str]
+    files: tuple[str, ...]
     """The inputs of the recipe's steps that exist, as paths of the context."""
     top_files: tuple[str, ...]
     top_folders: tuple[str, ...]
@@ -165,7 +165,7 @@ def context_layout(context: Path, recipe: Recipe) -> ContextLayout:
     ours = {DOCKERFILE_NAME, SUPPORT_FOLDER, "template.yml", "meta.json", ".dockerignore"}
     entries = sorted(entry for entry in context.iterdir() if entry.name not in ours)
     return ContextLayout(
-        files=frozenset(name for name in inputs if (context / name).is_file()),
+        files=tuple(matching(context, inputs)),
         top_files=tuple(entry.name for entry in entries if not entry.is_dir()),
         top_folders=tuple(entry.name for entry in entries if entry.is_dir()),
     )
@@ -208,7 +208,7 @@ def _variables(request: RenderRequest) -> dict[str, Any]:
         "arguments": request.arguments,
         "additional_packages": request.packages,
         "secrets": request.secrets,
-        "inputs": copies_by_folder(name for name in _inputs(recipe) if name in layout.files),
+        "inputs": copies_by_folder(layout.files),
         "template_files": [copy(layout.top_files, "./")] if layout.top_files else [],
         "folders": [copy([f"{folder}/"], f"./{folder}/") for folder in layout.top_folders],
         "outputs": recipe.dependencies.outputs if recipe.dependencies else [],
@@ -239,10 +239,6 @@ def quoted(value: str) -> str:
     if "\n" in value or "\r" in value:
         raise BuildError(f"`{value.splitlines()[0]}`... has several lines, and a Dockerfile cannot hold it")
     return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'
-
-
-def _inputs(recipe: Recipe) -> list[str]:
-    return recipe.dependencies.inputs if recipe.dependencies else []
 
 
 def _key(request: RenderRequest) -> str:

@@ -1,11 +1,12 @@
 package function
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestHandle(t *testing.T) {
-	got := Handle([]byte("test"))
-	want := "Hello, Go. You said: test"
-	if got != want {
-		t.Errorf("Handle answered %q, want %q", got, want)
+	if got := Handle([]byte("test")); !strings.Contains(got, "test") {
+		t.Errorf("Handle answered %q, without what was said", got)
 	}
 }

@@ -1,0 +1,3 @@
+module github.com/openfaas-incubator/go-function-sdk
+
+go 1.21
