@@ -40,4 +40,5 @@ def command(
     # Asked before anything is built: without a gateway there is nothing to keep up to date.
     client.info()
     wanted = flags_of(flags, tag=flags["tag"], namespace=namespace)
-    DevLoop(read, client, choose_builder(options, stack, console, gateway), options, wanted, console).run()
+    builder = choose_builder(options, stack, console, gateway)
+    DevLoop(read, client, builder, options, wanted, console, untested=True).run()

@@ -1,6 +1,6 @@
 """The development loop: build and deploy, watch the handlers, build and deploy what has changed.
 
-What does not build is told and not deployed, so the last good version keeps answering.
+What does not build is reported and not deployed, so the last good version keeps answering.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_cli.deployment.request import DeployFlags, deployment_of
 from faas_cli.devloop.watcher import changes_below
 from faas_cli.errors import FaasError
-from faas_cli.images.model import Builder, BuildOptions
+from faas_cli.images.model import Builder, BuildOptions, BuildResult
 from faas_cli.images.plan import build_functions
 from faas_cli.images.report import NullReporter
 from faas_cli.stack.model import Function, Stack
@@ -38,9 +39,14 @@ class DevLoop:
         console: Console,
         project: Path = Path(),
         publish: Callable[[Function], bool] | None = None,
+        untested: bool = False,
     ) -> None:
-        """`publish` is called between build and deployment; a function it says False of is not deployed."""
+        """`publish` is called between build and deployment; a function it says False of is not deployed.
+
+        With `untested`, a function whose tests fail is deployed all the same, and their output shown.
+        """
         self._publish = publish
+        self._untested = untested
         self._reload = reload
         self._client, self._builder, self._options, self._flags = client, builder, options, flags
         self._console = console
@@ -64,12 +70,24 @@ class DevLoop:
     def bring(self, functions: Sequence[Function]) -> None:
         """Build functions and deploy those that could be built."""
         begun = time.monotonic()
-        results = build_functions(self._stack, functions, self._options, NullReporter(), self._builder, self._project)
-        for function, result in zip(functions, results, strict=True):
+        for function, result in zip(functions, self._build(functions, self._options), strict=True):
             if result.error is not None:
                 self._console.error(result.error.message, result.error.hint, result.error.detail)
-                continue
+                if not self._builds_untested(function):
+                    continue
             self._deploy(function, begun)
+
+    def _build(self, functions: Sequence[Function], options: BuildOptions) -> list[BuildResult]:
+        return build_functions(self._stack, functions, options, NullReporter(), self._builder, self._project)
+
+    def _builds_untested(self, function: Function) -> bool:
+        """Whether a function that failed to build does so without its tests, and is to be served like that."""
+        if not self._untested or not self._options.test:
+            return False
+        (result,) = self._build([function], replace(self._options, test=False))
+        if result.error is None:
+            self._say(f"{function.name}: its tests fail; it is served all the same")
+        return result.error is None
 
     def _deploy(self, function: Function, begun: float) -> None:
         from faas_cli.commands.deploy import deploy_one

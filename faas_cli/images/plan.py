@@ -116,9 +116,9 @@ def _file_error(function: Function, err: OSError) -> BuildError:
 def prepare(stack: Stack, function: Function, options: BuildOptions, project: Path) -> BuildJob:
     """Find the function's template, name its image and assemble its context. Raises FaasError."""
     template = template_of(function, project, stack)
-    if template is not None and template.recipe is not None and not options.test:
+    if template is not None and (recipe := template.recipe) is not None and not options.test:
         template = copy(template)
-        template.recipe = structs.replace(template.recipe, test=None)
+        template.recipe = structs.replace(recipe, test=None)
     image = image_reference(function, options.tag, project)
     arguments = build_arguments(function, template, options)
     extra = [*stack.configuration.copy, *options.copy_extra]

@@ -1,6 +1,7 @@
 """HTTP/1.1 as the watchdog speaks it: requests read from one kept connection, answers written to it."""
 
 import io
+import sys
 from collections.abc import Mapping
 
 MAX_HEAD_BYTES = 1 << 20
@@ -204,4 +205,4 @@ def serve_connection(connection, answer):
             pass
         except (BadRequest, ValueError) as err:
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-            print(f"refused a request: {err}", flush=True)
+            sys.stderr.write(f"refused a request: {err}\n")

@@ -11,7 +11,7 @@ import threading
 
 from _faas_http import PIECE_BYTES, serve_connection
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "packages"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "packages"))  # noqa: PTH118, PTH120
 
 from function import handler  # (the line above makes its dependencies importable)
 
@@ -74,7 +74,7 @@ def parameters(handle):
     """Names of the positional parameters of a function, `["*"]` for one that takes any number."""
     while hasattr(handle, "__wrapped__"):
         handle = handle.__wrapped__
-    code = getattr(handle, "__code__", None) or getattr(getattr(handle, "__call__", None), "__code__", None)
+    code = getattr(handle, "__code__", None) or getattr(type(handle).__call__, "__code__", None)
     if code is None or code.co_flags & 0x04:
         return ["*"]
     names = list(code.co_varnames[: code.co_argcount])
@@ -150,7 +150,8 @@ def normalise(result):
         headers = more.pop() if more and not isinstance(more[-1], (int, str)) else ()
         status = more[0] if more else 200
     pairs = headers.items() if hasattr(headers, "items") else headers or ()
-    fields = [(name, each) for name, value in pairs for each in (value if isinstance(value, (list, tuple)) else [value])]
+    values = [(name, value if isinstance(value, (list, tuple)) else [value]) for name, value in pairs]
+    fields = [(name, each) for name, several in values for each in several]
     # The length is that of what is sent.
     return int(status), [(str(name), str(value)) for name, value in fields if name.lower() != "content-length"], body
 
@@ -191,7 +192,7 @@ def find_entry():
 
 def is_asgi(app):
     """Whether an application is called with scope, receive and send, or is WSGI's."""
-    codes = [getattr(each, "__code__", None) for each in (app, getattr(app, "__call__", None))]
+    codes = [getattr(each, "__code__", None) for each in (app, type(app).__call__)]
     return any(code.co_flags & 0x80 for code in codes if code) or len(parameters(app)) == 3
 
 

@@ -1,6 +1,6 @@
 """A step of the build: whether the handler can be called. Nothing of it is run: it is read, and its imports are found.
 
-    python3 check.py stdin|http
+python3 check.py stdin|http
 """
 
 import ast
@@ -11,7 +11,8 @@ from pathlib import Path
 PACKAGE = Path("function")
 EXPECTED = {
     "stdin": "`def handle(req)`",
-    "http": "`def handle(event, context)`, `def handle(req)`, or a WSGI or ASGI application called `app` or `application`",
+    "http": "`def handle(event, context)`, `def handle(req)`, "
+    "or a WSGI or ASGI application called `app` or `application`",
 }
 
 
@@ -107,7 +108,7 @@ def check_signature(kind, handle, path):
     spec = handle.args
     names = [each.arg for each in (*spec.posonlyargs, *spec.args)]
     required = len(names) - len(spec.defaults)
-    keywords = [each.arg for each, default in zip(spec.kwonlyargs, spec.kw_defaults) if default is None]
+    keywords = [each.arg for each, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
     given = 1 if kind == "stdin" else 2
     if required > given or (kind == "stdin" and not names and not spec.vararg) or keywords:
         written = f"def handle({ast.unparse(spec)})"
@@ -116,7 +117,8 @@ def check_signature(kind, handle, path):
 
 def check(kind):
     """Raise Wrong unless the handler of this kind of template can be called."""
-    path = next((each for each in (PACKAGE / "handler.py", PACKAGE / "handler" / "__init__.py") if each.is_file()), None)
+    places = (PACKAGE / "handler.py", PACKAGE / "handler" / "__init__.py")
+    path = next((each for each in places if each.is_file()), None)
     if path is None:
         if list(PACKAGE.glob("handler.*.so")):
             return

@@ -69,6 +69,25 @@ def test_a_change_is_live_and_a_mistake_is_not(gateway, lang):
         assert dev.interrupt() in (0, 130)
 
 
+def test_an_edit_whose_tests_fail_is_served_and_shown(gateway):
+    """The loop prints the failure and serves the edit: an edit often comes before its test."""
+    gateway.faas("new", "--lang", "python", "fn")
+    handler = gateway.folder / "fn" / "handler.py"
+    dev = Running(gateway, "dev", "-f", "fn.yml", "--builder", "oci")
+    try:
+        dev.until("watching")
+        handler.write_text(handler.read_text().replace("{req}", "nothing"))
+        dev.until("fn is live", 2)
+        assert "the tests of `fn` fail" in dev.output
+        assert "AssertionError" in dev.output
+        assert gateway.faas("invoke", "fn", stdin=b"x").stdout.endswith(b"You said: nothing")
+        handler.write_text("def handle(req)\n    return 1\n")
+        dev.until("expected ':'")
+        assert gateway.faas("invoke", "fn", stdin=b"x").stdout.endswith(b"You said: nothing")
+    finally:
+        assert dev.interrupt() in (0, 130)
+
+
 def test_doctor(shell):
     """Everything is looked at; what is missing says how to get it; nothing takes long."""
     begun = time.monotonic()

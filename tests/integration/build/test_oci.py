@@ -62,10 +62,10 @@ def project(tmp_path):
     return Project(tmp_path / "project", tmp_path / "state")
 
 
-@pytest.mark.parametrize("lang", ["go", "go-http", "node", "node-http", "python", "python-http"])
+@pytest.mark.parametrize("lang", ["go", "go-http", "node", "node-http", "node-ts", "python", "python-http"])
 def test_same_input_same_digest(tmp_path, tool, lang):
     """On another path, into another store; the second build of each is known already."""
-    tool(TOOLS[lang.removesuffix("-http")])
+    tool(TOOLS[lang.partition("-")[0]])
     digests = []
     for place in ("a", "b/c"):
         project = Project(tmp_path / place / "project", tmp_path / place / "state")
@@ -107,16 +107,27 @@ def test_what_does_not_compile(project, tool):
     assert fine.error is None
 
 
+# What each sample handler answers with, and something else.
+SAID = {"go": ("string(req)", '"nothing"'), "python": ("{req}", "nothing"), "node": ("${input}", "nothing")}
+
+
 @pytest.mark.parametrize("lang", ["go", "python", "node"])
 def test_a_failing_test_fails_the_build(project, tool, lang):
-    """Nothing is named in the store."""
+    """Nothing is named in the store; without tests it builds; an edit of the greeting fails no sample test."""
     tool(TOOLS[lang])
     handler = next((project.new("fn", lang)).glob("handler.[gpj]*"))
-    handler.write_text(handler.read_text().replace("You said", "They said"))
+    sample = handler.read_text()
+    handler.write_text(sample.replace(*SAID[lang]))
     (result,), _ = project.build()
     assert "the tests of `fn` fail" in result.error.message
-    assert "You said" in result.error.detail
+    assert "You said: nothing" in result.error.detail
     assert project.store.references() == {}
+    (result,), report = project.build(test=False)
+    assert result.error is None
+    assert "building and testing" not in report.steps
+    handler.write_text(sample.replace("Hello", "Good morning").replace("You said", "They said"))
+    (result,), _ = project.build()
+    assert result.error is None
 
 
 def test_python_requirements_are_in_the_image(project, tool, tmp_path):

@@ -130,7 +130,7 @@ def test_a_failing_test_names_function_line_and_step(project, builder):
     """And its own output is there."""
     folder = project.new("fn", "python")
     handler = folder / "handler.py"
-    handler.write_text(handler.read_text().replace("You said", "You wrote"))
+    handler.write_text(handler.read_text().replace("{req}", "nothing"))
     result, _ = project.build("fn", builder)
     lines = (project.folder / "build/fn/Dockerfile").read_text().splitlines()
     number = next(at for at, line in enumerate(lines, 1) if "unittest discover" in line)
