@@ -6,7 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // the digests of the algorithms' names
+	_ "crypto/sha256" // for hashes
 	_ "crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
@@ -22,12 +22,12 @@ import (
 
 const (
 	discoveryPath    = "/.well-known/openid-configuration"
-	maxDocumentBytes = 1 << 20     // bytes of a document of the authority
-	refetchInterval  = time.Minute // keys are asked for again no more often than this
+	maxDocumentBytes = 1 << 20     // of a document of the authority
+	refetchInterval  = time.Minute // minimum time between requests for the keys
 )
 
-// keySet holds the public keys of the token issuer. A token with a key it does not know makes it ask again,
-// so that the issuer can change its keys without a restart here.
+// keySet holds the public keys of the token issuer. It fetches them again when a token names an unknown key, so that the
+// issuer can rotate its keys.
 type keySet struct {
 	issuer  string
 	address string
@@ -37,7 +37,7 @@ type keySet struct {
 	fetched time.Time
 }
 
-// fetchKeys asks the authority who issues tokens, and with which keys.
+// fetchKeys fetches the issuer and its keys from the authority.
 func fetchKeys(authority string) (*keySet, error) {
 	var description struct {
 		Issuer string `json:"issuer"`
@@ -60,7 +60,7 @@ func (k *keySet) fetch() error {
 	}
 	keys := map[string]crypto.PublicKey{}
 	for _, each := range document.Keys {
-		// Keys of a kind unknown to us are for others.
+		// Keys of an unknown kind are skipped.
 		if key, err := each.public(); err == nil {
 			keys[each.KeyID] = key
 		}
@@ -75,7 +75,7 @@ func (k *keySet) find(id string) crypto.PublicKey {
 	if key := k.keys[id]; key != nil || time.Since(k.fetched) < refetchInterval {
 		return key
 	}
-	// The keys we have stay in use when the authority does not answer.
+	// The old keys stay in use when the authority fails.
 	_ = k.fetch()
 	return k.keys[id]
 }
@@ -83,10 +83,10 @@ func (k *keySet) find(id string) crypto.PublicKey {
 func fetchJSON(address string, into any) error {
 	document, err := upstream.Fetch(address, maxDocumentBytes)
 	if err != nil {
-		return fmt.Errorf("the token authority cannot be asked: %w", err)
+		return fmt.Errorf("the token authority failed: %w", err)
 	}
 	if err := json.Unmarshal(document, into); err != nil {
-		return fmt.Errorf("the token authority's answer to `%s` cannot be read: %w", address, err)
+		return fmt.Errorf("the response of the token authority to `%s` is invalid: %w", address, err)
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func (k webKey) public() (crypto.PublicKey, error) {
 			return ed25519.PublicKey(raw), nil
 		}
 	}
-	return nil, fmt.Errorf("the key %q is of no kind known here", k.KeyID)
+	return nil, fmt.Errorf("the kind of the key %q is unknown", k.KeyID)
 }
 
 func number(text string) *big.Int {
@@ -130,9 +130,12 @@ func number(text string) *big.Int {
 	return new(big.Int).SetBytes(raw)
 }
 
-var errSignature = errors.New("the token's signature is wrong")
+var errSignature = errors.New("the signature of the token is invalid")
 
-// verifySignature accepts only algorithms that fit the kind of the key: none and HMAC never do.
+// hashes are the digests by the last three digits of the name of an algorithm.
+var hashes = map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}
+
+// verifySignature accepts only the algorithms for the kind of the key, which excludes none and HMAC.
 func verifySignature(key crypto.PublicKey, algorithm string, signed, signature []byte) error {
 	if len(algorithm) != 5 {
 		return fmt.Errorf("the token's algorithm %q is not accepted", algorithm)

@@ -2,7 +2,6 @@
 package auth
 
 import (
-	"crypto"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -17,19 +16,19 @@ import (
 	"fwatchdog/internal/logging"
 )
 
-// clockLeeway is by how much the clocks of issuer and function may differ.
+// clockLeeway is the accepted difference between the clocks of issuer and function.
 const clockLeeway = time.Second
 
 var errForbidden = errors.New("insufficient permissions")
 
-// Guard lets only requests through whose token may call this function.
+// Guard rejects requests without a token that permits a call of this function.
 type Guard struct {
 	config *config.Config
 	logger *logging.Logger
 	keys   *keySet
 }
 
-// claims are the fields of a token that decide.
+// claims are the fields of a token that are checked.
 type claims struct {
 	Issuer    string         `json:"iss"`
 	Audience  stringList     `json:"aud"`
@@ -38,13 +37,13 @@ type claims struct {
 	Function  functionClaims `json:"function"`
 }
 
-// functionClaims say which functions may be called: patterns of namespace:name in which * is any text.
+// functionClaims name the functions that may be called: patterns of namespace:name in which * stands for any text.
 type functionClaims struct {
 	Permissions []string `json:"permissions"`
 	Audience    []string `json:"audience"`
 }
 
-// stringList is one string or a list of them: `aud` can be either.
+// stringList is a string or a list of strings, as in `aud`.
 type stringList []string
 
 func (l *stringList) UnmarshalJSON(data []byte) error {
@@ -56,7 +55,7 @@ func (l *stringList) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(l))
 }
 
-// NewGuard fetches the issuer's keys. It returns nil when the configuration does not require tokens.
+// NewGuard fetches the keys of the issuer. It returns nil when the configuration does not require tokens.
 func NewGuard(c *config.Config, l *logging.Logger) (*Guard, error) {
 	if !c.JWT {
 		return nil, nil
@@ -85,7 +84,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler)
 		return
 	}
 	if g.config.JWTDebug {
-		g.logger.Printf("%s %s - token refused: %v", r.Method, r.URL.Path, err)
+		g.logger.Printf("%s %s - token rejected: %v", r.Method, r.URL.Path, err)
 	}
 	header := w.Header()
 	header.Set("X-Openfaas-Internal", "faas-middleware")
@@ -111,7 +110,7 @@ func (g *Guard) check(token string, now time.Time) error {
 	return found.Function.allow(g.config.Identity)
 }
 
-// verify checks the signature and returns what the token says.
+// verify checks the signature and returns the claims.
 func (g *Guard) verify(token string) (*claims, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -130,7 +129,7 @@ func (g *Guard) verify(token string) (*claims, error) {
 	}
 	key := g.keys.find(header.KeyID)
 	if key == nil {
-		return nil, fmt.Errorf("the token is signed with a key that is not known: %q", header.KeyID)
+		return nil, fmt.Errorf("the key of the token is unknown: %q", header.KeyID)
 	}
 	if err := verifySignature(key, header.Algorithm, []byte(parts[0]+"."+parts[1]), signature); err != nil {
 		return nil, err
@@ -145,7 +144,7 @@ func decodePart(part string, into any) error {
 		err = json.Unmarshal(data, into)
 	}
 	if err != nil {
-		return fmt.Errorf("the token cannot be read: %w", err)
+		return fmt.Errorf("the token is invalid: %w", err)
 	}
 	return nil
 }
@@ -177,26 +176,21 @@ func matchesAny(patterns []string, text string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, text) })
 }
 
-// matches compares the whole text with a pattern in which * stands for any text, also none.
+// matches compares the whole text with a pattern in which * stands for any text, also an empty one.
 func matches(pattern, text string) bool {
-	pieces := strings.Split(pattern, "*")
-	if len(pieces) == 1 {
-		return pattern == text
+	first, rest, wildcard := strings.Cut(pattern, "*")
+	text, found := strings.CutPrefix(text, first)
+	if !found || !wildcard {
+		return found && text == ""
 	}
-	first, last := pieces[0], pieces[len(pieces)-1]
-	if len(text) < len(first)+len(last) || !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) {
-		return false
-	}
-	rest := text[len(first) : len(text)-len(last)]
-	for _, piece := range pieces[1 : len(pieces)-1] {
-		at := strings.Index(rest, piece)
-		if at < 0 {
+	for {
+		part, after, wildcard := strings.Cut(rest, "*")
+		if !wildcard {
+			return strings.HasSuffix(text, part)
+		}
+		if _, text, found = strings.Cut(text, part); !found {
 			return false
 		}
-		rest = rest[at+len(piece):]
+		rest = after
 	}
-	return true
 }
-
-// hashes are the digests by the last three digits of an algorithm's name.
-var hashes = map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}

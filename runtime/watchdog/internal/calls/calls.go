@@ -2,41 +2,60 @@
 package calls
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// Past is a deadline that has passed: it makes reads and writes fail at once.
+// Past is a deadline that makes reads and writes fail at once.
 var Past = time.Unix(1, 0)
 
-// Buffers are lent to whoever copies a body.
+// Buffers holds buffers for copying bodies.
 var Buffers = sync.Pool{New: func() any { buffer := make([]byte, 32*1024); return &buffer }}
 
 // Seconds formats a duration for X-Duration-Seconds.
-func Seconds(d time.Duration) string {
-	return strconv.FormatFloat(d.Seconds(), 'f', 6, 64)
-}
+func Seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 6, 64) }
 
-// StartStatus tells a machine that has run out of something for now from a command that cannot be started.
-func StartStatus(err error) int {
-	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
-		if errors.Is(err, passing) {
-			return http.StatusServiceUnavailable
-		}
+// ClientError is a failure to read the body of a request from the client.
+type ClientError struct{ Err error }
+
+func (e ClientError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e ClientError) Unwrap() error { return e.Err }
+
+// Errors of a machine that has no descriptor, process or memory left for the moment.
+var temporary = []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM}
+
+// FailureStatus returns the status for a call that failed: 504 after a timeout, 400 for a ClientError, 503 when the
+// machine is out of resources, else 500.
+func FailureStatus(err error) int {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusGatewayTimeout
+	case errors.As(err, new(ClientError)):
+		return http.StatusBadRequest
+	case slices.ContainsFunc(temporary, func(each error) bool { return errors.Is(err, each) }):
+		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
 }
 
-// RequestedTimeout is what X-Timeout asks for; a caller can shorten the time a call may take, and nothing else.
-func RequestedTimeout(r *http.Request) time.Duration {
-	if text := r.Header.Get("X-Timeout"); text != "" {
-		if asked, err := time.ParseDuration(text); err == nil && asked > 0 {
-			return asked
-		}
+// RequestedTimeout returns the timeout that the client asks for in X-Timeout, or 0.
+func RequestedTimeout(r *http.Request) time.Duration { return ParseTimeout(r.Header.Get("X-Timeout")) }
+
+// ParseTimeout parses the value of X-Timeout. It returns 0 for an invalid value and for one that is not above 0: a client
+// can only shorten its call.
+func ParseTimeout(text string) time.Duration {
+	if text == "" {
+		return 0
 	}
-	return 0
+	timeout, _ := time.ParseDuration(text)
+	return max(timeout, 0)
 }

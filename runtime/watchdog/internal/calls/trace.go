@@ -7,26 +7,26 @@ import (
 	"net/http"
 )
 
-const (
-	traceShape  = "00-00000000000000000000000000000000-0000000000000000-00"
-	TraceLength = len(traceShape)
-)
+const traceShape = "00-00000000000000000000000000000000-0000000000000000-00"
 
-// EnsureTrace gives a request that has no usable W3C traceparent a new one, not sampled: we record no spans.
+// TraceLength is the length of a W3C traceparent of version 00.
+const TraceLength = len(traceShape)
+
+// EnsureTrace sets a new traceparent on a request without a valid one.
 func EnsureTrace(r *http.Request) {
 	if present := r.Header["Traceparent"]; len(present) == 1 && TraceUsable(present[0]) {
 		return
 	}
 	trace := NewTrace()
 	r.Header["Traceparent"] = []string{string(trace[:])}
-	// It belonged to the trace that was not usable.
+	// It belongs to the invalid trace.
 	delete(r.Header, "Tracestate")
 }
 
-// NewTrace makes the context of a new trace, not sampled.
+// NewTrace returns the traceparent of a new trace. It is not sampled, because the watchdog records no spans.
 func NewTrace() (trace [TraceLength]byte) {
 	var id [24]byte
-	// An id of zeros is invalid; the lowest bit keeps both ids clear of it.
+	// An id of zeros is invalid; the lowest bits exclude it.
 	for i, bit := range []uint64{0, 1, 1} {
 		binary.BigEndian.PutUint64(id[8*i:], rand.Uint64()|bit)
 	}
@@ -36,7 +36,8 @@ func NewTrace() (trace [TraceLength]byte) {
 	return trace
 }
 
-// TraceUsable checks the shape version-trace-parent-flags in lower-case hex; later versions may add to it.
+// TraceUsable reports whether a traceparent is valid: version-trace-parent-flags in lower-case hexadecimal digits. Later
+// versions may append fields.
 func TraceUsable(text string) bool {
 	if len(text) < TraceLength {
 		return false

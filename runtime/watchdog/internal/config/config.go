@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -21,14 +19,10 @@ const (
 )
 
 const (
-	defaultTimeout     = 30 * time.Second
-	reportTimeout      = 2 * time.Second // time to report that write_timeout has passed
-	defaultPort        = 8080
-	defaultMetricsPort = 8081
-	defaultLogBuffer   = 65536
-	gatewayAuthority   = "http://gateway.openfaas:8080"
-	localAuthority     = "http://127.0.0.1:8000"
-	namespaceFile      = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+	defaultTimeout = 30 * time.Second
+	reportTimeout  = 2 * time.Second // time to report that write_timeout has passed
+	localAuthority = "http://127.0.0.1:8000"
+	namespaceFile  = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 )
 
 // Config holds the settings, checked once at start. A duration of 0 or below means no limit.
@@ -64,6 +58,7 @@ type Config struct {
 	JWT                 bool
 	JWTDebug            bool
 	JWTAuthority        string // base URL of the token authority
+	localAuthority      bool
 	Identity            string // namespace:name of the function, as in permissions
 
 	Warnings []string // one for each invalid value that is ignored
@@ -72,57 +67,44 @@ type Config struct {
 // Read reads the settings. An error names the variable that is missing or invalid. The arguments are the command when
 // fprocess is not set.
 func Read(env Lookup, arguments []string) (*Config, error) {
-	v := &values{env: env}
-	c := &Config{
-		Command:        arguments,
-		Mode:           v.text("mode", ModeFork),
-		MaxInflight:    v.number("max_inflight", 0),
-		Warm:           v.number("warm", 0),
-		ContentType:    v.text("content_type", ""),
-		CGIHeaders:     v.parseBool("cgi_headers", true),
-		MarshalRequest: v.parseBool("marshal_request", false),
-		combineOutput:  v.parseBool("combine_output", true),
-		WriteDebug:     v.parseBool("write_debug", false),
-		DebugHeaders:   v.parseBool("debug_headers", false),
-		BufferBody:     v.parseBool("http_buffer_req_body", false) || v.parseBool("buffer_http", false),
-		Restart:        v.parseBool("restart", false),
-		ReadyPath:      v.text("ready_path", ""),
-		PrefixLogs:     v.parseBoolOr("prefix_logs", true, true),
-		LogBufferSize:  logBuffer(v),
-		LogCallID:      v.parseBool("log_callid", false),
-		LogJSON:        v.choice("log_format", "text", "json"),
-		JWT:            v.parseBool("jwt_auth", false),
-		JWTDebug:       v.parseBool("jwt_auth_debug", false),
-	}
-	if v.text("metrics_port", "") != "off" {
-		c.MetricsPort = v.number("metrics_port", defaultMetricsPort)
-	}
+	c := ReadHealthcheck(env)
+	c.Command = arguments
 	_, c.ContentTypeSet = env("content_type")
-	c.readHealth(v)
-	c.readTimeouts(v)
-	for _, check := range []func(*values) error{c.checkMode, c.checkPorts, c.readTarget, c.checkWarm, c.readIdentity} {
-		if err := check(v); err != nil {
+	for _, check := range []func(Lookup) error{c.checkMode, c.checkPorts, c.readTarget, c.checkWarm, c.readIdentity} {
+		if err := check(env); err != nil {
 			return nil, err
 		}
 	}
-	c.Warnings = v.warnings
 	return c, nil
 }
 
-// ReadHealthcheck reads only what -run-healthcheck needs: Port, SuppressLock and LockFile.
+// ReadHealthcheck reads the settings that do not depend on others, which -run-healthcheck needs: Port, SuppressLock and
+// LockFile are valid.
 func ReadHealthcheck(env Lookup) *Config {
-	c := &Config{}
-	c.readHealth(&values{env: env})
+	c := &Config{Mode: ModeFork}
+	if mode, _ := env("mode"); mode != "" && mode != ModeFork {
+		c.Mode, c.ExecTimeout = mode, defaultTimeout
+	}
+	for _, s := range c.settings() {
+		c.apply(env, s)
+	}
+	if !c.BufferBody {
+		c.apply(env, setting{"buffer_http", "false", "", boolean(&c.BufferBody)})
+	}
 	return c
 }
 
-func (c *Config) readHealth(v *values) {
-	c.Port = v.number("port", defaultPort)
-	c.SuppressLock = v.parseBool("suppress_lock", false)
-	c.LockFile = filepath.Join(v.text("TMPDIR", "/tmp"), ".lock")
+// first returns the first of some variables that is not empty, by default the last.
+func first(env Lookup, names ...string) (name, value string) {
+	for _, name = range names {
+		if value, _ = env(name); value != "" {
+			break
+		}
+	}
+	return name, value
 }
 
-func (c *Config) checkMode(*values) error {
+func (c *Config) checkMode(Lookup) error {
 	switch c.Mode {
 	case ModeFork, ModeStreaming, ModeSerializing, ModeHTTP, ModeStatic:
 		return nil
@@ -131,7 +113,7 @@ func (c *Config) checkMode(*values) error {
 		c.Mode, ModeStreaming, ModeSerializing, ModeHTTP, ModeStatic)
 }
 
-func (c *Config) checkPorts(*values) error {
+func (c *Config) checkPorts(Lookup) error {
 	for name, port := range map[string]int{"port": c.Port, "metrics_port": c.MetricsPort} {
 		if port > 65535 {
 			return fmt.Errorf("`%s=%d` is not a port; the maximum is 65535", name, port)
@@ -140,33 +122,17 @@ func (c *Config) checkPorts(*values) error {
 	return nil
 }
 
-func (c *Config) readTimeouts(v *values) {
-	execDefault := time.Duration(0)
-	if c.Mode != ModeFork {
-		execDefault = defaultTimeout
-	}
-	c.ReadTimeout = v.duration("read_timeout", defaultTimeout)
-	c.WriteTimeout = v.duration("write_timeout", defaultTimeout)
-	c.ExecTimeout = v.duration("exec_timeout", execDefault)
-	c.HealthcheckInterval = v.duration("healthcheck_interval", c.WriteTimeout)
-}
-
 // readTarget reads what the mode requires: a command, an upstream or a folder.
-func (c *Config) readTarget(v *values) error {
+func (c *Config) readTarget(env Lookup) error {
 	if c.Mode == ModeStatic {
-		c.StaticPath = "/home/app/public"
-		if text, set := v.env("static_path"); set {
-			c.StaticPath = text
-		}
-		if c.StaticPath == "" {
+		if path, set := env("static_path"); set && path == "" {
 			return fmt.Errorf("`static_path` is empty; set it to the folder to serve")
 		}
 		return nil
 	}
-	process := v.text("function_process", v.text("fprocess", ""))
-	if process != "" {
+	if _, command := first(env, "function_process", "fprocess"); command != "" {
 		// The contract splits at single spaces and has no quoting.
-		c.Command = strings.Split(process, " ")
+		c.Command = strings.Split(command, " ")
 	}
 	if len(c.Command) == 0 {
 		return fmt.Errorf("`fprocess` is not set; set it to the command that answers requests")
@@ -174,11 +140,7 @@ func (c *Config) readTarget(v *values) error {
 	if c.Mode != ModeHTTP {
 		return nil
 	}
-	name := "http_upstream_url"
-	if v.text(name, "") == "" {
-		name = "upstream_url"
-	}
-	text := v.text(name, "")
+	name, text := first(env, "http_upstream_url", "upstream_url")
 	target, err := url.Parse(text)
 	if err != nil || !UsableTarget(target) {
 		return fmt.Errorf("`%s=%s` is not a URL; use for example http://127.0.0.1:8082 or unix:///tmp/function.sock", name, text)
@@ -195,7 +157,7 @@ func UsableTarget(target *url.URL) bool {
 	return target.Host != "" && (target.Scheme == "http" || target.Scheme == "https")
 }
 
-func (c *Config) checkWarm(*values) error {
+func (c *Config) checkWarm(Lookup) error {
 	switch {
 	case c.Warm == 0:
 		return nil
@@ -211,16 +173,15 @@ func (c *Config) checkWarm(*values) error {
 }
 
 // readIdentity reads the name of the function and the address of the token authority.
-func (c *Config) readIdentity(v *values) error {
+func (c *Config) readIdentity(env Lookup) error {
 	if !c.JWT {
 		return nil
 	}
-	authority := gatewayAuthority
-	if v.parseBool("jwt_auth_local", false) {
-		authority = localAuthority
+	if _, authority := first(env, "jwt_auth_authority"); authority == "" && c.localAuthority {
+		c.JWTAuthority = localAuthority
 	}
-	c.JWTAuthority = v.text("jwt_auth_authority", authority)
-	namespace, name := v.text("OPENFAAS_NAMESPACE", ""), v.text("OPENFAAS_NAME", "")
+	_, name := first(env, "OPENFAAS_NAME")
+	_, namespace := first(env, "OPENFAAS_NAMESPACE")
 	if namespace == "" {
 		content, _ := os.ReadFile(namespaceFile)
 		namespace = strings.TrimSpace(string(content))
@@ -235,14 +196,6 @@ func (c *Config) readIdentity(v *values) error {
 	return nil
 }
 
-// logBuffer reads the only number that can be negative: lines of any length.
-func logBuffer(v *values) int {
-	if size, err := strconv.Atoi(v.text("log_buffer_size", "")); err == nil && size < 0 {
-		return size
-	}
-	return v.number("log_buffer_size", defaultLogBuffer)
-}
-
 // CombinesOutput reports whether standard error is part of the response.
 func (c *Config) CombinesOutput() bool { return c.Mode == ModeFork && c.combineOutput }
 
@@ -250,6 +203,14 @@ func (c *Config) CombinesOutput() bool { return c.Mode == ModeFork && c.combineO
 // the call.
 func (c *Config) CallTimeout(requested time.Duration) time.Duration {
 	return shortest(c.ExecTimeout, c.WriteTimeout, requested)
+}
+
+// CallDeadline returns when a call that began at a time must have ended; the zero time means never.
+func (c *Config) CallDeadline(begun time.Time, requested time.Duration) time.Time {
+	if limit := c.CallTimeout(requested); limit > 0 {
+		return begun.Add(limit)
+	}
+	return time.Time{}
 }
 
 // ConnectionTimeout limits the time from the start of a call until its response is written; 0 means no limit. It is

@@ -68,7 +68,7 @@ func TestEveryVariableIsInTheHelp(t *testing.T) {
 	}
 	_, _ = Read(record, nil)
 	known := map[string]bool{"function_process": true, "http_upstream_url": true, "buffer_http": true}
-	for _, each := range variables {
+	for _, each := range new(Config).settings() {
 		known[each.name] = true
 	}
 	for _, name := range asked {

@@ -15,19 +15,19 @@ import (
 	"fwatchdog/internal/upstream"
 )
 
-// maxKeptBytes is how large a buffer may be that is kept for a later call.
+// maxKeptBytes is the maximum size of a buffer that is kept for a later call.
 const maxKeptBytes = 64 * 1024
 
-// buffers are lent to whoever puts a request or an answer together.
-var buffers = sync.Pool{New: func() any { piece := make([]byte, 0, maxHeadBytes); return &piece }}
+// buffers holds buffers for heads of requests and responses.
+var buffers = sync.Pool{New: func() any { buffer := make([]byte, 0, maxHeadBytes); return &buffer }}
 
-// forward sends the call to the process and its answer to the client.
+// forward sends the request to the process and the response to the client.
 func (c *clientConn) forward(out *[]byte) (status int, keep bool) {
-	deadline := proxy.Deadline(c.front.Config, c.begun, c.request.timeout)
+	deadline := c.listener.Config.CallDeadline(c.begun, c.request.timeout)
 	if err := c.takeBody(out); err != nil {
 		return c.fail(err, false)
 	}
-	if length := c.front.Config.ConnectionTimeout(); length > 0 {
+	if length := c.listener.Config.ConnectionTimeout(); length > 0 {
 		if at, moved := c.writeLimit.move(c.begun, length); moved {
 			_ = c.SetWriteDeadline(at)
 		}
@@ -40,11 +40,11 @@ func (c *clientConn) forward(out *[]byte) (status int, keep bool) {
 	return c.relayPlain(up, out)
 }
 
-// roundTrip sends the request and waits for the first bytes of the answer. A kept connection may have been closed at that
-// very moment; then a call that can be repeated is, on a new one.
+// roundTrip sends the request and waits for the first byte of the response. The process may have closed an idle
+// connection meanwhile; then an idempotent request is sent again on another one.
 func (c *clientConn) roundTrip(request []byte, deadline time.Time) (*upstream.Conn, error) {
 	for {
-		up, err := c.front.Upstream.Take(context.Background())
+		up, err := c.listener.Upstream.Take(context.Background())
 		if err != nil {
 			return nil, err
 		}
@@ -55,8 +55,7 @@ func (c *clientConn) roundTrip(request []byte, deadline time.Time) (*upstream.Co
 		}
 		c.up.Store(nil)
 		up.Close()
-		again := up.Used && proxy.Repeatable(string(c.request.method)) && !errors.Is(err, os.ErrDeadlineExceeded)
-		if !again || errors.Is(err, context.Canceled) {
+		if errors.Is(err, context.Canceled) || !proxy.CanRetry(up, string(c.request.method), err) {
 			return nil, err
 		}
 	}
@@ -76,7 +75,7 @@ func (c *clientConn) send(up *upstream.Conn, request []byte, deadline time.Time)
 	}
 	_, err := up.Reader.Peek(1)
 	if watched && errors.Is(err, os.ErrDeadlineExceeded) {
-		// It takes its time: from now on its client's leaving is watched for.
+		// The watch begins late, because most calls are short and the watch costs time.
 		_ = up.SetReadDeadline(deadline)
 		stop := c.watch(up)
 		_, err = up.Reader.Peek(1)
@@ -90,56 +89,56 @@ func (c *clientConn) send(up *upstream.Conn, request []byte, deadline time.Time)
 	return err
 }
 
-// relayPlain passes the answer on and gives the connection back.
+// relayPlain passes a plain response to the client and returns the connection to the pool.
 func (c *clientConn) relayPlain(up *upstream.Conn, out *[]byte) (status int, keep bool) {
-	var answer plainResponse
+	var response plainResponse
 	head, taken := []byte(nil), 0
 	if in, whole := peekHead(up); whole {
-		head, taken = answer.read(in, (*out)[:0], string(c.request.method))
+		head, taken = response.read(in, (*out)[:0], string(c.request.method))
 	}
 	if taken == 0 {
 		return c.relayOther(up)
 	}
 	_, _ = up.Reader.Discard(taken)
 	up.BodyFollows()
-	if answer.length > 0 && up.Reader.Buffered() == 0 {
-		// The header goes out with what comes first of the body.
+	if response.length > 0 && up.Reader.Buffered() == 0 {
+		// The header is sent together with the first bytes of the body.
 		if _, err := up.Reader.Peek(1); err != nil {
-			return c.cut(up, answer.status, err)
+			return c.cut(up, response.status, err)
 		}
 	}
-	first, _ := up.Reader.Peek(min(answer.length, up.Reader.Buffered()))
-	head, keep = c.endHead(head, &answer, first)
+	first, _ := up.Reader.Peek(min(response.length, up.Reader.Buffered()))
+	head, keep = c.endHead(head, &response, first)
 	*out = head
 	_, _ = up.Reader.Discard(len(first))
-	left := int64(answer.length - len(first))
+	left := int64(response.length - len(first))
 	if left == 0 {
-		// Before the client has its answer, and asks again.
-		c.giveBack(up, &answer)
+		// Before the client has the response, because its next request needs the connection.
+		c.release(up, &response)
 	}
 	if _, err := c.Write(head); err != nil {
-		return c.cut(up, answer.status, err)
+		return c.cut(up, response.status, err)
 	}
 	if left > 0 {
 		if err := c.copyRest(up, left); err != nil {
-			return c.cut(up, answer.status, err)
+			return c.cut(up, response.status, err)
 		}
-		c.giveBack(up, &answer)
+		c.release(up, &response)
 	}
-	c.log(answer.status, int64(answer.length))
-	return answer.status, keep
+	c.log(response.status, int64(response.length))
+	return response.status, keep
 }
 
-// endHead adds what we have to say to an answer's head, and what there is of the body.
-func (c *clientConn) endHead(head []byte, answer *plainResponse, first []byte) (out []byte, keep bool) {
-	if !answer.typed && !answer.encoded && len(first) > 0 {
+// endHead adds the fields of the watchdog and the first bytes of the body to a head.
+func (c *clientConn) endHead(head []byte, response *plainResponse, first []byte) (out []byte, keep bool) {
+	if !response.typed && !response.encoded && len(first) > 0 {
 		head = appendText(head, "Content-Type: ", http.DetectContentType(first))
 	}
 	head = appendText(head, "X-Duration-Seconds: ", calls.Seconds(time.Since(c.begun)))
-	if !answer.dated {
+	if !response.dated {
 		head = appendText(head, "Date: ", httpDate())
 	}
-	keep = !c.request.last && !c.front.closing.Load()
+	keep = !c.request.last && !c.listener.closing.Load()
 	if !keep {
 		head = append(head, "Connection: close\r\n"...)
 	}
@@ -150,29 +149,29 @@ func appendText(head []byte, name, value string) []byte {
 	return append(append(append(head, name...), value...), '\r', '\n')
 }
 
-// giveBack ends the call's use of its connection to the process.
-func (c *clientConn) giveBack(up *upstream.Conn, answer *plainResponse) {
+// release ends the use of the connection to the process.
+func (c *clientConn) release(up *upstream.Conn, response *plainResponse) {
 	c.up.Store(nil)
-	if answer.last || up.Reader.Buffered() > 0 {
+	if response.last || up.Reader.Buffered() > 0 {
 		up.Close()
 		return
 	}
-	c.front.Upstream.Put(up)
+	c.listener.Upstream.Put(up)
 }
 
 func (c *clientConn) log(status int, size int64) {
-	c.front.Logger.Access(c.accessed(), status, size, time.Since(c.begun))
+	c.listener.Logger.Access(c.accessed(), status, size, time.Since(c.begun))
 }
 
-// limitWriting sets the exact time at which an answer that may take long must have been written.
+// limitWriting sets the exact write deadline, for a response that may take long.
 func (c *clientConn) limitWriting() {
-	if length := c.front.Config.ConnectionTimeout(); length > 0 {
+	if length := c.listener.Config.ConnectionTimeout(); length > 0 {
 		c.writeLimit = slidingDeadline{}
 		_ = c.SetWriteDeadline(c.begun.Add(length))
 	}
 }
 
-// copyRest passes on the part of a body that did not come with its head.
+// copyRest passes the part of a body to the client that did not arrive with the head.
 func (c *clientConn) copyRest(up *upstream.Conn, left int64) (err error) {
 	c.limitWriting()
 	stop := c.watch(up)
@@ -198,7 +197,7 @@ func (c *clientConn) copyRest(up *upstream.Conn, left int64) (err error) {
 	return nil
 }
 
-// peekHead returns what has come of an answer, once that is its whole head.
+// peekHead returns what has arrived of a response, when that includes the whole head.
 func peekHead(up *upstream.Conn) (in []byte, whole bool) {
 	for {
 		in, _ = up.Reader.Peek(up.Reader.Buffered())
@@ -214,13 +213,13 @@ func peekHead(up *upstream.Conn) (in []byte, whole bool) {
 	}
 }
 
-// relayOther passes on any answer that is not plain.
+// relayOther passes a response to the client that is not plain.
 func (c *clientConn) relayOther(up *upstream.Conn) (status int, keep bool) {
 	writer := &responseWriter{conn: c}
 	stamped := proxy.NewDurationWriter(writer, c.begun)
 	stop := c.watch(up)
 	c.limitWriting()
-	status, started, err := proxy.Relay(c.front.Upstream, up, stamped, string(c.request.method), stop)
+	status, started, err := proxy.Relay(c.listener.Upstream, up, stamped, string(c.request.method), stop)
 	switch {
 	case err == nil:
 		failed := writer.finish()
@@ -233,20 +232,20 @@ func (c *clientConn) relayOther(up *upstream.Conn) (status int, keep bool) {
 	return c.fail(err, true)
 }
 
-// cut gives up an answer of which the client may have a part. Only a broken connection can still say so.
+// cut ends a response of which the client may have received a part. Only a closed connection can report that.
 func (c *clientConn) cut(up *upstream.Conn, status int, err error) (int, bool) {
 	if c.up.Swap(nil) != nil {
 		up.Close()
 	}
-	c.front.Logger.Printf("%s %s - %d: the answer was cut off: %v", c.request.method, c.request.target, status, err)
+	c.listener.Logger.Printf("%s %s - %d: the response was cut off: %v", c.request.method, c.request.target, status, err)
 	return status, false
 }
 
-// fail answers for a process that could not. What is left of a request that has not come as a whole must not be taken
-// for the connection's next one.
+// fail responds to a call that the process did not answer. The rest of an incomplete request must not be parsed as the
+// next one.
 func (c *clientConn) fail(err error, whole bool) (status int, keep bool) {
-	status = proxy.FailureStatus(err)
-	c.front.Logger.Printf("%s %s - %d: %v", c.request.method, c.request.target, status, err)
+	status = calls.FailureStatus(err)
+	c.listener.Logger.Printf("%s %s - %d: %v", c.request.method, c.request.target, status, err)
 	writer := &responseWriter{conn: c}
 	stamped := proxy.NewDurationWriter(writer, c.begun)
 	stamped.Header().Set("X-Openfaas-Internal", "of-watchdog")
@@ -258,7 +257,7 @@ func (c *clientConn) fail(err error, whole bool) (status int, keep bool) {
 	return status, writer.finish() == nil && !writer.last
 }
 
-// accessed is the call as its line in the log has it.
+// accessed returns the call for its line in the log.
 func (c *clientConn) accessed() logging.Call {
 	r := &c.request
 	return logging.Call{

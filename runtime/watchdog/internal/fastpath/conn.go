@@ -9,60 +9,58 @@ import (
 	"time"
 
 	"fwatchdog/internal/calls"
-	"fwatchdog/internal/proxy"
 	"fwatchdog/internal/upstream"
 )
 
 const (
-	maxHeadBytes = 4096 // bytes of a request's head that are looked at; a longer one is net/http's
-	minHead      = 4
-	// coarse is the part of a time limit by which it may be late: to move it for every call would cost each of them.
-	slackParts = 10
-	maxSlack   = time.Second
-	watchDelay = 100 * time.Millisecond // a call that takes longer ends when its client leaves
+	maxHeadBytes = 4096 // of the head of a plain request
+	minHeadBytes = 4    // net/http ignores fewer bytes too
+	slackParts   = 10   // a sliding deadline may be late by this part of its length
+	maxSlack     = time.Second
+	watchDelay   = 100 * time.Millisecond // a call that takes longer ends when its client disconnects
 )
 
-// clientConn is a client's connection, and the call on it.
+// clientConn is the connection of a client with its current call.
 type clientConn struct {
 	net.Conn
-	front *Listener
-	in    []byte
-	have  int // bytes in in
+	listener *Listener
+	in       []byte
+	have     int // number of bytes in the buffer in
 
 	idle       atomic.Bool
-	up         atomic.Pointer[upstream.Conn] // the connection that the call is on
+	up         atomic.Pointer[upstream.Conn] // connection of the call to the process
 	readLimit  slidingDeadline
 	writeLimit slidingDeadline
 	begun      time.Time
 	request    plainRequest
 }
 
-// slidingDeadline is a time limit that is moved only when it has come noticeably nearer.
+// slidingDeadline is a deadline that is moved only when it has become noticeably shorter, because moving it costs time.
 type slidingDeadline struct{ at time.Time }
 
-// move returns the new limit, and whether there is one.
-func (l *slidingDeadline) move(now time.Time, length time.Duration) (time.Time, bool) {
+// move returns the deadline, and whether it has moved.
+func (d *slidingDeadline) move(now time.Time, length time.Duration) (time.Time, bool) {
 	slack := min(length/slackParts, maxSlack)
-	if l.at.Sub(now) >= length {
-		return l.at, false
+	if d.at.Sub(now) >= length {
+		return d.at, false
 	}
-	l.at = now.Add(length + slack)
-	return l.at, true
+	d.at = now.Add(length + slack)
+	return d.at, true
 }
 
-// carryCalls answers plain requests until the connection ends (false) or a request comes that is not plain (true).
+// carryCalls answers plain requests. It returns false when the connection must be closed, and true when net/http must
+// continue with it.
 func (c *clientConn) carryCalls() bool {
 	for {
-		// net/http, too, takes the first four bytes for the beginning of a request, and less for nothing.
-		for c.have < minHead {
+		for c.have < minHeadBytes {
 			if !c.await() {
 				return false
 			}
 			c.skipEmptyLines()
 		}
 		out := buffers.Get().(*[]byte)
-		head, plain := c.request.read(c.in[:c.have], c.front.Upstream.Base, (*out)[:0])
-		if !plain || !c.front.Child.Listening() {
+		head, plain := c.request.read(c.in[:c.have], c.listener.Upstream.Base, (*out)[:0])
+		if !plain || !c.listener.Child.Listening() {
 			buffers.Put(out)
 			return true
 		}
@@ -71,13 +69,13 @@ func (c *clientConn) carryCalls() bool {
 		if cap(*out) <= maxKeptBytes {
 			buffers.Put(out)
 		}
-		if !keep || c.front.closing.Load() {
+		if !keep || c.listener.closing.Load() {
 			return false
 		}
 	}
 }
 
-// skipEmptyLines drops what some old clients send after a body (RFC 9112, 2.2).
+// skipEmptyLines drops the line breaks that some old clients send after a body (RFC 9112, 2.2).
 func (c *clientConn) skipEmptyLines() {
 	if c.request.method == nil {
 		return
@@ -86,20 +84,20 @@ func (c *clientConn) skipEmptyLines() {
 	c.have = copy(c.in, rest)
 }
 
-// await waits for more of the next request.
+// await reads more of the next request. It returns false when the connection has ended.
 func (c *clientConn) await() bool {
-	if length := c.front.Config.ReadTimeout; length > 0 {
+	if length := c.listener.Config.ReadTimeout; length > 0 {
 		if at, moved := c.readLimit.move(time.Now(), length); moved {
 			_ = c.SetReadDeadline(at)
 		}
 	}
 	c.idle.Store(true)
-	if c.front.closing.Load() && c.idle.CompareAndSwap(true, false) {
+	if c.listener.closing.Load() && c.idle.CompareAndSwap(true, false) {
 		_ = c.SetReadDeadline(calls.Past)
 	}
 	n, err := c.Read(c.in[c.have:])
 	if !c.idle.CompareAndSwap(true, false) && n == 0 && c.waiting() {
-		// We are about to end, and a request has come in the last moment.
+		// The listener is closing, and a request has arrived at the last moment.
 		c.readLimit = slidingDeadline{}
 		_ = c.SetReadDeadline(time.Now().Add(time.Second))
 		n, err = c.Read(c.in[c.have:])
@@ -108,7 +106,7 @@ func (c *clientConn) await() bool {
 	return n > 0 || err == nil
 }
 
-// waiting reports that something has arrived that nobody has read.
+// waiting reports whether unread bytes have arrived.
 func (c *clientConn) waiting() bool {
 	found := false
 	if raw, err := c.Conn.(syscall.Conn).SyscallConn(); err == nil {
@@ -117,18 +115,18 @@ func (c *clientConn) waiting() bool {
 	return found
 }
 
-// answerCall carries one call, counted and limited. It returns whether the connection can be used again.
+// answerCall carries one call, with metrics and limit. It reports whether the connection can be used again.
 func (c *clientConn) answerCall(out *[]byte) bool {
-	c.begun = c.front.Metrics.Begin()
+	c.begun = c.listener.Metrics.Begin()
 	status, keep := c.limitCall(out)
-	c.front.Metrics.End(status, string(c.request.method), c.begun)
+	c.listener.Metrics.End(status, string(c.request.method), c.begun)
 	c.have = copy(c.in, c.in[c.request.end:c.have])
 	return keep
 }
 
 // limitCall rejects a call above max_inflight.
 func (c *clientConn) limitCall(out *[]byte) (status int, keep bool) {
-	limiter := c.front.Limiter
+	limiter := c.listener.Limiter
 	if limiter.Acquire() {
 		defer limiter.Release()
 		return c.forward(out)
@@ -139,7 +137,7 @@ func (c *clientConn) limitCall(out *[]byte) (status int, keep bool) {
 	return answer.status, answer.finish() == nil && whole && !answer.last
 }
 
-// takeBody puts the request's body behind its head. What did not come with the head is read now.
+// takeBody appends the body of the request to its head, and reads what has not arrived yet.
 func (c *clientConn) takeBody(out *[]byte) error {
 	r := &c.request
 	here := min(c.have-r.headEnd, r.length)
@@ -149,20 +147,20 @@ func (c *clientConn) takeBody(out *[]byte) error {
 	if missing == 0 {
 		return nil
 	}
-	if length := c.front.Config.ReadTimeout; length > 0 {
+	if length := c.listener.Config.ReadTimeout; length > 0 {
 		c.readLimit = slidingDeadline{}
 		_ = c.SetReadDeadline(c.begun.Add(length))
 	}
 	from := len(*out)
 	*out = append(*out, make([]byte, missing)...)
 	if _, err := io.ReadFull(c.Conn, (*out)[from:]); err != nil {
-		return proxy.ClientError{Err: err}
+		return calls.ClientError{Err: err}
 	}
 	return nil
 }
 
-// watch sees to it that the call ends when its client leaves. The returned function ends the watch, and says whether
-// the client has left.
+// watch interrupts the call when its client disconnects. The returned function ends the watch and reports whether the
+// client has disconnected.
 func (c *clientConn) watch(up *upstream.Conn) (stop func() bool) {
 	raw, err := c.Conn.(syscall.Conn).SyscallConn()
 	if err != nil {

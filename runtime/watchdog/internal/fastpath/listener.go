@@ -1,4 +1,9 @@
-// Package fastpath carries the plain calls of mode http without net/http.
+// Package fastpath carries the plain calls of mode http without net/http, which needs more time for a call than the rest of
+// the watchdog.
+//
+// A plain request has its whole head in one read, a small body with a stated length, and no field with a rule of its own,
+// such as Expect or Upgrade. Almost all requests are plain. A connection with any other request is handed to net/http, with
+// the bytes that have been read, for the rest of its life, so that the rules for such requests exist only once.
 package fastpath
 
 import (
@@ -17,16 +22,13 @@ import (
 	"fwatchdog/internal/upstream"
 )
 
-// Listener accepts the connections of mode http and carries plain calls itself: those whose head comes in one piece,
-// with a small body and nothing unusual in them. Nearly all calls are like that, and net/http would take longer over
-// each than all the rest of this program. A connection with any other request goes to net/http, with what has been
-// read of it, and stays there: every rule about the unusual has its one home.
+// Listener accepts connections and carries their plain calls. Its own Accept returns the connections for net/http.
 type Listener struct {
 	net.Listener
 	Options
 
 	fallback chan net.Conn // connections for net/http
-	closed   chan struct{} // closed when nothing is accepted any more
+	closed   chan struct{} // closed when no more connections are accepted
 	ended    sync.Once
 	closing  atomic.Bool
 	mutex    sync.Mutex
@@ -34,11 +36,11 @@ type Listener struct {
 }
 
 const (
-	minAcceptDelay = 5 * time.Millisecond // before another attempt to accept, when descriptors have run out
+	minAcceptDelay = 5 * time.Millisecond // before the next attempt to accept after an error
 	maxAcceptDelay = time.Second
 )
 
-// Options are the parts of the watchdog that the fast path shares with the chain of handlers.
+// Options are what the fast path shares with the chain of handlers.
 type Options struct {
 	Config   *config.Config
 	Logger   *logging.Logger
@@ -48,60 +50,60 @@ type Options struct {
 	Upstream *upstream.Pool
 }
 
-// New takes over a listener. It returns the listener for net/http.
+// New carries the plain calls of the connections of a listener. It returns the listener for net/http.
 func New(listener net.Listener, options Options) *Listener {
-	f := &Listener{
+	l := &Listener{
 		Listener: listener, Options: options,
 		fallback: make(chan net.Conn), closed: make(chan struct{}), conns: map[*clientConn]struct{}{},
 	}
-	go f.acceptAll()
-	return f
+	go l.acceptAll()
+	return l
 }
 
-// Fits reports whether the fast path can carry the calls of a configuration. The chain of handlers alone checks tokens,
-// dumps headers and authenticates to a forward proxy.
-func (o Options) Fits() bool {
+// Supported reports whether the fast path can carry the calls of a configuration: mode http without tokens, a header dump
+// or the credentials of a forward proxy, which only the chain of handlers knows.
+func (o Options) Supported() bool {
 	return o.Child != nil && !o.Config.JWT && !o.Config.DebugHeaders && o.Upstream.ProxyAuth() == ""
 }
 
 // acceptAll serves connections until the listener is closed.
-func (f *Listener) acceptAll() {
-	pause := minAcceptDelay
+func (l *Listener) acceptAll() {
+	delay := minAcceptDelay
 	for {
-		conn, err := f.Listener.Accept()
+		conn, err := l.Listener.Accept()
 		switch {
 		case err == nil:
-			pause = minAcceptDelay
-			go f.serve(conn)
+			delay = minAcceptDelay
+			go l.serve(conn)
 		case errors.Is(err, net.ErrClosed):
-			f.endAccept()
+			l.endAccept()
 			return
 		default:
-			// No descriptors, most of all: they come back when other connections go.
-			time.Sleep(pause)
-			pause = min(2*pause, maxAcceptDelay)
+			// Most likely out of descriptors, until other connections are closed.
+			time.Sleep(delay)
+			delay = min(2*delay, maxAcceptDelay)
 		}
 	}
 }
 
-// Accept returns the next connection that is net/http's.
-func (f *Listener) Accept() (net.Conn, error) {
+// Accept returns the next connection for net/http.
+func (l *Listener) Accept() (net.Conn, error) {
 	select {
-	case conn := <-f.fallback:
+	case conn := <-l.fallback:
 		return conn, nil
-	case <-f.closed:
+	case <-l.closed:
 		return nil, net.ErrClosed
 	}
 }
 
-// Close accepts no more, and ends connections as soon as no call is on them.
-func (f *Listener) Close() error {
-	f.closing.Store(true)
-	err := f.Listener.Close()
-	f.endAccept()
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	for conn := range f.conns {
+// Close closes the listener and idle connections. Busy connections are closed after their call.
+func (l *Listener) Close() error {
+	l.closing.Store(true)
+	err := l.Listener.Close()
+	l.endAccept()
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	for conn := range l.conns {
 		if conn.idle.CompareAndSwap(true, false) {
 			_ = conn.SetReadDeadline(calls.Past)
 		}
@@ -109,13 +111,13 @@ func (f *Listener) Close() error {
 	return err
 }
 
-func (f *Listener) endAccept() { f.ended.Do(func() { close(f.closed) }) }
+func (l *Listener) endAccept() { l.ended.Do(func() { close(l.closed) }) }
 
 // CutOff ends every call at once.
-func (f *Listener) CutOff() {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	for conn := range f.conns {
+func (l *Listener) CutOff() {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	for conn := range l.conns {
 		conn.Close()
 		if up := conn.up.Load(); up != nil {
 			up.Interrupt()
@@ -123,30 +125,30 @@ func (f *Listener) CutOff() {
 	}
 }
 
-// serve carries one connection's calls.
-func (f *Listener) serve(conn net.Conn) {
-	c := &clientConn{Conn: conn, front: f, in: make([]byte, maxHeadBytes)}
-	f.mutex.Lock()
-	f.conns[c] = struct{}{}
-	f.mutex.Unlock()
+// serve carries the calls of one connection.
+func (l *Listener) serve(conn net.Conn) {
+	c := &clientConn{Conn: conn, listener: l, in: make([]byte, maxHeadBytes)}
+	l.mutex.Lock()
+	l.conns[c] = struct{}{}
+	l.mutex.Unlock()
 	keep := c.carryCalls()
-	f.mutex.Lock()
-	delete(f.conns, c)
-	f.mutex.Unlock()
+	l.mutex.Lock()
+	delete(l.conns, c)
+	l.mutex.Unlock()
 	if !keep {
 		conn.Close()
 		return
 	}
-	// net/http sets its own limits.
+	// net/http sets its own deadlines.
 	_ = conn.SetDeadline(time.Time{})
 	select {
-	case f.fallback <- &replayConn{Conn: conn, buffered: c.in[:c.have]}:
-	case <-f.closed:
+	case l.fallback <- &replayConn{Conn: conn, buffered: c.in[:c.have]}:
+	case <-l.closed:
 		conn.Close()
 	}
 }
 
-// replayConn is a connection of which something has been read already.
+// replayConn is a connection whose first bytes have been read already.
 type replayConn struct {
 	net.Conn
 	buffered []byte
@@ -161,7 +163,7 @@ func (c *replayConn) Read(into []byte) (int, error) {
 	return n, nil
 }
 
-// CloseWrite lets net/http say why it refuses a request before it hangs up.
+// CloseWrite lets net/http send an error before it closes the connection.
 func (c *replayConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -56,7 +56,7 @@ func (w *responseWriter) begin(first []byte) {
 	if header["Date"] == nil {
 		header.Set("Date", httpDate())
 	}
-	w.last = w.conn.request.last || w.conn.front.closing.Load() || header.Get("Connection") == "close"
+	w.last = w.conn.request.last || w.conn.listener.closing.Load() || header.Get("Connection") == "close"
 	if w.last {
 		header.Set("Connection", "close")
 	}

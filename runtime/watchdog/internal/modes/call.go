@@ -4,44 +4,41 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"fwatchdog/internal/calls"
 )
 
-// call is one request being answered by one process.
+// call is one request that one process answers.
 type call struct {
 	*Fork
+	*worker
 	writer  http.ResponseWriter
 	request *http.Request
 	begun   time.Time
 
-	*worker
-	bodyErr  error         // why the request's body could not be read
-	bodyEnd  atomic.Bool   // all of it has been read
+	bodyErr  error         // why the body could not be read from the client
+	bodyEnd  atomic.Bool   // the whole body has been read
 	cutShort bool          // nothing more can be read from the client
-	fed      chan struct{} // closed when the body needs no more attention
+	fed      chan struct{} // closed when nobody reads the body any more; nil without a body
 
-	mutex    sync.Mutex
-	killed   string // why the child was killed: one of the reasons below
-	held     bytes.Buffer
-	streamed bool  // the header and the first bytes are on their way
-	written  int64 // bytes of the answer
+	killed   atomic.Value // why the process was killed: one of the reasons below
+	held     bytes.Buffer // output that waits for the exit code
+	streamed bool         // the header has been sent
+	written  int64        // bytes of the response body
 }
 
+// Reasons to kill the process of a call.
 const (
-	reasonTimeout = "timeout"
-	reasonGone    = "client gone"
-	reasonBody    = "body unreadable"
+	reasonTimeout      = "timeout"
+	reasonDisconnected = "client disconnected"
+	reasonBody         = "body unreadable"
 )
 
 const (
-	// killGrace is how long the output of a killed process may take to end.
-	outputTimeoutAfterKill = 100 * time.Millisecond
-	// lateBody is how long a client may go on sending when the process has ended without reading everything.
-	bodyTimeout = 5 * time.Second
+	outputTimeout = 100 * time.Millisecond // for the output of a killed process to end
+	bodyTimeout   = 5 * time.Second        // for the rest of a body that the process has not read
 )
 
 func (c *call) run() {
@@ -55,24 +52,24 @@ func (c *call) run() {
 	}
 	calls.EnsureTrace(c.request)
 	if err := c.start(document != nil); err != nil {
-		c.failed(calls.StartStatus(err), err.Error(), nil)
+		c.failed(calls.FailureStatus(err), err.Error(), nil)
 		return
 	}
 	if c.request.ContentLength != 0 && document == nil {
-		// The answer may begin before the request has ended.
+		// The response may begin before the request has ended.
 		_ = http.NewResponseController(c.writer).EnableFullDuplex()
 	}
 	c.feed(document)
 	stop := c.watch()
 	copyErr := c.collect()
-	waitErr := c.process.Wait()
+	waitErr := c.Wait()
 	stop()
 	killed := c.reason()
 	c.stopFeeding()
 	c.finish(waitErr, copyErr, killed)
 }
 
-// document is what the child reads instead of the raw body, or nil.
+// document returns what the process reads instead of the body, or nil.
 func (c *call) document() ([]byte, error) {
 	if !c.config.MarshalRequest {
 		return nil, nil
@@ -82,42 +79,41 @@ func (c *call) document() ([]byte, error) {
 	return document, err
 }
 
-// start gives the call a process: one that waits already, or a new one.
+// start assigns a process to the call: one from the warm pool, or a new one.
 func (c *call) start(document bool) error {
-	h := c.Fork
-	if h.warm != nil {
-		if c.worker = h.warm.take(); c.worker != nil {
+	if c.warm != nil {
+		if c.worker = c.warm.take(); c.worker != nil {
 			return nil
 		}
 	}
-	env := h.env
-	if h.config.CGIHeaders {
+	env := c.env
+	if c.config.CGIHeaders {
 		env = requestEnvironment(env, c.request)
 	}
 	var err error
-	c.worker, err = h.startWorker(env, document || c.request.ContentLength != 0)
+	c.worker, err = c.startWorker(env, document || c.request.ContentLength != 0)
 	return err
 }
 
-// feed writes the body to the child while it is read. A child that does not care to read is no failure;
-// the rest is thrown away then, as a client may look for an answer only when it has sent everything.
+// feed writes the body to the process while it is read. A process need not read its input. The rest of the body is
+// discarded then, because a client may not read the response before it has sent everything.
 func (c *call) feed(document []byte) {
 	if document == nil && c.request.ContentLength == 0 {
-		c.closeInput()
+		c.CloseInput()
 		return
 	}
 	c.fed = make(chan struct{})
 	go func() {
 		defer close(c.fed)
-		defer c.closeInput()
+		defer c.CloseInput()
 		if document != nil {
-			_, _ = c.input.Write(document)
+			_, _ = c.Input.Write(document)
 			return
 		}
 		buffer := calls.Buffers.Get().(*[]byte)
 		defer calls.Buffers.Put(buffer)
 		source := bodyReader{c}
-		_, err := io.CopyBuffer(writerOnly{c.input}, source, *buffer)
+		_, err := io.CopyBuffer(writerOnly{c.Input}, source, *buffer)
 		if err != nil && c.bodyErr == nil {
 			_, err = io.CopyBuffer(writerOnly{io.Discard}, source, *buffer)
 		}
@@ -127,14 +123,14 @@ func (c *call) feed(document []byte) {
 	}()
 }
 
-// stopFeeding returns when nobody reads the body any more. A good answer waits for the client's last byte, if that
-// does not take too long.
+// stopFeeding returns when nobody reads the body any more. A successful call waits a limited time for the client to send
+// the whole body.
 func (c *call) stopFeeding() {
 	if c.fed == nil {
 		return
 	}
-	// Somebody the process has left behind may hold the pipe, and not read.
-	c.closeInput()
+	// A descendant of the process may hold the pipe and never read it.
+	c.CloseInput()
 	if c.reason() == "" && !c.streamed {
 		select {
 		case <-c.fed:
@@ -149,25 +145,25 @@ func (c *call) stopFeeding() {
 	<-c.fed
 }
 
-// wholeBody reports that the body has been read to its end. Otherwise what is left of it is still to come, and
-// must not be taken for the connection's next request.
+// wholeBody reports whether the body has been read to its end. If not, its rest must not be parsed as the next request of
+// the connection.
 func (c *call) wholeBody() bool { return c.fed == nil || c.bodyEnd.Load() }
 
-// closeAfter makes this answer the last one of its connection, when that is needed.
+// closeAfter closes the connection after the response if a part of the body is unread.
 func (c *call) closeAfter() {
 	if c.cutShort || !c.wholeBody() {
 		c.writer.Header().Set("Connection", "close")
 	}
 }
 
-// bodyReader keeps apart the two ways a copy can fail: this one is the client's.
+// bodyReader reads the body and records a failure of the client, to tell it from a failure of the process.
 type bodyReader struct{ call *call }
 
 func (r bodyReader) Read(p []byte) (int, error) {
 	n, err := r.call.request.Body.Read(p)
 	switch {
 	case err == io.EOF:
-		// Known before the process sees the last bytes, and can answer.
+		// Recorded before the process reads the last bytes, and can respond.
 		r.call.bodyEnd.Store(true)
 	case err != nil:
 		r.call.bodyErr = err
@@ -175,10 +171,10 @@ func (r bodyReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// writerOnly hides a file's ReadFrom, which would bring a buffer of its own.
+// writerOnly hides the ReadFrom of a file, which allocates a buffer.
 type writerOnly struct{ io.Writer }
 
-// watch kills the child when its time is over or its client has gone; the function it returns ends the watch.
+// watch kills the process at its timeout or when the client disconnects. The returned function ends the watch.
 func (c *call) watch() func() {
 	var expired <-chan time.Time
 	var timer *time.Timer
@@ -186,47 +182,41 @@ func (c *call) watch() func() {
 		timer = time.NewTimer(limit)
 		expired = timer.C
 	}
-	done := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Add(1)
+	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer watching.Done()
+		defer close(ended)
 		select {
 		case <-expired:
 			c.kill(reasonTimeout)
 		case <-c.request.Context().Done():
-			c.process.Kill()
+			c.Kill()
 			if c.fed != nil {
-				// A body that breaks off ends the context too; then that is the reason.
+				// An incomplete body ends the context too, and is the reason then.
 				<-c.fed
 			}
-			c.kill(reasonGone)
+			c.kill(reasonDisconnected)
 		case <-done:
 		}
 	}()
 	return func() {
 		close(done)
-		watching.Wait()
+		<-ended
 		if timer != nil {
 			timer.Stop()
 		}
 	}
 }
 
+// kill kills the process; the first reason counts.
 func (c *call) kill(reason string) {
-	c.mutex.Lock()
-	if c.killed == "" {
-		c.killed = reason
-	}
-	c.mutex.Unlock()
-	c.process.Kill()
-	// A process that has left the group may hold the pipe open for as long as it likes.
-	_ = c.output.SetReadDeadline(time.Now().Add(outputTimeoutAfterKill))
+	c.killed.CompareAndSwap(nil, reason)
+	c.Kill()
+	// A process that has left the group may hold the pipe open forever.
+	_ = c.Output.SetReadDeadline(time.Now().Add(outputTimeout))
 }
 
-// reason is why the process was killed, or empty.
+// reason returns why the process was killed, or an empty text.
 func (c *call) reason() string {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	return c.killed
+	reason, _ := c.killed.Load().(string)
+	return reason
 }

@@ -15,19 +15,20 @@ type Fork struct {
 	config *config.Config
 	logger *logging.Logger
 	env    []string
-	warm   *warmPool // nil: every request starts its own process
+	warm   *warmPool // nil: every call starts its own process
 }
 
+// NewFork returns the handler of a configuration. It starts the processes of the warm pool, if any.
 func NewFork(c *config.Config, l *logging.Logger) *Fork {
 	h := &Fork{config: c, logger: l, env: process.Environment()}
 	if c.Warm > 0 {
 		start := func() (*worker, error) { return h.startWorker(h.env, true) }
-		h.warm = newWarmPool(c.Warm, start, func(err error) { l.Printf("a process cannot be started in advance: %v", err) })
+		h.warm = newWarmPool(c.Warm, start, func(err error) { l.Printf("cannot start a process in advance: %v", err) })
 	}
 	return h
 }
 
-// Close ends the processes that wait for a request.
+// Close ends the processes of the warm pool.
 func (h *Fork) Close() {
 	if h.warm != nil {
 		h.warm.close()

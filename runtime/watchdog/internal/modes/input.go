@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Variables computed from the request itself; a header of such a name must not pose as one.
+// reservedVariables are computed from the request. A header that maps to one of them is ignored.
 var reservedVariables = map[string]bool{
 	"Http_Method": true, "Http_Query": true, "Http_Path": true, "Http_Host": true,
 	"Http_ContentLength": true, "Http_Content_Length": true, "Http_Transfer_Encoding": true,
 }
 
-// requestEnvironment describes a request as variables: Http_ and the header's name with every dash an underscore.
+// requestEnvironment adds the request to an environment: each header as Http_Name, with underscores for dashes.
 func requestEnvironment(base []string, r *http.Request) []string {
 	env := make([]string, len(base), len(base)+len(r.Header)+8)
 	copy(env, base)
@@ -43,7 +43,7 @@ func requestEnvironment(base []string, r *http.Request) []string {
 	return env
 }
 
-// requestDocument is the document marshal_request gives to the process: sorted headers, the body in base64.
+// requestDocument is the input of a process with marshal_request: the headers, and the body in base64.
 type requestDocument struct {
 	Header http.Header  `json:"header"`
 	Body   documentBody `json:"body"`
@@ -53,14 +53,11 @@ type documentBody struct {
 	Raw []byte `json:"raw"`
 }
 
-// marshalRequest reads the whole body: the document needs its end before it can begin.
+// marshalRequest reads the whole body and returns the document.
 func marshalRequest(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
-	}
-	if body == nil {
-		body = []byte{}
 	}
 	return json.Marshal(requestDocument{Header: r.Header, Body: documentBody{Raw: body}})
 }

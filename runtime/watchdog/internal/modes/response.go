@@ -2,6 +2,7 @@ package modes
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"net/http"
 	"os"
@@ -12,22 +13,21 @@ import (
 	"fwatchdog/internal/logging"
 )
 
-// maxHeldBytes is how much output waits for the exit code, which decides the status. More is
-// streamed: an answer of any size takes no more memory than this.
+// maxHeldBytes is how much output waits for the exit code, which decides the status. A larger response is streamed, in
+// constant memory.
 const maxHeldBytes = 64 * 1024
 
-// collect reads the child's output to its end, holds back what the exit code may still decide about, and
-// streams the rest. It returns the error of writing to the client, if any.
+// collect reads the output of the process to its end. It returns an error of writing to the client.
 func (c *call) collect() error {
-	defer c.output.Close()
+	defer c.Output.Close()
 	buffer := calls.Buffers.Get().(*[]byte)
 	defer calls.Buffers.Put(buffer)
 	for {
-		n, err := c.output.Read(*buffer)
+		n, err := c.Output.Read(*buffer)
 		if n > 0 {
-			if failed := c.take((*buffer)[:n]); failed != nil {
-				c.kill(reasonGone)
-				_, _ = io.Copy(io.Discard, c.output)
+			if failed := c.deliver((*buffer)[:n]); failed != nil {
+				c.kill(reasonDisconnected)
+				_, _ = io.Copy(io.Discard, c.Output)
 				return failed
 			}
 		}
@@ -37,13 +37,14 @@ func (c *call) collect() error {
 	}
 }
 
-func (c *call) take(data []byte) error {
+// deliver holds output back while the exit code can decide about the status, and streams it afterwards.
+func (c *call) deliver(data []byte) error {
 	if c.config.WriteDebug {
 		_, _ = os.Stdout.Write(data)
 	}
 	if !c.streamed {
-		whole := c.config.Mode == config.ModeSerializing
-		if c.config.Mode != config.ModeStreaming && (whole || c.held.Len()+len(data) <= maxHeldBytes) {
+		fits := c.config.Mode == config.ModeFork && c.held.Len()+len(data) <= maxHeldBytes
+		if fits || c.config.Mode == config.ModeSerializing {
 			c.held.Write(data)
 			return nil
 		}
@@ -59,7 +60,7 @@ func (c *call) take(data []byte) error {
 	return err
 }
 
-// beginStream sends the header of a good answer and what was held back.
+// beginStream sends the header of a successful response and the held output.
 func (c *call) beginStream() error {
 	c.streamed = true
 	c.goodHeader()
@@ -82,7 +83,7 @@ func (c *call) goodHeader() {
 	c.stampDuration()
 }
 
-// streamType is the content type that does not depend on the request.
+// streamType returns the content type that does not depend on the request.
 func (c *call) streamType() string {
 	if c.config.ContentTypeSet {
 		return c.config.ContentType
@@ -90,25 +91,25 @@ func (c *call) streamType() string {
 	return "application/octet-stream"
 }
 
-// stampDuration tells how long the call took. A stream begins before that is known.
+// stampDuration sets X-Duration-Seconds, except for a stream, whose header is sent before its duration is known.
 func (c *call) stampDuration() {
 	if c.config.Mode != config.ModeStreaming {
 		c.writer.Header().Set("X-Duration-Seconds", calls.Seconds(time.Since(c.begun)))
 	}
 }
 
-// finish answers, now that the process has ended.
+// finish completes the response after the process has ended.
 func (c *call) finish(waitErr, copyErr error, killed string) {
 	switch {
 	case c.streamed && (waitErr != nil || copyErr != nil || killed != ""):
 		c.logEnd(waitErr, killed)
-		// The status is out: only a broken connection can still say that the answer is not whole.
+		// The status has been sent: only a closed connection can report that the response is incomplete.
 		panic(http.ErrAbortHandler)
 	case killed == reasonTimeout:
 		c.timedOut()
 	case killed == reasonBody:
 		c.unreadable(c.bodyErr)
-	case killed == reasonGone:
+	case killed == reasonDisconnected:
 		c.logEnd(waitErr, killed)
 		panic(http.ErrAbortHandler)
 	case waitErr != nil:
@@ -135,7 +136,7 @@ func (c *call) succeed() {
 	}
 }
 
-// failed answers for a process that ended badly before anything was sent.
+// failed responds when the process failed before anything was sent.
 func (c *call) failed(status int, reason string, output []byte) {
 	if c.config.Mode == config.ModeFork {
 		c.fail(status, reason+"\n", output)
@@ -146,7 +147,7 @@ func (c *call) failed(status int, reason string, output []byte) {
 	c.fail(status, reason, nil)
 }
 
-// timedOut answers in the words of each mode's contract.
+// timedOut responds to a timeout as the contract of each mode states.
 func (c *call) timedOut() {
 	switch {
 	case c.config.Mode == config.ModeFork:
@@ -158,7 +159,7 @@ func (c *call) timedOut() {
 	}
 }
 
-// unreadable answers a request whose body did not come.
+// unreadable responds to a request whose body could not be read.
 func (c *call) unreadable(err error) {
 	status := http.StatusBadRequest
 	if c.config.Mode == config.ModeSerializing {
@@ -167,7 +168,7 @@ func (c *call) unreadable(err error) {
 	c.failed(status, err.Error(), nil)
 }
 
-// fail answers with an error of ours; the function's own output follows where the contract says so.
+// fail sends an error, followed by output of the function.
 func (c *call) fail(status int, reason string, output []byte) {
 	c.logger.Printf("%s %s - %d: %s", c.request.Method, c.request.URL.Path, status, bytes.TrimSpace([]byte(reason)))
 	if c.config.WriteDebug && len(output) > 0 {
@@ -187,8 +188,6 @@ func (c *call) logEnd(waitErr error, killed string) {
 	if reason == "" && waitErr != nil {
 		reason = waitErr.Error()
 	}
-	if reason == "" {
-		reason = "the answer could not be written"
-	}
+	reason = cmp.Or(reason, "the response could not be written")
 	c.logger.Printf("%s %s - cut off after %d bytes: %s", c.request.Method, c.request.URL.Path, c.written, reason)
 }

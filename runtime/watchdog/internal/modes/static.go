@@ -1,50 +1,45 @@
 package modes
 
 import (
+	"cmp"
 	"net/http"
 
 	"fwatchdog/internal/calls"
 )
 
-// staticFiles answers with the files of a folder.
-type staticFiles struct{ folder http.Dir }
+// Static serves the files of a folder.
+type Static struct{ Folder http.Dir }
 
-// NewStatic serves a folder.
-func NewStatic(path string) http.Handler { return staticFiles{http.Dir(path)} }
-
-func (s staticFiles) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer := &filesAnswer{ResponseWriter: w, folder: s.folder}
-	http.FileServer(answer).ServeHTTP(answer, r)
+func (s Static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	files := &fileResponse{ResponseWriter: w, folder: s.Folder}
+	http.FileServer(files).ServeHTTP(files, r)
 }
 
-// filesAnswer opens the files of one answer. The standard library takes every file that cannot be opened for one
-// that is not there; when this machine has run out of something for the moment, we say so.
-type filesAnswer struct {
+// fileResponse opens the files of one response. net/http answers 404 for every file that cannot be opened; a machine
+// without a free descriptor is a 503.
+type fileResponse struct {
 	http.ResponseWriter
 	folder http.Dir
-	status int // of a failure that will pass, else 0
+	status int // status of a temporary failure, else 0
 }
 
-func (a *filesAnswer) Open(name string) (http.File, error) {
-	file, err := a.folder.Open(name)
+func (f *fileResponse) Open(name string) (http.File, error) {
+	file, err := f.folder.Open(name)
 	if err != nil {
-		// This error no longer tells why; that of opening the folder itself does.
-		root, why := a.folder.Open("/")
-		if why == nil {
+		// http.Dir hides the cause of this error; opening the folder itself shows it.
+		root, cause := f.folder.Open("/")
+		if cause == nil {
 			root.Close()
-		} else if calls.StartStatus(why) == http.StatusServiceUnavailable {
-			a.status = http.StatusServiceUnavailable
+		} else if calls.FailureStatus(cause) == http.StatusServiceUnavailable {
+			f.status = http.StatusServiceUnavailable
 		}
 	}
 	return file, err
 }
 
-func (a *filesAnswer) WriteHeader(status int) {
-	if a.status != 0 {
-		status = a.status
-	}
-	a.ResponseWriter.WriteHeader(status)
+func (f *fileResponse) WriteHeader(status int) {
+	f.ResponseWriter.WriteHeader(cmp.Or(f.status, status))
 }
 
-// Unwrap lets http.ResponseController reach the connection.
-func (a *filesAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+// Unwrap gives http.ResponseController access to the connection.
+func (f *fileResponse) Unwrap() http.ResponseWriter { return f.ResponseWriter }

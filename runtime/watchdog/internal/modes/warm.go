@@ -6,37 +6,37 @@ import (
 )
 
 const (
-	warmAge   = 5 * time.Minute  // an idle process older than this is replaced by a fresh one
-	warmCheck = 10 * time.Second // between two looks at the idle processes
+	maxWarmAge   = 5 * time.Minute  // an older idle process is replaced
+	warmInterval = 10 * time.Second // between checks of the idle processes
 )
 
-// warmPool keeps processes that have started already and wait on their standard input, so that a
-// request pays for its work and not for the start of an interpreter.
+// warmPool keeps processes that wait on their standard input, so that a call does not wait for the start of an
+// interpreter.
 type warmPool struct {
-	size  int
-	start func() (*worker, error)
-	fault func(error)
+	size   int
+	start  func() (*worker, error)
+	failed func(error) // reports that a process could not be started
 
 	mutex   sync.Mutex
-	idle    []*worker // the oldest first
+	idle    []*worker // oldest first
 	opening int       // processes being started
 	closed  bool
 	stop    chan struct{}
 }
 
-func newWarmPool(size int, start func() (*worker, error), fault func(error)) *warmPool {
-	p := &warmPool{size: size, start: start, fault: fault, stop: make(chan struct{})}
+func newWarmPool(size int, start func() (*worker, error), failed func(error)) *warmPool {
+	p := &warmPool{size: size, start: start, failed: failed, stop: make(chan struct{})}
 	p.refill()
-	go p.look()
+	go p.maintain()
 	return p
 }
 
-// take returns a waiting process, or nil when there is none. The caller refills the pool when its call is over:
-// a process that starts meanwhile would take the processor from the one that answers.
+// take returns an idle process, or nil when there is none. The caller refills the pool after its call: a process that
+// starts earlier competes with the call for the CPU.
 func (p *warmPool) take() *worker {
 	for {
 		w := p.pop()
-		if w == nil || w.process.Alive() {
+		if w == nil || w.Alive() {
 			return w
 		}
 		w.discard()
@@ -54,7 +54,7 @@ func (p *warmPool) pop() *worker {
 	return w
 }
 
-// refill starts as many processes as are missing.
+// refill starts processes until the pool has its size.
 func (p *warmPool) refill() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -77,16 +77,16 @@ func (p *warmPool) open() {
 	p.mutex.Unlock()
 	switch {
 	case err != nil:
-		// The next look tries again; a request meanwhile starts its own process and reports the reason.
-		p.fault(err)
+		// The next check retries; until then each call starts its own process and reports the error.
+		p.failed(err)
 	case late:
 		w.discard()
 	}
 }
 
-// look replaces processes that have ended or grown old.
-func (p *warmPool) look() {
-	ticker := time.NewTicker(warmCheck)
+// maintain replaces idle processes that have ended or are too old.
+func (p *warmPool) maintain() {
+	ticker := time.NewTicker(warmInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -106,7 +106,7 @@ func (p *warmPool) removeStale() []*worker {
 	defer p.mutex.Unlock()
 	var stale, kept []*worker
 	for _, w := range p.idle {
-		if time.Since(w.since) > warmAge || !w.process.Alive() {
+		if time.Since(w.started) > maxWarmAge || !w.Alive() {
 			stale = append(stale, w)
 		} else {
 			kept = append(kept, w)
@@ -116,7 +116,7 @@ func (p *warmPool) removeStale() []*worker {
 	return stale
 }
 
-// close ends the waiting processes.
+// close ends the idle processes.
 func (p *warmPool) close() {
 	p.mutex.Lock()
 	idle := p.idle

@@ -36,9 +36,9 @@ func (p *warmPool) filled(t *testing.T) []*worker {
 func TestOldAndDeadProcessesAreReplaced(t *testing.T) {
 	pool := newTestPool(t, 3)
 	idle := pool.filled(t)
-	idle[0].since = time.Now().Add(-2 * warmAge)
-	idle[1].process.Kill()
-	for idle[1].process.Alive() {
+	idle[0].started = time.Now().Add(-2 * maxWarmAge)
+	idle[1].Kill()
+	for idle[1].Alive() {
 		time.Sleep(time.Millisecond)
 	}
 

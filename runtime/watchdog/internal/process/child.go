@@ -14,116 +14,100 @@ import (
 	"fwatchdog/internal/logging"
 )
 
-// stopTimeout is how long the process may take to end after SIGTERM, when every call has been answered.
-const stopTimeout = 10 * time.Second
-
 const (
-	pollInterval  = 10 * time.Millisecond // between two attempts to reach a process that is starting
-	restartDelay  = time.Second           // before a process that has ended is started again
-	outputTimeout = time.Second           // for what an ended process has printed to be in the log
+	stopTimeout   = 10 * time.Second      // from SIGTERM to SIGKILL, after every call has been answered
+	pollInterval  = 10 * time.Millisecond // between attempts to connect to a process that is starting
+	restartDelay  = time.Second           // before a process that has exited is restarted
+	outputTimeout = time.Second           // for the last output of a process to be logged
 )
 
-var errNotReady = errors.New("the function's process has ended")
+var errExited = errors.New("the function's process has exited")
 
-// Child is the long-lived process of mode http. A nil child stands for the modes that have none.
+// Child is the long-lived process of mode http. A nil Child stands for a mode without one: alive and listening.
 type Child struct {
 	config  *config.Config
 	logger  *logging.Logger
-	network string // where it listens: tcp or unix
+	network string // where the process listens: tcp or unix
 	address string
-	onExit  func() // called whenever the process has ended
+	onExit  func() // called each time the process has exited
 
 	mutex    sync.Mutex
 	process  *Process
+	exited   chan struct{} // closed when process has exited
 	stopping bool
 	running  atomic.Bool
-	up       atomic.Bool   // it has accepted a connection
-	ended    chan struct{} // closed when the present process has ended
+	accepts  atomic.Bool // the process has accepted a connection
 }
 
+// NewChild returns a child that has not been started. It listens on a tcp or unix address; onExit is called each time
+// its process has exited.
 func NewChild(c *config.Config, l *logging.Logger, network, address string, onExit func()) *Child {
 	return &Child{config: c, logger: l, network: network, address: address, onExit: onExit}
 }
 
-// Start starts the process; when it ends by itself its exit code is sent to ended.
-func (c *Child) Start(ended chan<- int) error {
-	stdout, childOut, err := os.Pipe()
+// Start starts the process. When the process exits by itself, and is not restarted, its exit code is sent to codes.
+func (c *Child) Start(codes chan<- int) error {
+	// Nothing is written to the input. It stays open, because some servers exit when their input ends.
+	started, err := Start(c.config.Command, Environment(), true, true)
 	if err != nil {
 		return err
 	}
-	stderr, childErr, err := os.Pipe()
-	if err != nil {
-		CloseFiles(stdout, childOut)
-		return err
-	}
-	// It never gets anything to read, and must not take the end of its input for a reason to leave.
-	stdin, input, err := os.Pipe()
-	if err != nil {
-		CloseFiles(stdout, childOut, stderr, childErr)
-		return err
-	}
-	started, err := Start(c.config.Command, Environment(), stdin, childOut, childErr)
-	CloseFiles(stdin, childOut, childErr)
-	if err != nil {
-		CloseFiles(stdout, stderr, input)
-		return err
-	}
+	exited := make(chan struct{})
 	c.mutex.Lock()
-	c.process, c.ended = started, make(chan struct{})
-	gone := c.ended
+	c.process, c.exited = started, exited
 	c.mutex.Unlock()
 	c.running.Store(true)
-	said := c.copyOutput(stdout, stderr)
-	go c.watchPort(gone)
-	go c.watchEnd(started, input, said, gone, ended)
+	go c.watchPort(exited)
+	go c.watchExit(started, c.logOutput(started), exited, codes)
 	return nil
 }
 
-// copyOutput writes what the process prints to the log; the channel is closed when all of it is there.
-func (c *Child) copyOutput(stdout, stderr *os.File) <-chan struct{} {
+// logOutput logs the output of a process; the returned channel is closed when the output has ended.
+func (c *Child) logOutput(p *Process) <-chan struct{} {
 	var copies sync.WaitGroup
-	for name, output := range map[string]*os.File{"stdout": stdout, "stderr": stderr} {
+	for stream, output := range map[string]*os.File{"stdout": p.Output, "stderr": p.Errors} {
 		copies.Add(1)
 		go func() {
 			defer copies.Done()
-			c.logger.CopyLines(name, output)
+			defer output.Close()
+			c.logger.CopyLines(stream, output)
 		}()
 	}
-	said := make(chan struct{})
+	logged := make(chan struct{})
 	go func() {
 		copies.Wait()
-		close(said)
+		close(logged)
 	}()
-	return said
+	return logged
 }
 
-func (c *Child) watchEnd(started *Process, input *os.File, said <-chan struct{}, gone chan struct{}, ended chan<- int) {
-	err := started.Wait()
-	// Its last words say why it ended; a descendant that keeps its output open must not hold us up.
+func (c *Child) watchExit(started *Process, logged <-chan struct{}, exited chan<- struct{}, codes chan<- int) {
+	code := exitCode(started.Wait())
+	// The last lines of the log often contain the reason; a descendant may keep the output open forever.
 	select {
-	case <-said:
+	case <-logged:
 	case <-time.After(outputTimeout):
 	}
-	input.Close()
+	started.CloseInput()
 	c.running.Store(false)
-	c.up.Store(false)
-	close(gone)
+	c.accepts.Store(false)
+	close(exited)
 	c.onExit()
 	if c.isStopping() {
 		return
 	}
 	if !c.config.Restart {
-		ended <- exitCode(err)
+		codes <- code
 		return
 	}
-	c.logger.Printf("the function's process has ended with code %d; starting it again", exitCode(err))
+	c.logger.Printf("the function's process exited with code %d; restarting it", code)
 	time.Sleep(restartDelay)
 	if c.isStopping() {
 		return
 	}
-	if err := c.Start(ended); err != nil {
-		c.logger.Printf("the function's process cannot be started: %v", err)
-		ended <- ExitFailed
+	if err := c.Start(codes); err != nil {
+		c.logger.Printf("cannot start the function's process: %v", err)
+		codes <- ExitFailed
 	}
 }
 
@@ -133,30 +117,30 @@ func (c *Child) isStopping() bool {
 	return c.stopping
 }
 
-// watchPort finds out when the process begins to listen.
-func (c *Child) watchPort(gone <-chan struct{}) {
+// watchPort connects until the process accepts a connection or has exited.
+func (c *Child) watchPort(exited <-chan struct{}) {
 	for {
 		connection, err := net.DialTimeout(c.network, c.address, time.Second)
 		if err == nil {
 			connection.Close()
-			c.up.Store(true)
+			c.accepts.Store(true)
 			return
 		}
 		select {
-		case <-gone:
+		case <-exited:
 			return
 		case <-time.After(pollInterval):
 		}
 	}
 }
 
-// WaitUntilListening returns once the process takes connections, or with an error when the caller, the time (zero:
-// no limit) or the process ends.
+// WaitUntilListening returns when the process accepts connections. It returns an error when ctx ends, when the deadline
+// passes (the zero time is no deadline), or when the process has exited for good.
 func (c *Child) WaitUntilListening(ctx context.Context, deadline time.Time) error {
-	for !c.up.Load() {
+	for !c.accepts.Load() {
 		switch {
 		case !c.running.Load() && !c.config.Restart:
-			return errNotReady
+			return errExited
 		case !deadline.IsZero() && time.Now().After(deadline):
 			return context.DeadlineExceeded
 		}
@@ -169,27 +153,27 @@ func (c *Child) WaitUntilListening(ctx context.Context, deadline time.Time) erro
 	return nil
 }
 
-func (c *Child) Alive() bool     { return c == nil || c.running.Load() }
-func (c *Child) Listening() bool { return c == nil || c.up.Load() }
+// Alive reports whether the process runs.
+func (c *Child) Alive() bool { return c == nil || c.running.Load() }
 
-// Stop asks the process to end, and makes it end when it does not.
+// Listening reports whether the process accepts connections.
+func (c *Child) Listening() bool { return c == nil || c.accepts.Load() }
+
+// Stop sends SIGTERM to the process, and SIGKILL when it does not exit in time.
 func (c *Child) Stop() {
-	if c == nil {
-		return
-	}
 	c.mutex.Lock()
 	c.stopping = true
-	process, ended := c.process, c.ended
+	process, exited := c.process, c.exited
 	c.mutex.Unlock()
 	if process == nil || !c.running.Load() {
 		return
 	}
 	process.signal(syscall.SIGTERM)
 	select {
-	case <-ended:
+	case <-exited:
 	case <-time.After(stopTimeout):
-		c.logger.Printf("the function's process did not end within %s of SIGTERM; killing it", stopTimeout)
+		c.logger.Printf("the function's process did not exit within %s of SIGTERM; killing it", stopTimeout)
 	}
 	process.Kill()
-	<-ended
+	<-exited
 }

@@ -1,78 +1,105 @@
 // Package process starts, watches and ends the processes of the function.
 //
-// Everything that a process may or may not do is decided in Start: its environment, its process group and the attributes
-// of the operating system. Confinement of processes belongs next to this package and is applied there.
+// Start decides everything that a process may do: its environment, its process group, the attributes of the operating
+// system. A sandbox for processes belongs in a package of its own that Start applies.
 package process
 
 import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 )
 
-// Exit codes of the watchdog itself; any other is that of the function's process.
+// Exit codes of the watchdog itself; any other is that of the long-lived process.
 const (
 	ExitFailed  = 1
 	ExitMisused = 2
 )
 
-// Process is a child that leads a process group of its own, so that one signal reaches all it has started.
+// Process is a child process. It leads a process group of its own, so that one signal reaches its descendants too.
 type Process struct {
+	Input  *os.File // its standard input; nil for the null device
+	Output *os.File // its standard output
+	Errors *os.File // its standard error; nil when that is part of Output
+
 	cmd    *exec.Cmd
 	mutex  sync.Mutex
-	reaped bool // its number may belong to somebody else by now
+	reaped bool // another process may have its pid
 }
 
-// Start starts a command. The files are the child's standard streams; nil is the null device.
-func Start(command, env []string, stdin, stdout, stderr *os.File) (*Process, error) {
-	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = env
-	cmd.SysProcAttr = attributes()
-	// Typed nils would be taken for readers and writers.
-	if stdin != nil {
-		cmd.Stdin = stdin
+// Start starts a command with pipes for its standard streams. Without input it reads the null device; without errors its
+// standard error is part of its output.
+func Start(command, env []string, input, errors bool) (*Process, error) {
+	p := &Process{cmd: exec.Command(command[0], command[1:]...)}
+	p.cmd.Env, p.cmd.SysProcAttr = env, attributes()
+	var childEnds, ownEnds []*os.File
+	var err error
+	pipe := func(input bool) (childEnd, ownEnd *os.File) {
+		if err != nil {
+			return nil, nil
+		}
+		if ownEnd, childEnd, err = os.Pipe(); input {
+			ownEnd, childEnd = childEnd, ownEnd
+		}
+		childEnds, ownEnds = append(childEnds, childEnd), append(ownEnds, ownEnd)
+		return childEnd, ownEnd
 	}
-	if stdout != nil {
-		cmd.Stdout = stdout
+	if input {
+		p.cmd.Stdin, p.Input = pipe(true)
 	}
-	if stderr != nil {
-		cmd.Stderr = stderr
+	p.cmd.Stdout, p.Output = pipe(false)
+	p.cmd.Stderr = p.cmd.Stdout
+	if errors {
+		p.cmd.Stderr, p.Errors = pipe(false)
 	}
-	p := &Process{cmd: cmd}
-	children.starting.RLock()
-	defer children.starting.RUnlock()
-	if err := cmd.Start(); err != nil {
+	if err == nil {
+		err = children.start(p)
+	}
+	closeFiles(childEnds)
+	if err != nil {
+		closeFiles(ownEnds)
 		return nil, err
 	}
-	children.pids.Store(cmd.Process.Pid, p)
 	return p, nil
 }
 
-// Kill ends the child and everything in its group at once.
+// closeFiles closes files; nil is harmless.
+func closeFiles(files []*os.File) {
+	for _, file := range files {
+		file.Close()
+	}
+}
+
+// CloseInput ends the standard input of the process. It can be called more than once.
+func (p *Process) CloseInput() { p.Input.Close() }
+
+// Kill kills the process and its group.
 func (p *Process) Kill() { p.signal(syscall.SIGKILL) }
 
-// signal sends a signal to the child and everything in its group. Once wait has returned it does nothing.
+// signal sends a signal to the process and its group. It does nothing after Wait has returned.
 func (p *Process) signal(signal syscall.Signal) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if !p.reaped {
-		// A process may have left the group it was born in; then the first reaches only what it left there.
 		_ = syscall.Kill(-p.cmd.Process.Pid, signal)
 		if signal == syscall.SIGKILL {
+			// The process may have left the group it started in.
 			_ = syscall.Kill(p.cmd.Process.Pid, signal)
 		}
 	}
 }
 
-// Alive reports that the child has not ended.
+// Alive reports whether the process has not ended.
 func (p *Process) Alive() bool { return !hasEnded(p.cmd.Process.Pid) }
 
-// Wait returns nil for exit code 0, and an error in the words of the contract (`exit status 3`) otherwise.
+// Wait waits for the process to end. It returns nil for exit code 0, else an error in the words of the contract
+// (`exit status 3`).
 func (p *Process) Wait() error {
-	AwaitExit(p.cmd.Process.Pid)
+	awaitExit(p.cmd.Process.Pid)
 	p.mutex.Lock()
 	p.reaped = true
 	p.mutex.Unlock()
@@ -81,7 +108,7 @@ func (p *Process) Wait() error {
 	return err
 }
 
-// exitCode is the code a finished child left with; a signal counts as 128 and its number, as in a shell.
+// exitCode returns the exit code of an error of Wait; a signal is 128 plus its number, as in a shell.
 func exitCode(err error) int {
 	var failed *exec.ExitError
 	if err == nil {
@@ -96,48 +123,39 @@ func exitCode(err error) int {
 	return ExitFailed
 }
 
-// registry are the children somebody here waits for; whoever collects orphans must leave them alone.
+// registry holds the children that some code waits for. Only the other ones, orphans, may be reaped.
 type registry struct {
-	starting sync.RWMutex // held while a child is between its start and its entry in pids
-	pids     sync.Map     // pid → the *process, so that a reused number is told from the old one
+	starting sync.RWMutex // held while a child has started and is not yet in pids
+	pids     sync.Map     // pid to *Process, because pids are reused
 }
 
 var children registry
 
-// reap runs a function on every given pid that is nobody's; none can become somebody's meanwhile.
-func (o *registry) reap(pids []int, reap func(int)) {
-	o.starting.Lock()
-	defer o.starting.Unlock()
+func (r *registry) start(p *Process) error {
+	r.starting.RLock()
+	defer r.starting.RUnlock()
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	r.pids.Store(p.cmd.Process.Pid, p)
+	return nil
+}
+
+// orphans calls reap for the pids that are not in the registry; no child starts meanwhile.
+func (r *registry) orphans(pids []int, reap func(int)) {
+	r.starting.Lock()
+	defer r.starting.Unlock()
 	for _, pid := range pids {
-		if _, found := o.pids.Load(pid); !found {
+		if _, found := r.pids.Load(pid); !found {
 			reap(pid)
 		}
 	}
 }
 
-// Variables of the service manager that concern us and not our children.
-var managerVariables = []string{"LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES="}
-
-// Environment is what every child gets: our own environment, less what is private to us.
+// Environment returns the environment of the watchdog, without the variables of socket activation.
 func Environment() []string {
-	var kept []string
-next:
-	for _, entry := range os.Environ() {
-		for _, prefix := range managerVariables {
-			if strings.HasPrefix(entry, prefix) {
-				continue next
-			}
-		}
-		kept = append(kept, entry)
-	}
-	return kept
-}
-
-// CloseFiles closes files; nil is skipped.
-func CloseFiles(files ...*os.File) {
-	for _, file := range files {
-		if file != nil {
-			file.Close()
-		}
-	}
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return name == "LISTEN_FDS" || name == "LISTEN_PID" || name == "LISTEN_FDNAMES"
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 )
 
+// Arguments of waitid(2).
 const (
 	idPID  = 1          // P_PID: wait for one process
 	noHang = 0x1        // WNOHANG
@@ -18,18 +19,15 @@ const (
 	noReap = 0x01000000 // WNOWAIT: leave it a zombie
 )
 
-// AwaitExit returns when a child has ended, and leaves it to be reaped: until then nobody else gets its number.
-func AwaitExit(pid int) { waitID(pid, exited|noReap) }
+// awaitExit returns when a child has ended. It does not reap the child, so that its pid is not reused.
+func awaitExit(pid int) { waitID(pid, exited|noReap) }
 
-// hasEnded reports, without waiting, that a child has ended.
-func hasEnded(pid int) bool {
-	signalled := waitID(pid, exited|noReap|noHang)
-	return signalled != 0
-}
+// hasEnded reports, without waiting, whether a child has ended.
+func hasEnded(pid int) bool { return waitID(pid, exited|noReap|noHang) != 0 }
 
-// waitID returns the signal number of the child's message: SIGCHLD, or 0 when it has none to give.
+// waitID returns si_signo of the child: SIGCHLD, or 0 when the child has not ended.
 func waitID(pid, options int) int32 {
-	// siginfo_t is 128 bytes and begins with the signal's number.
+	// siginfo_t has 128 bytes and begins with si_signo.
 	var info [32]int32
 	for {
 		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, idPID, uintptr(pid),
@@ -40,16 +38,16 @@ func waitID(pid, options int) int32 {
 	}
 }
 
-// attributes make a child lead a group of its own, and end when we are killed outright.
+// attributes make a child the leader of its own group, and kill it when the watchdog is killed.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// reapPause is how long an orphan that has ended may stay a zombie, at most.
-const reapPause = 100 * time.Millisecond
+// reapDelay is the maximum time that an orphan stays a zombie.
+const reapDelay = 100 * time.Millisecond
 
-// ReapOrphans collects processes whose parents died before them. Only PID 1 inherits such
-// processes; children of our own are left to the code that waits for them.
+// ReapOrphans reaps processes whose parents have ended, which PID 1 inherits. With another PID it does nothing. The
+// children of the watchdog are left to the code that waits for them.
 func ReapOrphans() {
 	if os.Getpid() != 1 {
 		return
@@ -58,16 +56,16 @@ func ReapOrphans() {
 	signal.Notify(ended, syscall.SIGCHLD)
 	go func() {
 		for range ended {
-			// Our own children end with every request; orphans can wait for others to be collected with them.
-			time.Sleep(reapPause)
-			children.reap(zombies(), func(pid int) {
+			// A child ends with every call, so orphans are reaped in batches.
+			time.Sleep(reapDelay)
+			children.orphans(zombies(), func(pid int) {
 				_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
 			})
 		}
 	}()
 }
 
-// zombies lists the ended children of this process that nobody has waited for.
+// zombies returns the pids of the ended children of PID 1 that have not been reaped.
 func zombies() []int {
 	var found []int
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -76,7 +74,7 @@ func zombies() []int {
 		if err != nil {
 			continue
 		}
-		// The name, in parentheses, may hold anything; the fields after it are state and parent.
+		// The name, in parentheses, may contain anything; state and parent follow it.
 		end := strings.LastIndexByte(string(content), ')')
 		fields := strings.Fields(string(content[end+1:]))
 		if len(fields) > 1 && fields[0] == "Z" && fields[1] == "1" {

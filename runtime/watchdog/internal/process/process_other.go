@@ -4,14 +4,14 @@ package process
 
 import "syscall"
 
-// AwaitExit returns at once: only Linux lets us see the end of a Child without reaping it.
-func AwaitExit(int) {}
+// awaitExit returns at once: only Linux has a wait that does not reap.
+func awaitExit(int) {}
 
-// hasEnded cannot tell, and says no.
+// hasEnded reports false: only Linux can report the end of a child without reaping it.
 func hasEnded(int) bool { return false }
 
-// attributes make a Child lead a group of its children.
+// attributes make a child the leader of its own group.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// ReapOrphans does nothing: only on Linux do we run as PID 1.
+// ReapOrphans does nothing: the watchdog runs as PID 1 on Linux only.
 func ReapOrphans() {}

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// hopByHop are the fields that concern one connection, and those that we write ourselves.
+// hopByHop are the fields that concern one connection, and those that this package writes.
 var hopByHop = map[string]bool{
 	"Connection": true, "Keep-Alive": true, "Proxy-Connection": true, "Te": true, "Trailer": true,
 	"Transfer-Encoding": true, "Upgrade": true, "Content-Length": true,
 }
 
-// connectionOptions are the further fields that Connection declares to be for this connection only.
+// connectionOptions returns the other fields that the Connection header declares hop-by-hop.
 func connectionOptions(header http.Header) map[string]bool {
 	values := header["Connection"]
 	if len(values) == 0 {
@@ -33,7 +33,7 @@ func connectionOptions(header http.Header) map[string]bool {
 	return named
 }
 
-// upgradeOf is the protocol the client wants to change to, or empty.
+// upgradeOf returns the protocol that the client asks to switch to, or an empty text.
 func upgradeOf(header http.Header) string {
 	for _, value := range header["Connection"] {
 		for _, option := range strings.Split(value, ",") {
@@ -43,10 +43,4 @@ func upgradeOf(header http.Header) string {
 		}
 	}
 	return ""
-}
-
-func copyHeader(to, from http.Header) {
-	for name, values := range from {
-		to[name] = values
-	}
 }

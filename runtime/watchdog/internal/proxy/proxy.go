@@ -2,10 +2,7 @@
 package proxy
 
 import (
-	"context"
-	"errors"
 	"net/http"
-	"os"
 	"time"
 
 	"fwatchdog/internal/calls"
@@ -17,82 +14,63 @@ import (
 
 // Handler passes calls to the long-lived process of mode http.
 type Handler struct {
-	config   *config.Config
-	logger   *logging.Logger
-	child    *process.Child
-	upstream *upstream.Pool
+	config *config.Config
+	logger *logging.Logger
+	child  *process.Child
+	pool   *upstream.Pool
 }
 
-func New(c *config.Config, l *logging.Logger, child *process.Child, upstream *upstream.Pool) *Handler {
-	return &Handler{config: c, logger: l, child: child, upstream: upstream}
+// New returns the handler of mode http. The pool connects to the child.
+func New(c *config.Config, l *logging.Logger, child *process.Child, pool *upstream.Pool) *Handler {
+	return &Handler{config: c, logger: l, child: child, pool: pool}
 }
 
 func (p *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
-	ctx, deadline := r.Context(), Deadline(p.config, begun, calls.RequestedTimeout(r))
+	ctx, deadline := r.Context(), p.config.CallDeadline(begun, calls.RequestedTimeout(r))
 	calls.EnsureTrace(r)
 	stamped := NewDurationWriter(w, begun)
-	call := &roundTrip{upstream: p.upstream, writer: stamped, request: r}
+	trip := &roundTrip{pool: p.pool, writer: stamped, request: r}
 	err := p.child.WaitUntilListening(ctx, deadline)
 	if err == nil && p.config.BufferBody {
 		err = bufferWhole(r)
 	}
 	if err == nil {
-		err = call.run(ctx, deadline)
+		err = trip.run(ctx, deadline)
 	}
 	if err == nil {
-		p.logger.Access(logging.CallOf(r), call.status, stamped.Written, time.Since(begun))
+		p.logger.Access(logging.CallOf(r), trip.status, stamped.Written, time.Since(begun))
 		return
 	}
-	if call.started {
-		p.logger.Printf("%s %s - %d: the answer was cut off: %v", r.Method, r.URL.RequestURI(), call.status, err)
-		// The status is out: only a broken connection can still say that the answer is not whole.
+	if trip.started {
+		p.logger.Printf("%s %s - %d: the response was cut off: %v", r.Method, r.URL.RequestURI(), trip.status, err)
+		// The status has been sent: only a closed connection can report that the response is incomplete.
 		panic(http.ErrAbortHandler)
 	}
-	p.failed(stamped, r, err, begun)
+	p.fail(stamped, r, err)
 }
 
-// Deadline returns when a call must have ended; the zero time means never. See config.callTimeout for requested.
-func Deadline(c *config.Config, begun time.Time, requested time.Duration) time.Time {
-	if limit := c.CallTimeout(requested); limit > 0 {
-		return begun.Add(limit)
-	}
-	return time.Time{}
-}
-
-// FailureStatus is 504 when time was up, 400 when the request did not come, 503 when this machine has run out of
-// something, else 500.
-func FailureStatus(err error) int {
-	var client ClientError
-	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return http.StatusGatewayTimeout
-	case errors.As(err, &client):
-		return http.StatusBadRequest
-	}
-	return calls.StartStatus(err)
-}
-
-// failed answers for a process that could not.
-func (p *Handler) failed(w http.ResponseWriter, r *http.Request, err error, begun time.Time) {
-	status := FailureStatus(err)
+// fail responds to a call that the process did not answer.
+func (p *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := calls.FailureStatus(err)
 	p.logger.Printf("%s %s - %d: %v", r.Method, r.URL.RequestURI(), status, err)
 	w.Header().Set("X-Openfaas-Internal", "of-watchdog")
 	if r.ContentLength != 0 {
-		// What is left of the body must not be taken for the connection's next request.
+		// The rest of the body must not be parsed as the next request of the connection.
 		w.Header().Set("Connection", "close")
 	}
 	w.WriteHeader(status)
 }
 
-// DurationWriter puts the time until the header came into the header.
+// DurationWriter adds X-Duration-Seconds, the time until the header is written, and counts the bytes of the body.
 type DurationWriter struct {
 	http.ResponseWriter
-	begun   time.Time
 	Written int64
+	begun   time.Time
 	stamped bool
 }
 
+// NewDurationWriter wraps the writer of a call.
 func NewDurationWriter(w http.ResponseWriter, begun time.Time) *DurationWriter {
 	return &DurationWriter{ResponseWriter: w, begun: begun}
 }
@@ -111,5 +89,5 @@ func (d *DurationWriter) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap gives http.ResponseController access to the connection.
 func (d *DurationWriter) Unwrap() http.ResponseWriter { return d.ResponseWriter }

@@ -12,23 +12,23 @@ import (
 	"fwatchdog/internal/calls"
 )
 
-// writeHead writes the request as the process shall see it: the client's own, less what concerns the connection only.
-func (e *roundTrip) writeHead(w *bufio.Writer) {
-	r := e.request
+// writeHead writes the head of the request: that of the client without the fields that concern its connection.
+func (t *roundTrip) writeHead(w *bufio.Writer) {
+	r := t.request
 	host := r.Host
 	if host == "" {
-		host = e.upstream.Host
+		host = t.pool.Host
 	}
 	target := r.RequestURI
 	if !strings.HasPrefix(target, "/") {
 		target = r.URL.RequestURI()
 	}
-	for _, part := range []string{r.Method, " ", e.upstream.Base, target, " HTTP/1.1\r\nHost: ", host, "\r\n"} {
+	for _, part := range []string{r.Method, " ", t.pool.Base, target, " HTTP/1.1\r\nHost: ", host, "\r\n"} {
 		_, _ = w.WriteString(part)
 	}
 	upgrade := upgradeOf(r.Header)
 	dropped := connectionOptions(r.Header)
-	auth := e.upstream.ProxyAuth()
+	auth := t.pool.ProxyAuth()
 	for name, values := range r.Header {
 		if hopByHop[name] || dropped[name] || (auth != "" && name == "Proxy-Authorization") {
 			continue
@@ -47,12 +47,12 @@ func (e *roundTrip) writeHead(w *bufio.Writer) {
 	if strings.Contains(strings.ToLower(r.Header.Get("Te")), "trailers") {
 		writeField(w, "Te", "trailers")
 	}
-	e.writeFraming(w)
+	t.writeFraming(w)
 	_, _ = w.WriteString("\r\n")
 }
 
-func (e *roundTrip) writeFraming(w *bufio.Writer) {
-	r := e.request
+func (t *roundTrip) writeFraming(w *bufio.Writer) {
+	r := t.request
 	switch {
 	case r.ContentLength < 0:
 		writeField(w, "Transfer-Encoding", "chunked")
@@ -71,67 +71,61 @@ func writeField(w *bufio.Writer, name, value string) {
 	_, _ = w.WriteString("\r\n")
 }
 
-// startSending sends the body from a goroutine of its own: the answer may begin before the request ends.
-func (e *roundTrip) startSending() {
-	e.sent = make(chan error, 1)
-	_ = http.NewResponseController(e.writer).EnableFullDuplex()
-	conn := e.conn
+// startSending sends the body in a goroutine, because the response may begin before the request has ended.
+func (t *roundTrip) startSending() {
+	sent, conn := make(chan error, 1), t.conn
+	t.sent = sent
+	_ = http.NewResponseController(t.writer).EnableFullDuplex()
 	go func() {
-		err := e.sendBody()
-		var client ClientError
-		if errors.As(err, &client) {
+		err := t.sendBody()
+		if errors.As(err, new(calls.ClientError)) {
 			conn.Interrupt()
 		}
-		e.sent <- err
+		sent <- err
 	}()
 }
 
-// wholeBody reports that the request's body has been read to its end. Otherwise what is left of it is still to come,
-// and must not be taken for the connection's next request.
-func (e *roundTrip) wholeBody() bool { return !e.stream || e.bodyEnd.Load() }
+// wholeBody reports whether the body has been read to its end. If not, its rest must not be parsed as the next request of
+// the connection.
+func (t *roundTrip) wholeBody() bool { return !t.stream || t.bodyEnd.Load() }
 
-// stopSending returns when nobody reads the body any more, and whether all of it has been sent.
-func (e *roundTrip) stopSending() bool {
-	if e.sent == nil {
-		return !e.expects
+// stopSending returns when nobody reads the body any more. It reports whether the whole body has been sent.
+func (t *roundTrip) stopSending() bool {
+	if t.sent == nil {
+		return !t.expects
 	}
-	err, early := e.sendResult()
-	e.sent = nil
-	return err == nil && !early
-}
-
-// sendResult returns how the sending ended, and whether we had to end it.
-func (e *roundTrip) sendResult() (err error, early bool) {
-	patience := time.Duration(0)
-	if e.bodyEnd.Load() {
-		// The sender has everything, and is about to say so unless the process does not read.
-		patience = senderTimeout
+	sent, timeout := t.sent, time.Duration(0)
+	t.sent = nil
+	if t.bodyEnd.Load() {
+		// The sender reports at once, unless the process does not read.
+		timeout = senderTimeout
 	}
 	select {
-	case err = <-e.sent:
-		return err, false
-	case <-time.After(patience):
+	case err := <-sent:
+		return err == nil
+	case <-time.After(timeout):
 	}
-	e.conn.Close()
-	if !e.bodyEnd.Load() {
-		_ = http.NewResponseController(e.writer).SetReadDeadline(calls.Past)
+	t.conn.Close()
+	if !t.bodyEnd.Load() {
+		_ = http.NewResponseController(t.writer).SetReadDeadline(calls.Past)
 	}
-	return <-e.sent, true
+	<-sent
+	return false
 }
 
-func (e *roundTrip) sendBody() error {
-	conn, r := e.conn, e.request
+func (t *roundTrip) sendBody() error {
+	conn, r := t.conn, t.request
 	buffer := calls.Buffers.Get().(*[]byte)
 	defer calls.Buffers.Put(buffer)
 	chunked := r.ContentLength < 0
 	for {
 		n, err := r.Body.Read(*buffer)
 		if err == io.EOF {
-			// Known before the process sees the last bytes, and can answer.
-			e.bodyEnd.Store(true)
+			// Recorded before the process reads the last bytes, and can respond.
+			t.bodyEnd.Store(true)
 		}
 		if n > 0 {
-			if failed := sendPiece(conn.Writer, (*buffer)[:n], chunked); failed != nil {
+			if failed := sendChunk(conn.Writer, (*buffer)[:n], chunked); failed != nil {
 				return failed
 			}
 		}
@@ -139,7 +133,7 @@ func (e *roundTrip) sendBody() error {
 			break
 		}
 		if err != nil {
-			return ClientError{err}
+			return calls.ClientError{Err: err}
 		}
 	}
 	if chunked {
@@ -154,14 +148,14 @@ func (e *roundTrip) sendBody() error {
 	return conn.Writer.Flush()
 }
 
-func sendPiece(w *bufio.Writer, piece []byte, chunked bool) error {
+func sendChunk(w *bufio.Writer, data []byte, chunked bool) error {
 	if chunked {
-		_, _ = w.WriteString(strconv.FormatInt(int64(len(piece)), 16))
+		_, _ = w.WriteString(strconv.FormatInt(int64(len(data)), 16))
 		_, _ = w.WriteString("\r\n")
-		_, _ = w.Write(piece)
+		_, _ = w.Write(data)
 		_, _ = w.WriteString("\r\n")
 	} else {
-		_, _ = w.Write(piece)
+		_, _ = w.Write(data)
 	}
 	return w.Flush()
 }

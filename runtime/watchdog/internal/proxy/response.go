@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 
 	"fwatchdog/internal/calls"
 	"fwatchdog/internal/upstream"
 )
 
-// answer passes the answer on and gives the connection back.
-func (e *roundTrip) answer(response *http.Response) error {
-	header := e.writer.Header()
+// relay passes the response to the client and returns the connection to the pool.
+func (t *roundTrip) relay(response *http.Response) error {
+	header := t.writer.Header()
 	dropped := connectionOptions(response.Header)
 	for name, values := range response.Header {
 		if !hopByHop[name] && !dropped[name] {
@@ -22,29 +23,27 @@ func (e *roundTrip) answer(response *http.Response) error {
 	if response.ContentLength >= 0 && response.Header.Get("Content-Length") != "" {
 		header.Set("Content-Length", response.Header.Get("Content-Length"))
 	}
-	if !e.wholeBody() {
+	if !t.wholeBody() {
 		header.Set("Connection", "close")
 	}
 	for name := range response.Trailer {
 		header.Add("Trailer", name)
 	}
-	e.started, e.status = true, response.StatusCode
-	e.writer.WriteHeader(response.StatusCode)
-	err := e.copyBody(response)
-	for name, values := range response.Trailer {
-		header[name] = values
-	}
-	whole := e.stopSending()
-	if !e.stop() || err != nil || !whole || response.Close {
-		e.conn.Close()
+	t.started, t.status = true, response.StatusCode
+	t.writer.WriteHeader(response.StatusCode)
+	err := t.copyBody(response)
+	maps.Copy(header, response.Trailer)
+	whole := t.stopSending()
+	if !t.stop() || err != nil || !whole || response.Close {
+		t.conn.Close()
 		return err
 	}
-	e.upstream.Put(e.conn)
+	t.pool.Put(t.conn)
 	return nil
 }
 
-// copyBody passes on what has come, at once when nothing more is waiting behind it.
-func (e *roundTrip) copyBody(response *http.Response) error {
+// copyBody passes the body to the client. It flushes when no more of the body has arrived.
+func (t *roundTrip) copyBody(response *http.Response) error {
 	if response.Body == http.NoBody {
 		return nil
 	}
@@ -54,7 +53,7 @@ func (e *roundTrip) copyBody(response *http.Response) error {
 	for {
 		n, err := response.Body.Read(*buffer)
 		if n > 0 {
-			if _, failed := e.writer.Write((*buffer)[:n]); failed != nil {
+			if _, failed := t.writer.Write((*buffer)[:n]); failed != nil {
 				return failed
 			}
 			left -= int64(n)
@@ -65,8 +64,8 @@ func (e *roundTrip) copyBody(response *http.Response) error {
 		if err != nil {
 			return err
 		}
-		if left != 0 && e.conn.Reader.Buffered() == 0 {
-			if failed := http.NewResponseController(e.writer).Flush(); failed != nil {
+		if left != 0 && t.conn.Reader.Buffered() == 0 {
+			if failed := http.NewResponseController(t.writer).Flush(); failed != nil {
 				return failed
 			}
 		}
@@ -75,25 +74,24 @@ func (e *roundTrip) copyBody(response *http.Response) error {
 
 var errUnrequestedUpgrade = errors.New("the function switched protocols without an Upgrade request")
 
-// Relay passes the response on a connection, on which the request has been sent, to the client. stop ends the watch over
-// the client and reports whether it has disconnected. An error with started unset leaves the connection open and the
-// client without a status.
+// Relay reads the response to a request that has been sent on conn, and passes it to the client. stop ends the watch over
+// the client and reports whether the client has disconnected. After an error with started unset the connection is open
+// and the caller can still respond.
 func Relay(pool *upstream.Pool, conn *upstream.Conn, w http.ResponseWriter, method string, stop func() bool) (status int, started bool, err error) {
-	ended := false
-	e := &roundTrip{
-		upstream: pool, writer: w, request: &http.Request{Method: method, Header: http.Header{}}, conn: conn,
-		// The exchange ends the watch when it has the whole response, and keeps the connection if the client is still there.
-		stop: func() bool { ended = true; return !stop() },
+	stopped := false
+	t := &roundTrip{
+		pool: pool, writer: w, request: &http.Request{Method: method, Header: http.Header{}}, conn: conn,
+		stop: func() bool { stopped = true; return !stop() },
 	}
-	response, err := e.readHead(false)
+	response, err := t.readHead(false)
 	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
 		err = errUnrequestedUpgrade
 	}
 	if err == nil {
-		err = e.answer(response)
+		err = t.relay(response)
 	}
-	if !ended && stop() {
+	if !stopped && stop() {
 		err = context.Canceled
 	}
-	return e.status, e.started, err
+	return t.status, t.started, err
 }

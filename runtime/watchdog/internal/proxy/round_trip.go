@@ -6,213 +6,200 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"fwatchdog/internal/calls"
 	"fwatchdog/internal/upstream"
 )
 
+// MaxSmallBody is the maximum body in bytes that is sent together with the header, and can be sent again on another
+// connection.
+const MaxSmallBody = 16 * 1024
+
 const (
-	// smallBody goes out with the header in one piece, and can be sent again on another connection.
-	MaxSmallBody = 16 * 1024
-	// continueWait is how long a process may think about Expect: 100-continue; many never answer it.
-	continueTimeout = time.Second
-	// blameWait is how long the sender of a body may take to say why it stopped.
-	senderTimeout = 50 * time.Millisecond
+	continueTimeout = time.Second           // for the answer to Expect: 100-continue, which many servers never send
+	senderTimeout   = 50 * time.Millisecond // for the sender of a body to report why it stopped
 )
 
-// roundTrip is one call carried over one connection to the process.
+// roundTrip sends one request over one connection to the process, and passes the response to the client.
 type roundTrip struct {
-	upstream *upstream.Pool
-	writer   http.ResponseWriter
-	request  *http.Request
+	pool    *upstream.Pool
+	writer  http.ResponseWriter
+	request *http.Request
 
 	conn    *upstream.Conn
-	stop    func() bool // ends the watch over the call's context; false when that has ended already
-	body    []byte      // all of the request's body, when it is small
-	stream  bool        // the body is sent while the answer is read
+	stop    func() bool // ends the watch over the context of the call; false when the context has ended
+	body    []byte      // the whole body, if small
+	stream  bool        // the body is sent while the response is read
 	expects bool        // the body is sent only when the process asks for it
-	bodyEnd atomic.Bool // all of a streamed body has been read from the client
-	sent    chan error  // result of sending the streamed body, nil before it has begun
-	started bool        // the answer's header went to the client
+	bodyEnd atomic.Bool // the whole streamed body has been read from the client
+	sent    chan error  // result of sending the streamed body; nil before that begins
+	started bool        // the header of the response has been sent to the client
 	status  int
 }
 
-// ClientError is a request whose body could not be read from the client.
-type ClientError struct{ Err error }
-
-func (e ClientError) Error() string { return e.Err.Error() }
-func (e ClientError) Unwrap() error { return e.Err }
-
-// run carries the call. On an error with started unset the caller can still answer.
-func (e *roundTrip) run(ctx context.Context, deadline time.Time) error {
-	if err := e.readSmall(); err != nil {
+// run executes the round trip. After an error with started unset the caller can still respond.
+func (t *roundTrip) run(ctx context.Context, deadline time.Time) error {
+	if err := t.readSmall(); err != nil {
 		return err
 	}
-	response, err := e.ask(ctx, deadline)
+	response, err := t.roundTrip(ctx, deadline)
 	if err != nil {
 		return err
 	}
-	defer e.stop()
+	defer t.stop()
 	if response.StatusCode == http.StatusSwitchingProtocols {
-		return e.tunnel(ctx, response, deadline)
+		return t.tunnel(ctx, response, deadline)
 	}
-	return e.answer(response)
+	return t.relay(response)
 }
 
-// readSmall reads a body that is small, and decides how the others travel.
-func (e *roundTrip) readSmall() error {
-	r := e.request
+// readSmall reads a small body, and decides how a larger one is sent.
+func (t *roundTrip) readSmall() error {
+	r := t.request
 	length := r.ContentLength
-	e.expects = strings.EqualFold(r.Header.Get("Expect"), "100-continue") && length != 0
-	e.stream = length < 0 || length > MaxSmallBody || e.expects
-	if e.stream || length == 0 {
+	t.expects = strings.EqualFold(r.Header.Get("Expect"), "100-continue") && length != 0
+	t.stream = length < 0 || length > MaxSmallBody || t.expects
+	if t.stream || length == 0 {
 		return nil
 	}
-	e.body = make([]byte, length)
-	if _, err := io.ReadFull(r.Body, e.body); err != nil {
-		return ClientError{err}
+	t.body = make([]byte, length)
+	if _, err := io.ReadFull(r.Body, t.body); err != nil {
+		return calls.ClientError{Err: err}
 	}
 	return nil
 }
 
-// ask sends the request and reads the header of the answer. A kept connection may have been closed at that
-// very moment; then a call that can be repeated is, on a new one.
-func (e *roundTrip) ask(ctx context.Context, deadline time.Time) (*http.Response, error) {
+// roundTrip sends the request and reads the header of the response. The process may have closed an idle connection
+// meanwhile; then an idempotent request is sent again on another one.
+func (t *roundTrip) roundTrip(ctx context.Context, deadline time.Time) (*http.Response, error) {
 	for {
-		conn, err := e.upstream.Take(ctx)
+		conn, err := t.pool.Take(ctx)
 		if err != nil {
 			return nil, err
 		}
-		e.conn = conn
-		conn.LimitTo(deadline, e.stream || len(e.body) > 0)
-		e.stop = context.AfterFunc(ctx, conn.Interrupt)
-		response, err := e.send(deadline)
+		t.conn = conn
+		conn.LimitTo(deadline, t.stream || len(t.body) > 0)
+		t.stop = context.AfterFunc(ctx, conn.Interrupt)
+		response, err := t.send(deadline)
 		if err == nil {
 			return response, nil
 		}
-		e.stop()
+		t.stop()
 		conn.Close()
-		e.stopSending()
-		var client ClientError
+		t.stopSending()
 		switch {
-		case errors.As(err, &client):
+		case errors.As(err, new(calls.ClientError)):
 			return nil, err
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case !e.repeatable(err):
+		case t.stream || !CanRetry(conn, t.request.Method, err):
 			return nil, err
 		}
 	}
 }
 
-// repeatable reports a call that a closed connection has swallowed, and that does no harm when sent twice.
-func (e *roundTrip) repeatable(err error) bool {
-	if !e.conn.Used || e.stream || errors.Is(err, os.ErrDeadlineExceeded) {
-		return false
-	}
-	return Repeatable(e.request.Method)
-}
-
-// Repeatable reports a method that does no harm when it is carried out twice (RFC 9110, 9.2.2).
-func Repeatable(method string) bool {
+// CanRetry reports whether a request may be sent again after an error: the connection had been idle, and the method is
+// idempotent (RFC 9110, 9.2.2).
+func CanRetry(conn *upstream.Conn, method string, err error) bool {
 	switch method {
 	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
-		return true
+		return conn.Used && !errors.Is(err, os.ErrDeadlineExceeded)
 	}
 	return false
 }
 
-func (e *roundTrip) send(deadline time.Time) (*http.Response, error) {
-	e.conn.ExpectHead()
-	e.writeHead(e.conn.Writer)
-	if len(e.body) > 0 {
-		_, _ = e.conn.Writer.Write(e.body)
+func (t *roundTrip) send(deadline time.Time) (*http.Response, error) {
+	t.conn.ExpectHead()
+	t.writeHead(t.conn.Writer)
+	if len(t.body) > 0 {
+		_, _ = t.conn.Writer.Write(t.body)
 	}
-	if err := e.conn.Writer.Flush(); err != nil {
+	if err := t.conn.Writer.Flush(); err != nil {
 		return nil, err
 	}
-	if e.expects {
-		if response, err := e.awaitContinue(deadline); response != nil || err != nil {
+	if t.expects {
+		if response, err := t.awaitContinue(deadline); response != nil || err != nil {
 			return response, err
 		}
 	}
-	if e.stream {
-		e.startSending()
+	if t.stream {
+		t.startSending()
 	}
-	response, err := e.readHead(false)
-	if err != nil && e.sent != nil {
-		return nil, e.blame(err)
+	response, err := t.readHead(false)
+	if err != nil && t.sent != nil {
+		return nil, t.cause(err)
 	}
 	return response, err
 }
 
-// blame finds out whether an answer failed to come because the client did not send its request. The sender may need
-// a moment to notice: the end of the request's context and that of its body are the same event.
-func (e *roundTrip) blame(err error) error {
+// cause returns the error of the sender if the client did not send its request, else err. Both can be the result of one
+// event, so the sender has a moment to report.
+func (t *roundTrip) cause(err error) error {
 	select {
-	case sendErr := <-e.sent:
-		e.sent <- sendErr
-		var client ClientError
-		if errors.As(sendErr, &client) {
-			return client
+	case sendErr := <-t.sent:
+		t.sent <- sendErr
+		if errors.As(sendErr, new(calls.ClientError)) {
+			return sendErr
 		}
 	case <-time.After(senderTimeout):
 	}
 	return err
 }
 
-// awaitContinue gives the process the time to refuse the body. A nil response means: send it.
-func (e *roundTrip) awaitContinue(deadline time.Time) (*http.Response, error) {
+// awaitContinue waits for the process to accept or reject the body. A nil response means that the body is sent.
+func (t *roundTrip) awaitContinue(deadline time.Time) (*http.Response, error) {
 	wait := time.Now().Add(continueTimeout)
 	if !deadline.IsZero() && deadline.Before(wait) {
 		wait = deadline
 	}
-	_ = e.conn.SetReadDeadline(wait)
-	_, err := e.conn.Reader.Peek(1)
-	_ = e.conn.SetReadDeadline(deadline)
+	_ = t.conn.SetReadDeadline(wait)
+	_, err := t.conn.Reader.Peek(1)
+	_ = t.conn.SetReadDeadline(deadline)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return e.readHead(true)
+	return t.readHead(true)
 }
 
-// readHead reads the header of the answer, and passes on those that come before the real one. With untilContinue
-// it returns nil when the process asks for the body.
-func (e *roundTrip) readHead(untilContinue bool) (*http.Response, error) {
+// readHead reads the header of the response, and passes informational responses to the client. With untilContinue it
+// returns nil when the process asks for the body.
+func (t *roundTrip) readHead(untilContinue bool) (*http.Response, error) {
 	for {
-		response, err := http.ReadResponse(e.conn.Reader, e.request)
+		response, err := http.ReadResponse(t.conn.Reader, t.request)
 		if err != nil {
 			return nil, err
 		}
 		status := response.StatusCode
 		switch {
 		case response.ProtoMajor != 1 || status < 100:
-			return nil, fmt.Errorf("the function's answer is not HTTP/1: %s %s", response.Proto, response.Status)
+			return nil, fmt.Errorf("the response of the function is not HTTP/1: %s %s", response.Proto, response.Status)
 		case status >= 200 || status == http.StatusSwitchingProtocols:
-			e.conn.BodyFollows()
+			t.conn.BodyFollows()
 			return response, nil
 		case status != http.StatusContinue:
-			copyHeader(e.writer.Header(), response.Header)
-			e.writer.WriteHeader(status)
-			clear(e.writer.Header())
+			maps.Copy(t.writer.Header(), response.Header)
+			t.writer.WriteHeader(status)
+			clear(t.writer.Header())
 		case untilContinue:
 			return nil, nil
 		}
 	}
 }
 
-// bufferWhole reads the request's body completely, so that its length is known beforehand.
+// bufferWhole reads the whole body, so that its length is known before it is sent.
 func bufferWhole(r *http.Request) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return ClientError{err}
+		return calls.ClientError{Err: err}
 	}
 	r.Body, r.ContentLength, r.TransferEncoding, r.Trailer = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil, nil
 	r.Header.Del("Expect")

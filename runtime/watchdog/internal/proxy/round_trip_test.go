@@ -58,15 +58,15 @@ func FuzzAnswers(f *testing.F) {
 		up := answering(t, answer)
 		defer up.CloseIdle()
 		recorder := httptest.NewRecorder()
-		call := &roundTrip{upstream: up, writer: recorder, request: httptest.NewRequest("GET", "/", http.NoBody)}
+		trip := &roundTrip{pool: up, writer: recorder, request: httptest.NewRequest("GET", "/", http.NoBody)}
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		deadline, _ := ctx.Deadline()
-		err := call.run(ctx, deadline)
+		err := trip.run(ctx, deadline)
 		if ctx.Err() != nil {
 			t.Fatal("the call did not end")
 		}
-		if err == nil && call.started && !bytes.HasPrefix(answer, []byte("HTTP/")) {
+		if err == nil && trip.started && !bytes.HasPrefix(answer, []byte("HTTP/")) {
 			t.Errorf("%q was taken for an answer", answer)
 		}
 	})
@@ -77,7 +77,7 @@ func TestHeadOfARequest(t *testing.T) {
 	r.Header = http.Header{"X-Multi": {"one", "two"}, "Connection": {"X-Mine, close"}, "X-Mine": {"1"}, "Keep-Alive": {"5"}, "Te": {"trailers"}}
 	var out bytes.Buffer
 	writer := bufio.NewWriter(&out)
-	(&roundTrip{upstream: &upstream.Pool{Base: "/base"}, request: r}).writeHead(writer)
+	(&roundTrip{pool: &upstream.Pool{Base: "/base"}, request: r}).writeHead(writer)
 	writer.Flush()
 	want := "POST /base/a%2Fb?q HTTP/1.1\r\nHost: example.com\r\nX-Multi: one\r\nX-Multi: two\r\nTe: trailers\r\nContent-Length: 4\r\n\r\n"
 	if out.String() != want {

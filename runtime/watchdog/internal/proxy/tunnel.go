@@ -10,17 +10,17 @@ import (
 	"fwatchdog/internal/calls"
 )
 
-// tunnel joins client and process after both have agreed to speak another protocol, until one of them leaves.
-func (e *roundTrip) tunnel(ctx context.Context, response *http.Response, deadline time.Time) error {
-	defer e.conn.Close()
-	client, buffered, err := http.NewResponseController(e.writer).Hijack()
+// tunnel copies bytes between client and process after a protocol switch, until one of them closes its connection.
+func (t *roundTrip) tunnel(ctx context.Context, response *http.Response, deadline time.Time) error {
+	defer t.conn.Close()
+	client, buffered, err := http.NewResponseController(t.writer).Hijack()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	e.started, e.status = true, response.StatusCode
+	t.started, t.status = true, response.StatusCode
 	_ = client.SetDeadline(deadline)
-	// After the hijack the request's context no longer ends with the client; it does with the call's limit.
+	// After the hijack the context no longer ends when the client disconnects; it still ends when the watchdog drains.
 	stop := context.AfterFunc(ctx, func() { client.SetDeadline(calls.Past) })
 	defer stop()
 	if err := writeSwitch(buffered.Writer, response); err != nil {
@@ -31,12 +31,12 @@ func (e *roundTrip) tunnel(ctx context.Context, response *http.Response, deadlin
 		_, _ = io.Copy(to, from)
 		done <- struct{}{}
 	}
-	go join(e.conn.Conn, buffered.Reader)
-	go join(client, e.conn.Reader)
+	go join(t.conn.Conn, buffered.Reader)
+	go join(client, t.conn.Reader)
 	<-done
-	// Closing both ends makes the other copy return as well.
+	// Closing both connections ends the other copy.
 	client.Close()
-	e.conn.Close()
+	t.conn.Close()
 	<-done
 	return nil
 }

@@ -55,7 +55,7 @@ func New(c *config.Config, l *logging.Logger) (*Watchdog, error) {
 	var function http.Handler
 	switch c.Mode {
 	case config.ModeStatic:
-		function = modes.NewStatic(c.StaticPath)
+		function = modes.Static{Folder: http.Dir(c.StaticPath)}
 	case config.ModeHTTP:
 		if pool, err = upstream.New(c.Upstream); err != nil {
 			return nil, err
@@ -132,7 +132,7 @@ func (w *Watchdog) Serve() int {
 		w.stopProcesses()
 		return process.ExitMisused
 	}
-	if w.fastOptions.Fits() {
+	if w.fastOptions.Supported() {
 		w.fast = fastpath.New(listener, w.fastOptions)
 		listener = w.fast
 	}

@@ -14,22 +14,22 @@ import (
 
 const fetchTimeout = 10 * time.Second
 
-// Fetch gets a small document. Go's own client would do, and make the binary a seventh larger.
+// Fetch returns the body of a GET request, cut after maxSize bytes. http.Client would make the binary a seventh larger.
 func Fetch(address string, maxSize int64) ([]byte, error) {
 	target, err := url.Parse(address)
 	if err != nil || !config.UsableTarget(target) {
-		return nil, fmt.Errorf("`%s` is not an address", address)
+		return nil, fmt.Errorf("`%s` is not a URL", address)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	// The path belongs to this request, not to every one.
+	// The path of a pool is prepended to every request.
 	site := *target
 	site.Path, site.RawPath = "", ""
-	up, err := New(&site)
+	pool, err := New(&site)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := up.dial(ctx)
+	conn, err := pool.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -38,9 +38,9 @@ func Fetch(address string, maxSize int64) ([]byte, error) {
 	request := &http.Request{Method: http.MethodGet, URL: target, Host: target.Host, Close: true, Header: http.Header{}}
 	request.Header.Set("User-Agent", "openfaas-watchdog")
 	write := request.Write
-	if up.proxy != nil && !up.secure {
+	if pool.proxy != nil && !pool.secure {
 		write = request.WriteProxy
-		if auth := up.ProxyAuth(); auth != "" {
+		if auth := pool.ProxyAuth(); auth != "" {
 			request.Header.Set("Proxy-Authorization", auth)
 		}
 	}

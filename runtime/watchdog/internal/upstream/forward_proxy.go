@@ -16,51 +16,51 @@ import (
 	"fwatchdog/internal/config"
 )
 
-// forwardProxy stands between us and an address that is not on this machine.
+// forwardProxy is an HTTP proxy between the watchdog and another machine.
 type forwardProxy struct {
 	url    *url.URL
-	target string // host:port that it is asked for
+	target string // host:port to connect to
 	auth   string // value of Proxy-Authorization, or empty
 }
 
-// useProxy makes all connections go to the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name for a target, if any.
-// The addresses of this machine have none.
-func (u *Pool) useProxy(target *url.URL) error {
+// useProxy makes all connections use the proxy of HTTP_PROXY, HTTPS_PROXY and NO_PROXY for a target, if any. Loopback
+// addresses have no proxy.
+func (p *Pool) useProxy(target *url.URL) error {
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: target})
 	if err != nil || proxy != nil && !(config.UsableTarget(proxy) && proxy.Scheme != "unix") {
-		// The value itself may hold a password.
-		return fmt.Errorf("`%s_PROXY` is not the address of an HTTP proxy; write it like http://proxy:3128",
+		// The value is not printed: it may contain a password.
+		return fmt.Errorf("`%s_PROXY` is not the address of an HTTP proxy; use for example http://proxy:3128",
 			map[string]string{"http": "HTTP", "https": "HTTPS"}[target.Scheme])
 	}
 	if proxy == nil {
 		return nil
 	}
-	u.proxy = &forwardProxy{url: proxy, target: u.Address}
+	p.proxy = &forwardProxy{url: proxy, target: p.Address}
 	if proxy.User != nil {
 		password, _ := proxy.User.Password()
-		u.proxy.auth = "Basic " + base64.StdEncoding.EncodeToString([]byte(proxy.User.Username()+":"+password))
+		p.proxy.auth = "Basic " + base64.StdEncoding.EncodeToString([]byte(proxy.User.Username()+":"+password))
 	}
-	u.Address = net.JoinHostPort(proxy.Hostname(), portOf(proxy))
-	if !u.secure {
-		u.Base = "http://" + u.Host + u.Base
+	p.Address = net.JoinHostPort(proxy.Hostname(), portOf(proxy))
+	if !p.secure {
+		p.Base = "http://" + p.Host + p.Base
 	}
 	return nil
 }
 
-// ProxyAuth is what each request tells the proxy; through a tunnel it gets none.
-func (u *Pool) ProxyAuth() string {
-	if u.proxy == nil || u.secure {
+// ProxyAuth returns the Proxy-Authorization of each request, or an empty text; requests through a tunnel have none.
+func (p *Pool) ProxyAuth() string {
+	if p.proxy == nil || p.secure {
 		return ""
 	}
-	return u.proxy.auth
+	return p.proxy.auth
 }
 
-// handshake opens the way through a fresh connection to the proxy: for https the proxy only passes bytes on.
-func (u *Pool) handshake(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	if u.proxy.url.Scheme == "https" {
-		conn = tls.Client(conn, &tls.Config{ServerName: u.proxy.url.Hostname()})
+// handshake prepares a new connection to the proxy. For https it opens a tunnel.
+func (p *Pool) handshake(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	if p.proxy.url.Scheme == "https" {
+		conn = tls.Client(conn, &tls.Config{ServerName: p.proxy.url.Hostname()})
 	}
-	if !u.secure {
+	if !p.secure {
 		return conn, nil
 	}
 	limit := time.Now().Add(dialTimeout)
@@ -70,25 +70,25 @@ func (u *Pool) handshake(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	_ = conn.SetDeadline(limit)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(calls.Past) })
 	defer stop()
-	if err := u.proxy.connect(conn); err != nil {
+	if err := p.proxy.connect(conn); err != nil {
 		return nil, err
 	}
 	return conn, conn.SetDeadline(time.Time{})
 }
 
-func (p *forwardProxy) connect(conn net.Conn) error {
-	head := "CONNECT " + p.target + " HTTP/1.1\r\nHost: " + p.target + "\r\n"
-	if p.auth != "" {
-		head += "Proxy-Authorization: " + p.auth + "\r\n"
+func (f *forwardProxy) connect(conn net.Conn) error {
+	head := "CONNECT " + f.target + " HTTP/1.1\r\nHost: " + f.target + "\r\n"
+	if f.auth != "" {
+		head += "Proxy-Authorization: " + f.auth + "\r\n"
 	}
 	if _, err := conn.Write([]byte(head + "\r\n")); err != nil {
 		return err
 	}
-	// The other side waits for us to begin, so that nothing of the tunnel is read here.
+	// A TLS server sends nothing first, so the reader cannot take bytes of the tunnel.
 	reader := bufio.NewReader(io.LimitReader(conn, maxHeadBytes))
 	response, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the proxy `%s` answers %s", p.url.Redacted(), response.Status)
+		err = fmt.Errorf("the proxy `%s` answers %s", f.url.Redacted(), response.Status)
 	}
 	return err
 }

@@ -18,38 +18,38 @@ import (
 )
 
 const (
-	maxIdle      = 256              // connections kept for later calls
-	idleTimeout  = 4 * time.Second  // under the five seconds after which common servers hang up
-	dialTimeout  = 10 * time.Second // longest wait for the process to take a connection
-	maxHeadBytes = 1 << 20          // bytes of an answer's header
+	maxIdle      = 256              // idle connections
+	idleTimeout  = 4 * time.Second  // less than the five seconds of common servers
+	dialTimeout  = 10 * time.Second // for the server to accept a connection
+	maxHeadBytes = 1 << 20          // of the header of a response
 )
 
-// Pool is where the process of mode http listens, with a pool of connections to it.
+// Pool holds the connections to one HTTP server.
 type Pool struct {
 	Network string // tcp or unix
 	Address string
-	Host    string // for requests that name none
-	Base    string // path put before every request's
+	Host    string // for requests without a Host
+	Base    string // prepended to the path of every request
 	secure  bool
-	proxy   *forwardProxy // nil: connections go there directly
+	proxy   *forwardProxy // nil for direct connections
 
 	mutex sync.Mutex
-	idle  []*Conn // the last one was used most recently
+	idle  []*Conn // the most recently used last
 }
 
-// New understands http://host:port/base, https://... and unix:///path/of/socket.
+// New returns the pool of a server: http://host:port/base, https://... or unix:///path/of/socket. It opens no connection.
 func New(target *url.URL) (*Pool, error) {
 	if target.Scheme == "unix" {
 		return &Pool{Network: "unix", Address: target.Path, Host: "localhost"}, nil
 	}
-	u := &Pool{
+	p := &Pool{
 		Network: "tcp", Address: net.JoinHostPort(target.Hostname(), portOf(target)), Host: target.Host,
 		Base: target.EscapedPath(), secure: target.Scheme == "https",
 	}
-	return u, u.useProxy(target)
+	return p, p.useProxy(target)
 }
 
-// portOf is the port of an address, or the usual one.
+// portOf returns the port of a URL, by default that of its scheme.
 func portOf(target *url.URL) string {
 	if port := target.Port(); port != "" {
 		return port
@@ -57,23 +57,23 @@ func portOf(target *url.URL) string {
 	return map[string]string{"http": "80", "https": "443"}[target.Scheme]
 }
 
-// Conn is one connection to the process. One goroutine uses it at a time, but for the sending of bodies.
+// Conn is one connection to the server. One goroutine reads it at a time, and one writes it.
 type Conn struct {
 	net.Conn
 	Reader        *bufio.Reader
 	Writer        *bufio.Writer
-	limited       *io.LimitedReader // what may still be read; guards against endless headers
-	Used          bool              // it has carried a call before
-	idleSince     time.Time         // idle since
-	writesLimited bool              // its writes have a time limit as well
+	limited       *io.LimitedReader // what may still be read
+	Used          bool              // an earlier call has used it
+	idleSince     time.Time
+	writesLimited bool // it has a write deadline
 }
 
-// Take returns a connection that is idle and alive, or a new one.
-func (u *Pool) Take(ctx context.Context) (*Conn, error) {
+// Take returns an idle connection that the server has not closed, or a new one.
+func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 	for {
-		conn := u.popIdle()
+		conn := p.popIdle()
 		if conn == nil {
-			return u.dial(ctx)
+			return p.dial(ctx)
 		}
 		if time.Since(conn.idleSince) < idleTimeout && conn.quiet() {
 			return conn, nil
@@ -82,37 +82,36 @@ func (u *Pool) Take(ctx context.Context) (*Conn, error) {
 	}
 }
 
-func (u *Pool) popIdle() *Conn {
-	u.mutex.Lock()
-	defer u.mutex.Unlock()
-	last := len(u.idle) - 1
+func (p *Pool) popIdle() *Conn {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	last := len(p.idle) - 1
 	if last < 0 {
 		return nil
 	}
-	conn := u.idle[last]
-	u.idle[last] = nil
-	u.idle = u.idle[:last]
+	conn := p.idle[last]
+	p.idle[last] = nil
+	p.idle = p.idle[:last]
 	return conn
 }
 
-// dial opens a new connection.
-func (u *Pool) dial(ctx context.Context) (*Conn, error) {
+func (p *Pool) dial(ctx context.Context) (*Conn, error) {
 	dialer := net.Dialer{Timeout: dialTimeout}
-	conn, err := dialer.DialContext(ctx, u.Network, u.Address)
+	conn, err := dialer.DialContext(ctx, p.Network, p.Address)
 	if err != nil {
 		return nil, err
 	}
-	name := u.Address
-	if u.proxy != nil {
-		name = u.proxy.target
-		through, err := u.handshake(ctx, conn)
+	name := p.Address
+	if p.proxy != nil {
+		name = p.proxy.target
+		through, err := p.handshake(ctx, conn)
 		if err != nil {
 			conn.Close()
 			return nil, err
 		}
 		conn = through
 	}
-	if u.secure {
+	if p.secure {
 		host, _, _ := net.SplitHostPort(name)
 		conn = tls.Client(conn, &tls.Config{ServerName: host})
 	}
@@ -120,26 +119,26 @@ func (u *Pool) dial(ctx context.Context) (*Conn, error) {
 	return &Conn{Conn: conn, limited: limit, Reader: bufio.NewReader(limit), Writer: bufio.NewWriter(conn)}, nil
 }
 
-// Put gives a connection back for the next call.
-func (u *Pool) Put(conn *Conn) {
+// Put returns a connection to the pool.
+func (p *Pool) Put(conn *Conn) {
 	conn.Used, conn.idleSince = true, time.Now()
-	u.mutex.Lock()
-	defer u.mutex.Unlock()
-	if len(u.idle) >= maxIdle {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if len(p.idle) >= maxIdle {
 		conn.Close()
 		return
 	}
-	u.idle = append(u.idle, conn)
+	p.idle = append(p.idle, conn)
 }
 
-// CloseIdle forgets the connections to a process that has ended.
-func (u *Pool) CloseIdle() {
-	for conn := u.popIdle(); conn != nil; conn = u.popIdle() {
+// CloseIdle closes the idle connections.
+func (p *Pool) CloseIdle() {
+	for conn := p.popIdle(); conn != nil; conn = p.popIdle() {
 		conn.Close()
 	}
 }
 
-// quiet reports that the other side has neither hung up nor said anything unasked.
+// quiet reports whether the server has neither closed the connection nor sent anything.
 func (c *Conn) quiet() bool {
 	under := c.Conn
 	for secure, ok := under.(*tls.Conn); ok; secure, ok = under.(*tls.Conn) {
@@ -150,7 +149,7 @@ func (c *Conn) quiet() bool {
 		return false
 	}
 	quiet := false
-	// Control, and not Read: the time limit of the last call may be over.
+	// Control instead of Read: the read deadline of the last call may have passed.
 	err = raw.Control(func(fd uintptr) {
 		data, ended := Peek(fd)
 		quiet = !data && !ended
@@ -158,13 +157,14 @@ func (c *Conn) quiet() bool {
 	return err == nil && quiet
 }
 
-// LimitTo sets the time at which the call on this connection must be over. A request that goes out in one piece fits
-// the socket's buffer, and needs no limit for writing; it must not have that of an earlier call either.
+// LimitTo sets the deadline of a call. A small request fits the buffer of the socket and needs no write deadline; that of
+// an earlier call is removed then.
 func (c *Conn) LimitTo(deadline time.Time, writes bool) {
 	c.LimitWrites(deadline, writes)
 	_ = c.SetReadDeadline(deadline)
 }
 
+// LimitWrites sets the write deadline of a call, or removes that of an earlier call.
 func (c *Conn) LimitWrites(deadline time.Time, writes bool) {
 	switch {
 	case writes:
@@ -175,16 +175,16 @@ func (c *Conn) LimitWrites(deadline time.Time, writes bool) {
 	c.writesLimited = writes
 }
 
-// ExpectHead limits what is read until bodyFollows is called, which guards against endless headers.
+// ExpectHead limits the bytes that are read until BodyFollows is called, against endless headers.
 func (c *Conn) ExpectHead() { c.limited.N = maxHeadBytes }
 
-// BodyFollows lifts the limit of expectHead.
+// BodyFollows removes the limit of ExpectHead.
 func (c *Conn) BodyFollows() { c.limited.N = math.MaxInt64 }
 
-// Interrupt makes every read and write of the connection fail at once.
+// Interrupt makes reads and writes fail at once.
 func (c *Conn) Interrupt() { _ = c.SetDeadline(calls.Past) }
 
-// Peek looks at what has arrived on a connection without taking it: data, its end, or neither yet.
+// Peek reports, without reading, whether a socket has data to read, or has been closed by its peer.
 func Peek(fd uintptr) (data, ended bool) {
 	var one [1]byte
 	n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
