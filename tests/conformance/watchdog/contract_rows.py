@@ -146,7 +146,7 @@ TEXT = """
 3.1 health-query | is ignored | server::test_healthy[/_/health?x=1]
 3.1 health-methods | others are 405 | server::test_health_is_only_for_get
 3.1 ready | 200, 503, 429 or the function's | server::test_calls_above_the_limit_are_refused
-3.1 ready-classic | belongs to the function | differs: `/_/ready` is the function's
+3.1 ready-classic | belongs to the function | differs: without a mode the function answers
 3.1 others | belong to the function | server::test_other_paths_belong_to_the_function
 3.1 metrics | any method | server::test_metrics_answer_every_method
 3.1 metrics-other | 404 | server::test_metrics_port_has_nothing_else
@@ -174,7 +174,7 @@ TEXT = """
 5.3 nul | fails with 500 | fork::test_nul_in_the_path_fails
 5.3 host | or that of the target | contract::test_case[host-of-absolute-target]
 5.3 no-host | absent then | fork::test_host_is_absent_when_the_client_names_none
-5.3 spoofing | Query can pose | differs: `Query` and other headers pose
+5.3 spoofing | Query can pose | differs: `Query` and other headers override
 5.3 spoofing-length | ContentLength cannot | contract::test_case[length-header-cannot-be-posed]
 5.3 too-large | above 128 KiB: 500 | server::test_header_too_large_for_a_process
 5.4 document | names sorted, values kept, escapes | fork::test_marshal_request
@@ -195,7 +195,7 @@ TEXT = """
 5.7 read-timeout | not for the function | fork::test_read_timeout_does_not_limit_the_function
 5.7 headers-late | closed silently | server::test_header_that_never_ends_is_closed_silently
 5.7 body-late | 400 | fork::test_body_that_stops_coming
-5.7 client-gone | the child goes on | differs: a client that leaves
+5.7 client-gone | the child goes on | differs: a client that disconnects
 5.8 stderr | one record when not combined | fork::test_stderr_is_logged_when_it_is_not_combined
 5.8 stderr-failure | not in the answer then | contract::test_case[combine-output-off-on-failure]
 5.8 log | bytes and duration | fork::test_log_names_bytes_and_duration
@@ -203,11 +203,11 @@ TEXT = """
 6 methods | all, HEAD without a body | streaming::test_every_method_is_answered
 6 at-once | starts before the body has come | streaming::test_process_sees_the_body_as_it_arrives
 6 flush | small writes wait | differs: streaming holds small writes back
-6 status | always 200 | differs: streaming says 200
+6 status | always 200 | differs: streaming always answers 200
 6 type | octet-stream, no duration | streaming::test_stream_is_of_no_particular_type
 6 stderr | to the log | streaming::test_stderr_goes_to_the_log
 6 unread | answer comes, connection closes | server::test_rest_of_a_body_is_never_a_request
-6 unread-rest | is ignored | differs: a body that is still coming
+6 unread-rest | is ignored | differs: an incomplete body is ignored
 6 environment | as without a mode, less two | differs: `Http_Host` and `Http_ContentLength`
 6 cgi_headers | has no effect | differs: `cgi_headers=false` has no effect
 6 x-timeout | is ignored | differs: `X-Timeout` shortens calls in `http` only

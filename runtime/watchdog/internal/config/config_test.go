@@ -26,7 +26,7 @@ func TestDefaultsAreTheClassicContract(t *testing.T) {
 	}
 }
 
-func TestValuesThatCannotBeReadAreNamed(t *testing.T) {
+func TestInvalidValuesAreNamed(t *testing.T) {
 	c, err := Read(environment("fprocess", "cat", "read_timeout", "soon", "port", "http", "marshal_request", "yes"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -34,15 +34,15 @@ func TestValuesThatCannotBeReadAreNamed(t *testing.T) {
 	if c.ReadTimeout != defaultTimeout || c.Port != 8080 || c.MarshalRequest {
 		t.Errorf("unexpected values: %+v", c)
 	}
-	doubts := strings.Join(c.Warnings, "\n")
+	warnings := strings.Join(c.Warnings, "\n")
 	for _, name := range []string{"read_timeout=soon", "port=http", "marshal_request=yes"} {
-		if !strings.Contains(doubts, name) {
-			t.Errorf("%s is not named in %q", name, doubts)
+		if !strings.Contains(warnings, name) {
+			t.Errorf("%s is not named in %q", name, warnings)
 		}
 	}
 }
 
-func TestArgumentsStandInForTheCommand(t *testing.T) {
+func TestArgumentsAreTheCommandWithoutFprocess(t *testing.T) {
 	arguments := []string{"sh", "-c", "echo a b"}
 	c, err := Read(environment(), arguments)
 	if err != nil || !slices.Equal(c.Command, arguments) {
@@ -61,9 +61,9 @@ func TestHealthIntervalFollowsWriteTimeout(t *testing.T) {
 }
 
 func TestEveryVariableIsInTheHelp(t *testing.T) {
-	var asked []string
+	var names []string
 	record := func(name string) (string, bool) {
-		asked = append(asked, name)
+		names = append(names, name)
 		return map[string]string{"mode": "http", "fprocess": "x", "jwt_auth": "true"}[name], false
 	}
 	_, _ = Read(record, nil)
@@ -71,7 +71,7 @@ func TestEveryVariableIsInTheHelp(t *testing.T) {
 	for _, each := range new(Config).settings() {
 		known[each.name] = true
 	}
-	for _, name := range asked {
+	for _, name := range names {
 		if !known[name] {
 			t.Errorf("%s is read and not in the help", name)
 		}

@@ -63,13 +63,13 @@ func (c *clientConn) roundTrip(request []byte, deadline time.Time) (*upstream.Co
 
 func (c *clientConn) send(up *upstream.Conn, request []byte, deadline time.Time) error {
 	up.ExpectHead()
-	soon := c.begun.Add(watchDelay)
-	watched := deadline.IsZero() || deadline.After(soon)
+	first := c.begun.Add(watchDelay)
+	watched := deadline.IsZero() || deadline.After(first)
 	if !watched {
-		soon = deadline
+		first = deadline
 	}
 	up.LimitWrites(deadline, len(request) > proxy.MaxSmallBody)
-	_ = up.SetReadDeadline(soon)
+	_ = up.SetReadDeadline(first)
 	if _, err := up.Conn.Write(request); err != nil {
 		return err
 	}
@@ -160,7 +160,10 @@ func (c *clientConn) release(up *upstream.Conn, response *plainResponse) {
 }
 
 func (c *clientConn) log(status int, size int64) {
-	c.listener.Logger.Access(c.accessed(), status, size, time.Since(c.begun))
+	r := &c.request
+	c.listener.Logger.Access(logging.Call{
+		Method: string(r.method), Target: string(r.target), Agent: string(r.agent), CallID: string(r.callID), Trace: string(r.trace[:]),
+	}, status, size, time.Since(c.begun))
 }
 
 // limitWriting sets the exact write deadline, for a response that may take long.
@@ -255,12 +258,4 @@ func (c *clientConn) fail(err error, whole bool) (status int, keep bool) {
 	}
 	stamped.WriteHeader(status)
 	return status, writer.finish() == nil && !writer.last
-}
-
-// accessed returns the call for its line in the log.
-func (c *clientConn) accessed() logging.Call {
-	r := &c.request
-	return logging.Call{
-		Method: string(r.method), Target: string(r.target), Agent: string(r.agent), CallID: string(r.callID), Trace: string(r.trace[:]),
-	}
 }

@@ -116,25 +116,21 @@ func (c *clientConn) waiting() bool {
 }
 
 // answerCall carries one call, with metrics and limit. It reports whether the connection can be used again.
-func (c *clientConn) answerCall(out *[]byte) bool {
+func (c *clientConn) answerCall(out *[]byte) (keep bool) {
 	c.begun = c.listener.Metrics.Begin()
-	status, keep := c.limitCall(out)
+	var status int
+	if limiter := c.listener.Limiter; limiter.Acquire() {
+		status, keep = c.forward(out)
+		limiter.Release()
+	} else {
+		w := &responseWriter{conn: c}
+		limiter.Reject(w)
+		whole := c.takeBody(out) == nil
+		status, keep = w.status, w.finish() == nil && whole && !w.last
+	}
 	c.listener.Metrics.End(status, string(c.request.method), c.begun)
 	c.have = copy(c.in, c.in[c.request.end:c.have])
 	return keep
-}
-
-// limitCall rejects a call above max_inflight.
-func (c *clientConn) limitCall(out *[]byte) (status int, keep bool) {
-	limiter := c.listener.Limiter
-	if limiter.Acquire() {
-		defer limiter.Release()
-		return c.forward(out)
-	}
-	answer := &responseWriter{conn: c}
-	limiter.Reject(answer)
-	whole := c.takeBody(out) == nil
-	return answer.status, answer.finish() == nil && whole && !answer.last
 }
 
 // takeBody appends the body of the request to its head, and reads what has not arrived yet.
@@ -168,23 +164,23 @@ func (c *clientConn) watch(up *upstream.Conn) (stop func() bool) {
 	}
 	c.readLimit = slidingDeadline{}
 	_ = c.SetReadDeadline(time.Time{})
-	left := make(chan bool, 1)
+	result := make(chan bool, 1)
 	go func() {
-		gone := false
+		disconnected := false
 		_ = raw.Read(func(fd uintptr) bool {
 			data, ended := upstream.Peek(fd)
-			gone = ended
+			disconnected = ended
 			return data || ended
 		})
-		if gone {
+		if disconnected {
 			up.Interrupt()
 		}
-		left <- gone
+		result <- disconnected
 	}()
 	return func() bool {
 		_ = c.SetReadDeadline(calls.Past)
-		gone := <-left
+		disconnected := <-result
 		_ = c.SetReadDeadline(time.Time{})
-		return gone
+		return disconnected
 	}
 }

@@ -26,7 +26,7 @@ func TestPlainRequest(t *testing.T) {
 	}
 }
 
-// What is out of the ordinary, wrong, or could be read in two ways is for net/http.
+// Invalid, ambiguous and special requests are left to net/http.
 func TestRequestsThatAreNotPlain(t *testing.T) {
 	for name, in := range map[string]string{
 		"unfinished":        "GET / HTTP/1.1\r\nHost: f\r\n",
@@ -55,12 +55,12 @@ func TestRequestsThatAreNotPlain(t *testing.T) {
 		"trailers":          "GET / HTTP/1.1\r\nHost: f\r\nTE: trailers\r\n\r\n",
 	} {
 		if _, plain := (&plainRequest{}).read([]byte(in), "", nil); plain {
-			t.Errorf("%s: taken for plain: %q", name, in)
+			t.Errorf("%s: parsed as plain: %q", name, in)
 		}
 	}
 }
 
-func TestAnswersThatAreNotPlain(t *testing.T) {
+func TestResponsesThatAreNotPlain(t *testing.T) {
 	for _, in := range []string{
 		"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 103 Hint\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 101 S\r\nUpgrade: x\r\n\r\n", "HTTP/1.1 2000\r\n\r\n",
@@ -68,12 +68,12 @@ func TestAnswersThatAreNotPlain(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: x-mine\r\n\r\n",
 	} {
 		if _, taken := (&plainResponse{}).read([]byte(in), nil, "GET"); taken > 0 {
-			t.Errorf("taken for plain: %q", in)
+			t.Errorf("parsed as plain: %q", in)
 		}
 	}
 }
 
-// FuzzPlainRequest: what the front takes for a plain request, net/http reads in the same way, and the process as well.
+// FuzzPlainRequest: net/http parses a plain request, and the request to the process, with the same result.
 func FuzzPlainRequest(f *testing.F) {
 	f.Add([]byte(plainHead))
 	f.Add([]byte("GET / HTTP/1.1\r\nhost: [::1]:80\r\nUser-Agent:  a \r\nx-timeout: 1s\r\nKEEP-ALIVE: 5\r\n\r\n"))
@@ -85,7 +85,7 @@ func FuzzPlainRequest(f *testing.F) {
 		}
 		meant, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(in)))
 		if err != nil {
-			t.Fatalf("%q is no request: %v", in, err)
+			t.Fatalf("%q is not a request: %v", in, err)
 		}
 		seen, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(out)))
 		if err != nil {
@@ -111,8 +111,8 @@ func FuzzPlainRequest(f *testing.F) {
 	})
 }
 
-// FuzzPlainAnswer: what the front takes for a plain answer, net/http reads in the same way.
-func FuzzPlainAnswer(f *testing.F) {
+// FuzzPlainResponse: net/http parses a plain response with the same result.
+func FuzzPlainResponse(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: now\r\nX: y\r\nConnection: close\r\n\r\nok"))
 	f.Add([]byte("HTTP/1.1 204 None\r\nkeep-alive: 5\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -123,7 +123,7 @@ func FuzzPlainAnswer(f *testing.F) {
 		}
 		meant, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(in)), nil)
 		if err != nil {
-			t.Fatalf("%q is no answer: %v", in, err)
+			t.Fatalf("%q is not a response: %v", in, err)
 		}
 		seen, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(out), strings.NewReader("\r\n"))), nil)
 		if err != nil {

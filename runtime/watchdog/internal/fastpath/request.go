@@ -2,6 +2,7 @@ package fastpath
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,21 +10,21 @@ import (
 	"fwatchdog/internal/proxy"
 )
 
-// plainRequest is a request that the front understands. Its texts are parts of the buffer it was read from.
+// plainRequest is a parsed plain request. Its texts are slices of the buffer that it was read from.
 type plainRequest struct {
 	method, target, agent, callID []byte
 	trace                         [calls.TraceLength]byte
-	timeout                       time.Duration // what the caller asks for; 0: nothing
+	timeout                       time.Duration // of the header X-Timeout, or 0
 	length                        int           // of the body
 	headEnd                       int           // where the body begins
-	end                           int           // where the next request begins, as far as it has come
-	last                          bool          // the client wants no other call on this connection
+	end                           int           // where the next request begins
+	last                          bool          // the client closes the connection after this call
 }
 
 var plainMethods = []string{"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"}
 
-// read understands a request, if it is a plain one with its whole head in the buffer, and appends the head as the
-// process shall see it. Whatever could be meant in another way is not plain.
+// read parses a request, and appends the head for the process to out. It returns false when the request is not plain, which
+// includes every ambiguous one.
 func (r *plainRequest) read(in []byte, base string, out []byte) ([]byte, bool) {
 	*r = plainRequest{}
 	line, rest, ok := cutLine(in)
@@ -43,7 +44,7 @@ func (r *plainRequest) read(in []byte, base string, out []byte) ([]byte, bool) {
 			break
 		}
 		name, value, ok := cutField(line)
-		if !ok || !r.take(name, value, &seen) {
+		if !ok || !r.parseField(name, value, &seen) {
 			return out, false
 		}
 		if !seen.drop {
@@ -61,11 +62,11 @@ func (r *plainRequest) read(in []byte, base string, out []byte) ([]byte, bool) {
 	return append(out, '\r', '\n'), true
 }
 
-// requestFields is what has been seen of a request's head.
+// requestFields are the fields of a request that have been parsed.
 type requestFields struct{ host, length, trace, state, drop bool }
 
-// take looks at one field. It returns false when the request is not plain.
-func (r *plainRequest) take(name, value []byte, seen *requestFields) bool {
+// parseField parses one field. It returns false when the request is not plain.
+func (r *plainRequest) parseField(name, value []byte, seen *requestFields) bool {
 	seen.drop = false
 	switch len(name) {
 	case 2:
@@ -85,9 +86,7 @@ func (r *plainRequest) take(name, value []byte, seen *requestFields) bool {
 			r.callID = value
 		}
 		if is(name, "x-timeout") && r.timeout == 0 {
-			if asked, err := time.ParseDuration(string(value)); err == nil && asked > 0 {
-				r.timeout = asked
-			}
+			r.timeout = calls.ParseTimeout(string(value))
 		}
 	case 10:
 		switch {
@@ -125,7 +124,7 @@ func (r *plainRequest) take(name, value []byte, seen *requestFields) bool {
 	return true
 }
 
-// readLine understands the first line. Paths that would be cleaned up, and our own, are not plain.
+// readLine parses the request line. Paths of the watchdog itself and paths that net/http normalizes are not plain.
 func (r *plainRequest) readLine(line []byte) bool {
 	method, rest, found := bytes.Cut(line, []byte{' '})
 	target, protocol, also := bytes.Cut(rest, []byte{' '})
@@ -133,10 +132,6 @@ func (r *plainRequest) readLine(line []byte) bool {
 		return false
 	}
 	r.method, r.target = method, target
-	known := false
-	for _, name := range plainMethods {
-		known = known || string(method) == name
-	}
 	path, query, _ := bytes.Cut(target, []byte{'?'})
 	for i, c := range path {
 		if !inPath[c] || (i > 0 && path[i-1] == '/' && (c == '/' || c == '.')) {
@@ -148,10 +143,10 @@ func (r *plainRequest) readLine(line []byte) bool {
 			return false
 		}
 	}
-	return known && !bytes.HasPrefix(path, []byte("/_/"))
+	return slices.Contains(plainMethods, string(method)) && !bytes.HasPrefix(path, []byte("/_/"))
 }
 
-// cutLine returns the first line of a head without its end. A line that ends otherwise than in CR LF is none.
+// cutLine returns the first line of a head without CR LF; no other line end is accepted.
 func cutLine(in []byte) (line, rest []byte, ok bool) {
 	end := bytes.IndexByte(in, '\n')
 	if end < 1 || in[end-1] != '\r' {
@@ -160,7 +155,7 @@ func cutLine(in []byte) (line, rest []byte, ok bool) {
 	return in[:end-1], in[end+1:], true
 }
 
-// cutField splits a field into its name and its value, and refuses what is not allowed in them.
+// cutField splits a field into name and value, and rejects characters that are not allowed in them.
 func cutField(line []byte) (name, value []byte, ok bool) {
 	colon := bytes.IndexByte(line, ':')
 	if colon < 1 {
@@ -180,7 +175,7 @@ func cutField(line []byte) (name, value []byte, ok bool) {
 	return name, bytes.Trim(value, " \t"), true
 }
 
-// appendField appends a field, its name in the canonical spelling of net/http.
+// appendField appends a field with the canonical name of net/http.
 func appendField(out, name, value []byte) []byte {
 	upper := true
 	for _, c := range name {
@@ -193,7 +188,7 @@ func appendField(out, name, value []byte) []byte {
 	return append(append(append(out, ": "...), value...), '\r', '\n')
 }
 
-// is compares with a text in lower case.
+// is compares a text, ignoring case, with one in lower case.
 func is(text []byte, lower string) bool {
 	if len(text) != len(lower) {
 		return false
@@ -209,7 +204,7 @@ func is(text []byte, lower string) bool {
 	return true
 }
 
-// plainLength reads a Content-Length.
+// plainLength parses a Content-Length.
 func plainLength(text []byte) (int, bool) {
 	if len(text) == 0 || len(text) > 15 {
 		return 0, false

@@ -5,18 +5,18 @@ import (
 	"net/http"
 )
 
-// plainResponse is what the front needs to know of an answer.
+// plainResponse is the parsed head of a response with a stated length.
 type plainResponse struct {
 	status           int
-	length           int  // -1: not said
-	last             bool // the process wants no other call on this connection
+	length           int  // of the body
+	last             bool // the process closes the connection after this call
 	typed, encoded   bool
 	dated, hasLength bool
 }
 
-// read understands the head of an answer whose body has a stated length, and appends the head for the client, without
-// its end. It returns the length of the head as it came, or 0 for any other answer.
-func (a *plainResponse) read(in, out []byte, method string) (head []byte, taken int) {
+// read parses the head of a response, and appends the head for the client, without its end, to out. It returns the length
+// of the parsed head, or 0 when the response is not plain.
+func (r *plainResponse) read(in, out []byte, method string) (head []byte, taken int) {
 	line, rest, ok := cutLine(in)
 	if !ok || len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.1 ")) || (len(line) > 12 && line[12] != ' ') {
 		return out, 0
@@ -25,7 +25,7 @@ func (a *plainResponse) read(in, out []byte, method string) (head []byte, taken 
 	if !ok || status < 200 || status > 599 {
 		return out, 0
 	}
-	a.status = status
+	r.status = status
 	out = appendStatus(out, status)
 	for {
 		line, after, ok := cutLine(rest)
@@ -40,7 +40,7 @@ func (a *plainResponse) read(in, out []byte, method string) (head []byte, taken 
 		if !ok {
 			return out, 0
 		}
-		passed, plain := a.take(name, value)
+		passed, plain := r.parseField(name, value)
 		if !plain {
 			return out, 0
 		}
@@ -49,27 +49,27 @@ func (a *plainResponse) read(in, out []byte, method string) (head []byte, taken 
 		}
 	}
 	bodiless := withoutBody(method, status)
-	if !a.hasLength && !bodiless {
+	if !r.hasLength && !bodiless {
 		return out, 0
 	}
 	if bodiless {
-		a.length = 0
+		r.length = 0
 	}
 	return out, len(in) - len(rest)
 }
 
-// withoutBody reports an answer that never has a body, whatever its head says.
+// withoutBody reports whether a response has no body, whatever its head states.
 func withoutBody(method string, status int) bool {
 	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// take looks at one field: is it passed on, and is the answer still a plain one?
-func (a *plainResponse) take(name, value []byte) (passed, plain bool) {
+// parseField parses one field. It reports whether the client gets the field, and whether the response is plain.
+func (r *plainResponse) parseField(name, value []byte) (passed, plain bool) {
 	switch len(name) {
 	case 2:
 		return true, !is(name, "te")
 	case 4:
-		a.dated = a.dated || is(name, "date")
+		r.dated = r.dated || is(name, "date")
 	case 7:
 		return true, !is(name, "upgrade") && !is(name, "trailer")
 	case 10:
@@ -77,20 +77,20 @@ func (a *plainResponse) take(name, value []byte) (passed, plain bool) {
 			return false, true
 		}
 		if is(name, "connection") {
-			a.last = a.last || is(value, "close")
+			r.last = r.last || is(value, "close")
 			return false, is(value, "close") || is(value, "keep-alive")
 		}
 	case 12:
-		a.typed = a.typed || is(name, "content-type")
+		r.typed = r.typed || is(name, "content-type")
 	case 14:
 		if is(name, "content-length") {
 			length, ok := plainLength(value)
-			ok = ok && !a.hasLength
-			a.length, a.hasLength = length, true
+			ok = ok && !r.hasLength
+			r.length, r.hasLength = length, true
 			return true, ok
 		}
 	case 16:
-		a.encoded = a.encoded || is(name, "content-encoding")
+		r.encoded = r.encoded || is(name, "content-encoding")
 		return true, !is(name, "proxy-connection")
 	case 17:
 		return true, !is(name, "transfer-encoding")

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// responseWriter writes an answer that is not plain, or one of our own.
+// responseWriter writes a response that is not plain, or one of the watchdog itself.
 type responseWriter struct {
 	conn    *clientConn
 	header  http.Header
 	out     []byte
 	status  int
-	begun   bool // the head is in out, or gone
+	begun   bool // the head has been written to out
 	chunked bool
-	last    bool // no other call on this connection
+	last    bool // the connection is closed after this response
 }
 
 func (w *responseWriter) Header() http.Header {
@@ -36,7 +36,7 @@ func (w *responseWriter) WriteHeader(status int) {
 	_ = w.FlushError()
 }
 
-// begin writes the head, once it is known how the body begins.
+// begin writes the head. The first bytes of the body decide about its content type.
 func (w *responseWriter) begin(first []byte) {
 	if w.begun {
 		return
@@ -87,7 +87,7 @@ func (w *responseWriter) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// FlushError sends what there is; http.ResponseController finds it by its name.
+// FlushError sends what has been written; http.ResponseController calls it.
 func (w *responseWriter) FlushError() error {
 	if w.status > 0 {
 		w.begin(nil)
@@ -104,7 +104,7 @@ func (w *responseWriter) send() error {
 	return err
 }
 
-// finish sends the rest, and the trailers that were announced.
+// finish sends the rest of the response, with its trailers.
 func (w *responseWriter) finish() error {
 	w.begin(nil)
 	if w.chunked {
@@ -120,7 +120,7 @@ func (w *responseWriter) finish() error {
 	return w.send()
 }
 
-// appendStatus appends the first line of an answer, with the standard text and not the process's own.
+// appendStatus appends the status line with the standard text.
 func appendStatus(out []byte, status int) []byte {
 	out = append(strconv.AppendInt(append(out, "HTTP/1.1 "...), int64(status), 10), ' ')
 	text := http.StatusText(status)
@@ -130,5 +130,5 @@ func appendStatus(out []byte, status int) []byte {
 	return append(append(out, text...), '\r', '\n')
 }
 
-// httpDate is the present time as HTTP writes it.
+// httpDate returns the current time in the format of HTTP.
 func httpDate() string { return time.Now().UTC().Format(http.TimeFormat) }

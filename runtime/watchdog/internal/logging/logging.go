@@ -4,14 +4,18 @@ package logging
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
 
-// Logger writes our own lines and the function's, whole lines only, from any goroutine.
+// Logger writes whole lines. Any goroutine can use it.
 type Logger struct {
 	options Options
 	out     io.Writer
@@ -28,12 +32,14 @@ type Options struct {
 	LineLimit int  // maximum length of the function's lines in bytes; below 0: no limit
 }
 
+// New returns a logger that writes to out, and the standard output of the long-lived process to stdout.
 func New(out, stdout io.Writer, options Options) *Logger {
 	return &Logger{options: options, out: out, stdout: stdout}
 }
 
 const timeLayout = "2006/01/02 15:04:05 "
 
+// Printf logs a line of the watchdog.
 func (l *Logger) Printf(format string, values ...any) {
 	l.write("", fmt.Appendf(nil, format, values...), true)
 }
@@ -64,7 +70,7 @@ func (l *Logger) write(stream string, text []byte, prefix bool) {
 	}
 	l.buffer.Write(text)
 	l.buffer.WriteByte('\n')
-	// Nothing useful can be done when the log itself cannot be written.
+	// An error of writing the log cannot be logged.
 	_, _ = out.Write(l.buffer.Bytes())
 }
 
@@ -93,4 +99,50 @@ func (l *Logger) CopyLines(stream string, source io.Reader) {
 			return
 		}
 	}
+}
+
+// Call is the part of a request that an access line contains.
+type Call struct{ Method, Target, Agent, CallID, Trace string }
+
+// CallOf returns the Call of a request.
+func CallOf(r *http.Request) Call {
+	return Call{
+		Method: r.Method, Target: r.URL.RequestURI(), Agent: r.UserAgent(),
+		CallID: r.Header.Get("X-Call-Id"), Trace: r.Header.Get("Traceparent"),
+	}
+}
+
+// Access logs one answered call. Kubernetes sends a probe every few seconds; its probes are not logged.
+func (l *Logger) Access(r Call, status int, size int64, took time.Duration) {
+	if strings.HasPrefix(r.Agent, "kube-probe") {
+		return
+	}
+	if l.options.JSON {
+		l.writeJSON(l.out, map[string]any{
+			"time": time.Now().UTC(), "method": r.Method, "target": r.Target, "status": status, "bytes": size,
+			"seconds": took.Seconds(), "call_id": r.CallID, "traceparent": r.Trace,
+		})
+		return
+	}
+	suffix := ""
+	if l.options.CallIDs {
+		suffix = " [" + cmp.Or(r.CallID, "none") + "]"
+	}
+	text := http.StatusText(status)
+	if text != "" {
+		text = " " + text
+	}
+	l.Printf("%s %s - %d%s - ContentLength: %s (%.4fs)%s",
+		r.Method, r.Target, status, text, humanSize(size), took.Seconds(), suffix)
+}
+
+// humanSize formats bytes with four digits and a decimal unit: 5B, 2.049kB, 104.9MB.
+func humanSize(bytes int64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB"}
+	value, unit := float64(bytes), 0
+	for value >= 1000 && unit < len(units)-1 {
+		value /= 1000
+		unit++
+	}
+	return strconv.FormatFloat(value, 'g', 4, 64) + units[unit]
 }

@@ -7,27 +7,26 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 var bucketBounds = [...]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
-// series is the counter and the histogram of one pair of status and method.
+// series is the counter and the histogram of one status and method.
 type series struct {
-	code    int
-	method  string
 	count   uint64
 	sum     float64
 	buckets [len(bucketBounds)]uint64
 }
 
-// seriesKey tells one series from the others. To make a text of it would cost every request.
 type seriesKey struct {
 	code   int
 	method string
@@ -41,6 +40,7 @@ type Metrics struct {
 	series   map[seriesKey]*series
 }
 
+// New returns metrics without calls.
 func New() *Metrics { return &Metrics{series: map[seriesKey]*series{}} }
 
 // Wrap counts the calls that a handler answers.
@@ -53,7 +53,7 @@ func (m *Metrics) Wrap(next http.Handler) http.Handler {
 	})
 }
 
-// Begin counts a call as in flight and returns its start time for end.
+// Begin counts a call as in flight, and returns its start time for End.
 func (m *Metrics) Begin() time.Time {
 	m.inFlight.Add(1)
 	return time.Now()
@@ -78,7 +78,7 @@ func (m *Metrics) observe(code int, method string, took time.Duration) {
 	defer m.mutex.Unlock()
 	found := m.series[key]
 	if found == nil {
-		found = &series{code: code, method: method}
+		found = &series{}
 		m.series[key] = found
 	}
 	found.count++
@@ -99,7 +99,7 @@ func methodLabel(method string) string {
 	return "unknown"
 }
 
-// ServeHTTP writes everything in Prometheus's text format 0.0.4.
+// ServeHTTP writes all metrics in the text format 0.0.4 of Prometheus.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var out strings.Builder
 	m.mutex.Lock()
@@ -112,16 +112,14 @@ func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 	heading(&out, "http_requests_total", "counter", "Requests by status and method.")
 	for _, key := range keys {
-		each := m.series[key]
-		fmt.Fprintf(&out, "http_requests_total{code=\"%d\",method=\"%s\"} %d\n", each.code, each.method, each.count)
+		fmt.Fprintf(&out, "http_requests_total{%s} %d\n", key.labels(), m.series[key].count)
 	}
 	heading(&out, "http_request_duration_seconds", "histogram", "Duration of requests in seconds.")
 	for _, key := range keys {
-		m.series[key].writeHistogram(&out)
+		m.series[key].writeHistogram(&out, key.labels())
 	}
 	m.mutex.Unlock()
-	heading(&out, "http_requests_in_flight", "gauge", "Requests being answered now.")
-	fmt.Fprintf(&out, "http_requests_in_flight %d\n", m.inFlight.Load())
+	gauge(&out, "http_requests_in_flight", "Requests that are being answered.", m.InFlight())
 	writeRuntime(&out)
 	writeProcess(&out)
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
@@ -135,7 +133,7 @@ func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = packed.Close()
 }
 
-// acceptsGzip reports that the asker names gzip among the encodings it can read, and does not rule it out with q=0.
+// acceptsGzip reports whether Accept-Encoding contains gzip with a quality above 0.
 func acceptsGzip(header http.Header) bool {
 	for _, value := range header["Accept-Encoding"] {
 		for _, option := range strings.Split(value, ",") {
@@ -151,8 +149,9 @@ func acceptsGzip(header http.Header) bool {
 	return false
 }
 
-func (s *series) writeHistogram(out *strings.Builder) {
-	labels := fmt.Sprintf("code=\"%d\",method=\"%s\"", s.code, s.method)
+func (k seriesKey) labels() string { return fmt.Sprintf("code=\"%d\",method=\"%s\"", k.code, k.method) }
+
+func (s *series) writeHistogram(out *strings.Builder, labels string) {
 	for i, bound := range bucketBounds {
 		fmt.Fprintf(out, "http_request_duration_seconds_bucket{%s,le=\"%g\"} %d\n", labels, bound, s.buckets[i])
 	}
@@ -164,10 +163,8 @@ func (s *series) writeHistogram(out *strings.Builder) {
 func writeRuntime(out *strings.Builder) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	heading(out, "go_goroutines", "gauge", "Goroutines that exist now.")
-	fmt.Fprintf(out, "go_goroutines %d\n", runtime.NumGoroutine())
-	heading(out, "go_memstats_alloc_bytes", "gauge", "Bytes allocated and in use.")
-	fmt.Fprintf(out, "go_memstats_alloc_bytes %d\n", memory.Alloc)
+	gauge(out, "go_goroutines", "Number of goroutines.", runtime.NumGoroutine())
+	gauge(out, "go_memstats_alloc_bytes", "Bytes allocated and in use.", memory.Alloc)
 	heading(out, "go_info", "gauge", "Version of Go.")
 	fmt.Fprintf(out, "go_info{version=\"%s\"} 1\n", runtime.Version())
 }
@@ -176,26 +173,65 @@ func heading(out *strings.Builder, name, kind, help string) {
 	fmt.Fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
 }
 
-// statusRecorder remembers the status that went out.
+func gauge(out *strings.Builder, name, help string, value any) {
+	heading(out, name, "gauge", help)
+	fmt.Fprintf(out, "%s %v\n", name, value)
+}
+
+// statusRecorder records the status of a response.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
 func (r *statusRecorder) WriteHeader(status int) {
-	// Informational answers come before the real one.
+	// Informational responses precede the final one.
 	if r.status == 0 && status >= 200 {
 		r.status = status
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
-func (r *statusRecorder) code() int {
-	if r.status == 0 {
-		return http.StatusOK
+func (r *statusRecorder) code() int { return cmp.Or(r.status, http.StatusOK) }
+
+// Unwrap gives http.ResponseController access to the connection.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+var startedAt = time.Now()
+
+// ticksPerSecond is the unit of times in /proc, which the interface of the kernel fixes at 100.
+const ticksPerSecond = 100
+
+// writeProcess writes the resources of this process. Without /proc only its start time is known.
+func writeProcess(out *strings.Builder) {
+	gauge(out, "process_start_time_seconds", "Start time of the process since 1970.", float64(startedAt.UnixMilli())/1000)
+	if fields := statFields(); fields != nil {
+		user, _ := strconv.ParseFloat(fields[11], 64)
+		system, _ := strconv.ParseFloat(fields[12], 64)
+		heading(out, "process_cpu_seconds_total", "counter", "CPU time used.")
+		fmt.Fprintf(out, "process_cpu_seconds_total %v\n", (user+system)/ticksPerSecond)
+		pages, _ := strconv.ParseInt(fields[21], 10, 64)
+		gauge(out, "process_virtual_memory_bytes", "Size of the address space.", fields[20])
+		gauge(out, "process_resident_memory_bytes", "Memory in use.", pages*int64(os.Getpagesize()))
 	}
-	return r.status
+	if open, err := os.ReadDir("/proc/self/fd"); err == nil {
+		gauge(out, "process_open_fds", "Number of open descriptors.", len(open))
+	}
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
+		gauge(out, "process_max_fds", "Maximum number of open descriptors.", limit.Cur)
+	}
 }
 
-// Unwrap lets http.ResponseController reach the connection.
-func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+// statFields returns the fields of /proc/self/stat after the name, which may contain spaces; nil without /proc.
+func statFields() []string {
+	content, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return nil
+	}
+	fields := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
+	if len(fields) < 22 {
+		return nil
+	}
+	return fields
+}

@@ -13,7 +13,7 @@ func request(method, target, body string) *http.Request {
 	return httptest.NewRequest(method, target, strings.NewReader(body))
 }
 
-// last returns the value a child would see: of variables with one name the last one counts.
+// last returns the value that a process reads: the last of several variables of one name.
 func last(env []string, name string) (string, bool) {
 	value, found := "", false
 	for _, entry := range env {
@@ -34,18 +34,18 @@ func FuzzRequestEnvironment(f *testing.F) {
 		r.URL.RawQuery = query
 		r.Header.Set(name, value)
 		env := requestEnvironment([]string{"HOME=/root"}, r)
-		for wanted, text := range map[string]string{
+		for variable, text := range map[string]string{
 			"Http_Method": "POST", "Http_Path": "/path", "Http_ContentLength": "4", "Http_Content_Length": "4", "HOME": "/root",
 		} {
-			if got, _ := last(env, wanted); got != text {
-				t.Errorf("%s is %q with the header %q", wanted, got, name)
+			if got, _ := last(env, variable); got != text {
+				t.Errorf("%s is %q with the header %q", variable, got, name)
 			}
 		}
 		if got, found := last(env, "Http_Query"); found != (query != "") || got != query {
 			t.Errorf("Http_Query is %q with the header %q", got, name)
 		}
 		if _, found := last(env, "Http_Transfer_Encoding"); found {
-			t.Errorf("the header %q poses as the transfer encoding", name)
+			t.Errorf("the header %q sets the transfer encoding", name)
 		}
 		for _, entry := range env[1:] {
 			if !strings.HasPrefix(entry, "Http_") {

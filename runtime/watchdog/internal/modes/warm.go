@@ -1,6 +1,7 @@
 package modes
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -35,23 +36,19 @@ func newWarmPool(size int, start func() (*worker, error), failed func(error)) *w
 // starts earlier competes with the call for the CPU.
 func (p *warmPool) take() *worker {
 	for {
-		w := p.pop()
-		if w == nil || w.Alive() {
+		p.mutex.Lock()
+		if len(p.idle) == 0 {
+			p.mutex.Unlock()
+			return nil
+		}
+		w := p.idle[0]
+		p.idle = slices.Delete(p.idle, 0, 1)
+		p.mutex.Unlock()
+		if w.Alive() {
 			return w
 		}
 		w.discard()
 	}
-}
-
-func (p *warmPool) pop() *worker {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	if len(p.idle) == 0 {
-		return nil
-	}
-	w := p.idle[0]
-	p.idle = append(p.idle[:0], p.idle[1:]...)
-	return w
 }
 
 // refill starts processes until the pool has its size.
@@ -104,15 +101,14 @@ func (p *warmPool) maintain() {
 func (p *warmPool) removeStale() []*worker {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	var stale, kept []*worker
-	for _, w := range p.idle {
-		if time.Since(w.started) > maxWarmAge || !w.Alive() {
-			stale = append(stale, w)
-		} else {
-			kept = append(kept, w)
+	var stale []*worker
+	p.idle = slices.DeleteFunc(p.idle, func(w *worker) bool {
+		if time.Since(w.started) <= maxWarmAge && w.Alive() {
+			return false
 		}
-	}
-	p.idle = kept
+		stale = append(stale, w)
+		return true
+	})
 	return stale
 }
 

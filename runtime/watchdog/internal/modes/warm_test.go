@@ -18,7 +18,7 @@ func newTestPool(t *testing.T, size int) *warmPool {
 	return pool
 }
 
-// filled returns when as many processes wait as there should be.
+// filled waits until the pool has its size, and returns the idle processes.
 func (p *warmPool) filled(t *testing.T) []*worker {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {

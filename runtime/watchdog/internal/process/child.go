@@ -34,7 +34,7 @@ type Child struct {
 	mutex    sync.Mutex
 	process  *Process
 	exited   chan struct{} // closed when process has exited
-	stopping bool
+	stopping atomic.Bool
 	running  atomic.Bool
 	accepts  atomic.Bool // the process has accepted a connection
 }
@@ -93,7 +93,7 @@ func (c *Child) watchExit(started *Process, logged <-chan struct{}, exited chan<
 	c.accepts.Store(false)
 	close(exited)
 	c.onExit()
-	if c.isStopping() {
+	if c.stopping.Load() {
 		return
 	}
 	if !c.config.Restart {
@@ -102,19 +102,13 @@ func (c *Child) watchExit(started *Process, logged <-chan struct{}, exited chan<
 	}
 	c.logger.Printf("the function's process exited with code %d; restarting it", code)
 	time.Sleep(restartDelay)
-	if c.isStopping() {
+	if c.stopping.Load() {
 		return
 	}
 	if err := c.Start(codes); err != nil {
 		c.logger.Printf("cannot start the function's process: %v", err)
 		codes <- ExitFailed
 	}
-}
-
-func (c *Child) isStopping() bool {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	return c.stopping
 }
 
 // watchPort connects until the process accepts a connection or has exited.
@@ -161,8 +155,8 @@ func (c *Child) Listening() bool { return c == nil || c.accepts.Load() }
 
 // Stop sends SIGTERM to the process, and SIGKILL when it does not exit in time.
 func (c *Child) Stop() {
+	c.stopping.Store(true)
 	c.mutex.Lock()
-	c.stopping = true
 	process, exited := c.process, c.exited
 	c.mutex.Unlock()
 	if process == nil || !c.running.Load() {

@@ -15,7 +15,7 @@ import (
 	"fwatchdog/internal/upstream"
 )
 
-// answering is an upstream that answers one request with the given bytes and hangs up.
+// answering starts a server that answers each request with the given bytes and closes the connection.
 func answering(t testing.TB, answer []byte) *upstream.Pool {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,8 +44,8 @@ func answering(t testing.TB, answer []byte) *upstream.Pool {
 	return up
 }
 
-// FuzzAnswers feeds the proxy answers that are not HTTP, or not quite: it must neither hang nor panic, and what it
-// passes on must be an answer.
+// FuzzAnswers: after a response that is not valid HTTP the round trip neither blocks nor panics, and it passes only HTTP
+// responses to the client.
 func FuzzAnswers(f *testing.F) {
 	for _, seed := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
@@ -67,7 +67,7 @@ func FuzzAnswers(f *testing.F) {
 			t.Fatal("the call did not end")
 		}
 		if err == nil && trip.started && !bytes.HasPrefix(answer, []byte("HTTP/")) {
-			t.Errorf("%q was taken for an answer", answer)
+			t.Errorf("%q was parsed as a response", answer)
 		}
 	})
 }

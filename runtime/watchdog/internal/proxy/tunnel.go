@@ -23,7 +23,10 @@ func (t *roundTrip) tunnel(ctx context.Context, response *http.Response, deadlin
 	// After the hijack the context no longer ends when the client disconnects; it still ends when the watchdog drains.
 	stop := context.AfterFunc(ctx, func() { client.SetDeadline(calls.Past) })
 	defer stop()
-	if err := writeSwitch(buffered.Writer, response); err != nil {
+	_, _ = buffered.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	_ = response.Header.Write(buffered)
+	_, _ = buffered.WriteString("\r\n")
+	if buffered.Flush() != nil {
 		return nil
 	}
 	done := make(chan struct{}, 2)
@@ -39,11 +42,4 @@ func (t *roundTrip) tunnel(ctx context.Context, response *http.Response, deadlin
 	t.conn.Close()
 	<-done
 	return nil
-}
-
-func writeSwitch(w *bufio.Writer, response *http.Response) error {
-	_, _ = w.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
-	_ = response.Header.Write(w)
-	_, _ = w.WriteString("\r\n")
-	return w.Flush()
 }

@@ -69,7 +69,7 @@ func New(c *config.Config, l *logging.Logger) (*Watchdog, error) {
 		function = forks
 	}
 	limiter := middleware.NewLimiter(c.MaxInflight)
-	w.metrics.OnIdle = lifecycle.NewTrimmer(w.metrics.InFlight, pool).Postpone
+	w.metrics.OnIdle = lifecycle.TrimIdle(w.metrics.InFlight, pool)
 	w.fastOptions = fastpath.Options{Config: c, Logger: l, Metrics: w.metrics, Limiter: limiter, Child: w.child, Upstream: pool}
 	calls, cancel := context.WithCancel(context.Background())
 	w.cancelCalls = cancel

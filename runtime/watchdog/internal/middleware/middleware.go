@@ -64,3 +64,18 @@ func (l *Limiter) Reject(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusTooManyRequests)
 	fmt.Fprintf(w, "Concurrent request limit exceeded. Max concurrent requests: %d\n", cap(l.slots))
 }
+
+// DumpHeaders prints the headers of every request and response to standard output.
+func DumpHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		printHeaders("in", r.Header)
+		defer func() { printHeaders("out", w.Header()) }()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func printHeaders(direction string, header http.Header) {
+	for name, values := range header {
+		fmt.Printf("[%s] %s=%v\n", direction, name, values)
+	}
+}
