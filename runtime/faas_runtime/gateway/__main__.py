@@ -17,8 +17,7 @@ from faas_runtime.core.configuration import configure
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.core.settings import GATEWAY, PROVIDER, SWITCH, GatewaySettings, Role, Setting
 from faas_runtime.gateway.app import Gateway, serve
-from faas_runtime.gateway.auth.accounts import Account
-from faas_runtime.gateway.auth.credentials import read_account
+from faas_runtime.gateway.auth.accounts import Account, read_account
 from faas_runtime.gateway.listeners.bind import PortInUse
 from faas_runtime.gateway.listeners.handover import HandoverFailed, Predecessor
 from faas_runtime.gateway.standalone import provide

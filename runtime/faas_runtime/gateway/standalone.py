@@ -15,7 +15,7 @@ from faas_runtime import __version__
 from faas_runtime.core.configuration import Configuration
 from faas_runtime.core.files import write_file
 from faas_runtime.gateway.app import stop_on_signals
-from faas_runtime.gateway.auth.credentials import USER_FILE, account_of
+from faas_runtime.gateway.auth.accounts import USER_FILE, account_of
 from faas_runtime.gateway.background import Loops
 from faas_runtime.gateway.control import ControlRoom, create_app
 from faas_runtime.gateway.control.app import ROUTES

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from faas_runtime.core.errors import Unavailable
-from faas_runtime.gateway.auth.accounts import FailureCounter
+from faas_runtime.gateway.auth.failures import FailureCounter
 from faas_runtime.providers.base import FunctionKey, RouteUpdate
 
 
@@ -106,9 +106,9 @@ def test_waiting_ends():
     counter = FailureCounter(lambda: now)
     for _ in range(20):
         counter.count("a")
-    assert counter.too_many("a")
+    assert counter.is_blocked("a")
     now = 161.0
-    assert not counter.too_many("a")
+    assert not counter.is_blocked("a")
 
 
 def test_another_counter_is_told_who_waits_and_how_long():
@@ -121,12 +121,12 @@ def test_another_counter_is_told_who_waits_and_how_long():
     assert heard == ["a"] * 20 + ["b"]
 
     now = 130.0
-    assert ours.waits() == {"a": 30.0}
-    for address, seconds in ours.waits().items():
+    assert ours.blocked() == {"a": 30.0}
+    for address, seconds in ours.blocked().items():
         theirs.block(address, seconds)
-    assert (theirs.wait("a"), theirs.wait("b")) == (30.0, 0.0)
+    assert (theirs.blocked_seconds("a"), theirs.blocked_seconds("b")) == (30.0, 0.0)
     now = 160.5
-    assert ours.waits() == theirs.waits() == {}
+    assert ours.blocked() == theirs.blocked() == {}
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ import asyncio
 import base64
 from collections.abc import Iterable
 
-from faas_runtime.gateway.auth.accounts import MOST_FAILURES, Accounts
+from faas_runtime.gateway.auth.accounts import Accounts
 from faas_runtime.gateway.auth.control_auth import BasicAuth
-from faas_runtime.gateway.auth.function_auth import BASIC, CallGuard, Verdict
+from faas_runtime.gateway.auth.failures import MAX_FAILURES
+from faas_runtime.gateway.auth.function_auth import BASIC, CallGuard, Refusal, unauthorized
 
-MANY = 3 * MOST_FAILURES
+MANY = 3 * MAX_FAILURES
 
 
 class Users:
@@ -41,12 +42,12 @@ def credentials(passwords: Iterable[str]) -> list[str]:
     return ["Basic " + base64.b64encode(f"ada:{password}".encode()).decode() for password in passwords]
 
 
-def verdicts(users: Users, passwords: Iterable[str]) -> list[Verdict]:
-    async def all_at_once() -> list[Verdict]:
+def refusals(users: Users, passwords: Iterable[str]) -> list[Refusal | None]:
+    async def all_at_once() -> list[Refusal | None]:
         accounts = Accounts([], users)
         accounts._accepted.append(b"of somebody else")
         guard = CallGuard(accounts, lambda: 1.0)
-        calls = [guard.allows(BASIC, given, "", "10.0.0.1") for given in credentials(passwords)]
+        calls = [guard.check(BASIC, given, "", "10.0.0.1") for given in credentials(passwords)]
         return await asyncio.gather(*calls)
 
     return asyncio.run(all_at_once())
@@ -55,14 +56,14 @@ def verdicts(users: Users, passwords: Iterable[str]) -> list[Verdict]:
 def test_burst_of_guesses_at_a_function_ends_at_the_limit():
     users = Users()
 
-    found = verdicts(users, [f"guess-{number}" for number in range(MANY)])
+    found = refusals(users, [f"guess-{number}" for number in range(MANY)])
 
-    assert found == [Verdict.REFUSED] * MANY
-    assert users.hashed == MOST_FAILURES
+    assert found == [unauthorized(BASIC)] * MANY
+    assert users.hashed == MAX_FAILURES
 
 
 def test_burst_of_right_calls_is_let_in():
-    assert verdicts(Users(), ["right"] * MANY) == [Verdict.ALLOWED] * MANY
+    assert refusals(Users(), ["right"] * MANY) == [None] * MANY
 
 
 def statuses(users: Users, passwords: Iterable[str]) -> list[int]:
@@ -70,7 +71,7 @@ def statuses(users: Users, passwords: Iterable[str]) -> list[int]:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def all_at_once() -> list[int]:
-        room = BasicAuth(inside, (), users, lambda: 1.0)
+        auth = BasicAuth(inside, (), users, lambda: 1.0)
         found: list[int] = []
 
         async def send(message) -> None:
@@ -81,17 +82,17 @@ def statuses(users: Users, passwords: Iterable[str]) -> list[int]:
             headers = [(b"authorization", given.encode()), (b"x-forwarded-for", b"10.0.0.1:5")]
             return {"type": "http", "path": "/system/functions", "method": "GET", "headers": headers}
 
-        await asyncio.gather(*(room(scope(given), None, send) for given in credentials(passwords)))
+        await asyncio.gather(*(auth(scope(given), None, send) for given in credentials(passwords)))
         return found
 
     return asyncio.run(all_at_once())
 
 
-def test_burst_of_guesses_at_the_control_room_ends_at_the_limit():
+def test_burst_of_guesses_at_the_control_api_ends_at_the_limit():
     users = Users()
 
     assert statuses(users, [f"guess-{number}" for number in range(MANY)]) == [401] * MANY
-    assert users.hashed == MOST_FAILURES
+    assert users.hashed == MAX_FAILURES
 
 
 def test_burst_of_right_requests_is_let_in():

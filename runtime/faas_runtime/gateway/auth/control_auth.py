@@ -1,4 +1,4 @@
-"""Who may use the control room: basic authentication, and no requests on behalf of other web sites."""
+"""Access to the control API: basic authentication, and no requests on behalf of other web sites."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from faas_runtime.gateway.auth.accounts import Account, Accounts, FailureCounter, basic_pair, client_host
+from faas_runtime.gateway.auth.accounts import Account, Accounts, basic_pair
+from faas_runtime.gateway.auth.failures import FailureCounter, client_host
+from faas_runtime.gateway.auth.function_auth import BASIC, BLOCKED, unauthorized
 from faas_runtime.gateway.auth.users import UserFile
 
 OPEN_PATHS = frozenset({"/", "/healthz"})
-"""Paths anybody may ask for; function calls never come here."""
+"""Paths that need no account; function calls never come here."""
 OPEN_PREFIXES = ("/async-function/",)
 
 
 class BasicAuth:
-    """ASGI middleware that answers 401 to whoever does not name an account and its password."""
+    """ASGI middleware that answers 401 to requests without the user and password of an account."""
 
     def __init__(
         self,
@@ -40,20 +42,19 @@ class BasicAuth:
         headers = Headers(scope=scope)
         address = client_host(headers.get("x-forwarded-for", ""))
         given = basic_pair(headers.get("authorization", ""))
-        if given is not None and self._failures.too_many(address):
-            refusal: Response = PlainTextResponse("too many wrong passwords", 429, {"Retry-After": "60"})
+        refusal = unauthorized(BASIC)
+        if given is not None and self._failures.is_blocked(address):
+            refusal = BLOCKED
         elif given is not None and await self._accepts(given, address):
             await self._app(scope, receive, send)
             return
-        else:
-            refusal = PlainTextResponse("invalid credentials", 401, {"WWW-Authenticate": 'Basic realm="Restricted"'})
-        await refusal(scope, receive, send)
+        await PlainTextResponse(refusal.text, refusal.status, dict([refusal.header]))(scope, receive, send)
 
     async def _accepts(self, given: bytes, address: str) -> bool:
         """Whether the pair is right; a wrong one is counted."""
-        if self._accounts.knows(given):
+        if self._accounts.is_known(given):
             return True
-        return await self._failures.judge(address, lambda: self._accounts.accepts(given))
+        return await self._failures.check(address, lambda: self._accounts.accepts(given))
 
 
 class SameSiteOnly:
@@ -72,7 +73,7 @@ class SameSiteOnly:
 
 
 def is_open(path: str) -> bool:
-    """Whether anybody may ask for the path."""
+    """Whether the path needs no account."""
     return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
 
 

@@ -1,16 +1,16 @@
-"""Functions that not everybody may call: the annotation `com.faas.auth`, and who satisfies it."""
+"""Functions that not everybody may call: the annotation `com.faas.auth`, and the check of a call's credentials."""
 
 from __future__ import annotations
 
 import hmac
 import re
 import time
-from collections.abc import Callable
-from enum import Enum, auto
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from faas_runtime.core.settings import GatewaySettings
-from faas_runtime.gateway.auth.accounts import Accounts, FailureCounter, basic_pair, digest
-from faas_runtime.gateway.auth.credentials import account_of
+from faas_runtime.gateway.auth.accounts import Accounts, account_of, basic_pair, digest
+from faas_runtime.gateway.auth.failures import FAILURE_WINDOW, FailureCounter
 from faas_runtime.gateway.auth.users import UserFile
 from faas_runtime.gateway.state import USERS_FILE, StateDir
 from faas_runtime.providers.common.annotations import AUTH_ANNOTATION
@@ -18,18 +18,44 @@ from faas_runtime.providers.common.annotations import AUTH_ANNOTATION
 BASIC = "basic"
 """A call needs the user and password of an account of the gateway."""
 _TOKEN = re.compile(r"sha256:([0-9a-f]{64})")
-_FROM_HERE = frozenset({"", "same-origin", "none"})
+_SAME_SITE = frozenset({"", "same-origin", "none"})
 
 
-class Verdict(Enum):
-    """What becomes of a call."""
+class Refusal(NamedTuple):
+    """The response to a request with wrong credentials, or none."""
 
-    ALLOWED = auto()
-    REFUSED = auto()
-    TOO_MANY = auto()
-    """Refused unseen: too many have failed from that address."""
-    SLOW = auto()
-    """Only `CallGuard.accepts` can tell: a password has to be hashed."""
+    status: int
+    text: str
+    header: tuple[str, str]
+
+    @property
+    def lines(self) -> tuple[bytes, ...]:
+        """The header as it is sent."""
+        return (f"{self.header[0]}: {self.header[1]}".encode(),)
+
+
+BLOCKED = Refusal(429, "too many wrong credentials", ("Retry-After", f"{FAILURE_WINDOW:.0f}"))
+"""The address is blocked; its credentials were not looked at."""
+
+
+class Admission:
+    """A call whose password must be hashed before it is allowed or refused."""
+
+    __slots__ = ("_accepts", "refusal")
+
+    def __init__(self, accepts: Callable[[], Awaitable[bool]], refusal: Refusal) -> None:
+        self._accepts = accepts
+        self.refusal = refusal
+
+    async def granted(self) -> bool:
+        """Whether the call is allowed; a wrong password is counted."""
+        return await self._accepts()
+
+
+def unauthorized(rule: str) -> Refusal:
+    """The response to wrong credentials by a function's rule, and to none."""
+    scheme = "Basic" if rule == BASIC else "Bearer"
+    return Refusal(401, "invalid credentials", ("WWW-Authenticate", f'{scheme} realm="Restricted"'))
 
 
 def check_rule(text: str) -> None:
@@ -40,33 +66,31 @@ def check_rule(text: str) -> None:
         )
 
 
-def challenge(rule: str) -> str:
-    """The `WWW-Authenticate` of a refusal."""
-    return 'Basic realm="Restricted"' if rule == BASIC else 'Bearer realm="Restricted"'
-
-
 def guard_of(settings: GatewaySettings, state: StateDir) -> CallGuard:
-    """The guard of a gateway, with the accounts that its control room has. Raises Invalid."""
+    """The guard of a gateway, with the accounts of its control API. Raises Invalid."""
     accounts = [account_of(settings, state)] if settings.auth else []
     return CallGuard(Accounts(accounts, UserFile(settings.state_dir / USERS_FILE)))
 
 
 class CallGuard:
-    """Checks the credentials of function calls. Without accounts, `basic` asks for nothing, as the gateway does."""
+    """Checks the credentials of function calls. In a gateway without accounts the rule `basic` allows everybody."""
 
     def __init__(self, accounts: Accounts, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts = accounts
         self.failures = FailureCounter(clock)
-        """Who has got it wrong; several guards of one gateway tell each other."""
+        """Of this process; the workers of a gateway report theirs to each other."""
 
-    def check(self, rule: str, authorization: str, site: str, host: str) -> Verdict:
-        """Judge a call by the function's rule; `site` is what a browser says about the page it comes from."""
+    def admit(self, rule: str, authorization: str, site: str, host: str) -> Refusal | Admission | None:
+        """None allows a call at once, by the function's rule.
+
+        `site` is the call's `Sec-Fetch-Site`, `host` the address it comes from.
+        """
         if rule == BASIC and not self._accounts:
-            return Verdict.ALLOWED
+            return None
         if not authorization:
-            return Verdict.REFUSED
-        if self.failures.too_many(host):
-            return Verdict.TOO_MANY
+            return unauthorized(rule)
+        if self.failures.is_blocked(host):
+            return BLOCKED
         if rule == BASIC:
             return self._check_account(authorization, site, host)
         match = _TOKEN.fullmatch(rule)
@@ -74,33 +98,27 @@ class CallGuard:
         if match is not None and scheme.lower() == "bearer":
             given = digest(token.strip().encode("latin-1", "replace"))
             if hmac.compare_digest(given, bytes.fromhex(match[1])):
-                return Verdict.ALLOWED
-        return self._failed(host)
+                return None
+        return self._failed(rule, host)
 
-    async def allows(self, rule: str, authorization: str, site: str, host: str) -> Verdict:
-        """Judge a call, however long it takes."""
-        verdict = self.check(rule, authorization, site, host)
-        if verdict is Verdict.SLOW:
-            return Verdict.ALLOWED if await self.accepts(authorization, host) else Verdict.REFUSED
-        return verdict
+    async def check(self, rule: str, authorization: str, site: str, host: str) -> Refusal | None:
+        """`admit`, waiting for the hash of a password."""
+        found = self.admit(rule, authorization, site, host)
+        if isinstance(found, Admission):
+            return None if await found.granted() else found.refusal
+        return found
 
-    async def accepts(self, authorization: str, host: str) -> bool:
-        """Hash the password of a call that was judged `SLOW`."""
+    def _check_account(self, authorization: str, site: str, host: str) -> Refusal | Admission | None:
         pair = basic_pair(authorization)
-        if pair is None:
-            self._failed(host)
-            return False
-        return await self.failures.judge(host, lambda: self._accounts.accepts(pair))
-
-    def _check_account(self, authorization: str, site: str, host: str) -> Verdict:
-        pair = basic_pair(authorization)
-        if pair is None or site not in _FROM_HERE:
+        if pair is None or site not in _SAME_SITE:
             # A browser sends a password it has saved along with any page's form.
-            return self._failed(host)
-        if self._accounts.knows(pair):
-            return Verdict.ALLOWED
-        return Verdict.SLOW if self._accounts.hashed(pair) else self._failed(host)
+            return self._failed(BASIC, host)
+        if self._accounts.is_known(pair):
+            return None
+        if not self._accounts.needs_hash(pair):
+            return self._failed(BASIC, host)
+        return Admission(lambda: self.failures.check(host, lambda: self._accounts.accepts(pair)), unauthorized(BASIC))
 
-    def _failed(self, host: str) -> Verdict:
+    def _failed(self, rule: str, host: str) -> Refusal:
         self.failures.count(host)
-        return Verdict.REFUSED
+        return unauthorized(rule)

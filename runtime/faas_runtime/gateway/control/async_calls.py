@@ -12,8 +12,8 @@ from starlette.responses import PlainTextResponse, Response
 from faas_runtime.core.api import DEFAULT_NAMESPACE, AsyncCall
 from faas_runtime.core.durations import parse_duration
 from faas_runtime.core.errors import Invalid, NotFound, Unsupported
-from faas_runtime.gateway.auth.accounts import client_host
-from faas_runtime.gateway.auth.function_auth import BASIC, Verdict, challenge
+from faas_runtime.gateway.auth.failures import client_host
+from faas_runtime.gateway.auth.function_auth import BASIC, unauthorized
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.services import ControlRoom, room_of
 from faas_runtime.gateway.queue.callbacks import CallbackRefused, check_url
@@ -134,20 +134,18 @@ async def _record(request: Request) -> Record:
 
 async def _refusal(room: ControlRoom, rule: str, request: Request) -> Response | None:
     """The answer to a call with wrong credentials; the queue's own call later needs none."""
-    headers = request.headers
-    verdict = Verdict.REFUSED
+    headers, refusal = request.headers, unauthorized(rule)
     if room.guard is not None:
-        verdict = await room.guard.allows(
+        checked = await room.guard.check(
             rule,
             headers.get("authorization", ""),
             headers.get("sec-fetch-site", ""),
             client_host(headers.get("x-forwarded-for", "")),
         )
-    if verdict is Verdict.ALLOWED:
-        return None
-    if verdict is Verdict.TOO_MANY:
-        return PlainTextResponse("too many wrong credentials", 429, {"Retry-After": "60"})
-    return PlainTextResponse("invalid credentials", 401, {"WWW-Authenticate": challenge(rule)})
+        if checked is None:
+            return None
+        refusal = checked
+    return PlainTextResponse(refusal.text, refusal.status, dict([refusal.header]))
 
 
 async def _body(request: Request, limit: int) -> bytes | None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.types import ASGIApp
 
 from faas_runtime.core.settings import GatewaySettings
-from faas_runtime.gateway.auth.credentials import account_of
+from faas_runtime.gateway.auth.accounts import account_of
 from faas_runtime.gateway.auth.function_auth import CallGuard
 from faas_runtime.gateway.auth.users import UserFile
 from faas_runtime.gateway.background import Loops

@@ -6,7 +6,8 @@ import asyncio
 from enum import Enum, auto
 from typing import cast
 
-from faas_runtime.gateway.proxy.admission import Refusal, admit
+from faas_runtime.gateway.auth.function_auth import Refusal
+from faas_runtime.gateway.proxy.admission import admit
 from faas_runtime.gateway.proxy.context import ProxyContext
 from faas_runtime.gateway.proxy.cycle import RESPONDING, RequestCycle
 from faas_runtime.gateway.proxy.fields import Malformed

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from enum import Enum, auto
 
-from faas_runtime.gateway.proxy.admission import Admission
+from faas_runtime.gateway.auth.function_auth import Admission
 from faas_runtime.gateway.proxy.call import Call
 from faas_runtime.gateway.proxy.context import ProxyContext
 from faas_runtime.gateway.proxy.deadlines import DeadlineQueue
@@ -132,7 +132,8 @@ class RequestCycle(CallSide):
         if granted:
             self._choose()
         else:
-            self._fail(*admission.refusal)
+            refusal = admission.refusal
+            self._fail(refusal.status, refusal.text, refusal.lines)
 
     async def _find_replica(self, pool: EndpointPool | None) -> None:
         try:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.core.settings import GatewaySettings
-from faas_runtime.gateway.auth.accounts import FailureCounter
+from faas_runtime.gateway.auth.failures import FailureCounter
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy import Proxy
 from faas_runtime.gateway.routing import RoutingTable
@@ -215,7 +215,7 @@ class WorkerPool:
 
     def begin(self, sockets: list[int]) -> Begin:
         """What a new worker is told first."""
-        return Begin(self._settings, self._control, sockets, self._routes.all(), self.failures.waits())
+        return Begin(self._settings, self._control, sockets, self._routes.all(), self.failures.blocked())
 
     def wake(self, key: FunctionKey, slot: WorkerSlot) -> None:
         """A worker has calls that wait for a function: one wake-up for all workers."""
@@ -246,7 +246,7 @@ class WorkerPool:
         self._tell_all(message)
 
     def _failed(self, address: str) -> None:
-        seconds = self.failures.wait(address)
+        seconds = self.failures.blocked_seconds(address)
         if seconds:
             self._tell_all(Blocked(address, seconds))
 
