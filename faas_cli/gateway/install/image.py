@@ -17,7 +17,10 @@ from faas_runtime import __version__
 from faas_runtime.core.distribution import DISTRIBUTION
 
 IMAGE = f"faas-gateway:{__version__}"
-LIBRARIES = ("docker", "httptools", "msgspec", "nats-py", "prometheus-client", "starlette", "uvicorn", "uvloop")
+LIBRARIES = (
+    *("bcrypt", "cronsim", "docker", "httptools", "msgspec", "nats-py", "prometheus-client", "starlette", "tzdata"),
+    *("uvicorn", "uvloop"),
+)
 """What the gateway in a container needs of what the package asks for."""
 BASE = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}

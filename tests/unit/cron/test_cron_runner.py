@@ -21,7 +21,7 @@ class Functions:
 
 
 def run(annotations, minutes, begin="2026-01-01 00:00:30"):
-    """Look once a minute; returns the minutes in which the function was called."""
+    """Step once a minute; returns the minutes in which the function was called."""
     moment = datetime.fromisoformat(begin).replace(tzinfo=UTC)
     calls = []
 
@@ -32,7 +32,7 @@ def run(annotations, minutes, begin="2026-01-01 00:00:30"):
         nonlocal moment
         runner = CronRunner(Functions(annotations), accept, lambda: moment)
         for _ in range(minutes):
-            assert 0 < await runner.look() <= 5
+            assert 0 < await runner.step() <= 5
             moment += timedelta(minutes=1)
 
     asyncio.run(scenario())
@@ -46,6 +46,12 @@ def test_a_function_is_called_at_its_times():
 
 def test_it_may_have_other_topics_too():
     assert run({"topic": "uploads, cron-function", "schedule": "3 * * * *"}, 5) == ["00:03"]
+
+
+def test_the_schedule_may_be_in_a_time_zone():
+    """Half past five in India is midnight in UTC."""
+    annotations = {"topic": "cron-function", "schedule": "32 5 * * *", "com.faas.schedule.timezone": "Asia/Kolkata"}
+    assert run(annotations, 5) == ["00:02"]
 
 
 def test_other_functions_are_left_alone():

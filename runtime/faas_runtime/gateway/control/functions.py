@@ -20,7 +20,7 @@ from faas_runtime.gateway.control.validation import (
     check_replicas,
 )
 from faas_runtime.gateway.control.versions import forget, remember
-from faas_runtime.gateway.cron.runner import next_run
+from faas_runtime.gateway.cron.schedule import next_run
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.traffic.canary import is_canary, weight_of, without_weight
 from faas_runtime.providers.base import FunctionKey, Provider

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import Invalid
 from faas_runtime.gateway.auth.function_auth import check_rule
-from faas_runtime.gateway.cron.runner import schedule_text
-from faas_runtime.gateway.cron.schedule import Schedule
+from faas_runtime.gateway.cron.schedule import Schedule, schedule_text
 from faas_runtime.gateway.queue.policy import RetryPolicy
 from faas_runtime.gateway.traffic.canary import SUFFIX, weight_of
 from faas_runtime.providers.common.annotations import AUTH_ANNOTATION
@@ -76,10 +75,10 @@ def _check_annotations(deployment: FunctionDeployment) -> None:
 
 
 def _check_schedule(deployment: FunctionDeployment) -> None:
-    text = schedule_text(deployment.annotations)
+    given = schedule_text(deployment.annotations)
     try:
-        if text:
-            Schedule.parse(text)
+        if given:
+            Schedule.parse(*given)
     except ValueError as error:
         raise Invalid(f"annotation `schedule`: {error}") from None
 

@@ -1,1 +1,1 @@
-"""Functions that are called at certain times: annotations `topic: cron-function` and `schedule`."""
+"""Functions that are called by a schedule: the annotations `topic: cron-function` and `schedule`."""

@@ -1,14 +1,19 @@
-"""Cron expressions: minute, hour, day of month, month, day of week; in UTC."""
+"""The schedule in a function's annotations: a cron expression and the time zone it is meant in."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
 
-_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
-_DAYS = dict(zip(["sun", "mon", "tue", "wed", "thu", "fri", "sat"], range(7), strict=True))
-_SHORT = {
+from cronsim import CronSim, CronSimError
+
+TOPIC = "cron-function"
+TIMEZONE_ANNOTATION = "com.faas.schedule.timezone"
+"""Time zone of the schedule, such as `Europe/Berlin`; UTC without it."""
+_PREFIXES = ("CRON_TZ=", "TZ=")
+_MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
     "@monthly": "0 0 1 * *",
@@ -17,90 +22,75 @@ _SHORT = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-# The 29th of February on one weekday comes back after at most 40 years.
-_FURTHEST = timedelta(days=366 * 41)
+_FIELDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The moments an expression stands for. Each set holds the values at which that part fits."""
+    """The moments of a cron expression, by the clocks of a time zone.
 
-    minutes: frozenset[int]
-    hours: frozenset[int]
-    days: frozenset[int]
-    months: frozenset[int]
-    weekdays: frozenset[int]
-    either_day: bool
-    """Day of month and day of week are both limited: one of them is enough, as in every cron."""
+    At the change to summer time a moment that the clocks skip comes when they have been put forward; at the
+    change back, one that comes twice counts once. Expressions that name no hour or no minute (`*/15 * * * *`)
+    follow the real time in both cases.
+    """
+
+    expression: str
+    zone: tzinfo
 
     @classmethod
-    def parse(cls, text: str) -> Schedule:
-        """Raises ValueError, naming the part that makes no sense."""
-        parts = _SHORT.get(text.strip().lower(), text).split()
-        if len(parts) != 5:
-            raise ValueError(f"`{text}` does not have the five parts minute, hour, day, month and weekday")
-        minute, hour, day, month, weekday = parts
-        found = cls(
-            minutes=_values(minute, 0, 59, {}),
-            hours=_values(hour, 0, 23, {}),
-            days=_values(day, 1, 31, {}),
-            months=_values(month, 1, 12, _MONTHS),
-            weekdays=frozenset(value % 7 for value in _values(weekday, 0, 7, _DAYS)),
-            either_day=not day.startswith(("*", "?")) and not weekday.startswith(("*", "?")),
-        )
-        if found.after(datetime(2000, 1, 1, tzinfo=UTC)) is None:
+    def parse(cls, text: str, timezone: str = "") -> Schedule:
+        """Read `text`, which may begin with `CRON_TZ=ZONE`. Raises ValueError, naming what is wrong."""
+        prefix = next((each for each in _PREFIXES if text.startswith(each)), "")
+        if prefix:
+            named, _, text = text.removeprefix(prefix).partition(" ")
+            if timezone and timezone != named:
+                raise ValueError(f"the time zones `{named}` and `{timezone}` contradict each other; remove one")
+            timezone = named
+        fields = _MACROS.get(text.strip().lower(), text).split()
+        if len(fields) != _FIELDS:
+            raise ValueError(f"`{text}` does not have the five fields minute, hour, day, month and weekday")
+        # `?` is another `*` for day and weekday in the cron of some systems.
+        found = cls(" ".join("*" if field == "?" else field for field in fields), _zone(timezone))
+        try:
+            following = found.after(datetime(2000, 1, 1, tzinfo=UTC))
+        except CronSimError as error:
+            raise ValueError(f"`{text}`: the {str(error).removeprefix('Bad ')} is invalid") from None
+        if following is None:
             raise ValueError(f"`{text}` never comes")
         return found
 
     def after(self, moment: datetime) -> datetime | None:
-        """The first moment later than this one; None when there is none."""
-        at = moment.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
-        end = at + _FURTHEST
-        while at < end:
-            if at.month not in self.months:
-                at = (at.replace(day=1, hour=0, minute=0) + timedelta(days=32)).replace(day=1)
-            elif not self._fits_day(at):
-                at = at.replace(hour=0, minute=0) + timedelta(days=1)
-            elif at.hour not in self.hours:
-                at = at.replace(minute=0) + timedelta(hours=1)
-            elif at.minute not in self.minutes:
-                at += timedelta(minutes=1)
-            else:
-                return at
+        """The first moment later than this one, in UTC; None when there is none."""
+        for found in CronSim(self.expression, moment.astimezone(self.zone)):
+            following = found.astimezone(UTC)
+            # At the change back to winter time the library also yields the past half of the hour that comes twice.
+            if following > moment:
+                return following
         return None
 
-    def _fits_day(self, at: datetime) -> bool:
-        day, weekday = at.day in self.days, at.isoweekday() % 7 in self.weekdays
-        return day or weekday if self.either_day else day and weekday
+
+def schedule_text(annotations: Mapping[str, str] | None) -> tuple[str, str] | None:
+    """Expression and time zone of a scheduled function as they were given; None for any other function."""
+    given = annotations or {}
+    topics = {topic.strip() for topic in given.get("topic", "").split(",")}
+    text = given.get("schedule", "") if TOPIC in topics else ""
+    return (text, given.get(TIMEZONE_ANNOTATION, "")) if text else None
 
 
-def _values(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[int]:
-    found: set[int] = set()
-    for part in text.split(","):
-        area, slash, step = part.partition("/")
-        first, last = _area(area, low, high, names, bool(slash))
-        width = _number(step, 1, high, {}) if slash else 1
-        found.update(range(first, last + 1, width))
-    return frozenset(found)
+def next_run(annotations: Mapping[str, str] | None, now: datetime) -> datetime | None:
+    """When a function is due next; None where it is not scheduled, or its schedule is invalid."""
+    given = schedule_text(annotations)
+    try:
+        return Schedule.parse(*given).after(now) if given else None
+    except ValueError:
+        return None
 
 
-def _area(text: str, low: int, high: int, names: dict[str, int], stepped: bool) -> tuple[int, int]:
-    if text in ("*", "?"):
-        return low, high
-    first, dash, last = text.partition("-")
-    begin = _number(first, low, high, names)
-    if not dash:
-        return begin, high if stepped else begin
-    end = _number(last, low, high, names)
-    if end < begin:
-        raise ValueError(f"`{text}` runs backwards")
-    return begin, end
-
-
-def _number(text: str, low: int, high: int, names: dict[str, int]) -> int:
-    named = names.get(text.lower())
-    if named is not None:
-        return named
-    if not (text.isascii() and text.isdigit() and len(text) < 4 and low <= int(text) <= high):
-        raise ValueError(f"`{text}` is not between {low} and {high}")
-    return int(text)
+def _zone(name: str) -> tzinfo:
+    # The library takes a shorter way for this very object.
+    if name in ("", "UTC"):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"`{name}` is not a time zone such as `Europe/Berlin`") from None
