@@ -6,12 +6,12 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import msgspec
 import urllib3
 
-from faas_cli.errors import GatewayError
+from faas_cli.errors import GatewayError, UsageError
 from faas_cli.gateway import duplex
 from faas_cli.gateway.credentials import Credentials, gateway_of, load_credentials
 from faas_cli.gateway.http_trace import trace
@@ -326,6 +326,9 @@ class GatewayClient:
             self._unreachable(err, timeout)
 
     def _target(self, path: str, query: Mapping[str, str] | Sequence[tuple[str, str]]) -> str:
+        # The HTTP library resolves dots: `/function/../system/functions` would be the management API.
+        if any(unquote(part) in (".", "..") for part in path.partition("?")[0].split("/")):
+            raise UsageError(f"`{path}` is not an address of a function: `.` and `..` are not allowed in it")
         return urlsplit(self.gateway).path + path + (f"?{urlencode(query)}" if query else "")
 
     @property

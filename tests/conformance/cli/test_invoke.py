@@ -173,3 +173,22 @@ def test_a_proxy_is_used_for_other_machines(client):
     done = client.run("invoke", "fn", "-g", "http://gw.example:8080", stdin=b"x" * 200_000)
     assert done.stdout == b"hello"
     assert len(client.gateway.requests[1].body) == 200_000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("invoke", "../system/functions"),
+        ("invoke", "fn", "--path", "../../system/functions"),
+        ("invoke", "fn", "--path", "%2e%2e/%2E%2E/system/functions"),
+        ("describe", ".."),
+        ("scale", "../fn", "--replicas", "2"),
+        ("queue", "show", "../functions"),
+    ],
+)
+def test_a_name_that_leaves_the_functions(function, arguments):
+    """Is refused before anything is sent: the HTTP library would resolve the dots."""
+    done = function.run(*arguments, code=2)
+    assert done.returncode == 2
+    assert "`.` and `..` are not allowed" in done.stderr.decode()
+    assert function.gateway.requests == []
