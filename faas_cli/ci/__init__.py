@@ -12,19 +12,45 @@ from faas_runtime.core.distribution import requirement
 SERVICES = {"github": Path(".github/workflows/functions.yml"), "gitlab": Path(".gitlab-ci.yml")}
 """Where each service looks for its pipeline, from the root of a repository."""
 
+_PASSWORD = """printf '%s' "$OPENFAAS_PASSWORD" | faas login --gateway "$OPENFAAS_URL" --password-stdin"""
+_CLIENT = (
+    'faas auth --grant client_credentials --token-url "$OIDC_TOKEN_URL" --client-id "$OIDC_CLIENT_ID" '
+    '--gateway "$OPENFAAS_URL"'
+)
+LOGINS = {
+    "password": (_PASSWORD, ("OPENFAAS_URL", "OPENFAAS_PASSWORD")),
+    "oidc": (_CLIENT, ("OPENFAAS_URL", "OIDC_TOKEN_URL", "OIDC_CLIENT_ID", "OPENFAAS_CLIENT_SECRET")),
+}
+"""How a pipeline logs in to the gateway: the command, and the variables it needs."""
 
-def write_pipeline(service: str, project: Path = Path()) -> Path:
+
+def write_pipeline(service: str, login: str, project: Path = Path()) -> Path:
     """Write the pipeline of a service into a project; returns its path. Raises UsageError when one is there."""
     target = project / SERVICES[service]
     if target.exists():
-        raise UsageError(f"`{target}` is there already; nothing was changed")
+        raise UsageError(f"`{target}` is there already; nothing was changed", hint="remove or rename it first")
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(pipeline(service), encoding="utf-8")
+    target.write_text(pipeline(service, login), encoding="utf-8")
     return target
 
 
-def pipeline(service: str) -> str:
-    """The text of a service's pipeline. It installs what is installed here: the same version, or the same address."""
+def pipeline(service: str, login: str) -> str:
+    """The text of a service's pipeline; `login` is one of `LOGINS`.
+
+    It installs what is installed here: the same version, or the same address.
+    """
     text = (Path(__file__).parent / f"{service}.yml").read_text(encoding="utf-8")
     install = f"pip install {shlex.quote(requirement('go', 'node'))}"
-    return text.replace("INSTALL", json.dumps(install, ensure_ascii=False))
+    command, names = LOGINS[login]
+    variables = "\n          ".join(f"{name}: ${{{{ secrets.{name} }}}}" for name in names)
+    # A list item that begins with quotes, or holds `: `, must be quoted for YAML.
+    entry = command if service == "github" else json.dumps(command, ensure_ascii=False)
+    filled = {
+        "INSTALL": json.dumps(install, ensure_ascii=False),
+        "LOGIN": entry,
+        "NEEDED": ", ".join(names),
+        "VARIABLES": variables,
+    }
+    for key, value in filled.items():
+        text = text.replace(key, value, 1)
+    return text

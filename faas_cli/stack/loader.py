@@ -14,6 +14,9 @@ from faas_cli.stack.variables import note_unset, variables
 PROVIDERS = ("openfaas", "faas")
 """Accepted values of `provider.name`; `faas` is the one of 2018."""
 
+IMAGE_PREFIX = "FAAS_IMAGE_PREFIX"
+"""Variable with the registry and owner of images that name neither, for example `ghcr.io/acme`."""
+
 _REMOTE_TIMEOUT = 120.0
 
 
@@ -151,7 +154,7 @@ def _function(name: str, value: Value) -> Function:
         name=name,
         lang=at("lang").text(),
         handler=at("handler").text(),
-        image=at("image").text(),
+        image=_with_prefix(at("image").text()),
         fprocess=at("fprocess").text(),
         environment=at("environment").texts(),
         environment_file=at("environment_file").text_list(),
@@ -172,6 +175,12 @@ def _function(name: str, value: Value) -> Function:
         expose=at("expose").text(),
         concurrency=at("concurrency").integer(),
     )
+
+
+def _with_prefix(image: str) -> str:
+    """The image below `FAAS_IMAGE_PREFIX` if it names no registry or owner: one stack file for laptop and pipeline."""
+    prefix = variables().get(IMAGE_PREFIX, "").strip().strip("/")
+    return f"{prefix}/{image}" if prefix and image and "/" not in image else image
 
 
 def _resources(value: Value | None) -> Resources | None:

@@ -182,7 +182,7 @@ def test_a_proxy_is_used_for_other_machines(client):
         ("invoke", "fn", "--path", "../../system/functions"),
         ("invoke", "fn", "--path", "%2e%2e/%2E%2E/system/functions"),
         ("describe", ".."),
-        ("scale", "../fn", "--replicas", "2"),
+        ("scale", "../fn", "2"),
         ("queue", "show", "../functions"),
     ],
 )

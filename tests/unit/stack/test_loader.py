@@ -117,3 +117,13 @@ def test_variables_that_are_not_set_are_named(monkeypatch):
     monkeypatch.setattr(variables, "_unset", {})
     expand(MINIMAL + "    image: ${NO_SUCH_IMAGE}\n    handler: ${NO_SUCH_FOLDER:-./fn}\n", "my.yml")
     assert variables.unset_hint() == "the variable `NO_SUCH_IMAGE` is not set (my.yml:6)"
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [("fn", "ghcr.io/acme/fn"), ("fn:1", "ghcr.io/acme/fn:1"), ("me/fn:1", "me/fn:1"), ("h:5/fn", "h:5/fn")],
+)
+def test_an_image_without_an_owner_in_a_pipeline(monkeypatch, image, expected):
+    """It is below the pipeline's prefix; others are where they say."""
+    monkeypatch.setenv("FAAS_IMAGE_PREFIX", "ghcr.io/acme/")
+    assert function(f"image: {image}").image == expected
