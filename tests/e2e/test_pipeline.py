@@ -5,7 +5,7 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 SCRIPT = """
-from faas_cli import FaasError, Gateway, Stack, images, deploy, load
+from faas_cli import FaasError, Gateway, Stack, build, deploy, load
 import os
 
 stack: Stack = load("fn.yml")

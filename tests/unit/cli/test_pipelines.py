@@ -7,7 +7,7 @@ import pytest
 import yaml
 from click import Command, Group, Option
 
-from faas_cli.ci import SERVICES, pipeline
+from faas_cli.ci import LOGINS, SERVICES, pipeline
 from faas_cli.cli import root
 
 
@@ -22,14 +22,16 @@ def texts(value):
 
 def commands(value):
     """Every `faas ...` in the texts of a document."""
-    return [found for text in texts(value) for found in re.findall(r"(?:^|[|;] *|\n *)faas ([^\n|;]+)", text)]
+    return [found for text in texts(value) for found in re.findall(r"(?<![\w/-])faas ([^\n|;]+)", text)]
 
 
+@pytest.mark.parametrize("login", LOGINS)
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_command_and_flag_exists(service):
+def test_every_command_and_flag_exists(service, login):
     """A pipeline that fails at its first run helps nobody."""
-    lines = commands(yaml.safe_load(pipeline(service)))
-    assert {line.split()[0] for line in lines} >= {"validate", "build", "push", "login", "deploy"}
+    lines = commands(yaml.safe_load(pipeline(service, login)))
+    expected = {"validate", "build", "push", "registry-login", "deploy", "login" if login == "password" else "auth"}
+    assert {line.split()[0] for line in lines} == expected
     for line in lines:
         words = shlex.split(line)
         command: Command | None = root.get_command(None, words[0])
@@ -48,5 +50,7 @@ def test_it_installs_what_is_installed_here(service, monkeypatch):
     """The requirement keeps its blanks, quotes and signs on the way through YAML and the shell."""
     address = "faaskit[go,node] @ git+https://example.com/it's #1.git@0123"
     monkeypatch.setattr("faas_cli.ci.requirement", lambda *extras: address)
-    (install,) = [line for line in texts(yaml.safe_load(pipeline(service))) if line.startswith("pip install")]
+    (install,) = [
+        line for line in texts(yaml.safe_load(pipeline(service, "password"))) if line.startswith("pip install")
+    ]
     assert shlex.split(install) == ["pip", "install", address]
