@@ -46,6 +46,7 @@ type functionClaims struct {
 // stringList is a string or a list of strings, as in `aud`.
 type stringList []string
 
+// UnmarshalJSON accepts both forms.
 func (l *stringList) UnmarshalJSON(data []byte) error {
 	var one string
 	if json.Unmarshal(data, &one) == nil {
@@ -166,14 +167,11 @@ func (c *claims) valid(issuer string, now time.Time) error {
 func unixTime(seconds float64) time.Time { return time.Unix(int64(seconds), 0) }
 
 func (f functionClaims) allow(identity string) error {
-	if !matchesAny(f.Permissions, identity) || (len(f.Audience) > 0 && !matchesAny(f.Audience, identity)) {
+	match := func(pattern string) bool { return matches(pattern, identity) }
+	if !slices.ContainsFunc(f.Permissions, match) || (len(f.Audience) > 0 && !slices.ContainsFunc(f.Audience, match)) {
 		return errForbidden
 	}
 	return nil
-}
-
-func matchesAny(patterns []string, text string) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, text) })
 }
 
 // matches compares the whole text with a pattern in which * stands for any text, also an empty one.

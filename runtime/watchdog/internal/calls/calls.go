@@ -28,6 +28,7 @@ func Seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), '
 // ClientError is a failure to read the body of a request from the client.
 type ClientError struct{ Err error }
 
+// Error returns the text of the cause.
 func (e ClientError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.

@@ -27,7 +27,8 @@ func TestDefaultsAreTheClassicContract(t *testing.T) {
 }
 
 func TestInvalidValuesAreNamed(t *testing.T) {
-	c, err := Read(environment("fprocess", "cat", "read_timeout", "soon", "port", "http", "marshal_request", "yes"), nil)
+	c, err := Read(environment("fprocess", "cat", "read_timeout", "soon", "port", "http", "marshal_request", "yes",
+		"log_format", "xml", "jwt_auth_local", "2"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,9 +36,23 @@ func TestInvalidValuesAreNamed(t *testing.T) {
 		t.Errorf("unexpected values: %+v", c)
 	}
 	warnings := strings.Join(c.Warnings, "\n")
-	for _, name := range []string{"read_timeout=soon", "port=http", "marshal_request=yes"} {
+	for _, name := range []string{"read_timeout=soon", "port=http", "marshal_request=yes", "log_format=xml", "jwt_auth_local=2"} {
 		if !strings.Contains(warnings, name) {
 			t.Errorf("%s is not named in %q", name, warnings)
+		}
+	}
+}
+
+func TestUnusableValuesAreRejectedByName(t *testing.T) {
+	for variable, value := range map[string]string{
+		"port": "65536", "metrics_port": "70000", "mode": "bogus", "upstream_url": "127.0.0.1:1", "http_upstream_url": "x", "warm": "2",
+	} {
+		pairs := []string{"fprocess", "cat", variable, value}
+		if strings.HasSuffix(variable, "upstream_url") {
+			pairs = append(pairs, "mode", "http")
+		}
+		if _, err := Read(environment(pairs...), nil); err == nil || !strings.Contains(err.Error(), "`"+variable+"="+value+"`") {
+			t.Errorf("%s=%s: got %v", variable, value, err)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package fastpath
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +19,6 @@ type plainRequest struct {
 	end                           int           // where the next request begins
 	last                          bool          // the client closes the connection after this call
 }
-
-var plainMethods = []string{"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"}
 
 // read parses a request, and appends the head for the process to out. It returns false when the request is not plain, which
 // includes every ambiguous one.
@@ -143,7 +140,11 @@ func (r *plainRequest) readLine(line []byte) bool {
 			return false
 		}
 	}
-	return slices.Contains(plainMethods, string(method)) && !bytes.HasPrefix(path, []byte("/_/"))
+	switch string(method) {
+	case "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS":
+		return !bytes.HasPrefix(path, []byte("/_/"))
+	}
+	return false
 }
 
 // cutLine returns the first line of a head without CR LF; no other line end is accepted.

@@ -37,23 +37,18 @@ func (r *plainResponse) read(in, out []byte, method string) (head []byte, taken 
 			break
 		}
 		name, value, ok := cutField(line)
-		if !ok {
-			return out, 0
-		}
 		passed, plain := r.parseField(name, value)
-		if !plain {
+		if !ok || !plain {
 			return out, 0
 		}
 		if passed {
 			out = appendField(out, name, value)
 		}
 	}
-	bodiless := withoutBody(method, status)
-	if !r.hasLength && !bodiless {
-		return out, 0
-	}
-	if bodiless {
+	if withoutBody(method, status) {
 		r.length = 0
+	} else if !r.hasLength {
+		return out, 0
 	}
 	return out, len(in) - len(rest)
 }

@@ -35,6 +35,7 @@ func (h *Fork) Close() {
 	}
 }
 
+// ServeHTTP answers one call with one process.
 func (h *Fork) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.config.Mode == config.ModeFork && !classicMethod(r.Method) {
 		w.WriteHeader(http.StatusMethodNotAllowed)

@@ -48,7 +48,7 @@ func (c *call) deliver(data []byte) error {
 			c.held.Write(data)
 			return nil
 		}
-		if err := c.beginStream(); err != nil {
+		if err := c.sendHeld(); err != nil {
 			return err
 		}
 	}
@@ -60,10 +60,10 @@ func (c *call) deliver(data []byte) error {
 	return err
 }
 
-// beginStream sends the header of a successful response and the held output.
-func (c *call) beginStream() error {
+// sendHeld sends the header of a successful response and the held output.
+func (c *call) sendHeld() error {
 	c.streamed = true
-	c.goodHeader()
+	c.setHeader()
 	c.writer.WriteHeader(http.StatusOK)
 	n, err := c.writer.Write(c.held.Bytes())
 	c.written += int64(n)
@@ -71,7 +71,7 @@ func (c *call) beginStream() error {
 	return err
 }
 
-func (c *call) goodHeader() {
+func (c *call) setHeader() {
 	c.closeAfter()
 	header := c.writer.Header()
 	switch {
@@ -121,9 +121,7 @@ func (c *call) finish(waitErr, copyErr error, killed string) {
 
 func (c *call) succeed() {
 	if !c.streamed {
-		c.goodHeader()
-		n, _ := c.writer.Write(c.held.Bytes())
-		c.written += int64(n)
+		_ = c.sendHeld()
 	}
 	took := time.Since(c.begun)
 	switch {

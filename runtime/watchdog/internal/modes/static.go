@@ -10,6 +10,7 @@ import (
 // Static serves the files of a folder.
 type Static struct{ Folder http.Dir }
 
+// ServeHTTP answers with one file or the listing of a folder.
 func (s Static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	files := &fileResponse{ResponseWriter: w, folder: s.Folder}
 	http.FileServer(files).ServeHTTP(files, r)

@@ -25,6 +25,7 @@ func New(c *config.Config, l *logging.Logger, child *process.Child, pool *upstre
 	return &Handler{config: c, logger: l, child: child, pool: pool}
 }
 
+// ServeHTTP passes one call to the process. It waits for a process that is starting.
 func (p *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	ctx, deadline := r.Context(), p.config.CallDeadline(begun, calls.RequestedTimeout(r))
@@ -75,6 +76,7 @@ func NewDurationWriter(w http.ResponseWriter, begun time.Time) *DurationWriter {
 	return &DurationWriter{ResponseWriter: w, begun: begun}
 }
 
+// WriteHeader adds the duration to the final header, not to informational ones.
 func (d *DurationWriter) WriteHeader(status int) {
 	if status >= 200 && !d.stamped {
 		d.stamped = true
@@ -83,6 +85,7 @@ func (d *DurationWriter) WriteHeader(status int) {
 	d.ResponseWriter.WriteHeader(status)
 }
 
+// Write counts the bytes that have been written.
 func (d *DurationWriter) Write(data []byte) (int, error) {
 	n, err := d.ResponseWriter.Write(data)
 	d.Written += int64(n)

@@ -83,15 +83,19 @@ func New(c *config.Config, l *logging.Logger) (*Watchdog, error) {
 	return w, nil
 }
 
-// newHandler builds the chain of handlers that every request passes, the outermost last. The fast path of mode http
-// carries plain calls past this chain; it has the same metrics and the same limiter.
+// newHandler builds the chain of handlers, from the function outwards:
+//
+//	/_/health, /_/ready -> probes
+//	any other path      -> metrics -> limit -> token -> header dump -> function
+//
+// The fast path of mode http carries plain calls past this chain, with the same metrics and the same limiter.
 func (w *Watchdog) newHandler(function http.Handler, guard *auth.Guard, limiter *middleware.Limiter) http.Handler {
 	calls := function
 	if w.config.DebugHeaders {
 		calls = middleware.DumpHeaders(calls)
 	}
 	if w.config.Mode == config.ModeFork {
-		// The classic contract checks the token of a request before it counts the request.
+		// In the classic contract a request without a valid token takes no slot.
 		calls = guard.Wrap(limiter.Wrap(calls))
 	} else {
 		calls = limiter.Wrap(guard.Wrap(calls))

@@ -3,6 +3,7 @@ package upstream
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -51,10 +52,7 @@ func New(target *url.URL) (*Pool, error) {
 
 // portOf returns the port of a URL, by default that of its scheme.
 func portOf(target *url.URL) string {
-	if port := target.Port(); port != "" {
-		return port
-	}
-	return map[string]string{"http": "80", "https": "443"}[target.Scheme]
+	return cmp.Or(target.Port(), map[string]string{"http": "80", "https": "443"}[target.Scheme])
 }
 
 // Conn is one connection to the server. One goroutine reads it at a time, and one writes it.
