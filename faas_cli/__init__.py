@@ -1,13 +1,13 @@
 """The toolchain: from a folder of code to an image and a request to a gateway. A pipeline can be a Python file:
 
-    from faas_cli import Gateway, images, deploy, load
+    from faas_cli import BuildOptions, Gateway, build, deploy, load
 
     stack = load("stack.yaml")
-    for result in build(stack, parallel=4):
+    for result in build(stack, options=BuildOptions(parallel=4)):
         print(result.function, result.image, result.outcome.digest)
     deploy(stack, Gateway("https://gateway.example.com", user="admin", password=secret))
 
-Everything raises `FaasError` (message and hint) for what can be expected to fail.
+Every expected failure raises `FaasError` (message and hint).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from faas_cli.library import BuildOptions as BuildOptions
+    from faas_cli.library import DeployOptions as DeployOptions
     from faas_cli.library import FaasError as FaasError
     from faas_cli.library import Function as Function
     from faas_cli.library import Gateway as Gateway
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
     from faas_cli.library import load as load
     from faas_cli.library import select as select
 
-__all__ = ["FaasError", "Function", "Gateway", "Stack", "build", "deploy", "load", "select"]
+__all__ = ["BuildOptions", "DeployOptions", "FaasError", "Function", "Gateway", "Stack", "build", "deploy", "load",
+           "select"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    """The library's names, fetched when they are asked for: commands start without them."""
+    """The library's names, imported on first use: commands start without them."""
     if name not in __all__:
         raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
     from importlib import import_module

@@ -7,7 +7,6 @@ every command is written here and not read from its module.
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from typing import Any
 
@@ -15,54 +14,70 @@ import click
 
 from faas_cli.console import Console, discard_output, open_closed_streams
 from faas_cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSED, FaasError
+from faas_cli.options.syntax import verbose_option
 
-COMMANDS = {
-    "auth": "Sign in to a gateway with an identity provider",
-    "build": "Build the functions of a stack into images",
-    "chart": "Write a Helm chart into plain files",
-    "ci": "Write a pipeline for a hosted service",
-    "completion": "Print the completion script of a shell",
-    "config": "Explain where values come from",
-    "deploy": "Deploy functions to a gateway",
-    "describe": "Show everything about one function",
-    "dev": "Build and deploy a stack again whenever it changes",
-    "diff": "Compare a stack file with what is deployed",
-    "doctor": "Show what is installed, what is wrong and how to mend it",
-    "gateway": "Start and stop the gateway of this machine",
-    "generate": "Write Kubernetes, Knative or Docker resources of a stack",
-    "invoke": "Call a function with what comes in on standard input",
-    "list": "List the functions of a gateway",
-    "local-run": "Build a function and run it in the foreground",
-    "login": "Save the credentials of a gateway",
-    "logout": "Forget the credentials of a gateway",
-    "logs": "Show what a function prints",
-    "mcp": "Let a programming agent work with functions",
-    "namespace": "Manage the namespaces of a gateway",
-    "new": "Make a new function from a template",
-    "plugin": "Show and fetch plugins",
-    "provider": "Run functions for a gateway elsewhere",
-    "queue": "Look after asynchronous calls",
-    "publish": "Build for several platforms and push",
-    "push": "Push the images of a stack to their registries",
-    "ready": "Wait until a gateway or a function is ready",
-    "registry-login": "Write the credentials of a registry",
-    "remove": "Remove functions from a gateway",
-    "rollback": "Bring an earlier version of a function back",
-    "scale": "Set the number of replicas of a function",
-    "schema": "Print the JSON Schema of the stack file or of an output",
-    "secret": "Manage the secrets of a gateway",
-    "store": "Find and deploy functions of a store",
-    "template": "Fetch templates from repositories and the store",
-    "traffic": "Divide the calls of a function between two versions",
-    "up": "Build and deploy in one step",
-    "validate": "Check a stack file",
-    "version": "Show the versions of this tool and the gateway",
+SECTIONS = {
+    "Start": {
+        "new": "Create a function from a template",
+        "gateway": "Start, stop and install a gateway",
+        "login": "Save the credentials of a gateway",
+        "store": "Find and deploy functions from a store",
+        "doctor": "Check this machine and suggest fixes",
+    },
+    "Build": {
+        "build": "Build images of the functions in a stack",
+        "dev": "Rebuild and redeploy on every change",
+        "local-run": "Build one function and run it in the foreground",
+        "template": "Fetch, create and test templates",
+        "validate": "Check a stack file",
+    },
+    "Ship": {
+        "up": "Build, push and deploy in one step",
+        "push": "Push images to their registries",
+        "publish": "Build for several platforms and push",
+        "deploy": "Deploy functions to a gateway",
+        "diff": "Compare a stack file with what is deployed",
+        "generate": "Print Kubernetes, Knative or Docker manifests",
+        "chart": "Render a Helm chart into files",
+        "ci": "Write a CI pipeline",
+        "registry-login": "Write the credentials of a registry",
+    },
+    "Run": {
+        "invoke": "Call a function with standard input",
+        "list": "List functions",
+        "describe": "Show one function in detail",
+        "logs": "Print and follow the log of a function",
+        "ready": "Wait until a gateway or function is ready",
+        "scale": "Set the number of replicas of a function",
+        "remove": "Remove functions",
+    },
+    "Operate": {
+        "secret": "Manage secrets",
+        "namespace": "Manage namespaces",
+        "queue": "Manage asynchronous calls",
+        "rollback": "Restore an earlier version of a function",
+        "traffic": "Split traffic between two versions",
+        "auth": "Log in with an identity provider",
+        "logout": "Delete the credentials of a gateway",
+        "provider": "Run functions for a remote gateway",
+        "config": "Show values and where they come from",
+        "version": "Print versions of CLI, gateway and provider",
+    },
+    "Extend": {
+        "plugin": "List and install plugins",
+        "mcp": "Serve tools to AI agents (Model Context Protocol)",
+        "schema": "Print the JSON Schema of stack files and outputs",
+        "completion": "Print a shell completion script",
+    },
 }
-# What the system answers when stdout has no reader, no disk or no terminal behind it.
+"""The commands by task, each with its one-line help."""
+COMMANDS = {name: text for section in SECTIONS.values() for name, text in section.items()}
+# Errors of a write to stdout that has no reader, no disk or no terminal behind it.
 _OUTPUT_FAILURES = (errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-_HIDDEN = frozenset({"bashcompletion", "manpages", "namespaces", "print-token"})
-"""Commands that scripts may still use, in no list."""
-_GLOBAL_FLAGS = frozenset({"-f", "--yaml", "--filter", "--regex"})
+_HIDDEN = frozenset({"bashcompletion", "manpages", "print-token"})
+"""Commands that no list shows."""
+_GLOBAL_FLAGS = {"-f": "--yaml", "--yaml": "--yaml", "--filter": "--filter", "--regex": "--regex"}
+"""Flags with a value that may come before the command, and how the command is given them."""
 ALIASES = {"delete": "remove", "rm": "remove", "ls": "list", "ns": "namespace"}
 
 
@@ -78,6 +93,9 @@ class RootGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of a command; None when there is no such command."""
         name = ALIASES.get(cmd_name, cmd_name)
+        if name == "namespaces":  # the old name of `namespace list`
+            group = self.get_command(ctx, "namespace")
+            return group.get_command(ctx, "list") if isinstance(group, click.Group) else None
         if name not in COMMANDS and name not in _HIDDEN:
             return _plugin(name)
         from importlib import import_module
@@ -91,19 +109,18 @@ class RootGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest names when there is no such command."""
         name = args[0]
+        if name == "help" and len(args) > 1:
+            # `faas help GROUP COMMAND` as `faas GROUP COMMAND --help`.
+            return self.resolve_command(ctx, [*args[1:], "--help"])
         if name == "help":
-            return self._help_command(ctx, args)
+            ctx.ensure_object(Console).data(ctx.get_help())
+            ctx.exit()
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from difflib import get_close_matches
+            from faas_cli.suggest import did_you_mean
 
-            near = get_close_matches(name, [*COMMANDS, *ALIASES], n=3, cutoff=0.6)
-            meant = f"did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else "`faas --help` lists them"
+            meant = did_you_mean(name, [*COMMANDS, *ALIASES]) or "`faas --help` lists them"
             raise click.UsageError(f"there is no command `{name}`; {meant}", ctx)
         return super().resolve_command(ctx, args)
-
-    def _help_command(self, ctx: click.Context, args: list[str]) -> tuple[str, click.Command, list[str]]:
-        command = self.get_command(ctx, args[1]) if len(args) > 1 else self
-        return args[1] if command is not None and len(args) > 1 else args[0], command or self, ["--help"]
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Names of commands and plugins, without importing any command."""
@@ -115,9 +132,11 @@ class RootGroup(click.Group):
         return [CompletionItem(name, help=offered[name]) for name in sorted(offered) if name.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table of commands, without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
+        """The commands by task, without importing any."""
+        width = max(map(len, COMMANDS))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{width}}", text) for name, text in commands.items()])
 
 
 def _plugin(name: str) -> click.Command | None:
@@ -127,13 +146,36 @@ def _plugin(name: str) -> click.Command | None:
     return plugin_command(name, path) if path is not None else None
 
 
-@click.group(cls=RootGroup, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+def _print_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked:
+        from faas_runtime import __version__
+
+        ctx.ensure_object(Console).data(f"faas {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=RootGroup,
+    params=[
+        verbose_option(["-v", "--verbose"]),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_print_version,
+            help="Print the version and exit.",
+        ),
+    ],
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+)
 def root() -> None:
     """Write functions, build them into images, run them anywhere.
 
     \b
     faas gateway start           run functions on this machine
-    faas new --lang go hello     make a function
+    faas new --lang go hello     create a function
     faas up                      build and deploy it
     faas invoke hello            call it
     """
@@ -162,7 +204,7 @@ def run(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     console = Console()
     try:
-        result: Any = root.main(_globals_behind(arguments), prog_name="faas", standalone_mode=False)
+        result: Any = root.main(_globals_behind(arguments), prog_name="faas", standalone_mode=False, obj=console)
         return result if isinstance(result, int) else 0
     except FaasError as err:
         console.error(err.message, err.hint, err.detail)
@@ -176,42 +218,42 @@ def _run(arguments: list[str]) -> int:
         )
         return EXIT_MISUSED
     except click.Abort:
-        return _interrupted()
+        console.interrupted()
+        return EXIT_INTERRUPTED
     except click.ClickException as err:
         console.error(_lower(err.format_message()))
         return EXIT_FAILED
     except KeyboardInterrupt:
-        return _interrupted()
+        console.interrupted()
+        return EXIT_INTERRUPTED
     except Exception as err:
         if isinstance(err, OSError) and not err.filename and err.errno in _OUTPUT_FAILURES:
             raise
-        if os.environ.get("FAAS_DEBUG") == "1":
+        if console.verbose:
             raise
         if isinstance(err, OSError) and err.filename and err.strerror:
-            # A full disk, a folder without permission: the system's own words are the reason.
+            # A full disk, a folder without permission: the error of the operating system is the reason.
             console.error(f"`{err.filename}`: {_lower(err.strerror)}")
             return EXIT_FAILED
-        console.error(f"this should not have happened: {type(err).__name__}: {err}", "FAAS_DEBUG=1 shows where")
+        console.error(f"internal error: {type(err).__name__}: {err}", "`--verbose` shows the traceback")
         return EXIT_FAILED
 
 
 def _globals_behind(arguments: list[str]) -> list[str]:
     """The arguments with the global flags in front of the command (`faas -f my.yml build`) moved behind it."""
-    rest, moved = list(arguments), list[str]()
+    front, rest, moved = list[str](), list(arguments), list[str]()
     while rest:
-        name, equals, _ = rest[0].partition("=")
+        name, equals, value = rest[0].partition("=")
+        if name in ("-v", "--verbose"):
+            front.append(rest.pop(0))
+            continue
         if name not in _GLOBAL_FLAGS:
             break
-        size = 1 if equals else 2
-        moved += rest[:size]
-        rest = rest[size:]
+        moved.append(f"{_GLOBAL_FLAGS[name]}{equals}{value}")
+        moved += [] if equals else rest[1:2]
+        rest = rest[1 if equals else 2 :]
     end = rest.index("--") if "--" in rest else len(rest)
-    return [*rest[:end], *moved, *rest[end:]]
-
-
-def _interrupted() -> int:
-    sys.stderr.write("\n")
-    return EXIT_INTERRUPTED
+    return [*front, *rest[:end], *moved, *rest[end:]]
 
 
 def _lower(message: str) -> str:

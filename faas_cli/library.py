@@ -1,14 +1,13 @@
-"""What `faas_cli` offers to Python programs."""
+"""What `from faas_cli import ...` gives: the toolchain for Python programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from faas_cli.commands.deploy import deploy_one
 from faas_cli.console import Console
-from faas_cli.deployment.request import DeployFlags, deployment_of
+from faas_cli.deployment.deploy import deploy_one
+from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.errors import FaasError, GatewayError
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.gateway.credentials import Credentials, gateway_of, load_credentials, normalised
@@ -21,27 +20,29 @@ from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import select
 from faas_runtime.core.api import FunctionStatus
 
-__all__ = ["FaasError", "Function", "Gateway", "Stack", "build", "deploy", "load", "select"]
+__all__ = ["BuildOptions", "DeployOptions", "FaasError", "Function", "Gateway", "Stack", "build", "deploy", "load",
+           "select"]  # fmt: skip
 
 
 def build(
     stack: Stack,
     functions: Iterable[Function] | None = None,
+    options: BuildOptions | None = None,
     *,
     project: Path = Path(),
     check: bool = True,
-    **options: Any,
 ) -> list[BuildResult]:
-    """Build functions of a stack (all of them unless told) and return a result for each.
+    """Build functions of a stack (all of them by default) and return a result for each.
 
-    `options` are the fields of `BuildOptions`. With `check`, the first failure is raised once all
-    builds are over.
+    `options` are quiet by default. With `check`, the first failure is raised (a FaasError) once all builds
+    have ended.
     """
     chosen = list(functions) if functions is not None else list(stack.functions.values())
-    wanted = BuildOptions(**{"quiet": True, **options})
-    console = Console(quiet=wanted.quiet)
-    report = ConsoleReporter(console, chosen, wanted)
-    results = build_functions(stack, chosen, wanted, report, choose_builder(wanted, stack, console), project)
+    options = options or BuildOptions(quiet=True)
+    console = Console(quiet=options.quiet)
+    with ConsoleReporter(console, chosen, options) as report:
+        builder = choose_builder(options, stack, console)
+        results = build_functions(stack, chosen, options, report, builder, project)
     for result in results:
         if check and result.error is not None:
             raise result.error
@@ -49,7 +50,7 @@ def build(
 
 
 class Gateway:
-    """A gateway to deploy to and to call; credentials saved by `faas login` are used when none are given."""
+    """A gateway to deploy to and to call; without credentials, those saved by `faas login` are used."""
 
     def __init__(
         self, url: str, *, user: str = "admin", password: str = "", token: str = "", verify: bool = True
@@ -59,14 +60,16 @@ class Gateway:
         credentials = given if token or password else load_credentials(address)
         self._client = GatewayClient(address, credentials, verify=verify)
 
-    def deploy(self, stack: Stack, functions: Iterable[Function] | None = None, **flags: Any) -> None:
-        """Deploy functions of a stack (all of them unless told); `flags` are the fields of `DeployFlags`."""
-        chosen = functions if functions is not None else stack.functions.values()
-        for function in chosen:
-            deploy_one(self._client, deployment_of(function, DeployFlags(**flags)), update=True, replace=False)
+    def deploy(
+        self, stack: Stack, functions: Iterable[Function] | None = None, options: DeployOptions | None = None
+    ) -> None:
+        """Deploy functions of a stack (all of them by default). Raises FaasError."""
+        options = options or DeployOptions()
+        for function in functions if functions is not None else stack.functions.values():
+            deploy_one(self._client, deployment_of(function, options), options)
 
     def functions(self, namespace: str = "") -> list[FunctionStatus]:
-        """All functions of a namespace."""
+        """The functions of a namespace."""
         return self._client.functions(namespace)
 
     def remove(self, name: str, namespace: str = "") -> None:
@@ -74,13 +77,13 @@ class Gateway:
         self._client.delete(name, namespace)
 
     def scale(self, name: str, replicas: int, namespace: str = "") -> None:
-        """Ask for a number of replicas."""
+        """Set the number of replicas of a function."""
         self._client.scale(name, replicas, namespace)
 
     def invoke(
         self, name: str, body: bytes = b"", *, method: str = "POST", headers: Mapping[str, str] | None = None
     ) -> bytes:
-        """Call a function and return its whole answer. Raises GatewayError for any status but a good one."""
+        """Call a function and return its whole response. Raises GatewayError for any status but 2xx."""
         sent = {"Content-Type": "text/plain", **(headers or {})}
         answer = self._client.invoke(f"/function/{name}", method=method, body=body, headers=sent, query=())
         content = b"".join(answer.stream(64 * 1024))
@@ -91,10 +94,13 @@ class Gateway:
 
 
 def deploy(
-    stack: Stack, gateway: Gateway | None = None, functions: Iterable[Function] | None = None, **flags: Any
+    stack: Stack,
+    gateway: Gateway | None = None,
+    functions: Iterable[Function] | None = None,
+    options: DeployOptions | None = None,
 ) -> None:
-    """Deploy functions of a stack (all of them unless told); `flags` are the fields of `DeployFlags`.
+    """Deploy functions of a stack (all of them by default). Raises FaasError.
 
-    Without a gateway, the one the stack file, else `OPENFAAS_URL`, names, with the credentials `faas login` saved.
+    Without a gateway: the stack file's, else `OPENFAAS_URL`'s, with the credentials saved by `faas login`.
     """
-    (gateway or Gateway(gateway_of(None, stack.provider.gateway))).deploy(stack, functions, **flags)
+    (gateway or Gateway(gateway_of(None, stack.provider.gateway))).deploy(stack, functions, options)

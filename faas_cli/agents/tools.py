@@ -1,6 +1,6 @@
-"""What a programming agent may do with functions, over the Model Context Protocol: thin tools on our own client.
+"""Tools for programming agents over the Model Context Protocol, thin wrappers of our own client.
 
-Each tool's docstring is what the agent reads. Needs the extra `mcp`.
+Agents read each tool's docstring. Needs the extra `mcp`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
 
-from faas_cli.commands.deploy import deploy_one
 from faas_cli.console import Console
-from faas_cli.deployment.request import DeployFlags, deployment_of
+from faas_cli.deployment.deploy import deploy_one
+from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions
 from faas_cli.images.plan import build_functions
 from faas_cli.images.report import NullReporter
-from faas_cli.stack.select import open_stack, select
+from faas_cli.stack.select import StackOptions, open_stack, select
 from faas_cli.templates.find import available
 from faas_cli.templates.pull import obtain_template
 from faas_cli.templates.scaffold import check_name, create, plan
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LARGEST_ANSWER = 256 * 1024
-"""Bytes of a function's answer that an agent is given; a longer one is cut, and says so."""
+MAX_ANSWER_BYTES = 256 * 1024
+"""Maximum bytes of a function's response that an agent receives; a longer one is marked as cut."""
 _INSTRUCTIONS = (
-    "Functions of a FaaS gateway that speaks OpenFaaS: look at them, call them, read their logs; and write, build "
+    "Functions of a FaaS gateway that speaks OpenFaaS: inspect and call them, read their logs; write, build "
     "and deploy those of the folder this server runs in."
 )
 
@@ -48,15 +48,15 @@ _INSTRUCTIONS = (
 class AgentTools:
     """The tools, for one gateway and the project in the present folder."""
 
-    def __init__(self, client: GatewayClient, stack_file: str = "") -> None:
-        self._client, self._stack_file = client, stack_file
+    def __init__(self, client: GatewayClient, stack: StackOptions = StackOptions()) -> None:  # noqa: B008 - frozen
+        self._client, self._stack = client, stack
 
     def list_functions(self, namespace: str = "") -> list[dict[str, Any]]:
         """All functions of a namespace: name, image, replicas, how often each was called."""
         return [msgspec.to_builtins(status) for status in self._client.functions(namespace)]
 
     def describe_function(self, name: str, namespace: str = "") -> dict[str, Any]:
-        """Everything the gateway tells about one function, with its use of CPU and memory."""
+        """Everything the gateway knows about one function, with its CPU and memory usage."""
         found: dict[str, Any] = msgspec.to_builtins(self._client.get(name, namespace, usage=True))
         return found
 
@@ -81,21 +81,21 @@ class AgentTools:
     ) -> dict[str, Any]:
         """Call a function (`name`, or `name.namespace`, with a path and query after it if need be).
 
-        Returns status, content_type, duration_seconds, and the answer as `text`, or as `base64` when it is no text.
+        Returns status, content_type, duration_seconds, and the response as `text`, or as `base64` when it is not text.
         """
         begun = time.monotonic()
         path = f"/function/{name.lstrip('/')}"
         sent = {"Content-Type": content_type, **(headers or {})}
         answer = self._client.invoke(path, method=method, body=body.encode(), headers=sent, query=())
-        content = answer.read(LARGEST_ANSWER + 1)
+        content = answer.read(MAX_ANSWER_BYTES + 1)
         found: dict[str, Any] = {
             "status": answer.status,
             "content_type": answer.headers.get("content-type", ""),
             "duration_seconds": round(time.monotonic() - begun, 3),
         }
-        if len(content) > LARGEST_ANSWER:
-            found["cut_after_bytes"] = LARGEST_ANSWER
-            content = content[:LARGEST_ANSWER]
+        if len(content) > MAX_ANSWER_BYTES:
+            found["cut_after_bytes"] = MAX_ANSWER_BYTES
+            content = content[:MAX_ANSWER_BYTES]
         try:
             return {**found, "text": content.decode()}
         except UnicodeDecodeError:
@@ -106,18 +106,18 @@ class AgentTools:
         return sorted(available())
 
     def new_function(self, name: str, lang: str) -> dict[str, str]:
-        """Make a function's folder and stack file from a template; returns where they are. Nothing is written over."""
+        """Create a function's folder and stack file from a template; returns their paths. Overwrites nothing."""
         check_name(name)
         scaffold = plan(name, obtain_template(lang))
         create(scaffold)
         return {"handler": str(scaffold.handler), "stack_file": str(scaffold.stack_file)}
 
     def build_and_deploy(self, function: str = "", stack_file: str = "") -> list[dict[str, Any]]:
-        """Build the functions of a stack file (or only one of them), run their tests, and deploy those that are well.
+        """Build the functions of a stack file (or only one of them), run their tests, and deploy those that succeeded.
 
-        For one that is not, `error` and `detail` hold the compiler's or the test's own words.
+        For a failure, `error` and `detail` hold the output of the compiler or the test.
         """
-        stack = open_stack(stack_file or self._stack_file)
+        stack = open_stack(stack_file) if stack_file else self._stack.open()
         chosen = select(stack, function, "")
         options = BuildOptions(quiet=True)
         builder = choose_builder(options, stack, Console(quiet=True), self._client.gateway)
@@ -130,17 +130,17 @@ class AgentTools:
                     {"function": each.name, "error": error.message, "detail": error.detail, "hint": error.hint}
                 )
                 continue
-            deploy_one(self._client, deployment_of(each, DeployFlags()), update=True, replace=False)
+            deploy_one(self._client, deployment_of(each, DeployOptions()))
             url = f"{self._client.gateway}/function/{each.name}"
             found.append({"function": each.name, "image": result.image, "url": url})
         return found
 
     def scale_function(self, name: str, replicas: int, namespace: str = "") -> str:
-        """Run a function in so many replicas; 0 stops it until it is called."""
+        """Set the number of replicas of a function; 0 stops it until it is called."""
         if replicas < 0:
-            raise UsageError(f"{replicas} replicas are not possible; 0 is the least")
+            raise UsageError(f"the number of replicas must not be negative: {replicas}")
         self._client.scale(name, replicas, namespace)
-        return f"{name} was told to have {replicas} replicas"
+        return f"{name} is scaled to {replicas} replicas"
 
     def remove_function(self, name: str, namespace: str = "") -> str:
         """Remove a function from the gateway. Its files stay."""
@@ -149,7 +149,7 @@ class AgentTools:
 
 
 def make_server(tools: AgentTools, *, read_only: bool) -> MCPServer[Any]:
-    """A server with all tools, or with those that change nothing. Raises FaasError without the extra `mcp`."""
+    """A server with all tools, or only with those that change nothing. Raises FaasError without the extra `mcp`."""
     try:
         from mcp.server import MCPServer
         from mcp.server.mcpserver.exceptions import ToolError

@@ -1,4 +1,4 @@
-"""`faas ci`: pipelines for hosted services."""
+"""`faas ci`: pipelines for CI services."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import click
 
 from faas_cli.ci import LOGINS, SERVICES, write_pipeline
 from faas_cli.console import Console
-from faas_cli.options import FaasGroup
+from faas_cli.options.syntax import FaasGroup, option, pass_console
 
 
 @click.group(cls=FaasGroup)
 def command() -> None:
-    """Write a pipeline that builds, tests, pushes and deploys."""
+    """Write CI pipelines that build, test, push and deploy."""
 
 
 @command.command()
-@click.option("--service", type=click.Choice(sorted(SERVICES)), default="github", show_default=True)
-@click.option(
+@option("--service", type=click.Choice(sorted(SERVICES)), default="github", show_default=True, help="CI service.")
+@option(
     "--login", type=click.Choice(sorted(LOGINS)), default="password", show_default=True,
-    help="How the pipeline logs in to the gateway: a password, or a client of an identity provider.",
+    help="Login of the pipeline: a password, or a client of an identity provider.",
 )  # fmt: skip
-def init(service: str, login: str) -> None:
-    """Write a pipeline for this project."""
-    Console().data(f"Pipeline written: {write_pipeline(service, login)}")
+@pass_console
+def init(console: Console, service: str, login: str) -> None:
+    """Write a CI pipeline for this project."""
+    console.data(f"Pipeline written: {write_pipeline(service, login)}")

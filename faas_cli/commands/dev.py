@@ -1,44 +1,38 @@
-"""`faas dev`: build, deploy, watch, again."""
+"""`faas dev`: build, deploy, watch, repeat."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import click
 
-from faas_cli.commands.build import build_flags, options_of
-from faas_cli.commands.deploy import deploy_flags, flags_of
 from faas_cli.console import Console
+from faas_cli.deployment.request import DeployOptions
 from faas_cli.devloop.dev import DevLoop
-from faas_cli.gateway.client import connect
 from faas_cli.images.builders.choose import choose_builder
-from faas_cli.options import FaasCommand, gateway_options, stack_namespace_option, stack_options
-from faas_cli.stack.model import Function, Stack
-from faas_cli.stack.select import open_stack, select
+from faas_cli.images.model import BuildOptions
+from faas_cli.options.build import build_options
+from faas_cli.options.deploy import deploy_options
+from faas_cli.options.gateway import GatewayOptions, gateway_options
+from faas_cli.options.stack import stack_options
+from faas_cli.options.syntax import FaasCommand, pass_console
+from faas_cli.stack.select import StackOptions
 
 
 @click.command(cls=FaasCommand)
 @stack_options
 @gateway_options
-@stack_namespace_option
-@build_flags
-@deploy_flags
+@build_options
+@deploy_options
+@pass_console
 def command(
-    stack_file: str, pattern: str, regex: str, envsubst: bool,
-    gateway: str | None, tls_no_verify: bool, token: str, namespace: str, **flags: Any,
-) -> None:  # fmt: skip
-    """Build and deploy the functions of a stack, and again whenever they change; show what they print."""
-    console = Console()
-
-    def read() -> tuple[Stack, list[Function]]:
-        stack = open_stack(stack_file, envsubst=envsubst)
-        return stack, select(stack, pattern, regex)
-
-    stack, _ = read()
-    options = options_of(flags, quiet=True)
-    client = connect(gateway, stack, token=token, tls_no_verify=tls_no_verify, timeout=flags["timeout"])
-    # Asked before anything is built: without a gateway there is nothing to keep up to date.
+    console: Console, stack: StackOptions, gateway: GatewayOptions, build: BuildOptions, deploy: DeployOptions
+) -> None:
+    """Build and deploy the functions of a stack on every change, and follow their logs."""
+    opened, _ = stack.read()
+    client = gateway.connect(opened, timeout=deploy.timeout)
+    # Before anything is built: without a gateway nothing can be deployed.
     client.info()
-    wanted = flags_of(flags, tag=flags["tag"], namespace=namespace)
-    builder = choose_builder(options, stack, console, gateway)
-    DevLoop(read, client, builder, options, wanted, console, untested=True).run()
+    build = replace(build, quiet=True)
+    builder = choose_builder(build, opened, console, gateway.gateway)
+    DevLoop(stack.read, client, builder, build, replace(deploy, tag=build.tag), console, untested=True).run()

@@ -1,4 +1,4 @@
-"""`faas doctor`: what is installed, what can be reached, what is wrong and how to mend it."""
+"""`faas doctor`: what is installed and reachable, what is wrong, how to fix it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from faas_cli.console import Console
 from faas_cli.doctor import examine
 from faas_cli.errors import EXIT_FAILED
-from faas_cli.options import FaasCommand
+from faas_cli.options.syntax import FaasCommand, pass_console
 from faas_cli.output.formats import TABLE, output_options, structured
 
 _MARKS = {"ok": "ok     ", "missing": "missing", "wrong": "WRONG  "}
@@ -17,12 +17,12 @@ _MARKS = {"ok": "ok     ", "missing": "missing", "wrong": "WRONG  "}
 
 @click.command(cls=FaasCommand)
 @output_options
-def command(form: str) -> int:
-    """Look at everything faas needs; exit code 1 when something is wrong."""
-    console = Console()
+@pass_console
+def command(console: Console, output_format: str) -> int:
+    """Check everything faas needs and suggest fixes; exit code 1 when something is wrong."""
     findings = examine()
-    if form != TABLE:
-        console.data(structured([asdict(finding) for finding in findings], form))
+    if output_format != TABLE:
+        console.data(structured([asdict(finding) for finding in findings], output_format))
     else:
         width = max(len(finding.subject) for finding in findings)
         for finding in findings:

@@ -5,44 +5,41 @@ from __future__ import annotations
 import click
 import msgspec
 
-from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
-from faas_cli.options import FaasCommand, gateway_options, namespace_option, stack_options, switch
+from faas_cli.options.gateway import GatewayOptions, gateway_options, namespace_option
+from faas_cli.options.stack import stack_options
+from faas_cli.options.syntax import FaasCommand, option, pass_console, switch
 from faas_cli.output.formats import TABLE, output_options, structured
+from faas_cli.stack.select import StackOptions
 from faas_runtime.core.api import FunctionStatus
 
 
 @click.command(cls=FaasCommand)
+@switch("-q", "--quiet", help="Print names only.")
+@switch("-v", "--verbose", help="Include image and creation time.")
+@option("--sort", default="name", show_default=True, metavar="[name|invocations|creation]", help="Sort order.")
+@output_options
 @stack_options
 @gateway_options
 @namespace_option
-@switch("-q", "--quiet", help="Names only.")
-@switch("-v", "--verbose", help="Image and time of creation as well.")
-@output_options
-@click.option("--sort", default="name", show_default=True, help="name, invocations or creation.")
+@pass_console
 def command(
-    stack_file: str, pattern: str, regex: str, envsubst: bool,
-    gateway: str | None, tls_no_verify: bool, token: str, namespace: str,
-    quiet: bool, verbose: bool, form: str, sort: str,
+    console: Console, quiet: bool, verbose: bool, sort: str, output_format: str,
+    stack: StackOptions, gateway: GatewayOptions, namespace: str,
 ) -> None:  # fmt: skip
     """List the functions of a gateway."""
-    from faas_cli.gateway.client import connect
-
-    console = Console()
-    stack = stack_nearby(stack_file, envsubst=envsubst)
-    client = connect(gateway, stack, token=token, tls_no_verify=tls_no_verify)
+    client = gateway.connect(stack.nearby())
     functions = _sorted(client.functions(namespace), sort)
-    if form != TABLE:
-        console.data(structured(msgspec.to_builtins(functions), form))
+    if output_format != TABLE:
+        console.data(structured(msgspec.to_builtins(functions), output_format))
     elif quiet:
         for function in functions:
             console.data(function.name)
     elif verbose:
-        _verbose(functions, console)
+        _print_verbose(functions, console)
     else:
-        console.data(f"{'Function':<30}\t{'Invocations':<15}\t{'Replicas':<5}")
-        for function in functions:
-            console.data(f"{function.name:<30}\t{function.invocation_count:<15.0f}\t{function.replicas:<5}")
+        rows = [(each.name, f"{each.invocation_count:.0f}", each.replicas) for each in functions]
+        console.table(("Function", "Invocations", "Replicas"), rows, piped=(30, 15, 5))
 
 
 def _sorted(functions: list[FunctionStatus], order: str) -> list[FunctionStatus]:
@@ -55,12 +52,16 @@ def _sorted(functions: list[FunctionStatus], order: str) -> list[FunctionStatus]
     return functions
 
 
-def _verbose(functions: list[FunctionStatus], console: Console) -> None:
-    width = max([40, *(len(function.image) for function in functions)])
-    scheduled = any(each.next_run for each in functions)
-    last = f"{'CreatedAt':<30}\tNextRun" if scheduled else "CreatedAt"
-    console.data(f"{'Function':<30}\t{'Image':<{width}}\t{'Invocations':<15}\t{'Replicas':<5}\t{last}")
+def _print_verbose(functions: list[FunctionStatus], console: Console) -> None:
+    header = ["Function", "Image", "Invocations", "Replicas", "CreatedAt"]
+    # faas-cli prints two tabs before the time; a terminal needs none.
+    before = "" if console.out.isatty() else "\t"
+    rows = []
     for each in functions:
         created = each.created_at.replace("T", " ").removesuffix("Z").partition(".")[0] + " +0000 UTC"
-        row = f"{each.name:<30}\t{each.image:<{width}}\t{each.invocation_count:<15.0f}\t{each.replicas:<5}\t\t{created}"
-        console.data(f"{row}\t{each.next_run}" if each.next_run else row)
+        rows.append([each.name, each.image, f"{each.invocation_count:.0f}", each.replicas, before + created])
+    if any(each.next_run for each in functions):
+        header.append("NextRun")
+        for row, each in zip(rows, functions, strict=True):
+            row.append(each.next_run)
+    console.table(header, rows, piped=(30, max([40, *(len(each.image) for each in functions)]), 15, 5))

@@ -3,82 +3,67 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
 import click
 
-from faas_cli.commands.build import build_all, build_flags, options_of
 from faas_cli.console import Console
-from faas_cli.devloop.foreground import Foreground, free_port, listen, run_watched, told_to_end
-from faas_cli.devloop.local_run import LocalRun
-from faas_cli.errors import EXIT_FAILED, UsageError
-from faas_cli.options import FaasCommand, Integer, offered, stack_options, switch
+from faas_cli.devloop.foreground import free_port, run_foreground
+from faas_cli.devloop.local_run import LocalRun, only_function
+from faas_cli.errors import UsageError
+from faas_cli.images.build import build_all
+from faas_cli.images.model import BuildOptions
+from faas_cli.options.build import build_options
+from faas_cli.options.stack import stack_options
+from faas_cli.options.syntax import FaasCommand, Integer, offered, option, pass_console, switch
 from faas_cli.stack.model import Function, Stack
-from faas_cli.stack.select import open_stack, select
+from faas_cli.stack.select import StackOptions
 
 
 @click.command(cls=FaasCommand)
 @click.argument("name", required=False, shell_complete=offered("stack_functions"))
+@switch("--print", "print_only", help="Print the command, run nothing.")
+@switch("--build", "build_first", default=True, help="Build the function first.")
+@switch("--watch", help="Rebuild and restart on every change.")
+@option("-p", "--port", type=Integer(), default=8080, show_default=True, help="Port to listen on; 0 for any free one.")
+@option("--network", default="", metavar="NAME", help="Network of the container (Docker only).")
+@option(
+    "-e",
+    "--env",
+    "environment",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Environment variable; separate several with commas.",
+)
+@switch("--debug", help="Run under the language's debugger, which waits for your editor; no timeouts.")
+@option("--debug-port", type=Integer(), default=0, help="Port of the debugger; any free one by default.")
 @stack_options
-@build_flags
-@switch("--print", "print_only", help="Only print the command.")
-@switch("--build", "build", default=True, help="Build the function first.")
-@switch("--watch", help="Build and run it again whenever its folder or the stack file changes.")
-@click.option("-p", "--port", type=Integer(), default=8080, show_default=True, help="Port to listen on; 0 for any.")
-@click.option("--network", default="", help="Network of the container (Docker only).")
-@click.option("-e", "--env", "environment", multiple=True, help="Environment KEY=VALUE, several with commas.")
-@switch("--debug", help="Run it under its language's debugger, which waits for your editor; nothing times out.")
-@click.option("--debug-port", type=Integer(), default=0, help="Port of the debugger; by default any.")
-@switch("--quiet", help="Hide what the tools print.")
+@build_options
+@pass_console
 def command(
-    name: str | None, stack_file: str, pattern: str, regex: str, envsubst: bool,
-    print_only: bool, build: bool, watch: bool, port: int, network: str, environment: tuple[str, ...],
-    debug: bool, debug_port: int, quiet: bool, **flags: Any,
+    console: Console, name: str | None, print_only: bool, build_first: bool, watch: bool, port: int, network: str,
+    environment: tuple[str, ...], debug: bool, debug_port: int, stack: StackOptions, build: BuildOptions,
 ) -> int:  # fmt: skip
-    """Build the function NAME and run it on a port of this machine until Ctrl-C."""
-    console = Console(quiet=quiet)
+    """Build the function NAME and run it on a local port until Ctrl-C."""
+    console.quiet = build.quiet
     extra = dict(_pair(part) for text in environment for part in text.split(","))
 
     def read() -> tuple[Stack, Function]:
-        stack = open_stack(stack_file, envsubst=envsubst)
-        return stack, _only(stack, name or pattern, regex)
+        opened = stack.open()
+        return opened, only_function(opened, name or stack.pattern, stack.regex)
 
-    def make(stack: Stack, function: Function) -> bool:
-        if not build:
+    def build_one(opened: Stack, function: Function) -> bool:
+        if not build_first:
             return True
-        return all(each.error is None for each in build_all(stack, [function], options_of(flags, quiet=quiet), console))
-
-    def say(text: str) -> None:
-        console.data(text)
-        console.out.flush()
+        return all(result.error is None for result in build_all(opened, [function], build, console))
 
     run = LocalRun(
-        read, make, (lambda text: None) if print_only else say, tag=flags["tag"], extra=extra, network=network,
-        debug_port=(debug_port or free_port()) if debug else None,
+        read, build_one, (lambda text: None) if print_only else console.data_now, tag=build.tag, extra=extra,
+        network=network, debug_port=(debug_port or free_port()) if debug else None,
     )  # fmt: skip
     if print_only:
         console.data(shlex.join(run.plan(port).command))
         return 0
-    listener = listen(port)
-    port = listener.getsockname()[1]
-    foreground = Foreground(listener)
-    with told_to_end():
-        if watch:
-            run_watched(lambda: run.built(port), run.watched(), foreground, console.info)
-            return 0
-        plan = run.built(port)
-        if plan is None:
-            return EXIT_FAILED
-        foreground.start(plan)
-        return foreground.wait()
-
-
-def _only(stack: Stack, pattern: str, regex: str) -> Function:
-    functions = select(stack, pattern, regex)
-    if len(functions) > 1:
-        names = ", ".join(function.name for function in functions)
-        raise UsageError(f"which function? the stack has {names}", hint="faas local-run NAME")
-    return functions[0]
+    return run_foreground(run.built, run.watched if watch else None, port, console.info)
 
 
 def _pair(text: str) -> tuple[str, str]:

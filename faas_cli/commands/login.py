@@ -6,31 +6,32 @@ import sys
 
 import click
 
-from faas_cli.commands.deploy import warn_plain_http
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.gateway.credentials import Credentials, gateway_of, save_credentials
-from faas_cli.options import Duration, FaasCommand, switch
+from faas_cli.gateway.credentials import Credentials, gateway_of, save_credentials, warn_plain_http
+from faas_cli.options.gateway import gateway_option, tls_option
+from faas_cli.options.syntax import Duration, FaasCommand, option, pass_console, switch
 
 
 @click.command(cls=FaasCommand)
-@click.option("-g", "--gateway", default=None, help="Address of the gateway.")
-@click.option("-u", "--username", default="admin", show_default=True, help="User.")
-@click.option("-p", "--password", default="", help="Password; every user of this machine can see it here.")
+@gateway_option
+@tls_option
+@option("-u", "--username", default="admin", show_default=True, metavar="NAME", help="User.")
+@option("-p", "--password", default="", metavar="PASSWORD", help="Password; visible to other users of this machine.")
 @switch("-s", "--password-stdin", help="Read the password from standard input.")
-@click.option("--timeout", type=Duration(), default="5s", show_default=True, help="How long to wait for the gateway.")
-@switch("--tls-no-verify", help="Do not check the gateway's certificate.")
+@option("--timeout", type=Duration(), default="5s", show_default=True, help="Timeout of the request to the gateway.")
+@pass_console
 def command(
-    gateway: str | None, username: str, password: str, password_stdin: bool, timeout: float, tls_no_verify: bool
-) -> None:
+    console: Console, gateway: str | None, tls_no_verify: bool, username: str, password: str, password_stdin: bool,
+    timeout: float,
+) -> None:  # fmt: skip
     """Check user and password with a gateway, and save them."""
     from faas_cli.gateway.client import GatewayClient
 
-    console = Console()
     if password and password_stdin:
-        raise UsageError("`--password` and `--password-stdin` cannot be used together")
+        raise UsageError("`--password` and `--password-stdin` exclude each other")
     if password:
-        console.warning("`--password` can be seen by other users and in the shell's history; use `--password-stdin`")
+        console.warning("`--password` is visible to other users and in the shell's history; use `--password-stdin`")
     elif password_stdin:
         password = sys.stdin.read()
     elif sys.stdin.isatty():

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from faas_cli.console import Console
-from faas_cli.options import FaasCommand
+from faas_cli.options.syntax import FaasCommand, pass_console
 
 
 @click.command(cls=FaasCommand)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-def command(folder: Path) -> None:
-    """Write the manual pages of all commands into FOLDER, for example ~/.local/share/man/man1."""
+@pass_console
+def command(console: Console, folder: Path) -> None:
+    """Write manual pages of all commands to FOLDER, for example ~/.local/share/man/man1."""
     from faas_cli.help.manual import pages
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -21,4 +22,4 @@ def command(folder: Path) -> None:
     for name, text in pages():
         (folder / name).write_text(text, encoding="utf-8")
         number += 1
-    Console().data(f"Wrote {number} manual pages: {folder}")
+    console.data(f"Wrote {number} manual pages: {folder}")

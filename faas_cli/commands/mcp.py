@@ -1,20 +1,21 @@
-"""`faas mcp`: let a programming agent work with functions."""
+"""`faas mcp`: tools for programming agents."""
 
 from __future__ import annotations
 
 import click
 
 from faas_cli.agents.tools import AgentTools, make_server
-from faas_cli.commands.invoke import stack_nearby
-from faas_cli.gateway.client import connect
-from faas_cli.options import FaasCommand, gateway_options, switch
+from faas_cli.options.gateway import GatewayOptions, gateway_options
+from faas_cli.options.stack import stack_file_option
+from faas_cli.options.syntax import FaasCommand, switch
+from faas_cli.stack.select import StackOptions
 
 
 @click.command(cls=FaasCommand)
-@click.option("-f", "--yaml", "stack_file", default="", help="Stack file to build and deploy from.")
+@switch("--read-only", help="Offer only tools that change and call nothing.")
+@stack_file_option()
 @gateway_options
-@switch("--read-only", help="Offer only what changes and calls nothing.")
-def command(stack_file: str, gateway: str | None, tls_no_verify: bool, token: str, read_only: bool) -> None:
-    """Serve the Model Context Protocol on standard input and output, for agents that write and run functions."""
-    client = connect(gateway, stack_nearby(stack_file, envsubst=True), token=token, tls_no_verify=tls_no_verify)
-    make_server(AgentTools(client, stack_file), read_only=read_only).run("stdio")
+def command(read_only: bool, stack: StackOptions, gateway: GatewayOptions) -> None:
+    """Serve the Model Context Protocol on standard input and output: tools to write, run and inspect functions."""
+    client = gateway.connect(stack.nearby())
+    make_server(AgentTools(client, stack), read_only=read_only).run("stdio")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import click
 
 from faas_cli.console import Console
-from faas_cli.gateway.client import GatewayClient, connect
-from faas_cli.options import FaasGroup, Pair, gateway_options
+from faas_cli.options.gateway import GatewayOptions, gateway_options
+from faas_cli.options.syntax import FaasGroup, Pair, option, pass_console
 from faas_cli.output.formats import TABLE, output_options, structured
 from faas_runtime.core.api import FunctionNamespace
 
-# Every gateway takes a namespace for its own only with this mark.
+# Gateways manage only namespaces with this label and annotation.
 _MARK = {"openfaas": "1"}
+
+_labels = option("-l", "--label", "labels", type=Pair(), multiple=True, help="Label.")
+_annotations = option("--annotation", "annotations", type=Pair(), multiple=True, help="Annotation.")
 
 
 @click.group(cls=FaasGroup, aliases={"ls": "list", "rm": "remove", "delete": "remove"})
@@ -19,19 +22,15 @@ def command() -> None:
     """List, create, update and remove namespaces."""
 
 
-def _client(gateway: str | None, token: str, tls_no_verify: bool) -> GatewayClient:
-    return connect(gateway, None, token=token, tls_no_verify=tls_no_verify)
-
-
 @command.command(name="list")
-@gateway_options
 @output_options
-def list_namespaces(gateway: str | None, tls_no_verify: bool, token: str, form: str) -> None:
-    """List all namespaces."""
-    console = Console()
-    names = _client(gateway, token, tls_no_verify).namespaces()
-    if form != TABLE:
-        console.data(structured(names, form))
+@gateway_options
+@pass_console
+def list_namespaces(console: Console, output_format: str, gateway: GatewayOptions) -> None:
+    """List namespaces."""
+    names = gateway.connect().namespaces()
+    if output_format != TABLE:
+        console.data(structured(names, output_format))
         return
     console.data("Namespaces:")
     for name in names:
@@ -41,10 +40,10 @@ def list_namespaces(gateway: str | None, tls_no_verify: bool, token: str, form: 
 @command.command()
 @click.argument("name")
 @gateway_options
-def get(name: str, gateway: str | None, tls_no_verify: bool, token: str) -> None:
+@pass_console
+def get(console: Console, name: str, gateway: GatewayOptions) -> None:
     """Show one namespace."""
-    console = Console()
-    found = _client(gateway, token, tls_no_verify).namespace(name)
+    found = gateway.connect().namespace(name)
     console.data(f"Name: {found.name}")
     for label, values in (("Labels", found.labels), ("Annotations", found.annotations)):
         if values:
@@ -55,48 +54,48 @@ def get(name: str, gateway: str | None, tls_no_verify: bool, token: str) -> None
 
 @command.command()
 @click.argument("name")
-@click.option("-l", "--label", "labels", type=Pair(), multiple=True, help="Label KEY=VALUE.")
-@click.option("--annotation", "annotations", type=Pair(), multiple=True, help="Annotation KEY=VALUE.")
+@_labels
+@_annotations
 @gateway_options
+@pass_console
 def create(
-    name: str, labels: tuple[tuple[str, str], ...], annotations: tuple[tuple[str, str], ...],
-    gateway: str | None, tls_no_verify: bool, token: str,
+    console: Console, name: str, labels: tuple[tuple[str, str], ...], annotations: tuple[tuple[str, str], ...],
+    gateway: GatewayOptions,
 ) -> None:  # fmt: skip
-    """Make the namespace NAME."""
-    console = Console()
+    """Create the namespace NAME."""
     console.data(f"Creating Namespace: {name}")
-    namespace = FunctionNamespace(
-        name=name, labels={**dict(labels), **_MARK}, annotations={**dict(annotations), **_MARK}
-    )
-    _client(gateway, token, tls_no_verify).put_namespace(namespace, create=True)
+    gateway.connect().put_namespace(_namespace(name, labels, annotations), create=True)
     console.data(f"Namespace Created: {name}")
 
 
 @command.command()
 @click.argument("name")
-@click.option("-l", "--label", "labels", type=Pair(), multiple=True, help="Label KEY=VALUE.")
-@click.option("--annotation", "annotations", type=Pair(), multiple=True, help="Annotation KEY=VALUE.")
+@_labels
+@_annotations
 @gateway_options
+@pass_console
 def update(
-    name: str, labels: tuple[tuple[str, str], ...], annotations: tuple[tuple[str, str], ...],
-    gateway: str | None, tls_no_verify: bool, token: str,
+    console: Console, name: str, labels: tuple[tuple[str, str], ...], annotations: tuple[tuple[str, str], ...],
+    gateway: GatewayOptions,
 ) -> None:  # fmt: skip
-    """Replace labels and annotations of the namespace NAME."""
-    console = Console()
+    """Replace the labels and annotations of the namespace NAME."""
     console.data(f"Updating Namespace: {name}")
-    namespace = FunctionNamespace(
-        name=name, labels={**dict(labels), **_MARK}, annotations={**dict(annotations), **_MARK}
-    )
-    _client(gateway, token, tls_no_verify).put_namespace(namespace, create=False)
+    gateway.connect().put_namespace(_namespace(name, labels, annotations), create=False)
     console.data(f"Namespace Updated: {name}")
 
 
 @command.command()
 @click.argument("name")
 @gateway_options
-def remove(name: str, gateway: str | None, tls_no_verify: bool, token: str) -> None:
-    """Remove the namespace NAME and the functions in it."""
-    console = Console()
+@pass_console
+def remove(console: Console, name: str, gateway: GatewayOptions) -> None:
+    """Remove the namespace NAME and its functions."""
     console.data(f"Deleting Namespace: {name}")
-    _client(gateway, token, tls_no_verify).delete_namespace(name)
+    gateway.connect().delete_namespace(name)
     console.data(f"Namespace Removed: {name}")
+
+
+def _namespace(
+    name: str, labels: tuple[tuple[str, str], ...], annotations: tuple[tuple[str, str], ...]
+) -> FunctionNamespace:
+    return FunctionNamespace(name=name, labels={**dict(labels), **_MARK}, annotations={**dict(annotations), **_MARK})

@@ -1,4 +1,4 @@
-"""`faas new`: make a function from a template."""
+"""`faas new`: create a function from a template."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import click
 
 from faas_cli.console import LOGO, Console
 from faas_cli.errors import UsageError
-from faas_cli.options import FaasCommand, offered, switch
-from faas_cli.stack.model import Resources
+from faas_cli.options.deploy import ResourceOptions, resource_options
+from faas_cli.options.syntax import FaasCommand, offered, option, pass_console, switch
 from faas_cli.templates.find import available
 from faas_cli.templates.pull import obtain_template
 from faas_cli.templates.scaffold import check_name, create, plan
@@ -17,38 +17,29 @@ from faas_cli.templates.scaffold import check_name, create, plan
 
 @click.command(cls=FaasCommand)
 @click.argument("name", required=False)
-@click.option("--lang", default="", shell_complete=offered("languages"), help="Language: the name of a template.")
-@click.option("--handler", default="", help="Folder to make; the function's name unless set.")
-@click.option("-p", "--prefix", default=None, help="Prefix of the image: a registry, an owner, or both.")
-@click.option("-a", "--append", default="", help="Add the function to this stack file.")
-@click.option("-f", "--yaml", "stack_file", default="", help="Stack file to write; NAME.yml unless set.")
-@click.option("-g", "--gateway", default=None, help="Address of the gateway, written into a new stack file.")
-@click.option("--memory-limit", default="", help="Most memory, for example 128Mi.")
-@click.option("--cpu-limit", default="", help="Most CPU, for example 100m.")
-@click.option("--memory-request", default="", help="Memory to reserve.")
-@click.option("--cpu-request", default="", help="CPU to reserve.")
-@switch("--list", help="List the templates.")
-@switch("-q", "--quiet", help="Leave out the template's welcome message.")
+@option("--lang", default="", metavar="NAME", shell_complete=offered("languages"), help="Template.")
+@option("--handler", default="", metavar="FOLDER", help="Handler folder; the function's name by default.")
+@option(
+    "-p",
+    "--prefix",
+    default=None,
+    metavar="PREFIX",
+    help="Image prefix: registry, owner, or both; $OPENFAAS_PREFIX by default.",
+)
+@option("-a", "--append", default="", metavar="FILE", help="Append the function to this stack file.")
+@option("-f", "--yaml", "stack_file", default="", metavar="FILE", help="Stack file to write; NAME.yml by default.")
+@option("-g", "--gateway", default=None, metavar="URL", help="Gateway of the new stack file.")
+@switch("--list", "list_templates", help="List templates.")
+@switch("-q", "--quiet", help="Do not print the logo and the template's notes.")
+@resource_options
+@pass_console
 @click.pass_context
 def command(
-    ctx: click.Context,
-    name: str | None,
-    lang: str,
-    handler: str,
-    prefix: str | None,
-    append: str,
-    stack_file: str,
-    gateway: str | None,
-    memory_limit: str,
-    cpu_limit: str,
-    memory_request: str,
-    cpu_request: str,
-    list: bool,
-    quiet: bool,
-) -> None:
-    """Make a new function called NAME, and a stack file for it."""
-    console = Console()
-    if list:
+    ctx: click.Context, console: Console, name: str | None, lang: str, handler: str, prefix: str | None, append: str,
+    stack_file: str, gateway: str | None, list_templates: bool, quiet: bool, resources: ResourceOptions,
+) -> None:  # fmt: skip
+    """Create the function NAME and its stack file."""
+    if list_templates:
         console.data("Languages available as templates:")
         for template_name in available():
             console.data(f"- {template_name}")
@@ -57,7 +48,7 @@ def command(
         console.data(ctx.get_help())
         return
     if not lang:
-        raise UsageError("which language? `--lang` is missing", hint=f"it can be: {', '.join(available())}")
+        raise UsageError("`--lang` is missing", hint=f"it can be: {', '.join(available())}")
     if not name:
         raise UsageError("the function's name is missing", hint=f"faas new --lang {lang} NAME")
     check_name(name)
@@ -70,15 +61,15 @@ def command(
         append=append,
         stack_file=stack_file,
         gateway=gateway,
-        requests=Resources(cpu=cpu_request, memory=memory_request),
-        limits=Resources(cpu=cpu_limit, memory=memory_limit),
+        requests=resources.requests,
+        limits=resources.limits,
     )
     create(scaffold)
-    folder = scaffold.handler
-    console.data(f"Folder: {folder} created.")
-    console.banner(LOGO)
-    console.data()
-    console.data(f"Function created in folder: {folder}")
+    console.data(f"Folder: {scaffold.handler} created.")
+    if not quiet:
+        console.banner(LOGO)
+        console.data()
+    console.data(f"Function created in folder: {scaffold.handler}")
     console.data(f"Stack file {'updated' if append else 'written'}: {scaffold.stack_file}")
     if template.welcome_message and not quiet:
         console.data("\nNotes:")

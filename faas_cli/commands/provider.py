@@ -1,4 +1,4 @@
-"""`faas provider`: an engine of this machine, served for a gateway elsewhere."""
+"""`faas provider`: an engine of this machine, served for a remote gateway."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import click
 
 from faas_cli.gateway.local import process
 from faas_cli.gateway.local.options import SettingsCommand, configured, setting_options
-from faas_cli.options import FaasGroup
+from faas_cli.options.syntax import FaasGroup
 from faas_runtime.core.settings import PROVIDER
 
 
 @click.group(cls=FaasGroup)
 def command() -> None:
-    """Run functions for a gateway elsewhere."""
+    """Run functions for a remote gateway."""
 
 
 @command.command(cls=SettingsCommand)
@@ -24,7 +24,7 @@ def serve(**values: Any) -> None:
 
     \b
     faas provider serve --host 0.0.0.0                   on the machine that runs functions
-    faas gateway start --provider-url http://HOST:8081   on the gateway's
+    faas gateway start --provider-url http://HOST:8081   on the gateway's machine
 
     Settings are also read from the environment and from `provider.toml` in the state directory.
     """

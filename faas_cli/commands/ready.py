@@ -1,4 +1,4 @@
-"""`faas ready`: wait until a gateway, or a function on it, is ready."""
+"""`faas ready`: wait until a gateway or a function is ready."""
 
 from __future__ import annotations
 
@@ -6,37 +6,31 @@ import time
 
 import click
 
-from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, GatewayError, UsageError
-from faas_cli.gateway.client import GatewayClient, connect
-from faas_cli.options import (
-    Duration,
-    FaasCommand,
-    Integer,
-    function_argument,
-    gateway_options,
-    namespace_option,
-    stack_options,
-)
+from faas_cli.gateway.client import GatewayClient
+from faas_cli.options.gateway import GatewayOptions, gateway_options, namespace_option
+from faas_cli.options.stack import stack_options
+from faas_cli.options.syntax import Duration, FaasCommand, Integer, function_argument, option, pass_console
+from faas_cli.stack.select import StackOptions
 
 
 @click.command(cls=FaasCommand)
 @function_argument(required=False)
+@option("--attempts", type=Integer(), default=60, show_default=True, help="Maximum number of attempts.")
+@option("--interval", type=Duration(), default="1s", show_default=True, help="Time between two attempts.")
 @stack_options
 @gateway_options
 @namespace_option
-@click.option("--attempts", type=Integer(), default=60, show_default=True, help="How often to ask.")
-@click.option("--interval", type=Duration(), default="1s", show_default=True, help="Time between two attempts.")
+@pass_console
 def command(
-    name: str | None, stack_file: str, pattern: str, regex: str, envsubst: bool,
-    gateway: str | None, tls_no_verify: bool, token: str, namespace: str, attempts: int, interval: float,
+    console: Console, name: str | None, attempts: int, interval: float,
+    stack: StackOptions, gateway: GatewayOptions, namespace: str,
 ) -> None:  # fmt: skip
     """Wait until the gateway, or the function NAME, is ready."""
     if attempts < 1:
-        raise UsageError(f"`--attempts {attempts}` is not possible; 1 is the least")
-    console = Console()
-    client = connect(gateway, stack_nearby(stack_file, envsubst=envsubst), token=token, tls_no_verify=tls_no_verify)
+        raise UsageError(f"`--attempts {attempts}` must be at least 1")
+    client = gateway.connect(stack.nearby())
     subject = f"function {name}{'.' + namespace if namespace else ''}" if name else "gateway"
     begun = time.monotonic()
     for attempt in range(1, attempts + 1):

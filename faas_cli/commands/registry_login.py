@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import sys
-from pathlib import Path
-from typing import Any
 
 import click
 
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.options import FaasCommand, switch
-from faas_runtime.core.files import write_file
-
-FOLDER = Path("credentials")
+from faas_cli.options.syntax import FaasCommand, option, pass_console, switch
+from faas_cli.registry.auth import ecr_config, password_config, write_registry_config
 
 
 @click.command(cls=FaasCommand)
-@click.option("--server", default="https://index.docker.io/v1/", show_default=True, help="The registry.")
-@click.option("-u", "--username", default="", help="User.")
-@click.option("--password", default="", help="Password; every user of this machine can see it here.")
+@option("--server", default="https://index.docker.io/v1/", show_default=True, metavar="URL", help="Registry.")
+@option("-u", "--username", default="", metavar="NAME", help="User.")
+@option("--password", default="", metavar="PASSWORD", help="Password; visible to other users of this machine.")
 @switch("-s", "--password-stdin", help="Read the password from standard input.")
-@switch("--ecr", help="Let the ECR credential helper answer.")
-@click.option("--account-id", default="", help="Account (with --ecr).")
-@click.option("--region", default="", help="Region (with --ecr).")
+@switch("--ecr", help="Use the ECR credential helper.")
+@option("--account-id", default="", metavar="ID", help="AWS account (with --ecr).")
+@option("--region", default="", metavar="NAME", help="AWS region (with --ecr).")
+@pass_console
 def command(
-    server: str, username: str, password: str, password_stdin: bool, ecr: bool, account_id: str, region: str
-) -> None:
-    """Write `./credentials/config.json` for a registry, readable by you alone."""
+    console: Console, server: str, username: str, password: str, password_stdin: bool, ecr: bool, account_id: str,
+    region: str,
+) -> None:  # fmt: skip
+    """Write `./credentials/config.json` for a registry, readable only by you."""
     if ecr:
         if not account_id or not region:
             raise UsageError("`--ecr` needs `--account-id` and `--region`")
-        host = f"{account_id}.dkr.ecr.{region}.amazonaws.com"
-        content: dict[str, Any] = {"credsStore": "ecr-login", "credHelpers": {host: "ecr-login"}}
+        content = ecr_config(account_id, region)
     else:
         if password and password_stdin:
-            raise UsageError("`--password` and `--password-stdin` cannot be used together")
+            raise UsageError("`--password` and `--password-stdin` exclude each other")
         password = (sys.stdin.read() if password_stdin else password).strip()
         if not username or not password:
             raise UsageError("user and password must not be empty", hint="pipe the password in: `--password-stdin`")
-        content = {"auths": {server: {"auth": base64.b64encode(f"{username}:{password}".encode()).decode()}}}
-    path = FOLDER / "config.json"
-    write_file(path, json.dumps(content, indent=1), mode=0o600)
-    Console().data(f"\nWrote ./{path}..OK")
+        content = password_config(server, username, password)
+    console.data(f"\nWrote ./{write_registry_config(content)}..OK")

@@ -1,48 +1,47 @@
-"""`faas rollback`: bring an earlier version of a function back."""
+"""`faas rollback`: restore an earlier version of a function."""
 
 from __future__ import annotations
 
 import click
 import msgspec
 
-from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
-from faas_cli.gateway.client import connect
-from faas_cli.options import FaasCommand, Integer, function_argument, gateway_options, namespace_option, switch
+from faas_cli.options.gateway import GatewayOptions, gateway_options, namespace_option
+from faas_cli.options.stack import stack_file_option
+from faas_cli.options.syntax import FaasCommand, Integer, function_argument, pass_console, switch
 from faas_cli.output.formats import TABLE, output_options, structured
+from faas_cli.stack.select import StackOptions
 
 
 @click.command(cls=FaasCommand)
 @function_argument()
 @click.argument("version", type=Integer(), required=False, default=0)
-@switch("--list", help="Show the versions instead.")
-@click.option("-f", "--yaml", "stack_file", default="", help="Stack file to take the gateway from.")
+@switch("--list", "list_versions", help="List the versions, change nothing.")
+@output_options
+@stack_file_option()
 @gateway_options
 @namespace_option
-@output_options
+@pass_console
 def command(
-    name: str,
-    version: int,
-    list: bool,
-    stack_file: str,
-    gateway: str | None,
-    tls_no_verify: bool,
-    token: str,
-    namespace: str,
-    form: str,
-) -> None:
-    """Bring VERSION of the function NAME back, the one before the present unless given."""
-    console = Console()
-    client = connect(gateway, stack_nearby(stack_file, envsubst=True), token=token, tls_no_verify=tls_no_verify)
-    if list and form != TABLE:
-        console.data(structured(msgspec.to_builtins(client.versions(name, namespace)), form))
+    console: Console, name: str, version: int, list_versions: bool, output_format: str,
+    stack: StackOptions, gateway: GatewayOptions, namespace: str,
+) -> None:  # fmt: skip
+    """Restore VERSION of the function NAME, by default the previous one."""
+    client = gateway.connect(stack.nearby())
+    if not list_versions:
+        found = client.rollback(name, version, namespace)
+        console.data(f"Rolled back: {name} to version {found.version} ({found.pinned or found.image})")
         return
-    if list:
-        console.data(f"{'Version':<9}{'Deployed':<22}Image")
-        for each in client.versions(name, namespace):
-            mark = "*" if each.current else ""
-            moment = each.created_at[:19].replace("T", " ")
-            console.data(f"{str(each.version) + mark:<9}{moment:<22}{each.pinned or each.image}")
+    versions = client.versions(name, namespace)
+    if output_format != TABLE:
+        console.data(structured(msgspec.to_builtins(versions), output_format))
         return
-    found = client.rollback(name, version, namespace)
-    console.data(f"Rolled back: {name} to version {found.version} ({found.pinned or found.image})")
+    rows = [
+        (
+            f"{each.version}{'*' if each.current else ''}",
+            each.created_at[:19].replace("T", " "),
+            each.pinned or each.image,
+        )
+        for each in versions
+    ]
+    console.table(("Version", "Deployed", "Image"), rows)

@@ -1,28 +1,29 @@
-"""`faas scale`: set how many replicas a function has."""
+"""`faas scale`: set the number of replicas of a function."""
 
 from __future__ import annotations
 
 import click
 
-from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
 from faas_cli.errors import UsageError
-from faas_cli.gateway.client import connect
-from faas_cli.options import FaasCommand, Integer, function_argument, gateway_options, namespace_option
+from faas_cli.options.gateway import GatewayOptions, gateway_options, namespace_option
+from faas_cli.options.stack import stack_file_option
+from faas_cli.options.syntax import FaasCommand, Integer, function_argument, pass_console
+from faas_cli.stack.select import StackOptions
 
 
 @click.command(cls=FaasCommand)
 @function_argument()
 @click.argument("replicas", type=Integer())
-@click.option("-f", "--yaml", "stack_file", default="", help="Stack file to take the gateway from.")
+@stack_file_option()
 @gateway_options
 @namespace_option
+@pass_console
 def command(
-    name: str, replicas: int, stack_file: str, gateway: str | None, tls_no_verify: bool, token: str, namespace: str
+    console: Console, name: str, replicas: int, stack: StackOptions, gateway: GatewayOptions, namespace: str
 ) -> None:
-    """Run the function NAME in this many REPLICAS; 0 stops it until it is called."""
+    """Set the number of REPLICAS of the function NAME; 0 stops it until it is called."""
     if replicas < 0:
-        raise UsageError(f"{replicas} replicas are not possible; 0 is the least")
-    client = connect(gateway, stack_nearby(stack_file, envsubst=True), token=token, tls_no_verify=tls_no_verify)
-    client.scale(name, replicas, namespace)
-    Console().data(f"Scaled: {name} to {replicas}")
+        raise UsageError(f"the number of replicas must not be negative: {replicas}")
+    gateway.connect(stack.nearby()).scale(name, replicas, namespace)
+    console.data(f"Scaled: {name} to {replicas}")

@@ -1,4 +1,4 @@
-"""`faas schema`: JSON Schemas of the stack file and of what commands print."""
+"""`faas schema`: JSON Schemas of the stack file and of command output."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import json
 import click
 
 from faas_cli.console import Console
-from faas_cli.options import FaasCommand
+from faas_cli.options.syntax import FaasCommand, pass_console
 
 
 @click.command(cls=FaasCommand)
 @click.argument("words", nargs=-1, metavar="[COMMAND]...")
-def command(words: tuple[str, ...]) -> None:
-    """Print the JSON Schema of the stack file, for editors, or of what COMMAND prints with `--output json`."""
+@pass_console
+def command(console: Console, words: tuple[str, ...]) -> None:
+    """Print the JSON Schema of the stack file, for editors, or of COMMAND's `--output json`."""
     if words:
         from faas_cli.output.schema import output_schema
 
@@ -22,4 +23,4 @@ def command(words: tuple[str, ...]) -> None:
         from faas_cli.stack.schema import stack_schema
 
         content = stack_schema()
-    Console().data(json.dumps(content, indent=2))
+    console.data(json.dumps(content, indent=2))

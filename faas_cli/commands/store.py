@@ -3,77 +3,78 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from dataclasses import replace
 
 import click
 import msgspec
 
-from faas_cli.commands.deploy import deploy_flags, deploy_one, flags_of, warn_plain_http
 from faas_cli.console import Console
-from faas_cli.deployment.function_store import StoreFunction, find_function, own_platform, read_functions
-from faas_cli.deployment.request import deployment_of
-from faas_cli.options import FaasGroup, gateway_options, namespace_option, switch
+from faas_cli.deployment.deploy import deploy_one, report_deployed
+from faas_cli.deployment.function_store import find_function, function_of, own_platform, read_functions
+from faas_cli.deployment.request import DeployOptions, deployment_of
+from faas_cli.options.deploy import ResourceOptions, deploy_options, resource_options
+from faas_cli.options.gateway import GatewayOptions, gateway_options
+from faas_cli.options.syntax import FaasGroup, option, pass_console, switch
 from faas_cli.output.formats import TABLE, output_options, structured
-from faas_cli.stack.model import Function, Resources
 
-_URL = click.option("-u", "--url", default="", help="Address of the store.")
-_PLATFORM = click.option("-p", "--platform", default=None, help="Platform of the image; this machine's unless set.")
+_url = option("-u", "--url", default="", metavar="URL", help="Function store; $OPENFAAS_STORE, else the public one.")
+_platform = option("-p", "--platform", default=None, metavar="NAME", help="Platform; this machine's by default.")
 
 
 @click.group(cls=FaasGroup, aliases={"ls": "list", "inspect": "describe"})
 def command() -> None:
-    """Find and deploy functions of a store."""
+    """Find and deploy functions from a store."""
 
 
 @command.command(name="list")
-@_URL
-@_PLATFORM
-@switch("-v", "--verbose", default=True, help="Whole descriptions.")
+@_url
+@_platform
+@switch("-v", "--verbose", default=True, help="Print full descriptions.")
 @output_options
-def list_functions(url: str, platform: str | None, verbose: bool, form: str) -> None:
+@pass_console
+def list_functions(console: Console, url: str, platform: str | None, verbose: bool, output_format: str) -> None:
     """List the functions for a platform."""
-    console = Console()
-    wanted = platform or own_platform()
+    chosen = platform or own_platform()
     functions = read_functions(url)
-    found = [function for function in functions if function.image_for(wanted)]
-    if form != TABLE:
-        console.data(structured(msgspec.to_builtins(found), form))
+    found = [function for function in functions if function.image_for(chosen)]
+    if output_format != TABLE:
+        console.data(structured(msgspec.to_builtins(found), output_format))
         return
     if not found:
         known = sorted({key for function in functions for key in function.images})
-        console.data(f"No functions for {wanted}; there are some for: {', '.join(known)}")
+        console.data(f"No functions for {chosen}; there are some for: {', '.join(known)}")
         return
-    rows = [["FUNCTION", "AUTHOR", "DESCRIPTION"]]
-    rows += [[each.name, each.author or "unknown", each.title if verbose else _short(each.title)] for each in found]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [" ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    console.data("\n" + "\n".join(lines) + "\n")
+    console.data()
+    console.table(
+        ("FUNCTION", "AUTHOR", "DESCRIPTION"),
+        [(each.name, each.author or "unknown", each.title if verbose else _short(each.title)) for each in found],
+    )
+    console.data()
 
 
 @command.command()
 @click.argument("name")
-@_URL
-@_PLATFORM
+@_url
+@_platform
 @output_options
-def describe(name: str, url: str, platform: str | None, form: str) -> None:
+@pass_console
+def describe(console: Console, name: str, url: str, platform: str | None, output_format: str) -> None:
     """Show one function."""
-    console = Console()
-    wanted = platform or own_platform()
-    function = find_function(name, url, wanted)
-    if form != TABLE:
-        console.data(structured(msgspec.to_builtins(function), form))
+    chosen = platform or own_platform()
+    function = find_function(name, url, chosen)
+    if output_format != TABLE:
+        console.data(structured(msgspec.to_builtins(function), output_format))
         return
-    pairs = [
-        ("Title", function.title),
-        ("Author", function.author or "unknown"),
-        ("Description", "\n" + textwrap.fill(function.description, 80)),
-        ("Image", function.image_for(wanted)),
-        ("Process", function.fprocess),
-        ("Repo URL", function.repo_url),
-    ]
-    for label, value in pairs:
-        if value.strip():
-            console.data(f"{label + ':':<13}{value}")
+    console.fields(
+        [
+            ("Title", function.title),
+            ("Author", function.author or "unknown"),
+            ("Description", f"\n{wrapped}" if (wrapped := textwrap.fill(function.description, 80)) else ""),
+            ("Image", function.image_for(chosen)),
+            ("Process", function.fprocess),
+            ("Repo URL", function.repo_url),
+        ]
+    )
     for label, values in (("Environment", function.environment), ("Labels", function.labels)):
         if values:
             console.data(f"{label}:")
@@ -83,49 +84,24 @@ def describe(name: str, url: str, platform: str | None, form: str) -> None:
 
 @command.command()
 @click.argument("name")
-@_URL
-@_PLATFORM
+@_url
+@_platform
+@option("--name", "rename", default="", metavar="NAME", help="Rename the function.")
 @gateway_options
-@namespace_option
-@click.option("--name", "rename", default="", help="Another name for it.")
-@click.option("--memory-limit", default="", help="Its most memory.")
-@click.option("--cpu-limit", default="", help="Its most CPU.")
-@click.option("--memory-request", default="", help="Memory to reserve for it.")
-@click.option("--cpu-request", default="", help="CPU to reserve for it.")
-@deploy_flags
+@deploy_options
+@resource_options
+@pass_console
 def deploy(
-    name: str, url: str, platform: str | None,
-    gateway: str | None, tls_no_verify: bool, token: str, namespace: str, rename: str,
-    memory_limit: str, cpu_limit: str, memory_request: str, cpu_request: str, **flags: Any,
+    console: Console, name: str, url: str, platform: str | None, rename: str,
+    gateway: GatewayOptions, deploy: DeployOptions, resources: ResourceOptions,
 ) -> None:  # fmt: skip
-    """Deploy a function of the store; flags win over what the store says."""
-    from faas_cli.gateway.client import connect
-
-    console = Console()
-    found = find_function(name, url, platform or own_platform())
-    function = function_of(found, platform or own_platform(), rename)
-    function.limits = Resources(memory=memory_limit, cpu=cpu_limit)
-    function.requests = Resources(memory=memory_request, cpu=cpu_request)
-    wanted = flags_of(flags, tag="", namespace=namespace)
-    client = connect(gateway, None, token=token, tls_no_verify=tls_no_verify, timeout=flags["timeout"])
-    warn_plain_http(client.gateway, console)
-    deployment = deployment_of(function, wanted)
-    status = deploy_one(client, deployment, update=flags["update"], replace=flags["replace"])
-    suffix = f".{namespace}" if namespace else ""
-    console.data(f"\nDeployed. {status} Accepted.\nURL: {client.gateway}/function/{function.name}{suffix}\n")
-
-
-def function_of(found: StoreFunction, platform: str, rename: str) -> Function:
-    """A store's entry as a function of a stack."""
-    return Function(
-        name=rename or found.name,
-        image=found.image_for(platform),
-        fprocess=found.fprocess,
-        environment=dict(found.environment),
-        labels=dict(found.labels),
-        annotations=dict(found.annotations),
-        readonly_root_filesystem=found.read_only,
-    )
+    """Deploy the function NAME of the store; options override the store's values."""
+    chosen = platform or own_platform()
+    function = function_of(find_function(name, url, chosen), chosen, rename)
+    function.limits, function.requests = resources.limits, resources.requests
+    client = gateway.connect(timeout=deploy.timeout, warn=console)
+    deployment = deployment_of(function, replace(deploy, tag=""))
+    report_deployed(client, deployment, deploy_one(client, deployment, deploy), console)
 
 
 def _short(text: str) -> str:

@@ -1,15 +1,16 @@
-"""`faas traffic`: two versions of a function at once, each with a share of the calls."""
+"""`faas traffic`: split traffic between two versions of a function."""
 
 from __future__ import annotations
 
 import click
 import msgspec
 
-from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import Console
-from faas_cli.gateway.client import connect
-from faas_cli.options import FaasCommand, function_argument, gateway_options, namespace_option, switch
+from faas_cli.options.gateway import GatewayOptions, gateway_options, namespace_option
+from faas_cli.options.stack import stack_file_option
+from faas_cli.options.syntax import FaasCommand, function_argument, pass_console, switch
 from faas_cli.output.formats import TABLE, output_options, structured
+from faas_cli.stack.select import StackOptions
 from faas_runtime.core.api import TrafficShare
 
 
@@ -30,32 +31,25 @@ class Weight(click.ParamType):  # type: ignore[type-arg]
 @click.command(cls=FaasCommand)
 @function_argument()
 @click.argument("share", type=Weight(), required=False, metavar="[VERSION=PERCENT]")
-@switch("--promote", help="Let the canary have all calls, as the present version.")
-@switch("--end", help="Let the present version have all calls, and remove the canary.")
-@click.option("-f", "--yaml", "stack_file", default="", help="Stack file to take the gateway from.")
+@switch("--promote", help="Send all traffic to the canary and make it the current version.")
+@switch("--end", help="Send all traffic to the current version and remove the canary.")
+@output_options
+@stack_file_option()
 @gateway_options
 @namespace_option
-@output_options
+@pass_console
 def command(
-    name: str,
-    share: tuple[int, int] | None,
-    promote: bool,
-    end: bool,
-    stack_file: str,
-    gateway: str | None,
-    tls_no_verify: bool,
-    token: str,
-    namespace: str,
-    form: str,
-) -> None:
-    """Show which versions of the function NAME get calls, or give VERSION so much of them.
+    console: Console, name: str, share: tuple[int, int] | None, promote: bool, end: bool, output_format: str,
+    stack: StackOptions, gateway: GatewayOptions, namespace: str,
+) -> None:  # fmt: skip
+    """Show how traffic of the function NAME is split, or send PERCENT of it to VERSION.
 
-    The version beside the present one is the canary. `faas deploy --annotation com.faas.traffic=10` starts a new
-    version as one.
+    The version beside the current one is the canary. `faas deploy --annotation com.faas.traffic=10` starts a new
+    version as a canary.
     """
     if (share is not None) + promote + end > 1:
-        raise click.UsageError("give one of VERSION=PERCENT, `--promote` and `--end`")
-    client = connect(gateway, stack_nearby(stack_file, envsubst=True), token=token, tls_no_verify=tls_no_verify)
+        raise click.UsageError("give only one of VERSION=PERCENT, `--promote` and `--end`")
+    client = gateway.connect(stack.nearby())
     if promote:
         shares = client.promote(name, namespace)
     elif end:
@@ -65,19 +59,16 @@ def command(
         shares = client.share(name, *share, namespace)
     else:
         shares = client.traffic(name, namespace)
-    console = Console()
-    if form != TABLE:
-        console.data(structured(msgspec.to_builtins(shares), form))
+    if output_format != TABLE:
+        console.data(structured(msgspec.to_builtins(shares), output_format))
         return
-    console.data(f"{'Version':<9}{'Share':<7}{'Calls':<9}{'Errors':<8}{'Mean':<10}Image")
-    for each in shares:
-        console.data(_line(each))
+    console.table(("Version", "Share", "Calls", "Errors", "Mean", "Image"), map(_row, shares))
 
 
-def _line(share: TrafficShare) -> str:
+def _row(share: TrafficShare) -> tuple[object, ...]:
     mean = f"{share.seconds / share.calls * 1000:.1f} ms" if share.calls else "-"
     version = f"{share.version}{'' if share.canary else '*'}"
-    return f"{version:<9}{f'{share.weight}%':<7}{share.calls:<9}{share.errors:<8}{mean:<10}{share.image}"
+    return version, f"{share.weight}%", share.calls, share.errors, mean, share.image
 
 
 def _is_number(text: str) -> bool:

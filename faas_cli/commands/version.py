@@ -1,47 +1,44 @@
-"""`faas version`: this tool, the gateway and its provider."""
+"""`faas version`: versions of the CLI, the gateway and its provider."""
 
 from __future__ import annotations
 
 import click
 
-from faas_cli.commands.invoke import stack_nearby
 from faas_cli.console import LOGO, Console
 from faas_cli.errors import FaasError
-from faas_cli.options import FaasCommand, gateway_options, switch
+from faas_cli.options.gateway import GatewayOptions, gateway_options
+from faas_cli.options.stack import stack_file_option
+from faas_cli.options.syntax import FaasCommand, pass_console, switch
 from faas_cli.output.formats import TABLE, output_options, structured
+from faas_cli.stack.select import StackOptions
 from faas_runtime import __version__
 from faas_runtime.core.api import GatewayInfo
 
 
 @click.command(cls=FaasCommand)
-@switch("--short-version", help="This tool's version and nothing else.")
-@switch("--warn-update", default=True, help="Accepted for compatibility; nothing is looked up.")
-@click.option("-f", "--yaml", "stack_file", default="", help="Stack file to take the gateway from.")
-@switch("--envsubst", default=True, help="Expand ${VARIABLES} in the stack file.")
-@gateway_options
+@switch("--short-version", help="Print only the version of the CLI.")
+@switch("--warn-update", default=True, expose_value=False, help="Accepted for compatibility; nothing is looked up.")
+@switch("--envsubst", default=True, expose_value=False, help="Accepted for compatibility.")
 @output_options
+@stack_file_option()
+@gateway_options
+@pass_console
 def command(
-    short_version: bool, warn_update: bool, stack_file: str, envsubst: bool,
-    gateway: str | None, tls_no_verify: bool, token: str, form: str,
+    console: Console, short_version: bool, output_format: str, stack: StackOptions, gateway: GatewayOptions
 ) -> None:  # fmt: skip
-    """Show the versions of this tool, the gateway and its provider."""
-    console = Console()
+    """Print the versions of the CLI, the gateway and its provider."""
     if short_version:
         console.data(__version__)
         return
-    from faas_cli.gateway.client import connect
-
-    client = connect(
-        gateway, stack_nearby(stack_file, envsubst=envsubst), token=token, tls_no_verify=tls_no_verify, timeout=5
-    )
+    client = gateway.connect(stack.nearby(), timeout=5)
     info: GatewayInfo | None = None
     try:
         info = client.info()
     except FaasError:
-        if form != TABLE:
+        if output_format != TABLE:
             raise
-    if form != TABLE:
-        console.data(structured(_values(client.gateway, info), form))
+    if output_format != TABLE:
+        console.data(structured(_values(client.gateway, info), output_format))
         return
     console.banner(LOGO)
     console.data(f"\nCLI:\n commit:  \n version: {__version__}")

@@ -1,10 +1,12 @@
-"""The functions of a function store, for the commands that use one."""
+"""The functions of a function store."""
 
 from __future__ import annotations
 
 import os
 
 from faas_cli.errors import FaasError
+from faas_cli.stack.model import Function
+from faas_cli.suggest import did_you_mean
 from faas_cli.templates.store import fetch
 from faas_runtime.core.function_store import StoreFunction, own_platform, parse_store
 from faas_runtime.core.settings import DEFAULT_STORE
@@ -12,6 +14,7 @@ from faas_runtime.core.settings import DEFAULT_STORE
 __all__ = ["StoreFunction", "find_function", "own_platform", "read_functions"]
 
 TIMEOUT = 60.0
+"""Seconds to wait for a store."""
 
 
 def read_functions(address: str) -> list[StoreFunction]:
@@ -25,8 +28,6 @@ def read_functions(address: str) -> list[StoreFunction]:
 
 def find_function(name: str, address: str, wanted: str) -> StoreFunction:
     """The function of this name or title, for a platform. Raises FaasError with the nearest names."""
-    import difflib
-
     functions = read_functions(address)
     for function in functions:
         if name in (function.name, function.title):
@@ -35,6 +36,18 @@ def find_function(name: str, address: str, wanted: str) -> StoreFunction:
                     f"`{name}` has no image for {wanted}", hint=f"it has: {', '.join(sorted(function.images))}"
                 )
             return function
-    near = difflib.get_close_matches(name, [function.name for function in functions], n=3)
-    hint = f"did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else "`faas store list` shows all"
+    hint = did_you_mean(name, (function.name for function in functions)) or "`faas store list` shows all"
     raise FaasError(f"the store has no function `{name}`", hint=hint)
+
+
+def function_of(found: StoreFunction, platform: str, rename: str = "") -> Function:
+    """A store's entry as a function of a stack."""
+    return Function(
+        name=rename or found.name,
+        image=found.image_for(platform),
+        fprocess=found.fprocess,
+        environment=dict(found.environment),
+        labels=dict(found.labels),
+        annotations=dict(found.annotations),
+        readonly_root_filesystem=found.read_only,
+    )

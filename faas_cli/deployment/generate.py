@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from faas_cli.errors import FaasError
+from faas_cli.images.tags import image_reference
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources
-from faas_runtime.core.api import SECRETS_PATH
+from faas_runtime.core.api import DEFAULT_NAMESPACE, SECRETS_PATH
 from faas_runtime.core.quantities import cpu_cores, memory_bytes
 
 Document = dict[str, Any]
@@ -27,18 +30,40 @@ _CPU_TARGET = 70
 """Percent of the requested CPU at which Kubernetes adds replicas."""
 
 
+def manifests(functions: list[Function], api: str, tag: str, namespace: str | None) -> Iterator[str]:
+    """The YAML text of each resource for these functions.
+
+    `tag` says how image tags are made; `namespace` is for all of them, None for each one's own.
+    Raises FaasError for a tag or quantity that is invalid.
+    """
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        """Repeats a value instead of an alias: these files are read by people."""
+
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    def target(function: Function) -> str:
+        return (function.namespace or DEFAULT_NAMESPACE) if namespace is None else namespace
+
+    tagged = [msgspec.structs.replace(each, image=image_reference(each, tag)) for each in functions]
+    for document in documents(tagged, api, target):
+        yield yaml.dump(document, Dumper=Plain, sort_keys=False, default_flow_style=False)
+
+
 def documents(functions: list[Function], api: str, namespace: Callable[[Function], str]) -> list[Document]:
     """The resources for these functions, whose images have their tags already.
 
-    `namespace` says where a function goes, an empty text for nowhere. Raises FaasError for a wrong quantity.
+    `namespace` returns the namespace of a function, empty for none. Raises FaasError for an invalid quantity.
     """
     api = SHORT_NAMES.get(api, api)
     if api == DOCKER:
         return [_docker_stack(functions)] if functions else []
     found: list[Document] = []
     for function in functions:
-        where = namespace(function)
-        metadata = {"name": function.name, "namespace": where} if where else {"name": function.name}
+        chosen = namespace(function)
+        metadata = {"name": function.name, "namespace": chosen} if chosen else {"name": function.name}
         if api == KNATIVE:
             found.append(_knative(function, metadata))
         elif api == KUBERNETES:

@@ -1,4 +1,4 @@
-"""From a function of a stack, and the flags beside it, to what a gateway is told to run."""
+"""From a function of a stack, and the options of the command line, to the deployment a gateway receives."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ANNOTATION_PREFIX = "com.faas."
 
 
 @dataclass(frozen=True, slots=True)
-class DeployFlags:
-    """What the command line adds to the stack file."""
+class DeployOptions:
+    """What the command line adds to the stack file, and how to deploy."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -34,34 +34,40 @@ class DeployFlags:
     tag: str = "latest"
     """How the image's tag is made; empty leaves the image as it is written."""
     read_template: bool = True
+    update: bool = True
+    """Update a function that exists, without failing calls."""
+    replace: bool = False
+    """Remove a function that exists first."""
+    timeout: float = 60.0
+    """Seconds to wait for the gateway's answer to a request."""
 
 
-def deployment_of(function: Function, flags: DeployFlags, project: Path = Path()) -> FunctionDeployment:
-    """The deployment of one function; a typed flag wins over the stack file, key by key.
+def deployment_of(function: Function, options: DeployOptions, project: Path = Path()) -> FunctionDeployment:
+    """The deployment of one function; a typed option wins over the stack file, key by key.
 
-    Raises FaasError: an environment file that cannot be read, a tag git cannot make, a duration that is none,
-    a setting that is given twice and not the same.
+    Raises FaasError: an environment file that cannot be read, a tag git cannot make, an invalid duration,
+    contradictory settings.
     """
-    environment = _environment(function, flags, project)
+    environment = _environment(function, options, project)
     _refuse_contradictions(function, environment)
-    constraints = function.constraints if function.constraints is not None else list(flags.constraints)
+    constraints = function.constraints if function.constraints is not None else list(options.constraints)
     return FunctionDeployment(
         service=function.name,
-        image=image_reference(function, flags.tag, project) if flags.tag else function.image,
-        namespace=namespace_of(flags.namespace, function.namespace),
-        env_process=_process(function, flags, project),
+        image=image_reference(function, options.tag, project) if options.tag else function.image,
+        namespace=namespace_of(options.namespace, function.namespace),
+        env_process=_process(function, options, project),
         env_vars=environment,
         constraints=constraints,
-        secrets=[name for name in dict.fromkeys([*flags.secrets, *function.secrets]) if name],
-        labels={**(function.labels or {}), **flags.labels},
-        annotations={**_own_keys(function), **(function.annotations or {}), **flags.annotations},
+        secrets=[name for name in dict.fromkeys([*options.secrets, *function.secrets]) if name],
+        labels={**(function.labels or {}), **options.labels},
+        annotations={**_own_keys(function), **(function.annotations or {}), **options.annotations},
         limits=_resources(function.limits),
         requests=_resources(function.requests),
-        read_only_root_filesystem=function.readonly_root_filesystem or flags.readonly,
+        read_only_root_filesystem=function.readonly_root_filesystem or options.readonly,
     )
 
 
-def _environment(function: Function, flags: DeployFlags, project: Path) -> dict[str, str]:
+def _environment(function: Function, options: DeployOptions, project: Path) -> dict[str, str]:
     environment = dict(function.environment)
     for name in function.environment_file:
         try:
@@ -71,12 +77,12 @@ def _environment(function: Function, flags: DeployFlags, project: Path) -> dict[
                 f"`{function.name}`: `environment_file`: {err.message}",
                 hint="name it from the folder of the stack file",
             ) from None
-    return environment | dict(flags.environment)
+    return environment | dict(options.environment)
 
 
-def _process(function: Function, flags: DeployFlags, project: Path) -> str:
-    """What the stack file says, else the template; an image built by us knows its process itself."""
-    if function.fprocess or not flags.read_template or not function.lang or function.lang.lower() == "dockerfile":
+def _process(function: Function, options: DeployOptions, project: Path) -> str:
+    """The stack file's process, else the template's; images we built contain theirs."""
+    if function.fprocess or not options.read_template or not function.lang or function.lang.lower() == "dockerfile":
         return function.fprocess
     from faas_cli.templates.find import TemplateNotFound, find_template
 
@@ -112,7 +118,7 @@ def _own_keys(function: Function) -> dict[str, str]:
 
 
 def _refuse_contradictions(function: Function, environment: Mapping[str, str]) -> None:
-    """One of our keys and a variable of the watchdog that it stands for: the smaller one would win without a word."""
+    """One of our keys and a variable of the watchdog that it stands for: the smaller one would win silently."""
     pairs = [(f"timeout: {function.timeout}", name) for name in _TIMEOUTS if function.timeout]
     if function.concurrency:
         pairs.append((f"concurrency: {function.concurrency}", "max_inflight"))

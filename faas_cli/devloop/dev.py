@@ -1,6 +1,6 @@
-"""The development loop: build and deploy, watch the handlers, build and deploy what has changed.
+"""The development loop: build and deploy, watch the handlers, rebuild and redeploy what has changed.
 
-What does not build is reported and not deployed, so the last good version keeps answering.
+A build failure is reported and not deployed, so the last good version keeps answering.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faas_cli.deployment.request import DeployFlags, deployment_of
+from faas_cli.deployment.deploy import deploy_one
+from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.devloop.watcher import changes_below
 from faas_cli.errors import FaasError
 from faas_cli.images.model import Builder, BuildOptions, BuildResult
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class DevLoop:
-    """Keeps the functions of a stack on a gateway as they are on disk."""
+    """Keeps the functions on a gateway in step with those on disk."""
 
     def __init__(
         self,
@@ -35,20 +36,20 @@ class DevLoop:
         client: GatewayClient,
         builder: Builder,
         options: BuildOptions,
-        flags: DeployFlags,
+        deploy: DeployOptions,
         console: Console,
         project: Path = Path(),
         publish: Callable[[Function], bool] | None = None,
         untested: bool = False,
     ) -> None:
-        """`publish` is called between build and deployment; a function it says False of is not deployed.
+        """`publish` is called between build and deployment; a function it returns False for is not deployed.
 
-        With `untested`, a function whose tests fail is deployed all the same, and their output shown.
+        With `untested`, a function whose tests fail is deployed as well, after their output.
         """
         self._publish = publish
         self._untested = untested
         self._reload = reload
-        self._client, self._builder, self._options, self._flags = client, builder, options, flags
+        self._client, self._builder, self._options, self._deploy_options = client, builder, options, deploy
         self._console = console
         self._project = project
         self._stack, self._functions = reload()
@@ -57,18 +58,18 @@ class DevLoop:
     def run(self, stop: threading.Event | None = None) -> None:
         """Build and deploy everything, then whatever changes, until `stop` or Ctrl-C.
 
-        Raises FaasError only before the first round; later ones are told and the loop goes on.
+        Raises FaasError only before the first round; later errors are reported and the loop goes on.
         """
         changes = changes_below(self._watched(), stop)
         early = next(changes, set())
-        self.bring(self._functions)
+        self.update(self._functions)
         self._say(f"watching {', '.join(self._watched())}; Ctrl-C stops")
         for batch in itertools.chain([early], changes):
             if batch:
                 self._changed(batch)
 
-    def bring(self, functions: Sequence[Function]) -> None:
-        """Build functions and deploy those that could be built."""
+    def update(self, functions: Sequence[Function]) -> None:
+        """Build functions and deploy those whose build succeeded."""
         begun = time.monotonic()
         for function, result in zip(functions, self._build(functions, self._options), strict=True):
             if result.error is not None:
@@ -81,21 +82,19 @@ class DevLoop:
         return build_functions(self._stack, functions, options, NullReporter(), self._builder, self._project)
 
     def _builds_untested(self, function: Function) -> bool:
-        """Whether a function that failed to build does so without its tests, and is to be served like that."""
+        """Whether a function that failed to build succeeds without its tests, and may be deployed like that."""
         if not self._untested or not self._options.test:
             return False
         (result,) = self._build([function], replace(self._options, test=False))
         if result.error is None:
-            self._say(f"{function.name}: its tests fail; it is served all the same")
+            self._say(f"{function.name}: its tests fail; it is deployed nevertheless")
         return result.error is None
 
     def _deploy(self, function: Function, begun: float) -> None:
-        from faas_cli.commands.deploy import deploy_one
-
         try:
             if self._publish is not None and not self._publish(function):
                 return
-            deploy_one(self._client, deployment_of(function, self._flags, self._project), update=True, replace=False)
+            deploy_one(self._client, deployment_of(function, self._deploy_options, self._project))
         except FaasError as err:
             self._console.error(err.message, err.hint, err.detail)
             return
@@ -113,11 +112,11 @@ class DevLoop:
             except FaasError as err:
                 self._console.error(err.message, err.hint)
                 return
-            self.bring(self._functions)
+            self.update(self._functions)
             return
         touched = [function for function in self._functions if self._is_in(function, paths)]
         if touched:
-            self.bring(touched)
+            self.update(touched)
 
     def _is_in(self, function: Function, paths: Iterable[Path]) -> bool:
         handler = (self._project / function.handler).resolve()
@@ -128,14 +127,13 @@ class DevLoop:
         return [*dict.fromkeys(folders), *map(str, self._stack.files)]
 
     def _follow(self, name: str) -> None:
-        """Show a function's log; begin again when the gateway ends the stream."""
+        """Print a function's log; reconnect when the gateway ends the stream."""
         since = time.gmtime()
         while True:
             query = {"follow": "true", "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", since)}
             try:
                 for message in self._client.logs(name, query):
-                    self._console.data(f"{name} | {message.text.rstrip()}")
-                    self._console.out.flush()
+                    self._console.data_now(f"{name} | {message.text.rstrip()}")
             except FaasError:
                 pass
             since = time.gmtime()

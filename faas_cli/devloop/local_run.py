@@ -6,21 +6,22 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from faas_cli.deployment.secrets import SECRETS_FOLDER
 from faas_cli.devloop.foreground import RunPlan, free_port
-from faas_cli.errors import FaasError
+from faas_cli.errors import FaasError, UsageError
 from faas_cli.images.plan import template_of
+from faas_cli.images.push import in_store
 from faas_cli.images.tags import image_reference
 from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources, Stack
+from faas_cli.stack.select import select
 from faas_runtime.core.api import DEFAULT_NAMESPACE, SECRETS_PATH
 from faas_runtime.core.paths import default_state_dir, images_dir, search_path, watchdog_binary
 from faas_runtime.core.quantities import MIN_MEMORY_BYTES, cpu_cores, memory_bytes
-from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
+from faas_runtime.images.store import ImageInfo, ImageStore
 
-SECRETS = Path(".secrets")
 WATCHDOG_PORT = 8080
 """Port of the watchdog inside a container."""
-"""Docker refuses to reserve less."""
 
 
 def plan_process(
@@ -44,7 +45,7 @@ def plan_process(
 
 
 def plan_container(function: Function, image: str, port: int, extra: Mapping[str, str], network: str) -> RunPlan:
-    """How to run an image with Docker. Raises FaasError when a secret is not there."""
+    """How to run an image with Docker. Raises FaasError when a secret is missing."""
     command = ["docker", "run", "--name", function.name, "--rm", "-i", f"-p={port}:{WATCHDOG_PORT}"]
     if network:
         command.append(f"--network={network}")
@@ -55,7 +56,7 @@ def plan_container(function: Function, image: str, port: int, extra: Mapping[str
     command += _limits(function)
     if function.secrets:
         command.append(f"--volume={_secrets(function).resolve()}:{SECRETS_PATH}")
-    # One of that name may be left from a run that was killed.
+    # A killed run may have left a container of this name.
     return RunPlan([*command, image], clean_up=["docker", "rm", "-f", function.name])
 
 
@@ -71,7 +72,7 @@ def _limits(function: Function) -> list[str]:
 
 
 def function_environment(function: Function, extra: Mapping[str, str]) -> dict[str, str]:
-    """The stack's environment, its environment files, what was typed, and who the function is."""
+    """The stack's environment, its environment files, typed variables, and the function's name and namespace."""
     environment = dict(function.environment)
     for name in function.environment_file:
         environment |= environment_of(Path(name))
@@ -87,10 +88,10 @@ def function_environment(function: Function, extra: Mapping[str, str]) -> dict[s
 
 
 class LocalRun:
-    """What `faas local-run` does, step by step, for the one function of a stack that was asked for.
+    """Builds one function and plans how to run its image.
 
-    `read` gives the stack and the function as they are on disk now; `build` builds it and says whether that went
-    well, telling why it did not; a `debug_port` other than None asks for the debugger on that port.
+    `read` returns the stack and the function as they are on disk now; `build` builds it, reports a failure and
+    returns whether it succeeded; with a `debug_port` the function runs under its debugger on that port.
     """
 
     def __init__(
@@ -110,17 +111,17 @@ class LocalRun:
         self._debug_port = debug_port
 
     def watched(self) -> list[Path]:
-        """The files and folders whose change makes another run worth while."""
+        """The files and folders whose change needs another build and run."""
         stack, function = self._read()
         return [self._project / function.handler, *stack.files]
 
     def built(self, port: int) -> RunPlan | None:
-        """Build the function and plan its run; None when that cannot be, which has then been said."""
+        """Build the function and plan its run; None when the build failed, which is then reported."""
         stack, function = self._read()
         return self.plan(port) if self._build(stack, function) else None
 
     def plan(self, port: int) -> RunPlan:
-        """How to run the image there is. Raises FaasError."""
+        """How to run the image as it is. Raises FaasError."""
         stack, function = self._read()
         image = image_reference(function, self._tag, self._project)
         store = ImageStore(images_dir(default_state_dir()))
@@ -130,7 +131,7 @@ class LocalRun:
             plan = plan_container(function, image, port, self._extra, self._network)
         else:
             raise FaasError(
-                f"`{image}` is a container's image; a debugger runs beside a process of this machine",
+                f"`{image}` is a container image; debugging needs a local process",
                 hint="build it without an engine: `faas local-run --debug --builder oci`",
             )
         self._say(f"Image: {image}\nStarting local-run for: {function.name} on: http://127.0.0.1:{port}\n")
@@ -145,31 +146,31 @@ class LocalRun:
         plan, entry = debug_plan(plan, function, template, context, port, state, self._say)
         written = write_launch_entry(self._project, entry)
         where = f"`{entry['name']}` in {written}" if written else f"this launch entry: {json.dumps(entry)}"
-        self._say(f"debugger: 127.0.0.1:{port}; a call waits until your editor attaches, with {where}")
+        self._say(f"debugger: 127.0.0.1:{port}; calls wait until your editor attaches; use {where}")
         return plan
 
 
-def in_store(image: str, store: ImageStore) -> bool:
-    """Whether the image was built without an engine."""
-    try:
-        store.digest_of(image)
-    except ImageNotFound:
-        return False
-    return True
+def only_function(stack: Stack, pattern: str, regex: str) -> Function:
+    """The one function these select. Raises UsageError when there are several, StackError when there is none."""
+    functions = select(stack, pattern, regex)
+    if len(functions) > 1:
+        names = ", ".join(function.name for function in functions)
+        raise UsageError(f"several functions match: {names}", hint="faas local-run NAME")
+    return functions[0]
 
 
 def _secrets(function: Function) -> Path:
-    missing = [name for name in function.secrets if not (SECRETS / name).is_file()]
+    missing = [name for name in function.secrets if not (SECRETS_FOLDER / name).is_file()]
     if missing:
         raise FaasError(
-            f"`{function.name}` needs secrets that are not in `{SECRETS}`: {', '.join(missing)}",
-            hint=f"write each into a file: {SECRETS}/{missing[0]}",
+            f"`{function.name}` needs secrets that are not in `{SECRETS_FOLDER}`: {', '.join(missing)}",
+            hint=f"write each to a file: {SECRETS_FOLDER}/{missing[0]}",
         )
-    return SECRETS
+    return SECRETS_FOLDER
 
 
 def _own_port(info: ImageInfo) -> dict[str, str]:
-    """A free port for a function that serves HTTP itself, so that it does not meet another one's."""
+    """A free port for a function that serves HTTP itself, so that two functions do not collide."""
     variable = info.labels.get("io.faas.upstream-port-env")
     if not variable:
         return {}

@@ -7,10 +7,13 @@ import binascii
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faas_cli.errors import FaasError
 from faas_cli.gateway import keychain
+
+if TYPE_CHECKING:
+    from faas_cli.console import Console
 from faas_runtime.core.files import write_file
 
 # Option of an entry whose token is not in the file.
@@ -57,6 +60,12 @@ def normalised(gateway: str) -> str:
 def gateway_of(typed: str | None, in_stack: str = "") -> str:
     """Which gateway a command speaks to: the flag, else the stack file, else `OPENFAAS_URL`, else the default."""
     return normalised(typed or in_stack or os.environ.get("OPENFAAS_URL") or DEFAULT_GATEWAY)
+
+
+def warn_plain_http(gateway: str, console: Console) -> None:
+    """Warn when credentials would cross a network without encryption."""
+    if not gateway.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+        console.warning(f"{gateway} is not encrypted: the password crosses the network in the clear")
 
 
 def namespace_of(typed: str, in_stack: str = "") -> str:

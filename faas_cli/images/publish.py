@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.images.builders.buildx import find_command
@@ -12,11 +14,22 @@ from faas_cli.images.builders.buildx_publish import BuildxPublisher
 from faas_cli.images.builders.choose import check_flags
 from faas_cli.images.builders.engine import require_engine
 from faas_cli.images.builders.oci import OciBuilder
+from faas_cli.images.context_files import complete
+from faas_cli.images.dockerfile.render import uses_buildkit
 from faas_cli.images.model import BuildJob, BuildOptions, BuildReporter
+from faas_cli.images.plan import prepare
+from faas_cli.images.report import ConsoleReporter
 from faas_cli.registry.client import Manifest
 from faas_cli.registry.push import Push, put_index
+from faas_cli.registry.reference import check_pushable
+from faas_cli.stack.model import Function, Stack
 from faas_runtime.core.paths import default_state_dir, images_dir
 from faas_runtime.images.store import ImageStore
+
+if TYPE_CHECKING:
+    from faas_cli.console import Console
+
+ARCHITECTURES = ("amd64", "arm64")
 
 
 class Publisher(Protocol):
@@ -104,3 +117,72 @@ def _buildx(options: BuildOptions) -> Publisher:
     check_flags(replace(options, builder="buildx"))
     engine = require_engine("buildx")
     return BuildxPublisher(engine, find_command(default_state_dir() / "build" / "docker-command.json"))
+
+
+def publish_all(
+    stack: Stack,
+    functions: Sequence[Function],
+    options: BuildOptions,
+    console: Console,
+    platforms: str = "",
+    extra_tags: tuple[str, ...] = (),
+) -> bool:
+    """Build functions for platforms (the stack file's by default), push and report them; return whether all arrived.
+
+    Raises UsageError for contradictory options.
+    """
+    if options.why:
+        raise UsageError("`--why` is for `faas build` only")
+    if options.parallel < 1:
+        raise UsageError(f"`--parallel {options.parallel}` must be at least 1")
+    with ConsoleReporter(console, functions, options) as report, ThreadPoolExecutor(options.parallel) as pool:
+
+        def work(function: Function) -> FaasError | None:
+            try:
+                _publish(stack, function, _for_platforms(options, platforms or function.platforms), extra_tags, report)
+            except FaasError as err:
+                return err
+            return None
+
+        failures = [failure for failure in pool.map(work, functions) if failure is not None]
+    for failure in failures:
+        console.error(failure.message, failure.hint, failure.detail)
+    return not failures
+
+
+def architectures(platforms: str) -> list[str]:
+    """The architectures of a list like `linux/amd64,linux/arm64`. Raises UsageError for one we have no watchdog for."""
+    found = []
+    for platform in (platforms or "linux/amd64").split(","):
+        system, _, architecture = platform.strip().partition("/")
+        if system != "linux" or architecture not in ARCHITECTURES:
+            offered = ", ".join(f"linux/{each}" for each in ARCHITECTURES)
+            what = f"`{platform.strip()}` is not a platform functions can be built for"
+            raise UsageError(what, hint=f"there are {offered}")
+        found.append(architecture)
+    return list(dict.fromkeys(found))
+
+
+def _for_platforms(options: BuildOptions, platforms: str) -> BuildOptions:
+    return replace(options, platforms=tuple(f"linux/{each}" for each in architectures(platforms)))
+
+
+def _publish(
+    stack: Stack, function: Function, options: BuildOptions, extra_tags: tuple[str, ...], report: ConsoleReporter
+) -> None:
+    if function.skip_build:
+        report.say(f"Skipping {function.name}")
+        return
+    job = prepare(stack, function, options, Path())
+    if options.shrinkwrap:
+        complete(job, report, buildkit=uses_buildkit(job))
+        report.say(f"{function.name} shrink-wrapped to build/{function.name}")
+        return
+    check_pushable(job.image)
+    publisher = choose_publisher(job, report)
+    if publisher.name == "buildx":
+        # BuildKit's Dockerfile has cache mounts, and its context a watchdog for every platform.
+        job = prepare(stack, function, replace(options, builder="buildx"), Path())
+    report.say(f"Building: {job.image} for {', '.join(options.platforms)}. Please wait..")
+    digest = publisher.publish(job, extra_tags, report)
+    report.result(f"{function.name}: {digest}")

@@ -1,4 +1,4 @@
-"""Data for machines: `--output json` or `yaml` instead of a table, on every command that prints data."""
+"""Structured output: `--output json` or `yaml` instead of a table, on every command that prints data."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any, TypeVar
 
 import click
 
-from faas_cli.options import switch
+from faas_cli.options.syntax import option, switch
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 TABLE = "table"
-FORMS = (TABLE, "json", "yaml")
+FORMATS = (TABLE, "json", "yaml")
 
-_ASKED_FOR_JSON = "faas_cli.output.formats.json"
+_JSON_CHOSEN = "faas_cli.output.formats.json"
 
 
 def output_options(command: Decorated) -> Decorated:
-    """`-o/--output` and `-j/--json`; the command's parameter is `form`, one of `FORMS`."""
+    """`-o/--output` and `-j/--json`; the command receives `output_format`, one of `FORMATS`."""
     return _options("-o", "--output")(command)
 
 
@@ -27,9 +27,9 @@ def long_output_options(command: Decorated) -> Decorated:
     return _options("--output")(command)
 
 
-def structured(value: Any, form: str) -> str:
-    """A value made of plain maps, lists, texts and numbers, as JSON or YAML without a line feed at the end."""
-    if form == "yaml":
+def structured(value: Any, output_format: str) -> str:
+    """A value of plain maps, lists, strings and numbers as JSON or YAML, without a final line feed."""
+    if output_format == "yaml":
         import yaml
 
         return yaml.safe_dump(value, sort_keys=False, allow_unicode=True).removesuffix("\n")
@@ -40,12 +40,12 @@ def structured(value: Any, form: str) -> str:
 
 def _options(*names: str) -> Callable[[Decorated], Decorated]:
     def decorate(command: Decorated) -> Decorated:
-        chosen = click.option(
-            *names, "form", type=click.Choice(FORMS, case_sensitive=False), default=TABLE, show_default=True,
-            callback=_form, help="Form of the output.",
+        chosen = option(
+            *names, "output_format", type=click.Choice(FORMATS, case_sensitive=False), default=TABLE,
+            show_default=True, callback=_format, help="Output format.",
         )  # fmt: skip
         short = switch(
-            "-j", "--json", help="The same as `--output json`.", expose_value=False, is_eager=True, callback=_json
+            "-j", "--json", help="Same as `--output json`.", expose_value=False, is_eager=True, callback=_json
         )
         return short(chosen(command))
 
@@ -53,8 +53,8 @@ def _options(*names: str) -> Callable[[Decorated], Decorated]:
 
 
 def _json(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    ctx.meta[_ASKED_FOR_JSON] = value
+    ctx.meta[_JSON_CHOSEN] = value
 
 
-def _form(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    return "json" if ctx.meta.get(_ASKED_FOR_JSON) else value.lower()
+def _format(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    return "json" if ctx.meta.get(_JSON_CHOSEN) else value.lower()

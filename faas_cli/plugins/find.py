@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import click
 
+from faas_cli.console import Console
+from faas_cli.options.syntax import pass_console
+
 EXIT_CANNOT_START = 127
 
 DEFAULT_REGISTRY = "ghcr.io/openfaasltd"
-"""Where plugins are when nothing else is said."""
+"""Default registry of plugins."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -24,7 +26,7 @@ def plugin_folder() -> Path:
 
 
 def find_plugin(name: str) -> str | None:
-    """Path of the program behind a command, None when there is none. Built-in commands come first."""
+    """Path of a plugin's program, None when there is none. Built-in commands take precedence."""
     if not _NAME.fullmatch(name):
         return None
     own = plugin_folder() / name
@@ -37,7 +39,7 @@ def installed() -> dict[str, str]:
     for folder in reversed(os.environ.get("PATH", "").split(os.pathsep)):
         if folder and Path(folder).is_dir():
             for path in Path(folder).glob("faas-*"):
-                # Our own second name is no plugin.
+                # Our own second name is not a plugin.
                 if path.name != "faas-cli" and os.access(path, os.X_OK):
                     found[path.name.removeprefix("faas-")] = str(path)
     if plugin_folder().is_dir():
@@ -46,15 +48,16 @@ def installed() -> dict[str, str]:
 
 
 def plugin_command(name: str, path: str) -> click.Command:
-    """A command that becomes the plugin: same streams, same signals, same exit code."""
+    """A command that executes the plugin: same streams, same signals, same exit code."""
 
     @click.command(name=name, context_settings={"ignore_unknown_options": True, "help_option_names": []})
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-    def run(arguments: tuple[str, ...]) -> int:
+    @pass_console
+    def run(console: Console, arguments: tuple[str, ...]) -> int:
         try:
             os.execv(path, [path, *arguments])  # noqa: S606
         except OSError as err:
-            sys.stderr.write(f"faas: the plugin `{path}` cannot be started: {err.strerror}\n")
+            console.error(f"the plugin `{path}` cannot be started: {err.strerror}")
             return EXIT_CANNOT_START
 
     return run

@@ -91,3 +91,26 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError):
         raise FaasError(f"`{path}` cannot be read as Docker's config", hint="repair it, or log in again") from None
+
+
+def password_config(server: str, user: str, password: str) -> dict[str, Any]:
+    """Docker's config with the password of one registry."""
+    return {"auths": {server: {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}}}
+
+
+def ecr_config(account: str, region: str) -> dict[str, Any]:
+    """Docker's config for Amazon's credential helper."""
+    host = f"{account}.dkr.ecr.{region}.amazonaws.com"
+    return {"credsStore": "ecr-login", "credHelpers": {host: "ecr-login"}}
+
+
+def write_registry_config(content: dict[str, Any]) -> Path:
+    """Write `credentials/config.json`, readable only by its owner; return its path."""
+    folder = Path("credentials")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / "config.json"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(content, stream, indent=1)
+    return path

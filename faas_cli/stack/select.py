@@ -1,15 +1,48 @@
-"""Which stack file, and which of its functions, a command is about."""
+"""Which stack file, and which of its functions, a command works on."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from faas_cli.errors import StackError, UsageError
+from faas_cli.errors import FaasError, StackError, UsageError
 from faas_cli.stack.loader import load, parse_stack
-from faas_cli.stack.model import Function, Stack
+from faas_cli.stack.model import Function, Provider, Stack
 
 STANDARD = ("stack.yaml", "stack.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """The command line's choice: the stack files (none: the folder's own), and which of their functions."""
+
+    files: tuple[str, ...] = ()
+    pattern: str = ""
+    regex: str = ""
+    envsubst: bool = True
+
+    def open(self) -> Stack:
+        """The stack. Raises StackError when there is none, or when it cannot be read."""
+        return open_stack(*self.files, envsubst=self.envsubst)
+
+    def read(self) -> tuple[Stack, list[Function]]:
+        """The stack as it is on disk now, and its chosen functions. Raises StackError, UsageError."""
+        stack = self.open()
+        return stack, select(stack, self.pattern, self.regex)
+
+    def nearby(self) -> Stack | None:
+        """The stack that was named, else the folder's own if it can be read.
+
+        For commands that only read the gateway's URL from it.
+        """
+        if self.files:
+            return self.open()
+        try:
+            return self.open() if find_stack_file() is not None else None
+        except FaasError:
+            return None
 
 
 def find_stack_file(folder: Path = Path()) -> Path | None:
@@ -27,21 +60,35 @@ def find_stack_file(folder: Path = Path()) -> Path | None:
     return candidates[0] if candidates else None
 
 
-def open_stack(chosen: str, *, envsubst: bool = True, folder: Path = Path()) -> Stack:
-    """The stack a command works on: the file the user named, else the folder's own.
+def open_stack(*files: str, envsubst: bool = True, folder: Path = Path()) -> Stack:
+    """The stack of these files (later ones are merged over the first), else the folder's own.
 
-    `chosen` may name several files, one in a line: the later ones are merged over the first.
     Raises StackError when there is none, or when it cannot be read.
     """
-    sources: list[str | Path] = [*chosen.split("\n")] if chosen else []
+    sources: Sequence[str | Path] = files
     if not sources and (found := find_stack_file(folder)) is not None:
-        sources = [found]
+        sources = (found,)
     if not sources:
         raise StackError(
             "there is no stack file in this folder",
             hint="name one with `-f FILE`, or make a function with `faas new --lang go NAME`",
         )
     return load(*sources, envsubst=envsubst)
+
+
+def single_function_stack(given: Mapping[str, str], files: Sequence[str] = ()) -> Stack:
+    """A stack of one function without a stack file: the values of `--image`, `--name`, `--handler` and `--lang`.
+
+    Raises UsageError when one is missing, or when a stack file was named as well.
+    """
+    if files:
+        used = ", ".join(f"`{flag}`" for flag, value in given.items() if value)
+        raise UsageError(f"{used} and `-f {files[0]}` exclude each other: the stack file has its own functions")
+    missing = [flag for flag, value in given.items() if not value]
+    if missing:
+        raise UsageError(f"a function without a stack file needs {', '.join(given)}; missing: {', '.join(missing)}")
+    function = Function(**{flag.removeprefix("--"): value for flag, value in given.items()})  # type: ignore[arg-type]
+    return Stack(provider=Provider(name="openfaas"), functions={function.name: function})
 
 
 def select(stack: Stack, pattern: str = "", regex: str = "") -> list[Function]:

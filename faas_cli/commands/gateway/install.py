@@ -1,4 +1,4 @@
-"""`faas gateway install` and `uninstall`: the gateway as a service that stays."""
+"""`faas gateway install` and `uninstall`: the gateway as a service."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from faas_cli.gateway.install import compose, layout, swarm
 from faas_cli.gateway.install.layout import Layout
 from faas_cli.gateway.install.systemd import UNIT, SystemdService
 from faas_cli.gateway.local.options import setting_options
-from faas_cli.options import FaasGroup
+from faas_cli.options.syntax import FaasGroup, option, pass_console
 from faas_runtime.core.settings import GATEWAY
 
-_HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-_PORT = click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
-_NAME = click.option("--name", default="faas", show_default=True, help="Name of the installation.")
-_IMAGE = click.option("--image", default="", help="Use this image of the gateway instead of building one.")
-_PRINT = click.option("--print", "show", is_flag=True, help="Show what would be installed, and do nothing.")
-_DATA = click.option("--volumes", is_flag=True, help="Remove functions, queue and metrics for good.")
-_SYSTEM = click.option("--system", is_flag=True, help="A service of the system, not of the user.")
+_HOST = option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
+_PORT = option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, metavar="PORT", help="Port to listen on."
+)
+_NAME = option("--name", default="faas", show_default=True, metavar="NAME", help="Name of the installation.")
+_IMAGE = option("--image", default="", metavar="IMAGE", help="Gateway image; built from this installation by default.")
+_PRINT = option("--print", "show", is_flag=True, help="Print what would be installed, install nothing.")
+_DATA = option("--volumes", is_flag=True, help="Delete functions, queue and metrics as well.")
+_SYSTEM = option("--system", is_flag=True, help="System service instead of user service.")
 
 
 @click.group(cls=FaasGroup)
 def install() -> None:
-    """Install the gateway as a service that stays."""
+    """Install the gateway as a service."""
 
 
 @click.group(cls=FaasGroup)
@@ -40,12 +42,12 @@ def uninstall() -> None:
 @_NAME
 @_IMAGE
 @_PRINT
-def install_compose(host: str, port: int, name: str, image: str, show: bool) -> None:
-    """Gateway, NATS, Prometheus and Alertmanager as containers of the engine on this machine.
+@pass_console
+def install_compose(console: Console, host: str, port: int, name: str, image: str, show: bool) -> None:
+    """Install gateway, NATS, Prometheus and Alertmanager as containers of this machine's Docker Engine.
 
-    The gateway's image is built from what is installed here. Once it answers, it is logged in to.
+    The gateway's image is built from this installation. Its credentials are saved once it answers.
     """
-    console = Console()
     chosen = Layout(name=name, host=host, port=port, **({"image": image} if image else {}))
     if show:
         compose.check_name(name)
@@ -59,9 +61,9 @@ def install_compose(host: str, port: int, name: str, image: str, show: bool) -> 
 @uninstall.command(name="compose")
 @_NAME
 @_DATA
-def uninstall_compose(name: str, volumes: bool) -> None:
-    """Remove the containers and networks; what is deployed is kept unless `--volumes` is given."""
-    console = Console()
+@pass_console
+def uninstall_compose(console: Console, name: str, volumes: bool) -> None:
+    """Remove containers and networks; deployed functions are kept unless `--volumes` is given."""
     if not compose.uninstall(name, volumes, console.progress):
         raise FaasError(f"nothing is installed as `{name}`")
     console.data(_removed(volumes))
@@ -72,12 +74,12 @@ def uninstall_compose(name: str, volumes: bool) -> None:
 @_NAME
 @_IMAGE
 @_PRINT
-def install_swarm(port: int, name: str, image: str, show: bool) -> None:
-    """Gateway, NATS, Prometheus and Alertmanager as services of the Swarm this machine's engine manages.
+@pass_console
+def install_swarm(console: Console, port: int, name: str, image: str, show: bool) -> None:
+    """Install gateway, NATS, Prometheus and Alertmanager as services of the Swarm this machine manages.
 
-    They run on this manager, which publishes the port at all its addresses; functions run on every node.
+    They run on this manager, which publishes the port on all its addresses; functions run on every node.
     """
-    console = Console()
     chosen = Layout(name=name, port=port, **({"image": image} if image else {}))
     if show:
         compose.check_name(name)
@@ -91,23 +93,24 @@ def install_swarm(port: int, name: str, image: str, show: bool) -> None:
 @uninstall.command(name="swarm")
 @_NAME
 @_DATA
-def uninstall_swarm(name: str, volumes: bool) -> None:
-    """Remove the services; functions, which the Swarm keeps, go on unless `--volumes` is given."""
-    if not swarm.uninstall(name, volumes, Console().progress):
+@pass_console
+def uninstall_swarm(console: Console, name: str, volumes: bool) -> None:
+    """Remove the services; functions keep running in the Swarm unless `--volumes` is given."""
+    if not swarm.uninstall(name, volumes, console.progress):
         raise FaasError(f"nothing is installed as `{name}`")
-    Console().data(_removed(volumes))
+    console.data(_removed(volumes))
 
 
 @install.command(name="systemd")
 @setting_options(GATEWAY, "host", "port", "engine")
 @_SYSTEM
 @_PRINT
-def install_systemd(system: bool, show: bool, **values: Any) -> None:
-    """The gateway as a service of this machine, started with it.
+@pass_console
+def install_systemd(console: Console, /, system: bool, show: bool, **values: Any) -> None:
+    """Install the gateway as a systemd service that starts with this machine.
 
     Other settings are read from `gateway.toml` in its state directory.
     """
-    console = Console()
     service = SystemdService(system)
     text = service.unit({name: value for name, value in values.items() if value is not None})
     if show:
@@ -121,11 +124,12 @@ def install_systemd(system: bool, show: bool, **values: Any) -> None:
 
 @uninstall.command(name="systemd")
 @_SYSTEM
-def uninstall_systemd(system: bool) -> None:
-    """Stop the service and remove its unit; what is deployed is kept."""
+@pass_console
+def uninstall_systemd(console: Console, system: bool) -> None:
+    """Stop the service and remove its unit; deployed functions are kept."""
     if not SystemdService(system).uninstall():
-        raise FaasError(f"`{SystemdService(system).path}` is not there")
-    Console().data("Removed; its state directory is kept.")
+        raise FaasError(f"`{SystemdService(system).path}` does not exist")
+    console.data("Removed; the state directory is kept.")
 
 
 def _next_steps(url: str, kind: str, name: str) -> str:
@@ -137,4 +141,4 @@ def _next_steps(url: str, kind: str, name: str) -> str:
 
 
 def _removed(volumes: bool) -> str:
-    return "Removed." if volumes else "Removed; the data is kept, `--volumes` would remove it."
+    return "Removed." if volumes else "Removed; the data is kept (`--volumes` deletes it)."

@@ -9,6 +9,7 @@ import click
 from faas_cli.console import Console
 from faas_cli.gateway.local import process
 from faas_cli.gateway.local.options import SettingsCommand, configured, setting_options
+from faas_cli.options.syntax import pass_console
 from faas_cli.output.formats import TABLE, output_options, structured
 from faas_runtime.core.settings import GATEWAY
 
@@ -19,9 +20,9 @@ directory (`idle_timeout = "30s"`). A flag comes first, then the environment, th
 
 @click.command(cls=SettingsCommand, help=f"Start a gateway in the background and log in to it.\n\n{_EPILOG}")
 @setting_options(GATEWAY)
-def start(**values: Any) -> None:
+@pass_console
+def start(console: Console, /, **values: Any) -> None:
     """Start a gateway in the background and log in to it."""
-    console = Console()
     options = configured(GATEWAY, values)
     running = process.find(options.state_dir)
     if running is not None:
@@ -45,19 +46,19 @@ def run(**values: Any) -> None:
 @click.command(cls=SettingsCommand)
 @output_options
 @setting_options(GATEWAY)
-def config(form: str, **values: Any) -> None:
+@pass_console
+def config(console: Console, /, output_format: str, **values: Any) -> None:
     """Show every setting, and whether a flag, the environment, a file or the default gave its value.
 
     Without other flags than --state-dir these are the settings of the gateway that runs. Otherwise, and while none
     runs, they are those with which `faas gateway start` would start one.
     """
-    console = Console()
     options = configured(GATEWAY, values)
     running = process.find(options.state_dir) if not set(options.given) - {"state_dir"} else None
     rows = list(running.settings) if running is not None else []
     rows = rows or options.configuration.report()
-    if form != TABLE:
-        console.data(structured(rows, form))
+    if output_format != TABLE:
+        console.data(structured(rows, output_format))
         return
     width = max(len(row["name"]) for row in rows)
     texts = [", ".join(row["value"]) if isinstance(row["value"], list) else _text(row["value"]) for row in rows]

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.options import FaasCommand
+from faas_cli.options.syntax import FaasCommand
 from faas_runtime.core.configuration import Configuration, configure
 from faas_runtime.core.errors import Invalid
 from faas_runtime.core.settings import FILE, FOLDER, SECTIONS, SWITCH, Role, Setting, arguments
@@ -89,7 +89,7 @@ class SettingsCommand(FaasCommand):
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None:
-                sections[getattr(param, "section", "Options")].append(record)
+                sections[getattr(param, "section", "") or "Options"].append(record)
         for section, records in sections.items():
             if records:
                 with formatter.section(section):

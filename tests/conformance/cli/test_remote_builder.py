@@ -158,7 +158,7 @@ def test_another_secret(client, builder):
     ("flags", "words"),
     [
         (["--no-cache"], b"`--no-cache` cannot be told to a remote builder"),
-        (["--builder", "oci"], b"give one of them"),
+        (["--builder", "oci"], b"exclude each other"),
         (["--remote-builder", "ftp://x"], b"is not an http(s) address"),
         (["--payload-secret", ""], b"needs `--payload-secret FILE`"),
     ],

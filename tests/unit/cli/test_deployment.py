@@ -2,13 +2,13 @@
 
 import pytest
 
-from faas_cli.deployment.request import DeployFlags, deployment_of
+from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.stack.model import Function
 
 
 def deployment(flags=None, **keys):
-    return deployment_of(Function(name="fn", image="fn:1", **keys), flags or DeployFlags())
+    return deployment_of(Function(name="fn", image="fn:1", **keys), flags or DeployOptions())
 
 
 def test_our_own_keys_become_annotations():
@@ -37,7 +37,7 @@ def test_contradictions_are_refused(keys, variable):
     """Both settings are named, and which to remove, wherever the variable comes from."""
     ((name, value),) = variable.items()
     ((key, wanted),) = keys.items()
-    for given in ({"environment": variable}, {"flags": DeployFlags(environment=variable)}):
+    for given in ({"environment": variable}, {"flags": DeployOptions(environment=variable)}):
         with pytest.raises(UsageError) as caught:
             deployment(**given, **keys)
         assert f"`fn`: `{key}: {wanted}` and the variable `{name}: {value}` contradict each other" in str(caught.value)

@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from faas_cli.options import Duration, FaasCommand, Integer, Pair, switch
+from faas_cli.options.syntax import Duration, FaasCommand, Integer, Pair, switch
 
 
 @click.command(cls=FaasCommand)

@@ -37,9 +37,9 @@ def test_a_function_of_its_own_and_a_stack_file():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--platforms", "linux/arm64"], "`--platforms` is for `--publish`"),
-        (["--publish", "--skip-push"], "`--publish` pushes"),
-        (["--publish", "--watch"], "`--publish` pushes"),
+        (["--platforms", "linux/arm64"], "`--platforms` needs `--publish`"),
+        (["--publish", "--skip-push"], "`--publish` always pushes"),
+        (["--publish", "--watch"], "`--publish` always pushes"),
     ],
 )
 def test_up(arguments, words):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from faas_cli.commands.validate import remarks_of
 from faas_cli.errors import StackError
+from faas_cli.stack.check import warnings_in
 from faas_cli.stack.limits import MAX_BYTES
 from faas_cli.stack.loader import expand, parse_stack
 
@@ -120,19 +120,19 @@ def test_a_mistake_is_told_with_its_place_and_what_to_do(text, place, words):
 @pytest.mark.parametrize(
     ("text", "remark"),
     [
-        (f"{F}    enviroment:\n      A: b\n", "my.yml:5: `functions.f.enviroment` is a key nobody reads"
+        (f"{F}    enviroment:\n      A: b\n", "my.yml:5: `functions.f.enviroment` is an unknown key"
          "; did you mean `environment`?"),
-        (f"{F}    xyz: 1\n", "my.yml:5: `functions.f.xyz` is a key nobody reads"),
-        (f"{P}  gatway: a\n", "my.yml:3: `provider.gatway` is a key nobody reads; did you mean `gateway`?"),
-        (f"{P}function: {{}}\n", "my.yml:3: `function` is a key nobody reads; did you mean `functions`?"),
-        (f"{P}configuration:\n  copies: []\n", "my.yml:4: `configuration.copies` is a key nobody reads"
+        (f"{F}    xyz: 1\n", "my.yml:5: `functions.f.xyz` is an unknown key"),
+        (f"{P}  gatway: a\n", "my.yml:3: `provider.gatway` is an unknown key; did you mean `gateway`?"),
+        (f"{P}function: {{}}\n", "my.yml:3: `function` is an unknown key; did you mean `functions`?"),
+        (f"{P}configuration:\n  copies: []\n", "my.yml:4: `configuration.copies` is an unknown key"
          "; did you mean `copy`?"),
     ],
 )  # fmt: skip
 def test_a_misspelt_key_is_remarked_with_the_nearest(text, remark):
     """It is no failure: other tools may read it."""
     parse_stack(text, "my.yml")
-    assert remarks_of(text, "my.yml") == [remark]
+    assert warnings_in(text, "my.yml") == [remark]
 
 
 def test_a_large_stack_is_read():

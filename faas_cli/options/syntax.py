@@ -1,28 +1,30 @@
-"""The flag syntax of faas-cli on top of click: `--flag=false`, `-n=value`, durations, maps, 2018's `-yaml`."""
+"""The flag syntax of faas-cli on top of click: `--flag=false`, `-n=value`, durations, pairs, 2018's `-yaml`."""
 
 from __future__ import annotations
 
+import functools
 import re
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from faas_cli.console import Console
 from faas_runtime.core.durations import go_duration
-from faas_runtime.core.paths import default_state_dir
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-GLOBAL_FLAGS = (("-f", "--yaml"), ("--filter",), ("--regex",))
+GLOBAL_FLAGS = ("-f", "--yaml", "--filter", "--regex")
 """Flags with a value that every command accepts, also in front of its name."""
+
+pass_console = click.make_pass_decorator(Console, ensure=True)
+"""The console of the command line, as a command's first argument."""
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]
-    """A length of time in Go's notation; the value is in seconds."""
+    """A duration in Go's notation; the value is in seconds."""
 
     name = "duration"
 
@@ -39,7 +41,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 class Integer(click.ParamType):  # type: ignore[type-arg]
     """A whole number as Go reads it: decimal, `0x`, `0o` or leading `0`, `0b`, `_` between digits."""
 
-    name = "integer"
+    name = "n"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number, or click's failure naming the flag."""
@@ -68,20 +70,40 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
         return key, content
 
 
+class SectionOption(click.Option):
+    """An option that `--help` lists under the heading `section`."""
+
+    def __init__(self, *args: Any, section: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.section = section
+
+
 class FaasCommand(click.Command):
-    """A command that reads flags as faas-cli does."""
+    """A command that reads flags as faas-cli does, and whose help has sections and examples."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         known = {name for param in self.params for name in param.opts}
-        # faas-cli takes its global flags everywhere, also where they say nothing.
+        # faas-cli accepts its global flags with every command, also where they have no meaning.
         self.params += [
-            click.Option(names, hidden=True, expose_value=False) for names in GLOBAL_FLAGS if not known & set(names)
+            click.Option([name], hidden=True, expose_value=False) for name in GLOBAL_FLAGS if name not in known
         ]
+        if "--verbose" not in known:
+            self.params.append(verbose_option(["-v", "--verbose"]))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put every accepted form into the one click knows, then let click parse."""
         return super().parse_args(ctx, list(self._normalised(ctx, args)))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options by section; the command's own come first."""
+        sections: dict[str, list[tuple[str, str]]] = {"": []}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                sections.setdefault(getattr(param, "section", ""), []).append(record)
+        for name, records in sections.items():
+            with formatter.section(f"{name} options" if name else "Options"):
+                formatter.write_dl(records)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The command's examples."""
@@ -104,12 +126,12 @@ class FaasCommand(click.Command):
         for number, argument in enumerate(args):
             if argument == "--":
                 return result + args[number:]
-            result += _one(argument, options)
+            result += _one(ctx, argument, options)
         return result
 
 
 def _words(ctx: click.Context) -> str:
-    """What is typed behind `faas` for this command, without aliases."""
+    """The words of this command after `faas`, without aliases."""
     words: list[str] = []
     while ctx.parent is not None:
         aliases = getattr(ctx.parent.command, "aliases", {})
@@ -120,7 +142,7 @@ def _words(ctx: click.Context) -> str:
 
 
 class FaasGroup(click.Group):
-    """A command with subcommands, which may have further names; an unknown one gets the nearest."""
+    """A command with subcommands, which may have aliases; an unknown name gets the nearest ones as a hint."""
 
     command_class = FaasCommand
 
@@ -138,18 +160,17 @@ class FaasGroup(click.Group):
         """As click does, with the nearest names when there is no such subcommand."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
-            from difflib import get_close_matches
+            from faas_cli.suggest import did_you_mean
 
-            near = get_close_matches(name, [*self.commands, *self.aliases], n=3, cutoff=0.6)
-            meant = f"did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else "see `--help`"
+            meant = did_you_mean(name, [*self.commands, *self.aliases]) or "see `--help`"
             raise click.UsageError(f"there is no command `{ctx.info_name} {name}`; {meant}", ctx)
         return super().resolve_command(ctx, args)
 
 
-def _one(argument: str, options: dict[str, click.Option]) -> list[str]:
+def _one(ctx: click.Context, argument: str, options: dict[str, click.Option]) -> list[str]:
     name, equals, value = argument.partition("=")
     if re.fullmatch(r"-[a-z][a-z-]+", name) and f"-{name}" in options:
-        sys.stderr.write(f"note: `{name}` is the old form of `-{name}`\n")
+        ctx.ensure_object(Console).info(f"note: `{name}` is the old form of `-{name}`")
         name = f"-{name}"
         argument = name + equals + value
     option = options.get(name)
@@ -164,18 +185,65 @@ def _one(argument: str, options: dict[str, click.Option]) -> list[str]:
     raise click.UsageError(f"`{argument}`: `{name}` is either `true` or `false`")
 
 
-def switch(*names: str, default: bool = False, help: str = "", **options: Any) -> Callable[[Decorated], Decorated]:
-    """A boolean flag; one that is on unless told otherwise can also be given as `--no-NAME`."""
+def option(*names: str, section: str = "", **options: Any) -> Callable[[Decorated], Decorated]:
+    """`click.option` with the heading that `--help` lists the option under."""
+    return click.option(*names, cls=SectionOption, section=section, **options)
+
+
+def switch(
+    *names: str, default: bool = False, help: str = "", section: str = "", **options: Any
+) -> Callable[[Decorated], Decorated]:
+    """A boolean flag; one that is on by default can also be turned off as `--no-NAME`."""
     if not default:
-        return click.option(*names, is_flag=True, default=False, help=help, **options)
+        return option(*names, section=section, is_flag=True, default=False, help=help, **options)
     long = next(name for name in names if name.startswith("--"))
     others = [name for name in names if name != long]
     shown = {"is_flag": True, "default": True, "show_default": True, "help": help, **options}
-    return click.option(f"{long}/--no-{long[2:]}", *others, **shown)
+    return option(f"{long}/--no-{long[2:]}", *others, section=section, **shown)
+
+
+def verbose_option(names: list[str]) -> click.Option:
+    """`--verbose`: it acts on the console, so that no command needs to know of it."""
+
+    def apply(ctx: click.Context, param: click.Parameter, verbose: bool) -> None:
+        if verbose:
+            ctx.ensure_object(Console).verbose = True
+
+    return click.Option(
+        names,
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=apply,
+        help="Print HTTP requests and all tool output.",
+    )
+
+
+def gathered(
+    parameter: str, make: Callable[..., object], *options: Callable[[Any], Any]
+) -> Callable[[Decorated], Decorated]:
+    """A set of options of which the command receives one value: what `make` returns for theirs."""
+
+    def decorate(command: Decorated) -> Decorated:
+        names: list[str] = []
+
+        @functools.wraps(command)
+        def call(*args: Any, **values: Any) -> Any:
+            own = {name: values.pop(name) for name in names}
+            return command(*args, **{parameter: make(**own)}, **values)
+
+        before = len(getattr(call, "__click_params__", ()))
+        for each in reversed(options):
+            each(call)
+        added: list[click.Parameter] = call.__click_params__[before:]  # type: ignore[attr-defined]
+        names += [param.name for param in added if param.expose_value and param.name]
+        return call  # type: ignore[return-value]
+
+    return decorate
 
 
 def offered(kind: str) -> Callable[[click.Context, click.Parameter, str], Any]:
-    """What a shell completes a value with: a function of `faas_cli.completion`, imported when it is asked for."""
+    """The shell completion of a value: a function of `faas_cli.completion`, imported when it is needed."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
         from faas_cli import completion
@@ -188,81 +256,3 @@ def offered(kind: str) -> Callable[[click.Context, click.Parameter, str], Any]:
 def function_argument(*, required: bool = True) -> Callable[[Decorated], Decorated]:
     """The name of a deployed function; a shell completes it."""
     return click.argument("name", required=required, shell_complete=offered("function_names"))
-
-
-def _use_env_files(ctx: click.Context, param: click.Parameter, files: tuple[str, ...]) -> None:
-    if files:
-        from faas_cli.stack.variables import use_file
-
-        for name in files:
-            use_file(Path(name))
-
-
-def stack_options(command: Decorated) -> Decorated:
-    """`-f`, `--filter`, `--regex`, `--envsubst` and `--env-file`: which stack file, which of its functions."""
-    for option in (
-        click.option(
-            "--env-file",
-            multiple=True,
-            expose_value=False,
-            callback=_use_env_files,
-            help="File of variables NAME=value for the stack file.",
-        ),
-        switch("--envsubst", default=True, help="Expand ${VARIABLES} in the stack file."),
-        click.option("--regex", default="", help="Only functions whose name matches this regular expression."),
-        click.option(
-            "--filter",
-            "pattern",
-            default="",
-            shell_complete=offered("stack_functions"),
-            help="Only functions whose name matches; `*` is any text.",
-        ),
-        click.option(
-            "-f",
-            "--yaml",
-            "stack_file",
-            multiple=True,
-            callback=lambda ctx, param, files: "\n".join(files),
-            help="Stack file, or its http(s) address; a further one is merged over it.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def gateway_options(command: Decorated) -> Decorated:
-    """`--gateway`, `--tls-no-verify` and `--token`: which gateway, and how to speak with it."""
-    for option in (
-        click.option("-k", "--token", default="", help="Bearer token to use instead of saved credentials."),
-        switch("--tls-no-verify", help="Do not check the gateway's certificate."),
-        click.option("-g", "--gateway", default=None, help="Address of the gateway."),
-    ):
-        command = option(command)
-    return command
-
-
-def namespace_option(command: Decorated) -> Decorated:
-    """`--namespace`, else `OPENFAAS_NS`: where a function lives that is in no stack file."""
-    return click.option("-n", "--namespace", default="", envvar="OPENFAAS_NS", help="Namespace of the function.")(
-        command
-    )
-
-
-def stack_namespace_option(command: Decorated) -> Decorated:
-    """`--namespace` as it was typed; `config.namespace_of` decides between it and the stack file."""
-    return click.option("-n", "--namespace", default="", help="Namespace of the function.")(command)
-
-
-def state_dir_option(command: Decorated) -> Decorated:
-    """`--state-dir`: the state directory of a local gateway, None unless typed."""
-    return click.option(
-        "--state-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=None,
-        help="State directory; $FAAS_STATE_DIR, else ~/.local/state/faas.",
-    )(command)
-
-
-def absolute_state_dir(chosen: Path | None) -> Path:
-    """The state directory that was chosen, else the default one."""
-    return chosen.expanduser().absolute() if chosen else default_state_dir()
