@@ -83,7 +83,7 @@ def test_what_a_status_lacks_is_filled_in(foreign):
     assert run(foreign.provider().list(DEFAULT_NAMESPACE)) == []
 
 
-def test_who_we_are_and_what_we_mean_is_said_everywhere_providers_look(foreign):
+def test_who_we_are_and_what_we_mean_is_said_everywhere_providers_refresh(foreign):
     foreign.answers["POST", "/system/functions"] = (202, b"")
     foreign.answers["DELETE", "/system/functions"] = (202, b"")
     foreign.answers["POST", "/system/scale-function/echo"] = (202, b"")

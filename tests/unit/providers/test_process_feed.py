@@ -22,7 +22,7 @@ def test_a_reader_gets_the_present_and_then_every_change():
     asyncio.run(scenario())
 
 
-def test_taken_over_waits_until_the_reader_asks_for_more():
+def test_acknowledged_waits_until_the_reader_asks_for_more():
     async def scenario():
         feed = RoutingFeed()
         applied, may_go_on = [], asyncio.Event()
@@ -35,7 +35,7 @@ def test_taken_over_waits_until_the_reader_asks_for_more():
         reader = asyncio.create_task(follow())
         await asyncio.sleep(0)
         feed.publish(ONE)
-        waiting = asyncio.create_task(feed.taken_over())
+        waiting = asyncio.create_task(feed.acknowledged())
         for _ in range(5):
             await asyncio.sleep(0)
         assert not waiting.done()
@@ -54,6 +54,6 @@ def test_nobody_waits_for_a_reader_that_has_gone():
         reader: Any = feed.read([ONE, TWO])
         await anext(reader)
         await reader.aclose()
-        await asyncio.wait_for(feed.taken_over(limit=60), 5)
+        await asyncio.wait_for(feed.acknowledged(limit=60), 5)
 
     asyncio.run(scenario())

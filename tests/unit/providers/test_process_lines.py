@@ -15,8 +15,8 @@ def test_lines_come_when_they_are_complete():
 def test_an_endless_line_is_cut():
     splitter = LineSplitter()
 
-    pieces = splitter.feed(b"x" * (2 * MAX_LINE + 5))
-    assert [len(piece) for piece in pieces] == [MAX_LINE, MAX_LINE]
+    chunks = splitter.feed(b"x" * (2 * MAX_LINE + 5))
+    assert [len(chunk) for chunk in chunks] == [MAX_LINE, MAX_LINE]
     assert splitter.rest() == ["xxxxx"]
 
 

@@ -5,7 +5,8 @@ import pytest
 from faas_runtime.core.api import FunctionDeployment, FunctionResources
 from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.docker.spec import check_deployment, container_config, labels_of
+from faas_runtime.providers.common.docker_api import check_deployment
+from faas_runtime.providers.docker.spec import container_config, labels_of
 
 
 def config(secrets="", **changes):

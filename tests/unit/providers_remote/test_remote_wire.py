@@ -72,7 +72,7 @@ def test_only_what_changed_is_told():
     assert told == [RouteRemoved(goes.key), comes, after]
 
 
-def test_a_status_is_completed_with_what_providers_leave_out():
+def test_a_status_is_completed_with_what_providers_withdraw():
     found = msgspec.json.decode(b'{"name":"echo","image":"i","replicas":1,"unknown":{}}', type=AnyStatus)
 
     assert found.complete("fn") == FunctionStatus(
@@ -81,10 +81,10 @@ def test_a_status_is_completed_with_what_providers_leave_out():
     assert b'"createdAt":"0001' in msgspec.json.encode(found.complete("fn"))
 
 
-def read(*pieces):
+def read(*chunks):
     async def stream():
-        for piece in pieces:
-            yield piece
+        for chunk in chunks:
+            yield chunk
 
     async def collect():
         return [message async for message in log_messages(stream(), KEY)]
@@ -92,7 +92,7 @@ def read(*pieces):
     return [(each.name, each.namespace, each.instance, each.timestamp, each.text) for each in asyncio.run(collect())]
 
 
-def test_log_lines_are_put_together_from_any_pieces():
+def test_log_lines_are_put_together_from_any_chunks():
     line = b'{"name":"e","namespace":"n","instance":"i","timestamp":"2026-01-02T03:04:05Z","text":"\xc3\xa4\\n"}\r\n'
     message = ("e", "n", "i", "2026-01-02T03:04:05Z", "ä")
 

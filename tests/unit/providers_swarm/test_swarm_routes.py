@@ -4,8 +4,9 @@ import pytest
 
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.providers.base import Endpoint, FunctionKey
+from faas_runtime.providers.common.status import route_of
 from faas_runtime.providers.swarm.objects import Node, Service, Snapshot, Task, node_of, task_of
-from faas_runtime.providers.swarm.routes import endpoint_of, is_inside, route_of, serving
+from faas_runtime.providers.swarm.routes import endpoint_of, is_inside, serving
 
 KEY = FunctionKey("fn", "openfaas-fn")
 NODE = Node("n1", "one", "10.1.0.4", up=True)
@@ -13,7 +14,7 @@ NODE = Node("n1", "one", "10.1.0.4", up=True)
 
 def a_task(**changes):
     values = {
-        "id": "t1", "service": "s1", "node": "n1", "version": "v", "wanted": True, "running": True, "failed": False,
+        "id": "t1", "service": "s1", "node": "n1", "version": "v", "desired": True, "running": True, "failed": False,
         "message": "", "address": "10.0.1.5", "port": 30001,
     }  # fmt: skip
     return Task(**{**values, **changes})
@@ -28,7 +29,7 @@ def test_only_what_runs_is_wanted_and_on_a_node_that_is_up_gets_calls():
     """A task that drains is not wanted any more; a node that is down takes its tasks along."""
     tasks = [
         a_task(),
-        a_task(id="draining", wanted=False),
+        a_task(id="draining", desired=False),
         a_task(id="starting", running=False),
         a_task(id="cut off", node="n2"),
         a_task(id="unknown", node="n3"),
@@ -56,7 +57,7 @@ def test_inside_the_network_its_address_outside_its_nodes(task, node, inside, ex
 def test_a_route_says_what_the_deployment_does():
     """Endpoints in an order that does not change by itself."""
     service = a_service(annotations={"com.faas.timeout": "3s", "com.faas.expose": "internal"})
-    route = route_of(service, [Endpoint("b", "h", 1), Endpoint("a", "h", 2)])
+    route = route_of(service.deployment, [Endpoint("b", "h", 1), Endpoint("a", "h", 2)], service.replicas)
     assert [each.instance for each in route.endpoints] == ["a", "b"]
     assert (route.key, route.replicas, route.timeout, route.internal) == (KEY, 2, 3.0, True)
 

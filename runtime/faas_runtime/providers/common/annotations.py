@@ -1,15 +1,17 @@
-"""What the annotations and labels of a deployment ask of whichever engine runs it."""
+"""The annotations and labels of a deployment that every engine follows, and the environment made of them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.durations import duration_or_none
 from faas_runtime.core.errors import Invalid
 
 TIMEOUT_ANNOTATION = "com.faas.timeout"
-"""Longest time one call may take, as a Go duration (`90s`, `2m`)."""
+"""Timeout of one call, as a Go duration (`90s`, `2m`)."""
 CONCURRENCY_ANNOTATION = "com.faas.concurrency"
-"""Most calls that one replica answers at a time; the scaler's target too."""
+"""Maximum number of calls that one replica answers at a time; also the scaler's target."""
 EXPOSE_ANNOTATION = "com.faas.expose"
 """`internal` keeps a function from being called from outside the gateway."""
 AUTH_ANNOTATION = "com.faas.auth"
@@ -18,10 +20,12 @@ SCALE_MIN_LABEL = "com.openfaas.scale.min"
 
 _TIMEOUTS = ("exec_timeout", "read_timeout", "write_timeout")
 _MAX_INFLIGHT = "max_inflight"
+DEFAULT_DRAIN_TIMEOUT = 60.0
+"""Seconds a replica may take to finish its calls where the function sets no timeout."""
 
 
 def call_timeout(deployment: FunctionDeployment) -> float | None:
-    """Seconds one call may take, as the annotation says. Raises Invalid."""
+    """The timeout of one call in seconds, None for the gateway's default. Raises Invalid."""
     text = _annotation(deployment, TIMEOUT_ANNOTATION)
     if not text:
         return None
@@ -32,13 +36,26 @@ def call_timeout(deployment: FunctionDeployment) -> float | None:
 
 
 def concurrency(deployment: FunctionDeployment) -> int | None:
-    """How many calls a replica answers at a time, None for as many as come. Raises Invalid."""
+    """How many calls a replica answers at a time, None for no limit. Raises Invalid."""
     text = _annotation(deployment, CONCURRENCY_ANNOTATION)
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise Invalid(f"annotation `{CONCURRENCY_ANNOTATION}`: `{text}` is not a number from 1 on")
+        raise Invalid(f"annotation `{CONCURRENCY_ANNOTATION}`: `{text}` is not a whole number above zero")
     return int(text)
+
+
+def accepted_timeout(deployment: FunctionDeployment) -> float | None:
+    """`call_timeout` of a deployment that was accepted earlier, perhaps by a release with other rules."""
+    try:
+        return call_timeout(deployment)
+    except Invalid:
+        return None
+
+
+def drain_timeout(deployment: FunctionDeployment, margin: float = 5.0) -> float:
+    """Seconds a replica may take to finish its calls and end."""
+    return (accepted_timeout(deployment) or DEFAULT_DRAIN_TIMEOUT) + margin
 
 
 def is_internal(deployment: FunctionDeployment) -> bool:
@@ -52,30 +69,47 @@ def auth_rule(deployment: FunctionDeployment) -> str:
 
 
 def initial_replicas(deployment: FunctionDeployment) -> int:
-    """How many replicas a deployment begins with. Raises Invalid."""
+    """How many replicas a deployment starts with. Raises Invalid."""
     text = (deployment.labels or {}).get(SCALE_MIN_LABEL, "1")
     if not text.isascii() or not text.isdigit() or int(text) > 1000:
         raise Invalid(f"label `{SCALE_MIN_LABEL}`: `{text}` is not a number of replicas")
     return max(1, int(text))
 
 
+def function_environment(
+    deployment: FunctionDeployment, drain_window: str, base: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """A function's environment. Raises Invalid.
+
+    `drain_window` is how long the watchdog still accepts calls once it is told to stop. `base` has
+    variables that the deployment replaces, such as those of the image.
+    """
+    environment = {"healthcheck_interval": drain_window, **(base or {}), **deployment.env_vars}
+    if deployment.env_process:
+        environment["fprocess"] = deployment.env_process
+    environment |= watchdog_settings(deployment)
+    environment["OPENFAAS_NAME"] = deployment.service
+    environment["OPENFAAS_NAMESPACE"] = deployment.namespace
+    return environment
+
+
 def watchdog_settings(deployment: FunctionDeployment) -> dict[str, str]:
     """The watchdog's variables that follow from the annotations.
 
-    Raises Invalid when the deployment sets one of them to something else: which of the two is meant,
-    nobody could tell, and the shorter one would cut calls off without a word.
+    Raises Invalid when the deployment sets one of them to another value: the shorter timeout would cut calls
+    off without an explanation.
     """
     found: dict[str, str] = {}
-    seconds, most = call_timeout(deployment), concurrency(deployment)
+    seconds, limit = call_timeout(deployment), concurrency(deployment)
     for name in _TIMEOUTS if seconds is not None else ():
         text = deployment.env_vars.get(name)
         if text is not None and duration_or_none(text) != seconds:
             raise _contradiction(deployment, TIMEOUT_ANNOTATION, name)
         found[name] = _annotation(deployment, TIMEOUT_ANNOTATION)
-    if most is not None:
-        if deployment.env_vars.get(_MAX_INFLIGHT, str(most)).strip() != str(most):
+    if limit is not None:
+        if deployment.env_vars.get(_MAX_INFLIGHT, str(limit)).strip() != str(limit):
             raise _contradiction(deployment, CONCURRENCY_ANNOTATION, _MAX_INFLIGHT)
-        found[_MAX_INFLIGHT] = str(most)
+        found[_MAX_INFLIGHT] = str(limit)
     return found
 
 

@@ -40,7 +40,7 @@ class RoutingFeed:
                 reader.get_nowait()
                 reader.task_done()
 
-    async def taken_over(self, limit: float = 5.0) -> None:
+    async def acknowledged(self, limit: float = 5.0) -> None:
         """Return once every reader has dealt with what was published, or after `limit` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit):

@@ -23,13 +23,15 @@ def cpu_of(text: str, field: str) -> Decimal:
     return _positive(text, field, cpu_cores)
 
 
-def check_resources(deployment: FunctionDeployment) -> None:
-    """Raises Invalid for a limit or request that is not a quantity above zero."""
+def check_resources(deployment: FunctionDeployment) -> list[tuple[str, int]]:
+    """Raises Invalid for a limit or request that is not a quantity above zero. Returns memory sizes by field."""
+    sizes = []
     for where, resources in (("limits", deployment.limits), ("requests", deployment.requests)):
         if resources is not None and resources.memory:
-            memory_of(resources.memory, f"{where}.memory")
+            sizes.append((f"{where}.memory", memory_of(resources.memory, f"{where}.memory")))
         if resources is not None and resources.cpu:
             cpu_of(resources.cpu, f"{where}.cpu")
+    return sizes
 
 
 def not_enforced(deployment: FunctionDeployment) -> list[str]:

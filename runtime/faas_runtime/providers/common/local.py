@@ -1,4 +1,4 @@
-"""What engines of this machine have in common: secrets and namespaces are files of the state directory."""
+"""The half of a provider that engines of this machine share: secrets and namespaces in the state directory."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import msgspec
 
 from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionDeployment, FunctionNamespace, Secret
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.common.namespaces import NamespaceBook
 from faas_runtime.providers.common.secrets import SecretStore
+from faas_runtime.providers.common.store import NamespaceStore
 
 
-class LocalBooks(ABC):
-    """The methods of a provider that are about secrets and namespaces, for engines that keep them here."""
+class LocalStores(ABC):
+    """Implements the secrets and namespaces of the provider protocol with files of this machine."""
 
-    def __init__(self, secrets: SecretStore, namespaces: NamespaceBook) -> None:
+    def __init__(self, secrets: SecretStore, namespaces: NamespaceStore) -> None:
         self._secrets = secrets
         self._namespaces = namespaces
 
     @abstractmethod
     def _deployments(self) -> Mapping[FunctionKey, FunctionDeployment]:
-        """What is deployed now."""
+        """Everything that is deployed now."""
 
     @abstractmethod
     async def _renew_secrets(self, key: FunctionKey) -> None:
-        """Put the present values of its secrets before what runs of a function."""
+        """Give the present values of its secrets to the running replicas of a function."""
 
     @abstractmethod
     async def delete(self, key: FunctionKey) -> None:
@@ -53,7 +53,7 @@ class LocalBooks(ABC):
                 await self._renew_secrets(key)
 
     async def delete_secret(self, name: str, namespace: str) -> None:
-        """Forget a secret. Raises NotFound."""
+        """Delete a secret. Raises NotFound."""
         await asyncio.to_thread(self._secrets.delete, name, namespace or DEFAULT_NAMESPACE)
 
     async def list_namespaces(self) -> Sequence[str]:

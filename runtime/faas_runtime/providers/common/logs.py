@@ -144,7 +144,7 @@ class LineSplitter:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[str]:
-        """Lines completed by this piece; an overlong one comes in parts."""
+        """Lines completed by this chunk; an overlong one comes in parts."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         while len(self._rest) > MAX_LINE:
             lines.append(self._rest[:MAX_LINE])

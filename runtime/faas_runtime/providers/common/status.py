@@ -1,8 +1,13 @@
-"""What an engine of ours tells about a function: its deployment as it was sent, and how it runs."""
+"""What an engine reports about a function: its status, and where its calls go."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from faas_runtime.core.api import FunctionDeployment, FunctionStatus, FunctionUsage
+from faas_runtime.core.errors import NotFound
+from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
+from faas_runtime.providers.common.annotations import accepted_timeout, auth_rule, is_internal
 
 
 def status_of(
@@ -13,7 +18,7 @@ def status_of(
     created_at: str,
     usage: FunctionUsage | None = None,
 ) -> FunctionStatus:
-    """As the control room shows it; `available` of the `replicas` wanted take calls."""
+    """The deployment as it was sent, and how it runs: `available` of the desired `replicas` take calls."""
     return FunctionStatus(
         name=deployment.service,
         image=deployment.image,
@@ -32,3 +37,25 @@ def status_of(
         created_at=created_at,
         usage=usage,
     )
+
+
+def route_of(deployment: FunctionDeployment, endpoints: Iterable[Endpoint], replicas: int) -> RouteUpdate:
+    """Where a function's calls go: to the ready `endpoints`, in a stable order, of the desired `replicas`."""
+    return RouteUpdate(
+        key=key_of(deployment),
+        endpoints=tuple(sorted(endpoints, key=lambda each: each.instance)),
+        replicas=replicas,
+        timeout=accepted_timeout(deployment),
+        internal=is_internal(deployment),
+        auth=auth_rule(deployment),
+    )
+
+
+def key_of(deployment: FunctionDeployment) -> FunctionKey:
+    """Name and namespace of a deployment."""
+    return FunctionKey(deployment.service, deployment.namespace)
+
+
+def unknown_function(key: FunctionKey) -> NotFound:
+    """The fault of a function that does not exist."""
+    return NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")

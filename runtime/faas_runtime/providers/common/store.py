@@ -1,4 +1,4 @@
-"""What has been deployed, on disk: written so that a crash at any moment leaves the old or the new, never half."""
+"""Deployments and namespaces of an engine that keeps them as files of the state directory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionDeployment, FunctionNamespace
+from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
 from faas_runtime.core.files import write_file
 from faas_runtime.providers.base import FunctionKey
 
@@ -23,7 +24,7 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int
     created_at: str
     version: str = ""
-    """Tells replicas of one deployment from those of another, where they outlive the gateway."""
+    """Distinguishes the replicas of two deployments, where replicas outlive the gateway."""
 
     @property
     def key(self) -> FunctionKey:
@@ -31,7 +32,7 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
         return FunctionKey(self.deployment.service, self.deployment.namespace)
 
 
-class FunctionStore:
+class DeploymentStore:
     """One JSON file for each function, and one for the namespaces. Blocking; the files are small."""
 
     def __init__(self, folder: Path) -> None:
@@ -39,7 +40,7 @@ class FunctionStore:
         self._namespaces = folder / "namespaces.json"
 
     def load(self) -> list[Deployed]:
-        """Everything deployed. A file that cannot be read is told in the log and left alone."""
+        """Everything deployed. A file that cannot be read is logged and ignored."""
         found = []
         for path in sorted(self._functions.glob("*/*.json")):
             try:
@@ -49,11 +50,11 @@ class FunctionStore:
         return found
 
     def save(self, deployed: Deployed) -> None:
-        """Keep a deployment. Raises OSError."""
+        """Write a deployment. Raises OSError."""
         write_file(self._path(deployed.key), msgspec.json.encode(deployed), mode=0o600)
 
     def remove(self, key: FunctionKey) -> None:
-        """Forget a deployment."""
+        """Delete a deployment."""
         self._path(key).unlink(missing_ok=True)
 
     def namespaces(self) -> dict[str, FunctionNamespace]:
@@ -65,8 +66,53 @@ class FunctionStore:
         return found
 
     def save_namespaces(self, namespaces: dict[str, FunctionNamespace]) -> None:
-        """Keep the namespaces. Raises OSError."""
+        """Write the namespaces. Raises OSError."""
         write_file(self._namespaces, msgspec.json.encode(list(namespaces.values())), mode=0o600)
 
     def _path(self, key: FunctionKey) -> Path:
         return self._functions / key.namespace / f"{key.name}.json"
+
+
+class NamespaceStore:
+    """The namespaces of this machine; changes are on disk when a method returns. Blocking."""
+
+    def __init__(self, store: DeploymentStore) -> None:
+        self._store = store
+        self._known = store.namespaces()
+
+    def names(self) -> list[str]:
+        """All names, the default one first."""
+        return list(self._known)
+
+    def check(self, name: str) -> None:
+        """Raises Invalid when there is no such namespace."""
+        if name not in self._known:
+            raise Invalid(f"namespace `{name}` does not exist")
+
+    def get(self, name: str) -> FunctionNamespace:
+        """One namespace. Raises NotFound."""
+        if name not in self._known:
+            raise NotFound(f"there is no namespace `{name}`")
+        return self._known[name]
+
+    def add(self, namespace: FunctionNamespace) -> None:
+        """Add a namespace. Raises AlreadyExists."""
+        if namespace.name in self._known:
+            raise AlreadyExists(f"namespace `{namespace.name}` exists already")
+        self._save({**self._known, namespace.name: namespace})
+
+    def replace(self, namespace: FunctionNamespace) -> None:
+        """Replace a namespace's labels. Raises NotFound."""
+        self.get(namespace.name)
+        self._save({**self._known, namespace.name: namespace})
+
+    def remove(self, name: str) -> None:
+        """Remove a namespace. Raises NotFound, Invalid for the default one."""
+        self.get(name)
+        if name == DEFAULT_NAMESPACE:
+            raise Invalid(f"the default namespace `{name}` cannot be removed")
+        self._save({known: value for known, value in self._known.items() if known != name})
+
+    def _save(self, namespaces: dict[str, FunctionNamespace]) -> None:
+        self._store.save_namespaces(namespaces)
+        self._known = namespaces

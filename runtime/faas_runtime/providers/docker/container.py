@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from faas_runtime.providers.common.docker_api import WATCHDOG_PORT
 from faas_runtime.providers.docker.self_container import address_on
-from faas_runtime.providers.docker.spec import WATCHDOG_PORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import NotFound as NoSuchContainer
 
-from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
+from faas_runtime.core.engine_address import EngineAddress
 from faas_runtime.core.errors import Invalid, Unavailable
+from faas_runtime.providers.common.docker_api import (
+    LOG_OPTIONS,
+    STREAM_ENDED,
+    Stream,
+    find_engine,
+    first_line,
+    open_client,
+    text_lines,
+)
 from faas_runtime.providers.docker.container import Container, Image, container_of
-from faas_runtime.providers.docker.self_container import Whereabouts, find_whereabouts
+from faas_runtime.providers.docker.self_container import SelfContainer, find_self_container
 
-REQUEST_LIMIT = 60
+REQUEST_TIMEOUT = 60
 """Seconds the engine may take to answer; pulling an image is not counted."""
 _REFUSALS = ("no basic auth", "unauthorized", "denied", "authentication required")
 _LOGIN = "log in with `docker login` where the gateway runs, or give the function a secret that is a Docker config"
-_LOG_LIMIT = {"max-size": "10m"}
-"""What the engine keeps of a container's output, where its log driver can be told."""
 
 
 class DockerEngine:
@@ -32,34 +36,26 @@ class DockerEngine:
         self.address: EngineAddress | None = None
         self.description = "docker"
         """Which engine this is, in words."""
-        self.here = Whereabouts()
+        self.here = SelfContainer()
         self._client: Any = None
         self._log_config: dict[str, Any] = {}
 
     def connect(self) -> None:
-        """Begin to speak with the engine. Raises Unavailable."""
-        try:
-            address = self.address = find_address(os.environ)
-        except UnknownContext as err:
-            raise Unavailable(f"{err}: choose one with `docker context use`") from None
+        """Connect to the engine. Raises Unavailable."""
+        address = self.address = find_engine()
         if not address.is_here:
             raise Unavailable(
                 f"the container engine at {address} is on another machine, whose loopback the gateway cannot reach: "
                 "run the gateway there"
             )
-        try:
-            self._client = docker.DockerClient(timeout=REQUEST_LIMIT, max_pool_size=32, **address.client_options())
-            version, info = self._client.version(), self._client.info()
-        except (DockerException, OSError) as err:
-            raise Unavailable(
-                f"no container engine answers at {address}: {_first_line(err)}; "
-                "start it (`systemctl start docker`), or use `--engine process`"
-            ) from None
+        self._client, info = open_client(address, REQUEST_TIMEOUT)
+        with docker_faults():
+            version = self._client.version()
         components = version.get("Components") or [{}]
         name = "podman" if "podman" in str(components[0].get("Name", "")).lower() else "docker"
         self.description = f"{name} {version.get('Version', '')}".strip()
         if info.get("LoggingDriver") in ("json-file", "local"):
-            self._log_config = {"log_config": {"Type": info["LoggingDriver"], "Config": _LOG_LIMIT}}
+            self._log_config = {"log_config": {"Type": info["LoggingDriver"], "Config": LOG_OPTIONS}}
 
     def close(self) -> None:
         """Release the connections."""
@@ -71,16 +67,16 @@ class DockerEngine:
         try:
             self._client.ping()
         except (DockerException, OSError) as err:
-            return _first_line(err)
+            return first_line(err)
         return ""
 
     def ensure_network(self, name: str) -> None:
         """Make the functions' network if it is not there, and join it if we are in a container ourselves."""
-        with _translated():
+        with docker_faults():
             # The engine's filter also finds names that contain this one.
             if all(network.name != name for network in self._client.networks.list(names=[name])):
                 self._client.networks.create(name, driver="bridge", labels={"io.faas": "network"}, check_duplicate=True)
-            self.here = find_whereabouts(self._client, name)
+            self.here = find_self_container(self._client, name)
 
     def image(self, reference: str, auth: Mapping[str, Any] | None = None) -> Image:
         """The image, pulled if the engine does not have it. Raises Invalid when nobody has it.
@@ -88,7 +84,7 @@ class DockerEngine:
         `auth` are credentials for its registry, those of the Docker config unless given.
         """
         try:
-            with _translated():
+            with docker_faults():
                 found = self._find_or_pull(reference, auth)
         except ImageNotFound:
             raise Invalid(f"image `{reference}` is neither in the engine nor in its registry") from None
@@ -105,7 +101,7 @@ class DockerEngine:
                 pass
             except APIError as err:
                 if err.status_code == 400:
-                    raise Invalid(f"image `{reference}`: {_first_line(err)}") from None
+                    raise Invalid(f"image `{reference}`: {first_line(err)}") from None
                 raise
         try:
             # Somebody may have logged in since we started.
@@ -114,36 +110,36 @@ class DockerEngine:
         except (ImageNotFound, NoSuchContainer):
             raise ImageNotFound(reference) from None
         except APIError as err:
-            reason = _first_line(err)
+            reason = first_line(err)
             refused = any(word in reason.lower() for word in _REFUSALS)
             advice = f"; {_LOGIN}" if refused else ""
             raise Invalid(f"image `{reference}` cannot be pulled: {reason}{advice}") from None
 
     def start(self, name: str, config: Mapping[str, Any]) -> Container:
         """Create a container and start it; one that cannot be started is removed again. Raises Invalid."""
-        with _translated():
+        with docker_faults():
             try:
                 created = self._client.containers.create(name=name, **self._log_config, **config)
             except APIError as err:
-                raise Invalid(f"the engine refuses the container: {_first_line(err)}") from None
+                raise Invalid(f"the engine refuses the container: {first_line(err)}") from None
             try:
                 created.start()
             except APIError as err:
                 created.remove(force=True)
-                raise Invalid(f"the container cannot be started: {_first_line(err)}") from None
+                raise Invalid(f"the container cannot be started: {first_line(err)}") from None
             created.reload()
             return container_of(created.attrs, self.here.network)
 
     def find(self, labels: Mapping[str, str]) -> list[Container]:
         """Every container with these labels, stopped ones too."""
         wanted = [f"{key}={value}" for key, value in labels.items()]
-        with _translated():
+        with docker_faults():
             listed = self._client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
             return [container_of(each.attrs, self.here.network) for each in listed]
 
     def get(self, identifier: str) -> Container | None:
         """One container, None when it has gone."""
-        with _translated():
+        with docker_faults():
             try:
                 return container_of(self._client.containers.get(identifier).attrs, self.here.network)
             except NoSuchContainer:
@@ -151,7 +147,7 @@ class DockerEngine:
 
     def stop(self, identifier: str, grace: float) -> None:
         """SIGTERM, `grace` seconds, SIGKILL, removed. One that has gone is as good as stopped."""
-        with _translated():
+        with docker_faults():
             try:
                 container = self._client.containers.get(identifier)
                 # The client gives up before a long drain would be over, unless it is told to wait.
@@ -166,7 +162,7 @@ class DockerEngine:
     def last_lines(self, identifier: str, count: int) -> list[str]:
         """The end of what a container printed."""
         try:
-            with _translated():
+            with docker_faults():
                 text = self._client.containers.get(identifier).logs(tail=count)
         except (NoSuchContainer, Unavailable):
             return []
@@ -183,18 +179,15 @@ class DockerEngine:
         options["tail"] = tail if tail is not None else "all"
         if since is not None:
             options["since"] = since
-        pending = b""
         try:
-            pieces = self._client.containers.get(identifier).logs(**options)
-            if follow is not None:
-                follow(Stream(pieces))
-            for piece in pieces:
-                *lines, pending = (pending + piece).split(b"\n")
-                yield from (_stamped(line) for line in lines)
-        except (DockerException, OSError, ValueError):  # gone, or closed by another thread
+            chunks = self._client.containers.get(identifier).logs(**options)
+        except STREAM_ENDED:  # the container has gone
             return
-        if pending:
-            yield _stamped(pending)
+        if follow is not None:
+            follow(Stream(chunks))
+        for line in text_lines(chunks):
+            moment, _, text = line.partition(" ")
+            yield moment, text
 
     def events(
         self, labels: Mapping[str, str], since: int, opened: Callable[[Stream], None]
@@ -210,13 +203,13 @@ class DockerEngine:
             for event in events:
                 actor = event.get("Actor") or {}
                 yield str(event.get("Action")), str(actor.get("ID")), actor.get("Attributes") or {}
-        except (DockerException, OSError, ValueError):
+        except STREAM_ENDED:
             return
 
     def usage(self, identifier: str) -> Usage | None:
         """What the container has used until now; None when it has gone."""
         try:
-            with _translated():
+            with docker_faults():
                 stats = self._client.api.stats(identifier, stream=False, one_shot=True)
         except (DockerException, Unavailable):
             return None
@@ -228,18 +221,6 @@ class DockerEngine:
         return Usage(float(used.get("total_usage") or 0) / 1e9, max(0.0, float(memory.get("usage") or 0) - cache))
 
 
-class Stream:
-    """An answer of the engine that does not end by itself."""
-
-    def __init__(self, source: Any) -> None:
-        self._source = source
-
-    def close(self) -> None:
-        """Let whoever reads it come to the end."""
-        with contextlib.suppress(DockerException, OSError, AttributeError):
-            self._source.close()
-
-
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Processor time in seconds since the container began, and bytes of memory now."""
@@ -248,8 +229,8 @@ class Usage:
     memory: float
 
 
-class _translated:
-    """Turns the client library's failures into ours; what says something about one container passes."""
+class docker_faults:
+    """Turns the client library's errors into our faults, except those about a single container."""
 
     def __enter__(self) -> None:
         return None
@@ -260,16 +241,6 @@ class _translated:
         if isinstance(err, APIError):
             if err.status_code == 409:
                 return
-            raise Unavailable(f"the container engine failed: {_first_line(err)}") from None
+            raise Unavailable(f"the container engine failed: {first_line(err)}") from None
         if isinstance(err, (DockerException, OSError)):
-            raise Unavailable(f"the container engine does not answer: {_first_line(err)}") from None
-
-
-def _stamped(line: bytes) -> tuple[str, str]:
-    moment, _, text = line.decode("utf-8", "replace").rstrip("\r").partition(" ")
-    return moment, text
-
-
-def _first_line(err: BaseException) -> str:
-    text = err.explanation if isinstance(err, APIError) and err.explanation else str(err)
-    return str(text).strip().splitlines()[0] if str(text).strip() else type(err).__name__
+            raise Unavailable(f"the container engine does not answer: {first_line(err)}") from None

@@ -13,15 +13,16 @@ from datetime import UTC, datetime
 
 from faas_runtime.core.api import LogMessage
 from faas_runtime.providers.base import LogQuery
+from faas_runtime.providers.common.docker_api import Stream
 from faas_runtime.providers.docker.container import Container
-from faas_runtime.providers.docker.engine import DockerEngine, Stream
+from faas_runtime.providers.docker.engine import DockerEngine
 
 _WAITING_LINES = 1000
 _OVERLAP = 1.0
 """Seconds of lines asked for twice, so that none is lost between history and what follows."""
 
 
-class LogReader:
+class ContainerLogReader:
     """Reads what a query asks for. With `follow`, `add` brings in containers that come later."""
 
     def __init__(self, engine: DockerEngine, query: LogQuery) -> None:

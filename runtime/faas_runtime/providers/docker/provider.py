@@ -18,35 +18,35 @@ from faas_runtime.core.api import (
     ProviderInfo,
     VersionInfo,
 )
-from faas_runtime.core.errors import AlreadyExists, NotFound
+from faas_runtime.core.errors import AlreadyExists
 from faas_runtime.core.paths import instance_name
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.common.annotations import initial_replicas
+from faas_runtime.providers.common.docker_api import check_deployment
 from faas_runtime.providers.common.feed import RoutingFeed
-from faas_runtime.providers.common.local import LocalBooks
+from faas_runtime.providers.common.local import LocalStores
 from faas_runtime.providers.common.logs import now_rfc3339
-from faas_runtime.providers.common.namespaces import NamespaceBook
 from faas_runtime.providers.common.secrets import SecretStore
-from faas_runtime.providers.common.store import Deployed, FunctionStore
+from faas_runtime.providers.common.status import key_of, unknown_function
+from faas_runtime.providers.common.store import Deployed, DeploymentStore, NamespaceStore
 from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.docker.container import Container
 from faas_runtime.providers.docker.engine import DockerEngine
-from faas_runtime.providers.docker.function import Function
-from faas_runtime.providers.docker.logs import LogReader
+from faas_runtime.providers.docker.function import DockerFunction
+from faas_runtime.providers.docker.logs import ContainerLogReader
 from faas_runtime.providers.docker.pullsecrets import credentials
-from faas_runtime.providers.docker.reconciler import Keeper
+from faas_runtime.providers.docker.reconciler import Reconciler
 from faas_runtime.providers.docker.replicas import Replicas
 from faas_runtime.providers.docker.secretfiles import SecretFiles
-from faas_runtime.providers.docker.spec import check_deployment
-from faas_runtime.providers.docker.usage import UsageMeter
+from faas_runtime.providers.docker.usage import ContainerUsageMeter
 
 log = logging.getLogger("faas.docker")
 
-HEALTH_LIMIT = 2.0
+HEALTH_TIMEOUT = 2.0
 """Seconds after which an engine counts as one that does not answer."""
 
 
-class DockerProvider(LocalBooks):
+class DockerProvider(LocalStores):
     """Runs functions in containers that it made; any other container is left alone.
 
     `instance` tells the containers of several gateways on one engine apart; by default it
@@ -57,19 +57,21 @@ class DockerProvider(LocalBooks):
         folder = state_dir / "docker"
         self._network = network
         self._instance = instance or instance_name(state_dir)
-        self._store = FunctionStore(folder)
+        self._store = DeploymentStore(folder)
         self._files = SecretFiles(self._instance, folder / "mounted")
-        super().__init__(SecretStore(state_dir / "secrets"), NamespaceBook(self._store))
-        self._functions: dict[FunctionKey, Function] = {}
-        self._coming: set[FunctionKey] = set()
+        super().__init__(SecretStore(state_dir / "secrets"), NamespaceStore(self._store))
+        self._functions: dict[FunctionKey, DockerFunction] = {}
+        self._creating: set[FunctionKey] = set()
         self._feed = RoutingFeed()
         self._engine = DockerEngine()
         self._threads = EngineThreads()
-        self._usage = UsageMeter(self._engine)
+        self._usage = ContainerUsageMeter(self._engine)
         self._replicas = Replicas(
             self._engine, self._threads, self._secrets, self._files, instance=self._instance, network=network
         )
-        self._keeper = Keeper(self._engine, self._threads, self._replicas, self._feed, self._functions, self._instance)
+        self._reconciler = Reconciler(
+            self._engine, self._threads, self._replicas, self._feed, self._functions, self._instance
+        )
 
     async def start(self) -> None:
         """Find our containers again and bring back what is missing. Raises Unavailable."""
@@ -81,18 +83,18 @@ class DockerProvider(LocalBooks):
         known = await asyncio.to_thread(self._store.load)
         await asyncio.to_thread(self._files.keep_only, known)
         for deployed in known:
-            self._functions[deployed.key] = Function(deployed.key, deployed)
-        await self._keeper.adopt(await self._replicas.everything())
+            self._functions[deployed.key] = DockerFunction(deployed.key, deployed)
+        await self._reconciler.adopt(await self._replicas.everything())
         for function in self._functions.values():
             self._feed.publish(function.route())
-            self._keeper.watch_over(function)
-        self._keeper.listen()
+            self._reconciler.manage(function)
+        self._reconciler.listen()
 
     async def close(self) -> None:
         """Stop watching; containers go on, and the next gateway finds them."""
         for function in self._functions.values():
-            function.tell_log_readers(None)
-        await self._keeper.close()
+            function.notify_log_readers(None)
+        await self._reconciler.close()
         await asyncio.to_thread(self._engine.close)
         self._threads.close()
 
@@ -102,18 +104,18 @@ class DockerProvider(LocalBooks):
         return ProviderInfo(provider="faas-docker", version=version, orchestration=self._engine.description)
 
     async def health(self) -> dict[str, str]:
-        """Whether the engine answers, and the functions that have not all their replicas because of some trouble."""
+        """Whether the engine answers, and the functions that have not all their replicas because of some problem."""
         try:
-            async with asyncio.timeout(HEALTH_LIMIT):
+            async with asyncio.timeout(HEALTH_TIMEOUT):
                 problem = await self._threads.call_long(self._engine.problem)
         except TimeoutError:
-            problem = f"no answer within {HEALTH_LIMIT:g} s"
+            problem = f"no answer within {HEALTH_TIMEOUT:g} s"
         functions = {
-            f"function {key}": function.trouble
+            f"function {key}": function.problem
             for key, function in self._functions.items()
-            if function.trouble and len(function.ready) < function.deployed.replicas
+            if function.problem and len(function.ready) < function.deployed.replicas
         }
-        return {"docker": problem or self._keeper.trouble or "ok", **functions}
+        return {"docker": problem or self._reconciler.problem or "ok", **functions}
 
     async def list(self, namespace: str) -> Sequence[FunctionStatus]:
         """All functions of a namespace, sorted by name."""
@@ -132,39 +134,39 @@ class DockerProvider(LocalBooks):
 
     async def deploy(self, deployment: FunctionDeployment) -> None:
         """Create a function, see the protocol."""
-        key = FunctionKey(deployment.service, deployment.namespace)
-        if key in self._functions or key in self._coming:
+        key = key_of(deployment)
+        if key in self._functions or key in self._creating:
             raise AlreadyExists(f"function `{key.name}` exists already in namespace `{key.namespace}`")
-        self._coming.add(key)
+        self._creating.add(key)
         try:
-            function = Function(key, await self._new(deployment, initial_replicas(deployment), now_rfc3339()))
+            function = DockerFunction(key, await self._new(deployment, initial_replicas(deployment), now_rfc3339()))
             containers = await self._bring_up(function)
         finally:
-            self._coming.discard(key)
+            self._creating.discard(key)
         self._functions[key] = function
-        self._take_up(function, containers)
-        self._keeper.watch_over(function)
-        await self._feed.taken_over()
+        self._publish_ready(function, containers)
+        self._reconciler.manage(function)
+        await self._feed.acknowledged()
         log.info("deployed %s (%s)", key, function.deployed.digest)
 
     async def update(self, deployment: FunctionDeployment) -> None:
         """Replace a function's version without failing a call, see the protocol."""
-        function = self._function(FunctionKey(deployment.service, deployment.namespace))
+        function = self._function(key_of(deployment))
         async with function.lock:
             self._function(function.key)  # it may have been deleted while we waited
-            old, limit = function.deployed, function.drain_limit()
+            old, limit = function.deployed, function.drain_timeout()
             replicas = max(initial_replicas(deployment), old.replicas)
-            new = Function(function.key, await self._new(deployment, replicas, old.created_at))
+            new = DockerFunction(function.key, await self._new(deployment, replicas, old.created_at))
             new.log_readers = function.log_readers
             containers = await self._bring_up(new)
             replaced = list(function.ready.values())
-            function.give_up([container.id for container in replaced])
-            function.deployed, function.pause, function.trouble = new.deployed, 0.0, ""
-            self._take_up(function, containers)
-            await self._feed.taken_over()
+            function.remove_ready([container.id for container in replaced])
+            function.deployed, function.pause, function.problem = new.deployed, 0.0, ""
+            self._publish_ready(function, containers)
+            await self._feed.acknowledged()
         function.wake.set()
         log.info("updated %s (%s)", function.key, function.deployed.digest)
-        self._keeper.spawn(self._end(Function(function.key, old), replaced, limit))
+        self._reconciler.spawn(self._end(DockerFunction(function.key, old), replaced, limit))
 
     async def delete(self, key: FunctionKey) -> None:
         """Remove a function; its running calls may finish. Raises NotFound."""
@@ -173,11 +175,11 @@ class DockerProvider(LocalBooks):
             self._function(key)
             await asyncio.to_thread(self._store.remove, key)
             del self._functions[key]
-            self._keeper.leave_alone(function)
+            self._reconciler.release(function)
             self._feed.publish(RouteRemoved(key))
-            await self._feed.taken_over()
+            await self._feed.acknowledged()
         log.info("deleted %s", key)
-        self._keeper.spawn(self._end(function, list(function.ready.values()), function.drain_limit()))
+        self._reconciler.spawn(self._end(function, list(function.ready.values()), function.drain_timeout()))
 
     async def scale(self, key: FunctionKey, replicas: int) -> None:
         """Ask for a number of replicas; they come and go in the background. Raises NotFound."""
@@ -192,7 +194,7 @@ class DockerProvider(LocalBooks):
     async def logs(self, query: LogQuery) -> AsyncIterator[LogMessage]:
         """Yield log lines of every replica by time, then (`follow`) as they come. Raises NotFound."""
         function = self._function(query.key)
-        reader = LogReader(self._engine, query)
+        reader = ContainerLogReader(self._engine, query)
         function.log_readers.add(reader.add)
         try:
             containers = await self._replicas.of(function, every_version=True)
@@ -231,30 +233,30 @@ class DockerProvider(LocalBooks):
             deployment=deployment, digest=image.id, replicas=replicas, created_at=created_at, version=version
         )
 
-    async def _bring_up(self, function: Function) -> Sequence[Container]:
+    async def _bring_up(self, function: DockerFunction) -> Sequence[Container]:
         """All replicas of a new version, which is then the one on disk. On any failure nothing of it is left."""
         try:
             containers = await self._replicas.start(function, function.deployed.replicas)
             await asyncio.to_thread(self._store.save, function.deployed)
         except BaseException:
             # Also when the caller has given up: what was begun must not be left behind.
-            self._keeper.spawn(self._replicas.remove_version(function))
+            self._reconciler.spawn(self._replicas.remove_version(function))
             raise
         return containers
 
-    def _take_up(self, function: Function, containers: Sequence[Container]) -> None:
-        function.take_up(containers, asyncio.get_running_loop().time())
+    def _publish_ready(self, function: DockerFunction, containers: Sequence[Container]) -> None:
+        function.add_ready(containers, asyncio.get_running_loop().time())
         self._feed.publish(function.route())
 
-    async def _end(self, version: Function, containers: Sequence[Container], limit: float) -> None:
+    async def _end(self, version: DockerFunction, containers: Sequence[Container], limit: float) -> None:
         await self._replicas.stop(containers, limit)
         await self._replicas.remove_version(version)
 
-    def _present(self) -> Sequence[tuple[FunctionKey, Function]]:
+    def _present(self) -> Sequence[tuple[FunctionKey, DockerFunction]]:
         return list(self._functions.items())
 
-    def _function(self, key: FunctionKey) -> Function:
+    def _function(self, key: FunctionKey) -> DockerFunction:
         function = self._functions.get(key)
         if function is None:
-            raise NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")
+            raise unknown_function(key)
         return function

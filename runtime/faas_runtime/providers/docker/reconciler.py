@@ -11,25 +11,26 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 
 from faas_runtime.core.errors import RuntimeFault, Unavailable
 from faas_runtime.providers.base import FunctionKey
+from faas_runtime.providers.common.docker_api import Stream
 from faas_runtime.providers.common.feed import RoutingFeed
 from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.docker.container import Container
-from faas_runtime.providers.docker.engine import DockerEngine, Stream
-from faas_runtime.providers.docker.function import Function
+from faas_runtime.providers.docker.engine import DockerEngine
+from faas_runtime.providers.docker.function import DockerFunction
 from faas_runtime.providers.docker.replicas import Replicas, ending
 from faas_runtime.providers.docker.spec import FUNCTION_LABEL, INSTANCE_LABEL, NAMESPACE_LABEL
 
 log = logging.getLogger("faas.docker")
 
-SHORT_LIFE = 10.0
+MIN_LIFETIME = 10.0
 """Seconds; a container that ends sooner after it was ready is replaced after a pause only."""
-_LEAST_PAUSE, _MOST_PAUSE = 0.1, 30.0
+_MIN_RESTART_DELAY, _MAX_RESTART_DELAY = 0.1, 30.0
 _RECONNECT = 1.0
 
-_Happening = tuple[str, str, FunctionKey]
+_Event = tuple[str, str, FunctionKey]
 
 
-class Keeper:
+class Reconciler:
     """Replaces containers that end or say that they are ill, and follows changes of the number wanted."""
 
     def __init__(
@@ -38,7 +39,7 @@ class Keeper:
         threads: EngineThreads,
         replicas: Replicas,
         feed: RoutingFeed,
-        functions: Mapping[FunctionKey, Function],
+        functions: Mapping[FunctionKey, DockerFunction],
         instance: str,
     ) -> None:
         self._engine = engine
@@ -49,25 +50,25 @@ class Keeper:
         self._instance = instance
         self._stream: Stream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.trouble = ""
+        self.problem = ""
         """Why nothing is heard of the engine; empty when all is well."""
 
-    def watch_over(self, function: Function) -> None:
+    def manage(self, function: DockerFunction) -> None:
         """Keep this function from now on."""
         function.wake.set()
         function.keeper = self.spawn(self._keep(function))
 
-    def leave_alone(self, function: Function) -> None:
+    def release(self, function: DockerFunction) -> None:
         """The function is gone."""
         if function.keeper is not None:
             function.keeper.cancel()
-        function.tell_log_readers(None)
+        function.notify_log_readers(None)
 
     def listen(self) -> None:
         """Follow the engine's events from now on."""
         self.spawn(self._listen())
 
-    def end_later(self, containers: Iterable[Container], grace: float) -> None:
+    def stop_later(self, containers: Iterable[Container], grace: float) -> None:
         """End containers in the background."""
         self.spawn(self._replicas.stop(list(containers), grace))
 
@@ -86,17 +87,17 @@ class Keeper:
             of.setdefault(_key(container.labels), []).append(container)
         await asyncio.gather(*(self._adopt(self._functions.get(key), found) for key, found in of.items()))
 
-    async def _adopt(self, function: Function | None, containers: list[Container]) -> None:
+    async def _adopt(self, function: DockerFunction | None, containers: list[Container]) -> None:
         kept: list[Container] = []
         if function is not None:
             present = await self._replicas.of(function)
             with contextlib.suppress(RuntimeFault):
                 kept = await self._replicas.answering(function, present)
-            function.take_up(kept, 0.0)
+            function.add_ready(kept, 0.0)
         identifiers = {container.id for container in kept}
         await self._replicas.stop([each for each in containers if each.id not in identifiers], 0)
 
-    async def _keep(self, function: Function) -> None:
+    async def _keep(self, function: DockerFunction) -> None:
         while True:
             await function.wake.wait()
             function.wake.clear()
@@ -109,16 +110,16 @@ class Keeper:
                     await self._resize(function)
             except Unavailable as fault:
                 # Not the function's fault: it comes back as soon as the engine does.
-                function.trouble = str(fault)
+                function.problem = str(fault)
                 await asyncio.sleep(_RECONNECT)
                 function.wake.set()
             except RuntimeFault as fault:
                 self._slow_down(function)
-                function.trouble = str(fault).splitlines()[0]
-                log.warning("%s: %s; trying again in %.1f s", function.key, function.trouble, function.pause)
+                function.problem = str(fault).splitlines()[0]
+                log.warning("%s: %s; trying again in %.1f s", function.key, function.problem, function.pause)
                 function.wake.set()
 
-    async def _drop_lost(self, function: Function) -> None:
+    async def _drop_lost(self, function: DockerFunction) -> None:
         """Take containers that ended, or are ill, out of the route."""
         found = {each.id: each for each in await self._replicas.of(function)}
         ended = [each for each in function.ready if each not in found or not found[each].running]
@@ -129,54 +130,54 @@ class Keeper:
         if sick:
             log.warning("%s: %d replicas fail their health check and are replaced", function.key, len(sick))
         lost = [found[each] for each in (*ended, *sick) if each in found]
-        function.give_up([*ended, *sick])
+        function.remove_ready([*ended, *sick])
         self._feed.publish(function.route())
-        await self._feed.taken_over()
-        self.end_later(lost, function.drain_limit())
+        await self._feed.acknowledged()
+        self.stop_later(lost, function.drain_timeout())
 
-    def _note(self, function: Function, ended: list[str], found: Mapping[str, Container]) -> None:
+    def _note(self, function: DockerFunction, ended: list[str], found: Mapping[str, Container]) -> None:
         """Say what happened, and take one's time with a function whose containers do not live long."""
         now = asyncio.get_running_loop().time()
         for identifier in ended:
-            function.trouble = f"a replica ended ({ending(found.get(identifier))})"
-            log.warning("%s: %s", function.key, function.trouble)
-        if any(now - function.ready_since.get(each, now) < SHORT_LIFE for each in ended):
+            function.problem = f"a replica ended ({ending(found.get(identifier))})"
+            log.warning("%s: %s", function.key, function.problem)
+        if any(now - function.ready_since.get(each, now) < MIN_LIFETIME for each in ended):
             self._slow_down(function)
         else:
             function.pause = 0.0
 
     @staticmethod
-    def _slow_down(function: Function) -> None:
-        function.pause = min(_MOST_PAUSE, max(_LEAST_PAUSE, function.pause * 2))
+    def _slow_down(function: DockerFunction) -> None:
+        function.pause = min(_MAX_RESTART_DELAY, max(_MIN_RESTART_DELAY, function.pause * 2))
 
-    async def _resize(self, function: Function) -> None:
+    async def _resize(self, function: DockerFunction) -> None:
         """Make the number of replicas what it should be."""
         missing = function.deployed.replicas - len(function.ready)
         if missing > 0:
             started, fault = await self._replicas.start_some(function, missing)
-            function.take_up(started, asyncio.get_running_loop().time())
+            function.add_ready(started, asyncio.get_running_loop().time())
             self._feed.publish(function.route())
             if fault is not None:
                 raise fault
         elif missing < 0:
             surplus = list(function.ready.values())[missing:]
-            function.give_up([container.id for container in surplus])
+            function.remove_ready([container.id for container in surplus])
             self._feed.publish(function.route())
-            await self._feed.taken_over()
-            self.end_later(surplus, function.drain_limit())
+            await self._feed.acknowledged()
+            self.stop_later(surplus, function.drain_timeout())
 
     async def _listen(self) -> None:
         """Hear of containers that end or fall ill; again and again, for the engine may restart."""
         since = int(time.time())
         while True:
-            heard: asyncio.Queue[_Happening | None] = asyncio.Queue()
+            heard: asyncio.Queue[_Event | None] = asyncio.Queue()
             self._start_listening(heard.put_nowait, since)
             # What happened while nobody listened.
             for function in self._functions.values():
                 function.wake.set()
-            while (happening := await heard.get()) is not None:
-                self.trouble = ""
-                self._hear(*happening)
+            while (event := await heard.get()) is not None:
+                self.problem = ""
+                self._hear(*event)
             since = int(time.time()) - 1
             await self._until_answering()
 
@@ -185,15 +186,15 @@ class Keeper:
             await asyncio.sleep(_RECONNECT)
             problem = await self._threads.call_long(self._engine.problem)
             if not problem:
-                if self.trouble:
+                if self.problem:
                     log.warning("the container engine answers again")
-                self.trouble = ""
+                self.problem = ""
                 return
-            if not self.trouble:
+            if not self.problem:
                 log.error("the container engine does not answer: %s", problem)
-            self.trouble = f"the container engine does not answer: {problem}"
+            self.problem = f"the container engine does not answer: {problem}"
 
-    def _start_listening(self, tell: Callable[[_Happening | None], None], since: int) -> None:
+    def _start_listening(self, tell: Callable[[_Event | None], None], since: int) -> None:
         loop = asyncio.get_running_loop()
 
         def listen() -> None:

@@ -15,7 +15,7 @@ from faas_runtime.providers.common.secrets import SecretStore
 from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.docker.container import Container, Image
 from faas_runtime.providers.docker.engine import DockerEngine
-from faas_runtime.providers.docker.function import Function
+from faas_runtime.providers.docker.function import DockerFunction
 from faas_runtime.providers.docker.pullsecrets import for_function
 from faas_runtime.providers.docker.secretfiles import SecretFiles
 from faas_runtime.providers.docker.spec import (
@@ -28,7 +28,7 @@ from faas_runtime.providers.docker.spec import (
 
 log = logging.getLogger("faas.docker")
 
-READY_LIMIT = 60.0
+READY_TIMEOUT = 60.0
 """Seconds a container may take until its function is ready."""
 LAST_LINES = 20
 """Lines of output that are shown of a container that did not come up."""
@@ -55,7 +55,7 @@ class Replicas:
         self._instance = instance
         self._network = network
 
-    async def start(self, function: Function, count: int) -> Sequence[Container]:
+    async def start(self, function: DockerFunction, count: int) -> Sequence[Container]:
         """Start replicas and wait until all are ready. Raises what `start_some` returns; then none is left."""
         started, fault = await self.start_some(function, count)
         if fault is not None:
@@ -63,7 +63,7 @@ class Replicas:
             raise fault
         return started
 
-    async def start_some(self, function: Function, count: int) -> tuple[list[Container], RuntimeFault | None]:
+    async def start_some(self, function: DockerFunction, count: int) -> tuple[list[Container], RuntimeFault | None]:
         """Start replicas; those that became ready, and what went wrong with another one.
 
         StartFailed has the last lines of one that ended; Invalid says why the engine refuses it.
@@ -77,14 +77,14 @@ class Replicas:
             raise unexpected[0]
         return started, next((fault for fault in faults if isinstance(fault, RuntimeFault)), None)
 
-    async def answering(self, function: Function, containers: Iterable[Container]) -> list[Container]:
+    async def answering(self, function: DockerFunction, containers: Iterable[Container]) -> list[Container]:
         """Those that are ready now."""
         known = [container for container in containers if container.running]
         paths = await self._probes(function)
         answers = await asyncio.gather(*(is_ready(each.host, each.port, *paths) for each in known))
         return [container for container, ready in zip(known, answers, strict=True) if ready]
 
-    async def of(self, function: Function, *, every_version: bool = False) -> Sequence[Container]:
+    async def of(self, function: DockerFunction, *, every_version: bool = False) -> Sequence[Container]:
         """The containers of a function, stopped ones too."""
         labels = labels_of(function.key, function.deployed.version, self._instance)
         if every_version:
@@ -103,7 +103,7 @@ class Replicas:
             if isinstance(result, BaseException):
                 log.warning("a container could not be removed: %s", result)
 
-    async def remove_version(self, function: Function) -> None:
+    async def remove_version(self, function: DockerFunction) -> None:
         """Remove whatever there is of a version that will not be used."""
         try:
             await self.stop(await self.of(function), 0)
@@ -111,13 +111,13 @@ class Replicas:
             log.warning("%s: its containers could not be removed: %s", function.key, fault)
         await asyncio.to_thread(self._files.remove, function.deployed)
 
-    async def write_secrets(self, function: Function) -> None:
+    async def write_secrets(self, function: DockerFunction) -> None:
         """Put the present values of its secrets where its containers see them. Raises Invalid."""
         wanted = function.deployed.deployment
         values = await asyncio.to_thread(self._secrets.values, list(wanted.secrets), wanted.namespace)
         await asyncio.to_thread(self._files.write, function.deployed, for_function(values))
 
-    async def _start_one(self, function: Function) -> Container:
+    async def _start_one(self, function: DockerFunction) -> Container:
         deployed, key = function.deployed, function.key
         labels = labels_of(key, deployed.version, self._instance)
         folder = self._files.folder(deployed)
@@ -129,7 +129,7 @@ class Replicas:
         name = f"faas-{key.namespace}-{key.name}-{random_secrets.token_hex(4)}"
         paths = await self._probes(function)
         container = await self._create(name, config)
-        function.tell_log_readers(container)
+        function.notify_log_readers(container)
         await self._until_ready(key, container, paths)
         return container
 
@@ -142,7 +142,7 @@ class Replicas:
             await self.stop([await creating], 0)
             raise
 
-    async def _probes(self, function: Function) -> tuple[str, ...]:
+    async def _probes(self, function: DockerFunction) -> tuple[str, ...]:
         """The paths at which its watchdog says that it is ready: a classic one has no `/_/ready`."""
         image: Image = await self._threads.call(self._engine.image, function.deployed.digest)
         of_watchdog = "mode" in {**image.environment, **function.deployed.deployment.env_vars}
@@ -150,13 +150,13 @@ class Replicas:
 
     async def _until_ready(self, key: FunctionKey, container: Container, paths: Sequence[str]) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + READY_LIMIT
+        deadline = loop.time() + READY_TIMEOUT
         while not container.port or not await is_ready(container.host, container.port, *paths):
             now = await self._threads.call(self._engine.get, container.id)
             if now is None or not now.running:
                 raise await self._start_failed(key, container, f"ended before it was ready ({ending(now)})")
             if loop.time() > deadline:
-                raise await self._start_failed(key, container, f"was not ready after {READY_LIMIT:g} s")
+                raise await self._start_failed(key, container, f"was not ready after {READY_TIMEOUT:g} s")
             await asyncio.sleep(_POLL)
 
     async def _start_failed(self, key: FunctionKey, container: Container, what: str) -> StartFailed:

@@ -18,7 +18,7 @@ _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class SelfContainer:
     """The gateway's own container; all empty when it has none."""
 
     container: str = ""
@@ -42,20 +42,20 @@ class Whereabouts:
         )
 
 
-def find_whereabouts(client: Any, network: str) -> Whereabouts:
+def find_self_container(client: Any, network: str) -> SelfContainer:
     """Look whether this process is in a container of the engine; if so, connect that to the functions' network."""
     name = socket.gethostname()
     if not _SHORT_ID.fullmatch(name):
-        return Whereabouts()
+        return SelfContainer()
     try:
         found = client.containers.get(name)
     except NotFound:
-        return Whereabouts()
+        return SelfContainer()
     if network not in _networks(found.attrs):
         client.networks.get(network).connect(found)
     pairs = ((mount.get("Destination"), mount.get("Source")) for mount in found.attrs.get("Mounts") or [])
     mounts = tuple((PurePosixPath(inside), PurePosixPath(outside)) for inside, outside in pairs if inside and outside)
-    return Whereabouts(found.id, network, mounts)
+    return SelfContainer(found.id, network, mounts)
 
 
 def address_on(attrs: Mapping[str, Any], network: str) -> str:

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
-from faas_runtime.core.errors import Invalid
-from faas_runtime.core.quantities import MIN_MEMORY_BYTES
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.common.annotations import watchdog_settings
-from faas_runtime.providers.common.limits import check_resources, cpu_of, memory_of
+from faas_runtime.providers.common.annotations import function_environment
+from faas_runtime.providers.common.docker_api import WATCHDOG_PORT
+from faas_runtime.providers.common.limits import cpu_of, memory_of
 
-WATCHDOG_PORT = 8080
 INSTANCE_LABEL = "io.faas.gateway"
 """Whose container it is; one without our value is never touched."""
 FUNCTION_LABEL = "io.faas.function"
@@ -20,13 +18,6 @@ NAMESPACE_LABEL = "io.faas.namespace"
 VERSION_LABEL = "io.faas.version"
 
 _DRAIN_WINDOW = "250ms"
-
-
-def check_deployment(deployment: FunctionDeployment) -> None:
-    """Raises Invalid for what no engine could do, before an image is fetched for it."""
-    check_resources(deployment)
-    _resources(deployment)
-    watchdog_settings(deployment)
 
 
 def container_config(
@@ -46,7 +37,7 @@ def container_config(
     """
     return {
         "image": image,
-        "environment": _environment(deployment),
+        "environment": function_environment(deployment, _DRAIN_WINDOW),
         "labels": {**(deployment.labels or {}), **labels},
         "network": network,
         "ports": {f"{WATCHDOG_PORT}/tcp": ("127.0.0.1", None)} if published else {},
@@ -65,32 +56,15 @@ def labels_of(key: FunctionKey, version: str, instance: str) -> dict[str, str]:
     return {INSTANCE_LABEL: instance, FUNCTION_LABEL: key.name, NAMESPACE_LABEL: key.namespace, VERSION_LABEL: version}
 
 
-def _environment(deployment: FunctionDeployment) -> dict[str, str]:
-    environment = {"healthcheck_interval": _DRAIN_WINDOW, **deployment.env_vars}
-    if deployment.env_process:
-        environment["fprocess"] = deployment.env_process
-    environment |= watchdog_settings(deployment)
-    environment["OPENFAAS_NAME"] = deployment.service
-    environment["OPENFAAS_NAMESPACE"] = deployment.namespace
-    return environment
-
-
 def _resources(deployment: FunctionDeployment) -> dict[str, Any]:
     found: dict[str, Any] = {}
     limits, requests = deployment.limits, deployment.requests
     if limits is not None and limits.memory:
-        found["mem_limit"] = _memory(limits.memory, "limits.memory")
+        found["mem_limit"] = memory_of(limits.memory, "limits.memory")
     if limits is not None and limits.cpu:
         found["nano_cpus"] = int(cpu_of(limits.cpu, "limits.cpu") * 1_000_000_000)
     if requests is not None and requests.memory:
-        found["mem_reservation"] = _memory(requests.memory, "requests.memory")
+        found["mem_reservation"] = memory_of(requests.memory, "requests.memory")
     if requests is not None and requests.cpu:
         found["cpu_shares"] = max(2, int(cpu_of(requests.cpu, "requests.cpu") * 1024))
     return found
-
-
-def _memory(text: str, field: str) -> int:
-    size = memory_of(text, field)
-    if size < MIN_MEMORY_BYTES:
-        raise Invalid(f"field `{field}`: `{text}` is less than the engine can give (6Mi)")
-    return size

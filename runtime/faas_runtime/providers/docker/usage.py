@@ -13,7 +13,7 @@ _SHORTEST = 0.5
 _REMEMBERED = 300.0
 
 
-class UsageMeter:
+class ContainerUsageMeter:
     """Remembers the last look at each container: the engine only knows totals."""
 
     def __init__(self, engine: DockerEngine) -> None:

@@ -1,4 +1,4 @@
-"""Showing a function its secrets where it expects them, in a mount namespace of its own, where the system lets us."""
+"""Mounts a function's secrets at the usual path, in a mount namespace of its own, where the system allows it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def in_secrets_namespace(command: list[str], folder: Path) -> list[str]:
 
 @functools.cache
 def namespace_prefix() -> tuple[str, ...]:
-    """The `unshare` command that works on this machine, or nothing. Tried once."""
+    """The `unshare` command that works on this machine, or nothing. Tested once."""
     if not Path(SECRETS_PATH).is_dir() or not shutil.which("unshare") or not shutil.which("mount"):
         return ()
     # As root of a container or of the machine, without a user namespace; else with one that keeps our own number.

@@ -1,23 +1,34 @@
-"""Processes of this machine: starting one that dies with the gateway, finding and ending its descendants."""
+"""Processes of this machine: starting one that dies with the gateway, and ending it with all its descendants."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import dataclasses
 import functools
+import logging
 import os
 import resource
+import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+log = logging.getLogger("faas.process")
+
+MARK_FILE = "process.json"
+"""In a replica's folder: identifies its process, so that a later gateway can end it."""
+STARTS_AT_ONCE = 2
+"""Starting a process holds up the gateway for some milliseconds; between two starts it answers calls."""
 _PR_SET_PDEATHSIG = 1
 
 try:
     _prctl = ctypes.CDLL(None, use_errno=True).prctl
-except (OSError, AttributeError):  # not Linux: leftovers are only found at the next start
+except (OSError, AttributeError):  # not Linux: orphans are only found at the next start
     _prctl = None  # type: ignore[assignment]
 
 
@@ -84,6 +95,60 @@ def kill_sessions(leaders: Iterable[ProcessMark]) -> set[int]:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
     return {leader for leader, found in members.items() if found}
+
+
+class Machine:
+    """Limits how many processes start at once, and ends them together: both would hold up the gateway's calls."""
+
+    def __init__(self) -> None:
+        self.starting = asyncio.Semaphore(STARTS_AT_ONCE)
+        """Held while a process is being started."""
+        self._ending: list[ProcessMark] = []
+        self._round: asyncio.Task[None] | None = None
+
+    async def end_session(self, leader: ProcessMark) -> None:
+        """Return once every process of the session that this one leads, or led, has been killed.
+
+        Sessions that are ended at the same time share one scan of the machine's processes.
+        """
+        self._ending.append(leader)
+        if self._round is None:
+            self._round = asyncio.create_task(self._end_all())
+        await asyncio.shield(self._round)
+
+    async def _end_all(self) -> None:
+        await asyncio.sleep(0)
+        ending, self._ending, self._round = self._ending, [], None
+        await asyncio.to_thread(kill_sessions, ending)
+
+
+def end_orphans(replicas: Path) -> None:
+    """End the processes that a gateway left which was killed, and delete the folders of its replicas. Blocking.
+
+    Those of a running gateway are left alone: it is handing over to this one, and ends them itself.
+    """
+    for folder in replicas.glob("*"):
+        mark = _mark(folder)
+        if mark is not None and mark.owner is not None and mark.owner.lives():
+            continue
+        if mark is not None and kill_sessions([mark]):
+            log.info("ended replica %s of an earlier run", folder.name)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mark(folder: Path) -> ProcessMark | None:
+    try:
+        return msgspec.json.decode((folder / MARK_FILE).read_bytes(), type=ProcessMark)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def delete_unused_images(rootfs: Path, digests: Iterable[str]) -> None:
+    """Delete unpacked images with any other digest. Blocking."""
+    used = {digest.partition(":")[2] for digest in digests}
+    for folder in rootfs.glob("*"):
+        if folder.name not in used:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _all_processes() -> Iterator[tuple[int, list[str]]]:

@@ -18,36 +18,35 @@ from faas_runtime.core.api import (
     ProviderInfo,
     VersionInfo,
 )
-from faas_runtime.core.errors import AlreadyExists, NotFound, RuntimeFault
+from faas_runtime.core.errors import AlreadyExists, RuntimeFault
 from faas_runtime.core.paths import images_dir
 from faas_runtime.images.store import ImageStore
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.common.annotations import SCALE_MIN_LABEL, initial_replicas
 from faas_runtime.providers.common.feed import RoutingFeed
 from faas_runtime.providers.common.limits import not_enforced
-from faas_runtime.providers.common.local import LocalBooks
+from faas_runtime.providers.common.local import LocalStores
 from faas_runtime.providers.common.logs import FunctionLog, now_rfc3339
-from faas_runtime.providers.common.namespaces import NamespaceBook
 from faas_runtime.providers.common.secrets import SecretStore
-from faas_runtime.providers.common.store import Deployed, FunctionStore
-from faas_runtime.providers.process.function import Function, Version
-from faas_runtime.providers.process.machine import Machine
-from faas_runtime.providers.process.orphans import clear_leftovers, clear_unused
-from faas_runtime.providers.process.preparation import Preparer
+from faas_runtime.providers.common.status import key_of, unknown_function
+from faas_runtime.providers.common.store import Deployed, DeploymentStore, NamespaceStore
+from faas_runtime.providers.process.function import ProcessFunction, RunningVersion
+from faas_runtime.providers.process.processes import Machine, delete_unused_images, end_orphans
+from faas_runtime.providers.process.spec import Preparer
 from faas_runtime.providers.process.supervisor import ReplicaSet, stop_slots
-from faas_runtime.providers.process.usage import UsageMeter
+from faas_runtime.providers.process.usage import ProcessUsageMeter
 
 log = logging.getLogger("faas.process")
 
-START_LIMIT = 10.0
+START_TIMEOUT = 10.0
 """Seconds after which a deployment that is still starting counts as accepted."""
-UPDATE_LIMIT = 60.0
+UPDATE_TIMEOUT = 60.0
 """Seconds in which one more replica of a function's new version has to become ready."""
 STOP_GRACE = 5.0
 """Seconds replicas may take to end when the gateway stops; its proxy has drained by then."""
 
 
-class ProcessProvider(LocalBooks):
+class ProcessProvider(LocalStores):
     """Runs every function below one state directory."""
 
     def __init__(self, state_dir: Path) -> None:
@@ -55,20 +54,20 @@ class ProcessProvider(LocalBooks):
         self._rootfs = folder / "rootfs"
         self._replicas = folder / "replicas"
         self._logs = folder / "logs"
-        self._store = FunctionStore(folder)
-        super().__init__(SecretStore(state_dir / "secrets"), NamespaceBook(self._store))
+        self._store = DeploymentStore(folder)
+        super().__init__(SecretStore(state_dir / "secrets"), NamespaceStore(self._store))
         self._preparer = Preparer(ImageStore(images_dir(state_dir)), self._rootfs, self._secrets, self._namespaces)
-        self._functions: dict[FunctionKey, Function] = {}
+        self._functions: dict[FunctionKey, ProcessFunction] = {}
         self._feed = RoutingFeed()
-        self._usage = UsageMeter()
+        self._usage = ProcessUsageMeter()
         self._machine = Machine()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Bring back every function that was deployed; they become ready in the background."""
-        await asyncio.to_thread(clear_leftovers, self._replicas)
+        await asyncio.to_thread(end_orphans, self._replicas)
         known = await asyncio.to_thread(self._store.load)
-        await asyncio.to_thread(clear_unused, self._rootfs, [deployed.digest for deployed in known])
+        await asyncio.to_thread(delete_unused_images, self._rootfs, [deployed.digest for deployed in known])
         for deployed in known:
             await self._bring_back(deployed)
 
@@ -119,7 +118,7 @@ class ProcessProvider(LocalBooks):
 
     async def deploy(self, deployment: FunctionDeployment) -> None:
         """Create a function and wait for its first replica, see the protocol."""
-        key = _key(deployment)
+        key = key_of(deployment)
         if key in self._functions:
             raise AlreadyExists(f"function `{key.name}` exists already in namespace `{key.namespace}`")
         function = self._functions[key] = self._new_function(key)
@@ -129,7 +128,7 @@ class ProcessProvider(LocalBooks):
                 await self._first_ready(version)
                 await asyncio.to_thread(self._store.save, version.deployed)
                 function.switch(version)
-                await self._feed.taken_over()
+                await self._feed.acknowledged()
         except BaseException:
             del self._functions[key]
             function.log.remove()
@@ -138,16 +137,16 @@ class ProcessProvider(LocalBooks):
 
     async def update(self, deployment: FunctionDeployment) -> None:
         """Replace a function's version without failing a call, see the protocol."""
-        function = self._function(_key(deployment))
+        function = self._function(key_of(deployment))
         async with function.lock:
             old = self._present(function)
             version = await self._prepare(function, deployment, _replicas_after_update(deployment, old.deployed))
             version = _keep_age(version, old.deployed)
             await self._all_ready(version)
             await asyncio.to_thread(self._store.save, version.deployed)
-            limit = function.drain_limit()
+            limit = function.drain_timeout()
             function.switch(version)
-            await self._feed.taken_over()
+            await self._feed.acknowledged()
         log.info("updated %s (%s)", function.key, version.deployed.digest)
         if old.replicas is not None:
             self._in_background(self._drain(old.replicas, limit))
@@ -157,14 +156,14 @@ class ProcessProvider(LocalBooks):
         function = self._function(key)
         async with function.lock:
             if self._functions.get(key) is not function:
-                raise _unknown(key)
+                raise unknown_function(key)
             version = self._present(function)
             await asyncio.to_thread(self._store.remove, key)
             del self._functions[key]
-            limit = function.drain_limit()
+            limit = function.drain_timeout()
             function.version = None
             self._feed.publish(RouteRemoved(key))
-            await self._feed.taken_over()
+            await self._feed.acknowledged()
         log.info("deleted %s", key)
         if version.replicas is not None:
             self._in_background(self._drain(version.replicas, limit, function.log))
@@ -178,7 +177,7 @@ class ProcessProvider(LocalBooks):
             deployed = msgspec.structs.replace(self._present(function).deployed, replicas=replicas)
             surplus = function.resize(deployed)
             await asyncio.to_thread(self._store.save, deployed)
-            limit = function.drain_limit()
+            limit = function.drain_timeout()
         if surplus:
             self._in_background(self._stop_unused(surplus, limit))
 
@@ -204,25 +203,27 @@ class ProcessProvider(LocalBooks):
             values = await asyncio.to_thread(self._secrets.values, names, key.namespace)
             await asyncio.to_thread(version.replicas.renew_secrets, values)
 
-    def _function(self, key: FunctionKey) -> Function:
+    def _function(self, key: FunctionKey) -> ProcessFunction:
         function = self._functions.get(key)
         if function is None or function.version is None:
-            raise _unknown(key)
+            raise unknown_function(key)
         return function
 
-    def _present(self, function: Function) -> Version:
+    def _present(self, function: ProcessFunction) -> RunningVersion:
         if function.version is None:  # deleted while we waited for the lock
-            raise _unknown(function.key)
+            raise unknown_function(function.key)
         return function.version
 
-    def _new_function(self, key: FunctionKey) -> Function:
+    def _new_function(self, key: FunctionKey) -> ProcessFunction:
         path = self._logs / key.namespace / f"{key.name}.log"
-        return Function(key, FunctionLog(key, path), self._replicas, self._machine, self._route_changed)
+        return ProcessFunction(key, FunctionLog(key, path), self._replicas, self._machine, self._route_changed)
 
-    def _route_changed(self, function: Function) -> None:
+    def _route_changed(self, function: ProcessFunction) -> None:
         self._feed.publish(function.route())
 
-    async def _prepare(self, function: Function, deployment: FunctionDeployment, replicas: int) -> Version:
+    async def _prepare(
+        self, function: ProcessFunction, deployment: FunctionDeployment, replicas: int
+    ) -> RunningVersion:
         """Check everything that can be checked, then start the replicas. Raises Invalid."""
         spec = await self._preparer.spec(deployment)
         deployed = Deployed(deployment=deployment, digest=spec.digest, replicas=replicas, created_at=now_rfc3339())
@@ -232,18 +233,18 @@ class ProcessProvider(LocalBooks):
             function.log.add("gateway", f"not enforced for processes of this machine: {', '.join(missing)}")
         return version
 
-    async def _first_ready(self, version: Version) -> None:
+    async def _first_ready(self, version: RunningVersion) -> None:
         assert version.replicas is not None
         try:
-            await version.replicas.first_ready(START_LIMIT)
+            await version.replicas.first_ready(START_TIMEOUT)
         except BaseException:
             await version.replicas.stop(0)
             raise
 
-    async def _all_ready(self, version: Version) -> None:
+    async def _all_ready(self, version: RunningVersion) -> None:
         assert version.replicas is not None
         try:
-            await version.replicas.all_ready(UPDATE_LIMIT)
+            await version.replicas.all_ready(UPDATE_TIMEOUT)
         except BaseException:
             await version.replicas.stop(0)
             raise
@@ -255,7 +256,7 @@ class ProcessProvider(LocalBooks):
             version = function.prepare(deployed, spec)
         except RuntimeFault as fault:
             log.error("%s cannot be brought back: %s", deployed.key, fault)
-            version = Version(deployed, None, str(fault))
+            version = RunningVersion(deployed, None, str(fault))
         function.switch(version)
 
     async def _drain(self, replicas: ReplicaSet, limit: float, finished: FunctionLog | None = None) -> None:
@@ -264,7 +265,7 @@ class ProcessProvider(LocalBooks):
             finished.remove()
 
     async def _stop_unused(self, surplus: Any, limit: float) -> None:
-        await self._feed.taken_over()
+        await self._feed.acknowledged()
         await stop_slots(surplus, limit)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
@@ -278,14 +279,6 @@ class ProcessProvider(LocalBooks):
             log.error("stopping replicas failed", exc_info=task.exception())
 
 
-def _key(deployment: FunctionDeployment) -> FunctionKey:
-    return FunctionKey(deployment.service, deployment.namespace)
-
-
-def _unknown(key: FunctionKey) -> NotFound:
-    return NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")
-
-
 def _replicas_after_update(deployment: FunctionDeployment, old: Deployed) -> int:
     # As on Kubernetes: a label decides, else what runs goes on; one at least, to see that it works.
     if SCALE_MIN_LABEL in (deployment.labels or {}):
@@ -293,5 +286,5 @@ def _replicas_after_update(deployment: FunctionDeployment, old: Deployed) -> int
     return max(1, old.replicas)
 
 
-def _keep_age(version: Version, old: Deployed) -> Version:
-    return Version(msgspec.structs.replace(version.deployed, created_at=old.created_at), version.replicas)
+def _keep_age(version: RunningVersion, old: Deployed) -> RunningVersion:
+    return RunningVersion(msgspec.structs.replace(version.deployed, created_at=old.created_at), version.replicas)

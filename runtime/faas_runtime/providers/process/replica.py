@@ -1,4 +1,4 @@
-"""One replica: a watchdog process that serves on a socket we have bound for it."""
+"""One replica: a watchdog process that serves on a socket bound for it here."""
 
 from __future__ import annotations
 
@@ -19,13 +19,10 @@ from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.common.logs import FunctionLog, LineSplitter
 from faas_runtime.providers.common.readiness import READY, is_ready
-from faas_runtime.providers.process.machine import Machine
 from faas_runtime.providers.process.mounts import in_secrets_namespace
-from faas_runtime.providers.process.processes import ProcessMark, child_setup, mark_of_child
+from faas_runtime.providers.process.processes import MARK_FILE, Machine, ProcessMark, child_setup, mark_of_child
 from faas_runtime.providers.process.spec import ReplicaSpec
 
-MARK_FILE = "process.json"
-"""In a replica's folder: which process it is, so that a later gateway can end what was left."""
 _BACKLOG = 1024
 _LAST_LINES = 20
 # The watchdog expects its socket as descriptor 3; it is handed over as standard input, which every

@@ -1,7 +1,8 @@
-"""What one replica of a function is made of, worked out once for each deployment."""
+"""What one replica of a function is made of: everything is found and checked before a process starts."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,9 +11,13 @@ from pathlib import Path
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
 from faas_runtime.core.paths import search_path
-from faas_runtime.images.store import ImageInfo
+from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.common.annotations import watchdog_settings
+from faas_runtime.providers.common.annotations import function_environment
+from faas_runtime.providers.common.limits import check_resources
+from faas_runtime.providers.common.secrets import SecretStore
+from faas_runtime.providers.common.status import key_of
+from faas_runtime.providers.common.store import NamespaceStore
 
 PORT_LABEL = "io.faas.upstream-port-env"
 """Image label: name of the variable that tells an http-mode function its port."""
@@ -38,6 +43,43 @@ class ReplicaSpec:
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
+class Preparer:
+    """Makes specs of deployments: finds image and secrets, and unpacks the image below `rootfs`."""
+
+    def __init__(self, images: ImageStore, rootfs: Path, secrets: SecretStore, namespaces: NamespaceStore) -> None:
+        self._images = images
+        self._rootfs = rootfs
+        self._secrets = secrets
+        self._namespaces = namespaces
+
+    async def spec(self, deployment: FunctionDeployment) -> ReplicaSpec:
+        """The spec of a new deployment; its digest is fixed from now on. Raises Invalid."""
+        self._namespaces.check(deployment.namespace)
+        check_resources(deployment)
+        try:
+            image = await asyncio.to_thread(self._images.resolve, deployment.image)
+        except ImageNotFound:
+            reason = f"image `{deployment.image}` is not in the local store: build it with `faas build`"
+            raise Invalid(reason) from None
+        return await self._spec(deployment, image)
+
+    async def spec_of(self, deployment: FunctionDeployment, digest: str) -> ReplicaSpec:
+        """The spec of a deployment that was accepted earlier, with the image it had. Raises Invalid."""
+        try:
+            image = await asyncio.to_thread(self._images.resolve_digest, digest)
+        except ImageNotFound as missing:
+            raise Invalid(f"{missing}: build and deploy the function again") from None
+        return await self._spec(deployment, image)
+
+    async def _spec(self, deployment: FunctionDeployment, image: ImageInfo) -> ReplicaSpec:
+        values = await asyncio.to_thread(self._secrets.values, list(deployment.secrets), deployment.namespace)
+        try:
+            rootfs = await asyncio.to_thread(self._images.unpack, image.digest, self._rootfs)
+        except (OSError, ValueError, LookupError) as err:
+            raise Invalid(f"image `{deployment.image}` cannot be unpacked: {err}") from None
+        return build_spec(deployment, image, rootfs, values)
+
+
 def build_spec(
     deployment: FunctionDeployment,
     image: ImageInfo,
@@ -45,19 +87,13 @@ def build_spec(
     secrets: Mapping[str, bytes],
 ) -> ReplicaSpec:
     """The spec of a deployment's replicas. Raises Invalid when image and deployment name no process."""
-    environment = {**_base_environment(), **image.env, **deployment.env_vars}
-    if deployment.env_process:
-        environment["fprocess"] = deployment.env_process
+    environment = function_environment(deployment, _DRAIN_WINDOW, {**_base_environment(), **image.env})
     if not environment.get("fprocess") and not environment.get("function_process"):
         raise Invalid(f"image `{deployment.image}` names no process to run: set `fprocess`")
-    environment |= watchdog_settings(deployment)
-    environment.setdefault("healthcheck_interval", _DRAIN_WINDOW)
     environment["metrics_port"] = "off"
     environment["FAAS_ROOTFS"] = str(rootfs)
-    environment["OPENFAAS_NAME"] = deployment.service
-    environment["OPENFAAS_NAMESPACE"] = deployment.namespace
     return ReplicaSpec(
-        key=FunctionKey(deployment.service, deployment.namespace),
+        key=key_of(deployment),
         digest=image.digest,
         rootfs=rootfs,
         working_dir=_inside(rootfs, image.working_dir),

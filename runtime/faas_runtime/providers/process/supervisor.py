@@ -14,13 +14,13 @@ from pathlib import Path
 from faas_runtime.core.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.common.logs import FunctionLog
-from faas_runtime.providers.process.machine import Machine
+from faas_runtime.providers.process.processes import Machine
 from faas_runtime.providers.process.replica import Replica
 from faas_runtime.providers.process.spec import ReplicaSpec
 
-FIRST_DELAY = 0.1
+MIN_RESTART_DELAY = 0.1
 """Seconds before the first restart; each further one waits twice as long."""
-LONGEST_DELAY = 30.0
+MAX_RESTART_DELAY = 30.0
 """Most seconds between two restarts."""
 HEALTHY_AFTER = 10.0
 """A replica that was ready for so many seconds is forgiven its past restarts."""
@@ -52,12 +52,12 @@ class Slot:
             await replica.stop(grace)
 
     async def _run(self) -> None:
-        delay = FIRST_DELAY
+        delay = MIN_RESTART_DELAY
         while True:
             lived = await self._one_life()
-            delay = FIRST_DELAY if lived >= HEALTHY_AFTER else delay
+            delay = MIN_RESTART_DELAY if lived >= HEALTHY_AFTER else delay
             await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY)
+            delay = min(delay * 2, MAX_RESTART_DELAY)
 
     async def _one_life(self) -> float:
         """Run one process to its end; returns for how many seconds it was ready."""

@@ -14,7 +14,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _FRESH = 1.0
 
 
-class UsageMeter:
+class ProcessUsageMeter:
     """Reads /proc at most once a second, for all functions together. Blocking; a few milliseconds."""
 
     def __init__(self) -> None:

@@ -37,9 +37,9 @@ POLL_STARTING = 0.2
 """The same once a function has replicas that are not available yet: calls may be waiting for them."""
 _SLOWER = 1.2
 """Growth of that pause while nothing happens: a function that never comes up must not keep the provider busy."""
-READ_LIMIT = 10.0
+READ_TIMEOUT = 10.0
 """Seconds the provider may take to tell something."""
-CHANGE_LIMIT = 90.0
+CHANGE_TIMEOUT = 90.0
 """Seconds the provider may take to change something: ours waits for a function to be ready."""
 
 # Inside the class below, `list` is a method.
@@ -59,7 +59,7 @@ class RemoteProvider:
         self._feed = RoutingFeed()
         self._routes: dict[FunctionKey, RouteUpdate] = {}
         self._listed: dict[str, _Listed] = {}
-        self._looking = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._problem = ""
         self._pause = POLL
@@ -71,7 +71,7 @@ class RemoteProvider:
         One that does not answer yet is waited for in the background: it may be starting as well.
         """
         try:
-            await self._look()
+            await self._refresh()
         except WrongCredentials as fault:
             hint = "name the folder of its basic-auth-user and basic-auth-password with `--provider-secrets-dir`"
             raise Unavailable(f"{fault}; {hint}") from None
@@ -88,7 +88,7 @@ class RemoteProvider:
 
     async def info(self) -> ProviderInfo:
         """What the provider says about itself."""
-        return await self._client.read("/system/info", {}, ProviderInfo, READ_LIMIT)
+        return await self._client.read("/system/info", {}, ProviderInfo, READ_TIMEOUT)
 
     async def health(self) -> dict[str, str]:
         """Whether the provider's list of functions is known."""
@@ -98,13 +98,13 @@ class RemoteProvider:
 
     async def list(self, namespace: str) -> Sequence[FunctionStatus]:
         """All functions of a namespace, sorted by name."""
-        found = await self._client.read("/system/functions", {"namespace": namespace}, list[AnyStatus], READ_LIMIT)
+        found = await self._client.read("/system/functions", {"namespace": namespace}, list[AnyStatus], READ_TIMEOUT)
         return sorted((each.complete(namespace) for each in found), key=lambda status: status.name)
 
     async def get(self, key: FunctionKey) -> FunctionStatus:
         """One function. Raises NotFound."""
         query = {"namespace": key.namespace, "usage": "1"}
-        found = await self._client.read(f"/system/function/{quote(key.name)}", query, AnyStatus, READ_LIMIT)
+        found = await self._client.read(f"/system/function/{quote(key.name)}", query, AnyStatus, READ_TIMEOUT)
         return found.complete(key.namespace)
 
     async def deploy(self, deployment: FunctionDeployment) -> None:
@@ -135,8 +135,8 @@ class RemoteProvider:
         if query.instance:
             values["instance"] = query.instance
         try:
-            async with self._logs.stream("/system/logs", values, READ_LIMIT) as pieces:
-                async for message in log_messages(pieces, query.key):
+            async with self._logs.stream("/system/logs", values, READ_TIMEOUT) as chunks:
+                async for message in log_messages(chunks, query.key):
                     yield message
         except NotFound:
             await self.get(query.key)  # if it is the function that is not there, this says so
@@ -155,35 +155,35 @@ class RemoteProvider:
 
     async def list_secrets(self, namespace: str) -> Sequence[Secret]:
         """Names of the secrets of a namespace."""
-        found = await self._client.read("/system/secrets", {"namespace": namespace}, list[Secret], READ_LIMIT)
+        found = await self._client.read("/system/secrets", {"namespace": namespace}, list[Secret], READ_TIMEOUT)
         return [Secret(name=secret.name, namespace=secret.namespace or namespace) for secret in found]
 
     async def create_secret(self, secret: Secret) -> None:
         """Store a secret. Raises AlreadyExists."""
-        await self._client.change("POST", "/system/secrets", secret, CHANGE_LIMIT, secret.namespace)
+        await self._client.change("POST", "/system/secrets", secret, CHANGE_TIMEOUT, secret.namespace)
 
     async def update_secret(self, secret: Secret) -> None:
         """Replace a secret's value. Raises NotFound."""
-        await self._client.change("PUT", "/system/secrets", secret, CHANGE_LIMIT, secret.namespace)
+        await self._client.change("PUT", "/system/secrets", secret, CHANGE_TIMEOUT, secret.namespace)
 
     async def delete_secret(self, name: str, namespace: str) -> None:
         """Forget a secret. Raises NotFound."""
         body = Secret(name=name, namespace=namespace)
-        await self._client.change("DELETE", "/system/secrets", body, CHANGE_LIMIT, namespace)
+        await self._client.change("DELETE", "/system/secrets", body, CHANGE_TIMEOUT, namespace)
 
     # Namespaces.
 
     async def list_namespaces(self) -> Sequence[str]:
         """Names of all namespaces; only the default one where the provider has none."""
         try:
-            found = await self._client.read("/system/namespaces", {}, list[str], READ_LIMIT)
+            found = await self._client.read("/system/namespaces", {}, list[str], READ_TIMEOUT)
         except (NotFound, Unsupported):
             found = []
         return list(dict.fromkeys(found)) or [DEFAULT_NAMESPACE]
 
     async def get_namespace(self, name: str) -> FunctionNamespace:
         """One namespace with its marks. Raises NotFound."""
-        return await self._client.read(_namespace(name), {}, FunctionNamespace, READ_LIMIT)
+        return await self._client.read(_namespace(name), {}, FunctionNamespace, READ_TIMEOUT)
 
     async def create_namespace(self, namespace: FunctionNamespace) -> None:
         """Add a namespace. Raises AlreadyExists."""
@@ -201,13 +201,13 @@ class RemoteProvider:
 
     async def _change(self, method: str, path: str, value: msgspec.Struct, namespace: str = "") -> None:
         """Have functions changed; when it returns, the proxy knows what became of them."""
-        await self._client.change(method, path, value, CHANGE_LIMIT, namespace)
+        await self._client.change(method, path, value, CHANGE_TIMEOUT, namespace)
         try:
-            await self._look()
+            await self._refresh()
         except RuntimeFault as fault:
             self._failed(fault)  # what was asked for is done; the next look will tell
         self._changed.set()
-        await self._feed.taken_over()
+        await self._feed.acknowledged()
 
     async def _follow(self) -> None:
         while True:
@@ -219,17 +219,17 @@ class RemoteProvider:
             except TimeoutError:
                 pass
             try:
-                await self._look()
+                await self._refresh()
             except RuntimeFault as fault:
                 self._failed(fault)
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         """Bring the routes up to date. One at a time: an older list must not replace a newer one."""
-        async with self._looking:
+        async with self._refreshing:
             listed: dict[str, _Listed] = {}
             for namespace in await self.list_namespaces():
                 query = {"namespace": namespace}
-                listed[namespace] = await self._client.read("/system/functions", query, list[RouteStatus], READ_LIMIT)
+                listed[namespace] = await self._client.read("/system/functions", query, list[RouteStatus], READ_TIMEOUT)
             # As a rule nothing has changed, which is seen far sooner than ten thousand routes are made.
             told = self._take_over(listed) if listed != self._listed else []
             starting = any(route.replicas and not route.endpoints for route in self._routes.values())

@@ -10,7 +10,7 @@ import msgspec
 from faas_runtime.core.api import ZERO_TIME, FunctionStatus, LogMessage
 from faas_runtime.providers.base import FunctionKey
 
-_LONGEST_LINE = 4 * 1024 * 1024
+_MAX_LINE_BYTES = 4 * 1024 * 1024
 
 
 class AnyStatus(FunctionStatus, frozen=True, kw_only=True):
@@ -38,15 +38,15 @@ class RouteStatus(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     annotations: dict[str, str] | None = None
 
 
-async def log_messages(pieces: AsyncIterator[bytes], key: FunctionKey) -> AsyncIterator[LogMessage]:
+async def log_messages(chunks: AsyncIterator[bytes], key: FunctionKey) -> AsyncIterator[LogMessage]:
     """The messages of a stream of newline-delimited JSON, each as soon as it is there."""
     rest = b""
-    async for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             if line.strip():
                 yield _message(line, key)
-        if len(rest) > _LONGEST_LINE:
+        if len(rest) > _MAX_LINE_BYTES:
             yield _message(rest, key)
             rest = b""
     if rest.strip():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,9 +12,8 @@ from docker.errors import APIError, DockerException
 from docker.errors import NotFound as NoSuchObject
 from docker.types.daemon import CancellableStream
 
-from faas_runtime.core.engine_address import UnknownContext, find_address
 from faas_runtime.core.errors import AlreadyExists, Invalid, Unavailable
-from faas_runtime.providers.docker.engine import Stream
+from faas_runtime.providers.common.docker_api import Stream, find_engine, first_line, open_client, text_lines
 from faas_runtime.providers.swarm.objects import (
     Service,
     Snapshot,
@@ -29,7 +27,7 @@ from faas_runtime.providers.swarm.objects import (
 )
 from faas_runtime.providers.swarm.spec import KIND_LABEL
 
-REQUEST_LIMIT = 30
+REQUEST_TIMEOUT = 30
 """Seconds a manager may take to answer."""
 _NETWORK_LABEL = {"io.faas": "network"}
 
@@ -44,15 +42,8 @@ class SwarmEngine:
 
     def connect(self) -> None:
         """Begin to speak with the manager; make the functions' network. Raises Unavailable."""
-        try:
-            address = find_address(os.environ)
-        except UnknownContext as err:
-            raise Unavailable(f"{err}: choose one with `docker context use`") from None
-        try:
-            client = docker.DockerClient(timeout=REQUEST_LIMIT, max_pool_size=32, **address.client_options())
-            info = client.info()
-        except (DockerException, OSError) as err:
-            raise Unavailable(f"no container engine answers at {address}: {_first_line(err)}") from None
+        address = find_engine()
+        client, info = open_client(address, REQUEST_TIMEOUT)
         swarm = info.get("Swarm") or {}
         if swarm.get("LocalNodeState") != "active":
             raise Unavailable(f"the engine at {address} is not in a Swarm: `docker swarm init`, or `docker swarm join`")
@@ -64,7 +55,7 @@ class SwarmEngine:
 
     def subnets(self) -> list[str]:
         """The functions' network in numbers."""
-        with _translated():
+        with swarm_faults():
             attrs = self._client.api.inspect_network(self.network)
         return [each["Subnet"] for each in (attrs.get("IPAM") or {}).get("Config") or [] if each.get("Subnet")]
 
@@ -78,12 +69,12 @@ class SwarmEngine:
         try:
             self._client.swarm.reload()
         except (DockerException, OSError) as err:
-            return _first_line(err)
+            return first_line(err)
         return ""
 
     def snapshot(self) -> Snapshot:
         """Functions, their tasks, and the nodes. Raises Unavailable."""
-        with _translated():
+        with swarm_faults():
             filters = {"label": [f"{KIND_LABEL}=function"]}
             services = [each for attrs in self._client.api.services(filters=filters) if (each := service_of(attrs))]
             known = {service.id for service in services}
@@ -96,7 +87,7 @@ class SwarmEngine:
 
     def service(self, identifier: str) -> Service | None:
         """One service as it is now, None when it has gone."""
-        with _translated():
+        with swarm_faults():
             try:
                 return service_of(self._client.api.inspect_service(identifier))
             except NoSuchObject:
@@ -104,28 +95,28 @@ class SwarmEngine:
 
     def tasks(self, service: str) -> list[Task]:
         """The tasks of one service."""
-        with _translated():
+        with swarm_faults():
             return [task_of(attrs, self.network) for attrs in self._client.api.tasks({"service": service})]
 
     def create(self, spec: Mapping[str, Any]) -> str:
         """Make a service, returns its id. Raises Invalid, AlreadyExists."""
-        with _translated("service"):
+        with swarm_faults("service"):
             return str(self._client.api.create_service(**spec)["ID"])
 
     def update(self, service: Service, spec: Mapping[str, Any]) -> None:
         """Give a service another specification; the Swarm changes its tasks bit by bit. Raises Invalid."""
-        with _translated("service"):
+        with swarm_faults("service"):
             self._client.api.update_service(service.id, service.index, **spec)
 
     def scale(self, service: Service, replicas: int) -> None:
         """Change nothing but the number of replicas."""
         mode = docker.types.ServiceMode("replicated", replicas=replicas)
-        with _translated("service"):
+        with swarm_faults("service"):
             self._client.api.update_service(service.id, service.index, mode=mode, fetch_current_spec=True)
 
     def remove(self, service: Service) -> None:
         """Remove a service; its tasks are told to stop. One that has gone is as good as removed."""
-        with _translated():
+        with swarm_faults():
             with contextlib.suppress(NoSuchObject):
                 self._client.api.remove_service(service.id)
 
@@ -138,16 +129,16 @@ class SwarmEngine:
             "tail": tail if tail is not None else "all", "since": int(since) if since is not None else 0,
         }  # fmt: skip
         api = self._client.api
-        with _translated():
+        with swarm_faults():
             # The library's own call gives a stream that nobody can close while it is being read.
             answer = api._get(api._url("/services/{0}/logs", service.id), params=options, stream=True)
-            pieces = CancellableStream(api._get_result_tty(True, answer, False), answer)
-        return Stream(pieces), _lines(pieces)
+            chunks = CancellableStream(api._get_result_tty(True, answer, False), answer)
+        return Stream(chunks), map(_log_line, text_lines(chunks))
 
     def objects(self, kind: str, namespace: str = "") -> list[SwarmObject]:
         """Our secrets, or the configs that stand for namespaces, oldest first."""
         api = self._client.api
-        with _translated():
+        with swarm_faults():
             found = api.secrets() if kind == "secret" else api.configs()
         objects = [object_of(attrs) for attrs in found if object_labels(attrs).get(KIND_LABEL) == kind]
         wanted = [each for each in objects if namespace in ("", each.namespace)]
@@ -156,7 +147,7 @@ class SwarmEngine:
     def create_object(self, kind: str, name: str, data: bytes, labels: Mapping[str, str]) -> str:
         """Keep a secret or a config in the Swarm, returns its id. Raises Invalid, AlreadyExists."""
         api = self._client.api
-        with _translated(kind):
+        with swarm_faults(kind):
             if kind == "secret":
                 return str(api.create_secret(name, data, labels=dict(labels))["ID"])
             return str(api.create_config(name, data, labels=dict(labels))["ID"])
@@ -164,17 +155,17 @@ class SwarmEngine:
     def remove_object(self, kind: str, identifier: str) -> None:
         """Forget one. Raises Invalid when a service uses it."""
         api = self._client.api
-        with _translated(kind), contextlib.suppress(NoSuchObject):
+        with swarm_faults(kind), contextlib.suppress(NoSuchObject):
             (api.remove_secret if kind == "secret" else api.remove_config)(identifier)
 
     def config_data(self, identifier: str) -> str:
         """What a config holds."""
-        with _translated():
+        with swarm_faults():
             attrs = self._client.api.inspect_config(identifier)
         return base64.b64decode(attrs["Spec"].get("Data") or "").decode("utf-8", "replace")
 
     def _ensure_network(self) -> None:
-        with _translated("network"):
+        with swarm_faults("network"):
             # The engine's filter also finds names that contain this one.
             if all(each.name != self.network for each in self._client.networks.list(names=[self.network])):
                 self._client.networks.create(
@@ -182,7 +173,7 @@ class SwarmEngine:
                 )
 
 
-class _translated:
+class swarm_faults:
     """Turns the client library's failures into ours; with `subject`, a refusal is the request's own fault."""
 
     def __init__(self, subject: str = "") -> None:
@@ -196,40 +187,23 @@ class _translated:
             return
         if isinstance(err, APIError):
             if self._subject and err.status_code == 409:
-                raise AlreadyExists(f"the Swarm has this {self._subject} already: {_first_line(err)}") from None
+                raise AlreadyExists(f"the Swarm has this {self._subject} already: {first_line(err)}") from None
             if self._subject and err.status_code is not None and 400 <= err.status_code < 500:
-                raise Invalid(f"the Swarm refuses the {self._subject}: {_first_line(err)}") from None
+                raise Invalid(f"the Swarm refuses the {self._subject}: {first_line(err)}") from None
             if "out of sequence" in str(err):
                 raise OutOfDate from None
-            raise Unavailable(f"the Swarm's manager failed: {_first_line(err)}") from None
+            raise Unavailable(f"the Swarm's manager failed: {first_line(err)}") from None
         if isinstance(err, (DockerException, OSError)):
-            raise Unavailable(f"the Swarm's manager does not answer: {_first_line(err)}") from None
+            raise Unavailable(f"the Swarm's manager does not answer: {first_line(err)}") from None
 
 
 class OutOfDate(Exception):
     """Somebody else has changed the service meanwhile: look again."""
 
 
-def _lines(pieces: Iterator[bytes]) -> Iterator[tuple[str, str, str]]:
-    pending = b""
-    try:
-        for piece in pieces:
-            *lines, pending = (pending + piece).split(b"\n")
-            yield from (_stamped(line) for line in lines)
-    except (DockerException, OSError, ValueError, AttributeError):  # gone, or closed by another thread
-        return
-    if pending:
-        yield _stamped(pending)
-
-
-def _stamped(line: bytes) -> tuple[str, str, str]:
-    """`TIME com.docker.swarm.node.id=…,com.docker.swarm.task.id=… TEXT` taken apart."""
-    moment, _, rest = line.decode("utf-8", "replace").rstrip("\r").partition(" ")
+def _log_line(line: str) -> tuple[str, str, str]:
+    """Time, task and text of `TIME com.docker.swarm.node.id=…,com.docker.swarm.task.id=… TEXT`."""
+    moment, _, rest = line.partition(" ")
     details, _, text = rest.partition(" ")
     pairs = dict(pair.partition("=")[::2] for pair in details.split(","))
     return moment, pairs.get("com.docker.swarm.task.id", ""), text
-
-
-def _first_line(err: BaseException) -> str:
-    text = err.explanation if isinstance(err, APIError) and err.explanation else str(err)
-    return str(text).strip().splitlines()[0] if str(text).strip() else type(err).__name__

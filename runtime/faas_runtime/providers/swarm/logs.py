@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Iterator
 from faas_runtime.core.api import LogMessage
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import LogQuery
+from faas_runtime.providers.common.docker_api import Stream
 from faas_runtime.providers.common.threads import EngineThreads
-from faas_runtime.providers.docker.engine import Stream
 from faas_runtime.providers.swarm.engine import SwarmEngine
 from faas_runtime.providers.swarm.objects import Service
 
@@ -22,7 +22,7 @@ _OVERLAP = 1.0
 """Seconds of lines asked for twice, so that none is lost between history and what follows."""
 
 
-class LogReader:
+class ServiceLogReader:
     """Reads what a query asks for."""
 
     def __init__(self, engine: SwarmEngine, service: Service, query: LogQuery) -> None:

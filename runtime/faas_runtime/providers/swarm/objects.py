@@ -34,7 +34,7 @@ class Task:
     service: str
     node: str
     version: str
-    wanted: bool
+    desired: bool
     running: bool
     failed: bool
     message: str
@@ -115,7 +115,7 @@ def task_of(attrs: Mapping[str, Any], network: str) -> Task:
         service=attrs.get("ServiceID", ""),
         node=attrs.get("NodeID", ""),
         version=(container.get("Labels") or {}).get(VERSION_LABEL, ""),
-        wanted=attrs.get("DesiredState") == "running",
+        desired=attrs.get("DesiredState") == "running",
         running=state == "running",
         failed=state in ("failed", "rejected", "complete", "orphaned"),
         message=str(status.get("Err") or status.get("Message") or ""),

@@ -6,9 +6,8 @@ import ipaddress
 import socket
 from collections.abc import Collection, Sequence
 
-from faas_runtime.providers.base import Endpoint, RouteUpdate
-from faas_runtime.providers.common.annotations import auth_rule, call_timeout, is_internal
-from faas_runtime.providers.docker.spec import WATCHDOG_PORT
+from faas_runtime.providers.base import Endpoint
+from faas_runtime.providers.common.docker_api import WATCHDOG_PORT
 from faas_runtime.providers.swarm.objects import Node, Service, Snapshot, Task
 
 _NOWHERE = ("", "0.0.0.0", "::")  # noqa: S104
@@ -35,20 +34,8 @@ def serving(service: Service, snapshot: Snapshot) -> Sequence[Task]:
     return [
         task
         for task in snapshot.tasks_of(service)
-        if task.wanted and task.running and task.node in nodes and nodes[task.node].up
+        if task.desired and task.running and task.node in nodes and nodes[task.node].up
     ]
-
-
-def route_of(service: Service, endpoints: Collection[Endpoint]) -> RouteUpdate:
-    """Where a function's calls go."""
-    return RouteUpdate(
-        service.key,
-        tuple(sorted(endpoints, key=lambda each: each.instance)),
-        replicas=service.replicas,
-        timeout=call_timeout(service.deployment),
-        internal=is_internal(service.deployment),
-        auth=auth_rule(service.deployment),
-    )
 
 
 def is_inside(subnets: Collection[str]) -> bool:

@@ -28,9 +28,9 @@ from docker.types import (
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.common.annotations import call_timeout, watchdog_settings
+from faas_runtime.providers.common.annotations import drain_timeout, function_environment
+from faas_runtime.providers.common.docker_api import LOG_OPTIONS, WATCHDOG_PORT, check_deployment
 from faas_runtime.providers.common.limits import cpu_of, memory_of
-from faas_runtime.providers.docker.spec import WATCHDOG_PORT, check_deployment
 
 KIND_LABEL = "io.faas.kind"
 """What an object of the Swarm is to us: `function`, `secret` or `namespace`. One without it is never touched."""
@@ -41,22 +41,19 @@ VERSION_LABEL = "io.faas.version"
 
 DRAIN_WINDOW = "3s"
 """A watchdog told to stop takes calls for so long: until every gateway has heard of it."""
-DRAIN_LIMIT = 60.0
-"""Seconds a task may take to finish its calls where the function names no timeout."""
 _DRAIN_MARGIN = 10.0
 _SECOND = 1_000_000_000
-_LONGEST_NAME = 63
-_LOGS = {"max-size": "10m"}
+_MAX_NAME = 63
 
 
 def service_name(key: FunctionKey) -> str:
     """The service's name, of letters a Swarm allows: name and namespace, or the beginning of them and a hash."""
     # One underscore alone tells where the namespace begins, so no two pairs become one.
     name = f"{key.name}_{key.namespace}"
-    if len(name) <= _LONGEST_NAME and not {".", "_"} & set(key.name):
+    if len(name) <= _MAX_NAME and not {".", "_"} & set(key.name):
         return name
     digest = hashlib.sha256(str(key).encode()).hexdigest()[:12]
-    return f"{name.replace('.', '-')[: _LONGEST_NAME - 13]}-{digest}"
+    return f"{name.replace('.', '-')[: _MAX_NAME - 13]}-{digest}"
 
 
 def labels_of(kind: str, name: str, namespace: str) -> dict[str, str]:
@@ -75,13 +72,13 @@ def service_spec(
     key = FunctionKey(deployment.service, deployment.namespace)
     container = ContainerSpec(
         image=deployment.image,
-        env=[f"{name}={value}" for name, value in _environment(deployment).items()],
+        env=[f"{name}={value}" for name, value in function_environment(deployment, DRAIN_WINDOW).items()],
         labels={**(deployment.labels or {}), VERSION_LABEL: random_secrets.token_hex(4)},
         secrets=list(secrets),
         read_only=deployment.read_only_root_filesystem,
         # The watchdog's lock file, and whatever a function needs for a moment.
         mounts=[Mount("/tmp", None, type="tmpfs")] if deployment.read_only_root_filesystem else None,  # noqa: S108
-        stop_grace_period=int(drain_limit(deployment) * _SECOND),
+        stop_grace_period=int(drain_timeout(deployment, _DRAIN_MARGIN) * _SECOND),
         init=False,
     )
     template = TaskTemplate(
@@ -89,7 +86,7 @@ def service_spec(
         resources=_resources(deployment),
         restart_policy=RestartPolicy("any", delay=_SECOND),
         placement=Placement(constraints=_constraints(deployment)),
-        log_driver=DriverConfig("json-file", _LOGS),
+        log_driver=DriverConfig("json-file", LOG_OPTIONS),
         networks=[network],
     )
     kept = msgspec.json.encode(deployment).decode()
@@ -129,27 +126,12 @@ def deployment_of(labels: Mapping[str, str]) -> FunctionDeployment | None:
         return None
 
 
-def drain_limit(deployment: FunctionDeployment) -> float:
-    """Seconds a task may take to end."""
-    return (call_timeout(deployment) or DRAIN_LIMIT) + _DRAIN_MARGIN
-
-
 def _endpoint(ports: list[dict[str, Any]]) -> EndpointSpec:
     # Our proxy knows every task: no virtual address, which the kernel would have to balance.
     endpoint = EndpointSpec(mode="dnsrr")
     if ports:
         endpoint["Ports"] = ports
     return endpoint
-
-
-def _environment(deployment: FunctionDeployment) -> dict[str, str]:
-    environment = {"healthcheck_interval": DRAIN_WINDOW, **deployment.env_vars}
-    if deployment.env_process:
-        environment["fprocess"] = deployment.env_process
-    environment |= watchdog_settings(deployment)
-    environment["OPENFAAS_NAME"] = deployment.service
-    environment["OPENFAAS_NAMESPACE"] = deployment.namespace
-    return environment
 
 
 def _constraints(deployment: FunctionDeployment) -> list[str]:

@@ -11,16 +11,17 @@ from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
 from faas_runtime.providers.common.feed import RoutingFeed
 from faas_runtime.providers.common.readiness import HEALTH, is_ready
+from faas_runtime.providers.common.status import route_of, unknown_function
 from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.swarm.engine import SwarmEngine
 from faas_runtime.providers.swarm.objects import Service, Snapshot, Task
-from faas_runtime.providers.swarm.routes import endpoint_of, route_of, serving
+from faas_runtime.providers.swarm.routes import endpoint_of, serving
 
 log = logging.getLogger("faas.swarm")
 
 INTERVAL = 0.4
 """Seconds between two looks. A Swarm tells of tasks only when asked; the watchdog's drain window is much longer."""
-_CONNECT_LIMIT = 1.0
+_CONNECT_TIMEOUT = 1.0
 _FAILURES = 2
 """Looks in a row at which nothing on a node could be reached, before its tasks get no more calls.
 
@@ -35,13 +36,13 @@ class Watcher:
         self._engine, self._threads, self._feed = engine, threads, feed
         self.inside = False
         self.snapshot = Snapshot({}, {}, {})
-        self.trouble = ""
+        self.problem = ""
         """Why the manager was not heard of at the last look; empty when all is well."""
         self._routes: dict[FunctionKey, RouteUpdate] = {}
         self._answered: set[str] = set()
-        self._silent: dict[str, int] = {}
-        self._leaving: set[str] = set()
-        self._looking = asyncio.Lock()
+        self._unreachable: dict[str, int] = {}
+        self._withdrawn: set[str] = set()
+        self._refreshing = asyncio.Lock()
 
     def routes(self) -> list[RouteUpdate]:
         """The route of every function."""
@@ -52,21 +53,33 @@ class Watcher:
         route = self._routes.get(service.key)
         return len(route.endpoints) if route is not None else 0
 
+    def service(self, key: FunctionKey) -> Service:
+        """A function's service. Raises NotFound."""
+        service = self.snapshot.services.get(key)
+        if service is None:
+            raise unknown_function(key)
+        return service
+
+    async def fresh(self, key: FunctionKey) -> Service:
+        """A function's service as it is now. Raises NotFound, Unavailable."""
+        await self.refresh()
+        return self.service(key)
+
     async def run(self) -> None:
         """Look again and again until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
             try:
-                await self.look()
-                self.trouble = ""
+                await self.refresh()
+                self.problem = ""
             except RuntimeFault as fault:
-                if not self.trouble:
+                if not self.problem:
                     log.error("%s", fault)
-                self.trouble = str(fault)
+                self.problem = str(fault)
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Ask the manager once, and publish what has changed. Raises Unavailable."""
-        async with self._looking:
+        async with self._refreshing:
             snapshot = await self._threads.call_long(self._engine.snapshot)
             running = [task for service in snapshot.services.values() for task in serving(service, snapshot)]
             await self._ask_nodes(snapshot, running)
@@ -74,27 +87,27 @@ class Watcher:
             self.snapshot = snapshot
             self._publish(snapshot)
 
-    def leave_out(self, service: Service) -> None:
+    def withdraw(self, service: Service) -> None:
         """The service is about to be removed: no more calls for it."""
-        self._leaving.add(service.id)
+        self._withdrawn.add(service.id)
         if self._routes.pop(service.key, None) is not None:
             self._feed.publish(RouteRemoved(service.key))
 
     def _publish(self, snapshot: Snapshot) -> None:
-        self._leaving &= {service.id for service in snapshot.services.values()}
-        present = {key: each for key, each in snapshot.services.items() if each.id not in self._leaving}
+        self._withdrawn &= {service.id for service in snapshot.services.values()}
+        present = {key: each for key, each in snapshot.services.items() if each.id not in self._withdrawn}
         for key in [key for key in self._routes if key not in present]:
             del self._routes[key]
             self._feed.publish(RouteRemoved(key))
         for key, service in present.items():
-            route = route_of(service, list(self._endpoints(service, snapshot)))
+            route = route_of(service.deployment, self._endpoints(service, snapshot), service.replicas)
             if self._routes.get(key) != route:
                 self._routes[key] = route
                 self._feed.publish(route)
 
     def _endpoints(self, service: Service, snapshot: Snapshot) -> Iterable[Endpoint]:
         for task in serving(service, snapshot):
-            if task.id in self._answered and self._silent.get(task.node, 0) < _FAILURES:
+            if task.id in self._answered and self._unreachable.get(task.node, 0) < _FAILURES:
                 endpoint = self._endpoint(task, snapshot)
                 if endpoint is not None:
                     yield endpoint
@@ -109,7 +122,7 @@ class Watcher:
         endpoints = [(task, self._endpoint(task, snapshot)) for task in new]
         asked = [(task, endpoint) for task, endpoint in endpoints if endpoint is not None]
         answers = await asyncio.gather(
-            *(is_ready(endpoint.host, endpoint.port, HEALTH, limit=_CONNECT_LIMIT) for _, endpoint in asked)
+            *(is_ready(endpoint.host, endpoint.port, HEALTH, limit=_CONNECT_TIMEOUT) for _, endpoint in asked)
         )
         self._answered |= {task.id for (task, _), ready in zip(asked, answers, strict=True) if ready}
 
@@ -121,10 +134,10 @@ class Watcher:
                 of.setdefault(task.node, []).append(endpoint)
         nodes = list(of)
         answers = await asyncio.gather(*(_reachable(of[node][:2]) for node in nodes))
-        self._silent = {
-            node: 0 if answers[number] else self._silent.get(node, 0) + 1 for number, node in enumerate(nodes)
+        self._unreachable = {
+            node: 0 if answers[number] else self._unreachable.get(node, 0) + 1 for number, node in enumerate(nodes)
         }
-        for node, count in self._silent.items():
+        for node, count in self._unreachable.items():
             if count == _FAILURES:
                 log.warning("nothing answers on node %s any more", snapshot.nodes[node].name)
 
@@ -137,7 +150,7 @@ async def _reachable(endpoints: list[Endpoint]) -> bool:
 
 async def _connects(endpoint: Endpoint) -> bool:
     try:
-        async with asyncio.timeout(_CONNECT_LIMIT):
+        async with asyncio.timeout(_CONNECT_TIMEOUT):
             _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
     except ConnectionRefusedError:
         return True

@@ -7,10 +7,10 @@ from faas_runtime.core.errors import StartFailed
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.feed import RoutingFeed
 from faas_runtime.providers.common.store import Deployed
-from faas_runtime.providers.docker import reconciler as keeper_module
+from faas_runtime.providers.docker import reconciler as reconciler_module
 from faas_runtime.providers.docker.container import Container
-from faas_runtime.providers.docker.function import Function
-from faas_runtime.providers.docker.reconciler import Keeper
+from faas_runtime.providers.docker.function import DockerFunction
+from faas_runtime.providers.docker.reconciler import Reconciler
 
 KEY = FunctionKey("fn", "openfaas-fn")
 
@@ -47,8 +47,8 @@ class Containers:
 def world(replicas=1):
     containers = Containers()
     deployment = FunctionDeployment(service="fn", image="fn:1", namespace="openfaas-fn")
-    function = Function(KEY, Deployed(deployment=deployment, digest="d", replicas=replicas, created_at=""))
-    kept = Keeper(None, None, containers, RoutingFeed(), {KEY: function}, "here")
+    function = DockerFunction(KEY, Deployed(deployment=deployment, digest="d", replicas=replicas, created_at=""))
+    kept = Reconciler(None, None, containers, RoutingFeed(), {KEY: function}, "here")
     return containers, function, kept
 
 
@@ -65,7 +65,7 @@ def test_missing_replicas_are_started():
 
     async def scenario():
         containers, function, kept = world(replicas=3)
-        kept.watch_over(function)
+        kept.manage(function)
         assert await containers.started.get() == 3
         await asyncio.sleep(0)
         assert len(function.ready) == 3
@@ -76,12 +76,12 @@ def test_missing_replicas_are_started():
 
 def test_a_pause_grows_for_containers_that_do_not_live(monkeypatch):
     """Each takes longer than the one before it, up to a limit."""
-    monkeypatch.setattr(keeper_module, "_LEAST_PAUSE", 0.001)
-    monkeypatch.setattr(keeper_module, "_MOST_PAUSE", 0.005)
+    monkeypatch.setattr(reconciler_module, "_MIN_RESTART_DELAY", 0.001)
+    monkeypatch.setattr(reconciler_module, "_MAX_RESTART_DELAY", 0.005)
 
     async def scenario():
         containers, function, kept = world()
-        kept.watch_over(function)
+        kept.manage(function)
         pauses = []
         for _ in range(5):
             await containers.started.get()
@@ -89,19 +89,19 @@ def test_a_pause_grows_for_containers_that_do_not_live(monkeypatch):
             containers.alive.clear()
             function.wake.set()
         assert pauses == [0.0, 0.001, 0.002, 0.004, 0.005]
-        assert function.trouble == "a replica ended (it was removed)"
+        assert function.problem == "a replica ended (it was removed)"
         await kept.close()
 
     run(scenario)
 
 
 def test_one_that_lived_long_is_replaced_at_once(monkeypatch):
-    """No pause is left of earlier trouble."""
-    monkeypatch.setattr(keeper_module, "SHORT_LIFE", 0.0)
+    """No pause is left of earlier problem."""
+    monkeypatch.setattr(reconciler_module, "MIN_LIFETIME", 0.0)
 
     async def scenario():
         containers, function, kept = world()
-        kept.watch_over(function)
+        kept.manage(function)
         await containers.started.get()
         function.pause = 9.0
         containers.alive.clear()
@@ -115,14 +115,14 @@ def test_one_that_lived_long_is_replaced_at_once(monkeypatch):
 
 def test_a_start_that_fails_is_tried_again(monkeypatch):
     """And what is wrong is known meanwhile."""
-    monkeypatch.setattr(keeper_module, "_LEAST_PAUSE", 0.001)
+    monkeypatch.setattr(reconciler_module, "_MIN_RESTART_DELAY", 0.001)
 
     async def scenario():
         containers, function, kept = world()
         containers.faults = [StartFailed("`fn` ended:\nlast words"), StartFailed("`fn` ended again")]
-        kept.watch_over(function)
+        kept.manage(function)
         await containers.started.get()
-        assert function.trouble == "`fn` ended again"
+        assert function.problem == "`fn` ended again"
         await kept.close()
 
     run(scenario)
@@ -133,7 +133,7 @@ def test_an_ill_replica_is_replaced():
 
     async def scenario():
         containers, function, kept = world()
-        kept.watch_over(function)
+        kept.manage(function)
         await containers.started.get()
         await asyncio.sleep(0)
         (ill,) = function.ready
@@ -153,7 +153,7 @@ def test_fewer_replicas():
 
     async def scenario():
         containers, function, kept = world(replicas=3)
-        kept.watch_over(function)
+        kept.manage(function)
         await containers.started.get()
         await asyncio.sleep(0)
         from msgspec.structs import replace

@@ -7,7 +7,7 @@ from docker.errors import NotFound
 
 from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.docker.container import container_of
-from faas_runtime.providers.docker.self_container import Whereabouts, find_whereabouts
+from faas_runtime.providers.docker.self_container import SelfContainer, find_self_container
 
 STATE = PurePosixPath("/var/lib/faas")
 VOLUME = PurePosixPath("/var/lib/docker/volumes/state/_data")
@@ -60,8 +60,8 @@ def test_one_without_an_address_is_not_reached_yet():
 def test_on_the_host(monkeypatch, hostname):
     """A machine whose name looks like a container's is none unless the engine knows it."""
     monkeypatch.setattr("socket.gethostname", lambda: hostname)
-    here = find_whereabouts(FakeEngine("aaaaaaaaaaaa", []), "faas")
-    assert here == Whereabouts()
+    here = find_self_container(FakeEngine("aaaaaaaaaaaa", []), "faas")
+    assert here == SelfContainer()
     assert here.host_path("/dev/shm/x") == "/dev/shm/x"
 
 
@@ -70,7 +70,7 @@ def test_in_a_container(monkeypatch, networks, connected):
     """It is on the functions' network, connected to it once, and knows what its volumes are outside."""
     monkeypatch.setattr("socket.gethostname", lambda: "0123456789ab")
     engine = FakeEngine("0123456789ab", networks)
-    here = find_whereabouts(engine, "faas")
+    here = find_self_container(engine, "faas")
     assert engine.connected == connected
     assert here.network == "faas"
     assert here.host_path("/var/lib/faas/docker/mounted") == f"{VOLUME}/docker/mounted"
@@ -78,6 +78,6 @@ def test_in_a_container(monkeypatch, networks, connected):
 
 def test_a_folder_that_is_no_volume():
     """What the engine would mount instead is another folder of the same name, so that is refused."""
-    here = Whereabouts("id", "faas", ((STATE, VOLUME),))
+    here = SelfContainer("id", "faas", ((STATE, VOLUME),))
     with pytest.raises(Invalid, match="mount a volume"):
         here.host_path("/var/lib/faas-other")

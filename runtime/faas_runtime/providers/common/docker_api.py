@@ -1,0 +1,88 @@
+"""What the engines that speak the Docker API share: connecting, streams, errors in words, and options of containers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException
+
+from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
+from faas_runtime.core.errors import Invalid, Unavailable
+from faas_runtime.core.quantities import MIN_MEMORY_BYTES
+from faas_runtime.providers.common.annotations import watchdog_settings
+from faas_runtime.providers.common.limits import check_resources
+
+WATCHDOG_PORT = 8080
+LOG_OPTIONS = {"max-size": "10m"}
+"""How much of a container's output the log drivers `json-file` and `local` keep."""
+_POOL_SIZE = 32
+# Raised by a stream that another thread has closed, or whose engine is gone.
+STREAM_ENDED = (DockerException, OSError, ValueError, AttributeError)
+
+
+def find_engine() -> EngineAddress:
+    """The engine's address, as the `docker` command finds it. Raises Unavailable."""
+    try:
+        return find_address(os.environ)
+    except UnknownContext as err:
+        raise Unavailable(f"{err}: choose one with `docker context use`") from None
+
+
+def open_client(address: EngineAddress, request_timeout: int) -> tuple[Any, dict[str, Any]]:
+    """A client of the engine, and what the engine says about itself. Raises Unavailable."""
+    try:
+        client = docker.DockerClient(timeout=request_timeout, max_pool_size=_POOL_SIZE, **address.client_options())
+        return client, client.info()
+    except (DockerException, OSError) as err:
+        raise Unavailable(
+            f"no container engine answers at {address}: {first_line(err)}; "
+            "start it (`systemctl start docker`), or use `--engine process`"
+        ) from None
+
+
+class Stream:
+    """A response of the engine that does not end by itself."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def close(self) -> None:
+        """End it for the thread that reads it."""
+        with contextlib.suppress(*STREAM_ENDED):
+            self._source.close()
+
+
+def text_lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a stream, until it ends or is closed."""
+    pending = b""
+    try:
+        for chunk in chunks:
+            *lines, pending = (pending + chunk).split(b"\n")
+            yield from map(_text, lines)
+    except STREAM_ENDED:
+        return
+    if pending:
+        yield _text(pending)
+
+
+def first_line(err: BaseException) -> str:
+    """The engine's or the library's explanation of an error, in one line."""
+    text = str((isinstance(err, APIError) and err.explanation) or err).strip()
+    return text.splitlines()[0] if text else type(err).__name__
+
+
+def check_deployment(deployment: FunctionDeployment) -> None:
+    """Raises Invalid for settings that no container engine can fulfil, before an image is pulled for them."""
+    for field, size in check_resources(deployment):
+        if size < MIN_MEMORY_BYTES:
+            raise Invalid(f"field `{field}`: {size} bytes are less than the engine can give (6Mi)")
+    watchdog_settings(deployment)
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").rstrip("\r")
