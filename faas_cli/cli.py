@@ -189,20 +189,20 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code: a failure, too, when its output could not be written."""
+    console = Console()
     try:
-        code = _run(arguments)
-        sys.stdout.flush()
+        code = _run(console, arguments)
+        console.flush()
         return code
     except OSError as err:
         discard_output()
         # The reader has gone (`faas list | head`), or stdout was closed from the start: there is nobody to tell.
         if err.errno not in (errno.EPIPE, errno.EBADF):
-            Console().error(f"the output cannot be written: {_lower(err.strerror or str(err))}")
+            console.error(f"the output cannot be written: {_lower(err.strerror or str(err))}")
         return EXIT_FAILED
 
 
-def _run(arguments: list[str]) -> int:
-    console = Console()
+def _run(console: Console, arguments: list[str]) -> int:
     try:
         result: Any = root.main(_globals_behind(arguments), prog_name="faas", standalone_mode=False, obj=console)
         return result if isinstance(result, int) else 0

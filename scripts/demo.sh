@@ -1,6 +1,6 @@
 #!/bin/sh
-# The main job from start to end on the embedded engine, every command shown as it runs.
-# It keeps to a folder, a state directory and a port of its own, and leaves nothing behind.
+# The walkthrough on the process engine, every command shown as it runs.
+# It uses its own folder, state directory and port, and removes them at the end.
 set -eu
 FAAS_BIN=${FAAS_BIN:?path of the folder that holds the faas command}
 PATH="$FAAS_BIN:$PATH"
@@ -32,8 +32,14 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+# Bold only on a terminal, as the commands themselves do.
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR+set}" ]; then
+    bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+fi
+
 show() {
-    printf '\n\033[1m$ %s\033[0m\n' "$1"
+    printf '\n%s$ %s%s\n' "$bold" "$1" "$plain"
     sh -c "$1"
 }
 

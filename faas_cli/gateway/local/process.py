@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from faas_cli.console import current_console
 from faas_cli.errors import FaasError
 from faas_runtime.core.durations import duration_or_none
 
@@ -130,7 +131,7 @@ def command(subcommand: str, arguments: Sequence[str]) -> list[str]:
 
 def become(command: list[str]) -> NoReturn:
     """Replace the present process by this command."""
-    sys.stdout.flush()
+    current_console().flush()
     os.execv(command[0], command)  # noqa: S606 - a list, no shell
 
 

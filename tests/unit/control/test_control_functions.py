@@ -8,7 +8,8 @@ from faas_runtime.providers.base import FunctionKey
 ECHO = {"service": "echo", "image": "echo:1"}
 
 
-def test_list_counts_calls_and_leaves_zeros_out(client):
+def test_list_and_status_count_calls_and_leave_zeros_out(client):
+    """One function has the same count as in the list."""
     client.ask("POST", "/system/functions", ECHO)
     client.ask("POST", "/system/functions", {"service": "idle", "image": "i"})
     meter = client.metrics.meter(FunctionKey("echo", "openfaas-fn"))
@@ -26,6 +27,8 @@ def test_list_counts_calls_and_leaves_zeros_out(client):
         },
         {"name": "idle", "image": "i", "namespace": "openfaas-fn", "createdAt": "2026-01-01T00:00:00Z"},
     ]
+    assert client.ask("GET", "/system/function/echo").json()["invocationCount"] == 3.0
+    assert "invocationCount" not in client.ask("GET", "/system/function/idle").json()
 
 
 def test_keys_in_any_case_nulls_and_unknown_keys_are_tolerated(client):

@@ -75,10 +75,11 @@ async def delete(request: Request) -> Response:
 
 
 async def status(request: Request) -> Response:
-    """One function."""
+    """One function, with how often it was called."""
     name = request.path_params["name"]
-    found = await room_of(request).provider.get(FunctionKey(name, namespace_of(request)))
-    return json_answer(_shown(request, found))
+    room = room_of(request)
+    found = await room.provider.get(FunctionKey(name, namespace_of(request)))
+    return json_answer(_counted(_shown(request, found), room.metrics))
 
 
 async def scale(request: Request) -> Response:
