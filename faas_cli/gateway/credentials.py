@@ -1,4 +1,4 @@
-"""Credentials of gateways, in the file faas-cli keeps them in, so that either tool finds the other's."""
+"""Credentials of gateways, in faas-cli's file, so that both tools share them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faas_cli.console import Console
 from faas_runtime.core.files import write_file
 
-# Option of an entry whose token is not in the file.
+# Option of an entry whose token is in the keychain.
 _STORE = "faas-store"
 
 DEFAULT_GATEWAY = "http://127.0.0.1:8080"
@@ -24,7 +24,7 @@ DEFAULT_GATEWAY = "http://127.0.0.1:8080"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What to send to a gateway: user and password, or a bearer token."""
+    """A gateway's credentials: user and password, or a bearer token."""
 
     user: str = ""
     password: str = ""
@@ -38,7 +38,7 @@ class Credentials:
 
 
 def normalised(gateway: str) -> str:
-    """A gateway's address in the form it is kept under: scheme and host in lower case, no slash at the end.
+    """A gateway's normalised address: scheme and host in lower case, no trailing slash.
 
     Raises FaasError when it is not an http(s) address.
     """
@@ -53,12 +53,12 @@ def normalised(gateway: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise FaasError(f"`{gateway}` is not a gateway's address", hint=f"write it like `{DEFAULT_GATEWAY}`")
+        raise FaasError(f"`{gateway}` is not a valid gateway address", hint=f"write it like `{DEFAULT_GATEWAY}`")
     return f"{url.scheme.lower()}://{url.netloc.lower()}{url.path}"
 
 
 def gateway_of(typed: str | None, in_stack: str = "") -> str:
-    """Which gateway a command speaks to: the flag, else the stack file, else `OPENFAAS_URL`, else the default."""
+    """The gateway's address: the flag, else the stack file, else `OPENFAAS_URL`, else the default."""
     return normalised(typed or in_stack or os.environ.get("OPENFAAS_URL") or DEFAULT_GATEWAY)
 
 
@@ -69,7 +69,7 @@ def warn_plain_http(gateway: str, console: Console) -> None:
 
 
 def namespace_of(typed: str, in_stack: str = "") -> str:
-    """Which namespace a command is about: the flag, else the stack file, else `OPENFAAS_NS`, else the gateway's own."""
+    """The namespace: the flag, else the stack file, else `OPENFAAS_NS`, else empty (the gateway's default)."""
     return typed or in_stack or os.environ.get("OPENFAAS_NS", "")
 
 
@@ -84,7 +84,7 @@ def config_path() -> Path:
 
 
 def load_credentials(gateway: str) -> Credentials | None:
-    """What is saved for a gateway, None when nothing is. Raises FaasError when the file cannot be read."""
+    """The credentials saved for a gateway, None if there are none. Raises FaasError when they cannot be read."""
     for entry in _entries():
         if entry.get("gateway") == normalised(gateway):
             return _credentials(entry)
@@ -92,19 +92,19 @@ def load_credentials(gateway: str) -> Credentials | None:
 
 
 def save_credentials(gateway: str, user: str, password: str) -> str:
-    """Keep user and password of a gateway, in place of what was kept before; returns where, in words.
+    """Save user and password of a gateway, replacing earlier credentials; returns the place, for people.
 
-    That is the system's keychain where there is one, else the credentials file. Raises FaasError.
+    The place is the system's keychain if there is one, else the credentials file. Raises FaasError.
     """
-    return _keep(gateway, "basic", base64.b64encode(f"{user}:{password}".encode()).decode())
+    return _save(gateway, "basic", base64.b64encode(f"{user}:{password}".encode()).decode())
 
 
 def save_token(gateway: str, token: str) -> str:
-    """Keep a bearer token of a gateway, as `save_credentials` keeps a password; returns where, in words."""
-    return _keep(gateway, "oauth2", token)
+    """Save a bearer token of a gateway, like `save_credentials`."""
+    return _save(gateway, "oauth2", token)
 
 
-def _keep(gateway: str, kind: str, token: str) -> str:
+def _save(gateway: str, kind: str, token: str) -> str:
     kept = keychain.store(normalised(gateway), token)
     entry: dict[str, Any] = {"gateway": normalised(gateway), "auth": kind, "token": "" if kept else token}
     if kept:
@@ -121,7 +121,7 @@ def _keep(gateway: str, kind: str, token: str) -> str:
 
 
 def remove_credentials(gateway: str) -> bool:
-    """Forget what is kept for a gateway; False when there was nothing. Raises FaasError."""
+    """Remove the credentials of a gateway; False if there were none. Raises FaasError."""
     entries = _entries()
     kept = [entry for entry in entries if entry.get("gateway") != normalised(gateway)]
     if len(kept) == len(entries):

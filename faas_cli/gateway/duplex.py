@@ -1,8 +1,8 @@
-"""An HTTP call whose answer is read while its body is still being sent.
+"""A full-duplex HTTP call: the response is read while the request's body is still being sent.
 
-A function may answer as it reads (`cat` does). A client that sends everything before it
-reads would then fill every buffer on the way and wait for ever; HTTP libraries for Python
-send first and read afterwards, so this one call is made on `http.client` with a thread.
+A function may answer while it reads (`cat` does). A client that first sends everything would then
+fill all buffers and block forever. Python's HTTP libraries send first and read afterwards, so this
+call uses `http.client` with a thread that sends.
 """
 
 from __future__ import annotations
@@ -10,20 +10,12 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from urllib3 import HTTPHeaderDict
 
 
-class Timeouts(NamedTuple):
-    """Seconds to wait for the connection and for the next bytes; None is no limit."""
-
-    connect: float
-    read: float | None
-
-
 class DuplexResponse:
-    """Status and body of an answer; the body is read as it comes."""
+    """A response whose body is read on demand."""
 
     def __init__(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
         self._connection = connection
@@ -32,14 +24,14 @@ class DuplexResponse:
         self.headers: Mapping[str, str] = HTTPHeaderDict(response.headers.items())
 
     def read(self, limit: int) -> bytes:
-        """At most this many bytes of the body."""
+        """Read at most this many bytes of the body."""
         return self._response.read(limit)
 
     def stream(self, size: int) -> Iterator[bytes]:
-        """The body in pieces of at most `size` bytes. Raises OSError or HTTPException when it breaks off."""
+        """The body in chunks of at most `size` bytes. Raises OSError or HTTPException when it is cut off."""
         with self._response:
-            while piece := self._response.read1(size):
-                yield piece
+            while chunk := self._response.read1(size):
+                yield chunk
             if not self._response.isclosed() and self._response.length:
                 raise http.client.IncompleteRead(b"", self._response.length)
         self._connection.close()
@@ -52,15 +44,18 @@ def call(
     target: str,
     headers: Mapping[str, str],
     body: Iterable[bytes],
-    timeouts: Timeouts,
+    *,
+    connect_timeout: float,
+    read_timeout: float | None,
 ) -> DuplexResponse:
-    """Send a request with a chunked body and return as soon as the answer's head is here.
+    """Send a request with a chunked body; returns when the response's head has arrived.
 
-    Raises OSError when there is nobody to talk to, HTTPException when what comes back is not HTTP.
+    Timeouts are in seconds, None for no limit. Raises OSError when the connection fails, HTTPException
+    when the response is not HTTP.
     """
-    connection = http.client.HTTPConnection(host, port, timeout=timeouts.connect)
+    connection = http.client.HTTPConnection(host, port, timeout=connect_timeout)
     connection.connect()
-    connection.sock.settimeout(timeouts.read)
+    connection.sock.settimeout(read_timeout)
     connection.putrequest(method, target, skip_accept_encoding=True)
     for name, value in headers.items():
         connection.putheader(name, value)
@@ -72,9 +67,9 @@ def call(
 
 def _send(connection: http.client.HTTPConnection, body: Iterable[bytes]) -> None:
     try:
-        for piece in body:
-            connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        for chunk in body:
+            connection.send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         connection.send(b"0\r\n\r\n")
     except OSError:
-        # The other side has heard enough; what it says is in its answer, which the main thread reads.
+        # The server stopped reading; the main thread reads its response.
         return

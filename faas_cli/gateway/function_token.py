@@ -1,4 +1,4 @@
-"""Tokens for calling functions whose gateway asks for one: the saved login is exchanged for a token of one function."""
+"""Function tokens: exchanges the saved login for a token that one function requires."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faas_cli.gateway.client import GatewayClient
 
 REALM = "IAM function invoke"
-"""What a gateway names in its 401 when a call needs a token."""
+"""The realm in a gateway's 401 when a call needs a token."""
 
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105
@@ -28,13 +28,13 @@ class _Reply(msgspec.Struct):
     error_description: str = ""
 
 
-def is_asked_for(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether an answer says that the call needs a function token."""
+def token_required(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether a response means that the call needs a function token."""
     return status == 401 and REALM in (headers.get("WWW-Authenticate") or "")
 
 
 def function_token(client: GatewayClient, name: str, namespace: str) -> str:
-    """A token to call one function with; empty when no token is saved for the gateway. Raises GatewayError."""
+    """A token to call one function; empty if no token is saved for the gateway. Raises GatewayError."""
     login = client.bearer_token
     if not login:
         return ""
@@ -52,7 +52,7 @@ def function_token(client: GatewayClient, name: str, namespace: str) -> str:
         reply = _Reply(error=body.decode("utf-8", "replace").strip() or "no reason given")
     if not 200 <= status < 300 or not reply.access_token:
         reason = ": ".join(part for part in (reply.error, reply.error_description) if part)
-        raise GatewayError(f"{client.gateway} gives no token for `{name}`: {reason} (status {status})", status=status)
+        raise GatewayError(f"{client.gateway} refused a token for `{name}`: {reason} (status {status})", status=status)
     return reply.access_token
 
 

@@ -15,7 +15,8 @@ from faas_cli.suggest import hint_for_function
 
 if TYPE_CHECKING:
     from faas_cli.console import Console
-    from faas_cli.gateway.client import FunctionResponse, GatewayClient
+    from faas_cli.gateway.client import GatewayClient
+    from faas_cli.gateway.transport import FunctionResponse
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _CHUNK = 64 * 1024

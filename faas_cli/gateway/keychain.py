@@ -1,4 +1,4 @@
-"""The system's keychain, when the extra `keyring` is installed and there is one to use."""
+"""The system's keychain, if the extra `keyring` is installed and a keychain is available."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SERVICE = "faas"
 
 
 def _backend() -> Any:
-    """The keyring library, or None: not installed, or nothing on this machine that could keep a secret."""
+    """The keyring library; None if it is not installed or has no usable backend."""
     if importlib.util.find_spec("keyring") is None:
         return None
     import keyring
@@ -20,20 +20,20 @@ def _backend() -> Any:
 
 
 def store(gateway: str, token: str) -> bool:
-    """Keep a token; False when there is no keychain, and the caller must keep it elsewhere."""
+    """Save a token; False without a usable keychain."""
     keyring = _backend()
     if keyring is None:
         return False
     try:
         keyring.set_password(SERVICE, gateway, token)
     except Exception:
-        # A locked or refusing keychain is as good as none.
+        # A keychain that is locked or refuses is treated as none.
         return False
     return True
 
 
 def fetch(gateway: str) -> str:
-    """The token kept for a gateway, empty when there is none."""
+    """The token saved for a gateway, empty if there is none."""
     keyring = _backend()
     if keyring is None:
         return ""
@@ -44,9 +44,9 @@ def fetch(gateway: str) -> str:
 
 
 def forget(gateway: str) -> None:
-    """Remove what is kept for a gateway."""
+    """Remove the token of a gateway."""
     keyring = _backend()
     if keyring is not None:
-        # It may never have been there.
+        # There may be none.
         with contextlib.suppress(Exception):
             keyring.delete_password(SERVICE, gateway)

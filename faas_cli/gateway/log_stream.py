@@ -1,4 +1,4 @@
-"""Log messages out of a gateway's stream: JSON objects one after the other, with or without line feeds between them."""
+"""Parsing a gateway's log stream: consecutive JSON objects, with or without line feeds between them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import msgspec
 from faas_runtime.core.api import LogMessage
 
 _MAX_PENDING_CHARS = 4 * 1024 * 1024
-"""Most characters that may wait for the end of an object."""
+"""Maximum length of an incomplete object."""
 
 
 def messages(chunks: Iterable[bytes]) -> Iterator[LogMessage]:
-    """Each message as soon as its last byte is here. Raises ValueError for a stream of something else."""
+    """The messages, each as soon as it is complete. Raises ValueError for anything else."""
     text = ""
     utf8 = codecs.getincrementaldecoder("utf-8")("replace")
     for chunk in chunks:
@@ -25,11 +25,11 @@ def messages(chunks: Iterable[bytes]) -> Iterator[LogMessage]:
         if len(text) > _MAX_PENDING_CHARS:
             break
     if text.strip():
-        raise ValueError(f"`{text[:40]}` is no log message")
+        raise ValueError(f"`{text[:40]}` is not a log message")
 
 
 def _complete(text: str) -> tuple[list[LogMessage], str]:
-    """The messages at the beginning of a text, and what is left of it."""
+    """The messages at the beginning of a text, and the rest of it."""
     found: list[LogMessage] = []
     decoder = json.JSONDecoder()
     text = text.lstrip()

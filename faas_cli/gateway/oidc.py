@@ -1,7 +1,6 @@
-"""Signing in with an identity provider (OpenID Connect, OAuth 2.0): a browser's flow or a client's own secret.
+"""Logging in with an identity provider (OpenID Connect, OAuth 2.0): a browser flow or client credentials.
 
-The browser comes back to a server of this machine, which takes one answer to the question that was
-asked (`state`) and nothing else.
+The browser is redirected to a server on this machine, which accepts exactly one answer with the right `state`.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ CALLBACK = "/oauth/callback"
 _TIMEOUT = 15.0
 _MAX_BODY_BYTES = 64 * 1024
 
-# An implicit answer is behind the `#`, which only a script in the browser sees; it hands it on.
-_HAND_ON = b"""<!doctype html><meta charset="utf-8"><title>faas</title><p id="p">One moment&hellip;</p><script>
+# An implicit answer is in the URL's fragment, visible only to a script in the browser, which posts it.
+_FORWARD_PAGE = b"""<!doctype html><meta charset="utf-8"><title>faas</title><p id="p">One moment&hellip;</p><script>
 fetch(location.pathname, {method: "POST", body: location.hash.slice(1)}).then(a => a.text()).then(t => {
   document.getElementById("p").textContent = t; history.replaceState(null, "", location.pathname); });</script>"""
-_DONE = "Signed in. You may close this window."
+_DONE = "Logged in. You can close this window."
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
-    """An identity provider, and what it is asked for."""
+    """An identity provider, its client, and the requested audience and scope."""
 
     auth_url: str
     token_url: str
@@ -45,7 +44,7 @@ class IdentityProvider:
 
 
 def client_token(provider: IdentityProvider) -> str:
-    """A token for the client itself (`client_credentials`). Raises FaasError with the provider's reason."""
+    """A token by client credentials. Raises FaasError with the provider's reason."""
     fields = {"grant_type": CLIENT, "client_id": provider.client_id, "client_secret": provider.client_secret}
     if provider.scope:
         fields["scope"] = provider.scope
@@ -55,14 +54,14 @@ def client_token(provider: IdentityProvider) -> str:
 
 
 class BrowserFlow:
-    """One sign-in through a browser. Use as a context manager: it listens for the answer meanwhile."""
+    """One login through a browser. Use as a context manager, which listens for the answer."""
 
     def __init__(self, provider: IdentityProvider, grant: str, port: int, redirect_host: str) -> None:
         self._provider, self._grant = provider, grant
         self._state, self._nonce, self._verifier = (secrets.token_urlsafe(32) for _ in range(3))
         self._answer: dict[str, str] = {}
         self._answered = threading.Event()
-        self._server = _listen(port, self._take, self._answered.set)
+        self._server = _listen(port, self._accept, self._answered.set)
         host = redirect_host.rstrip("/")
         self._redirect = f"{host}:{self._server.server_address[1]}{CALLBACK}"
 
@@ -76,7 +75,7 @@ class BrowserFlow:
 
     @property
     def address(self) -> str:
-        """Where the browser must go."""
+        """The address to open in the browser."""
         provider = self._provider
         query = {"client_id": provider.client_id, "redirect_uri": self._redirect, "state": self._state}
         query |= {"scope": provider.scope, "nonce": self._nonce}
@@ -91,9 +90,9 @@ class BrowserFlow:
         return f"{provider.auth_url}{'&' if '?' in provider.auth_url else '?'}{urlencode(query)}"
 
     def token(self, timeout: float) -> str:
-        """Wait for the browser and return the token. Raises FaasError."""
+        """Wait for the browser's answer, `timeout` seconds at most, and return the token. Raises FaasError."""
         if not self._answered.wait(timeout):
-            raise FaasError(f"nobody signed in within {timeout:g} s", hint="`--timeout` waits longer")
+            raise FaasError(f"no login within {timeout:g} s", hint="increase it with `--timeout`")
         answer = self._answer
         if "error" in answer:
             raise FaasError(f"the identity provider refused: {answer.get('error_description') or answer['error']}")
@@ -105,8 +104,8 @@ class BrowserFlow:
             fields["client_secret"] = self._provider.client_secret
         return _exchange(self._provider.token_url, fields)
 
-    def _take(self, answer: Mapping[str, str]) -> bool:
-        """Accept an answer; False when it is not to our question."""
+    def _accept(self, answer: Mapping[str, str]) -> bool:
+        """Accept an answer; False if its `state` is not ours, or there was one already."""
         if self._answer or not hmac.compare_digest(answer.get("state", "").encode(), self._state.encode()):
             return False
         self._answer = dict(answer)
@@ -114,7 +113,7 @@ class BrowserFlow:
 
 
 def check(provider: IdentityProvider, grant: str) -> None:
-    """Raise UsageError for what a grant lacks."""
+    """Raise UsageError for missing or invalid options of a grant."""
     needed = {"--client-id": provider.client_id}
     if grant != CLIENT:
         needed["--auth-url"] = provider.auth_url
@@ -131,7 +130,7 @@ def check(provider: IdentityProvider, grant: str) -> None:
 
 
 def _listen(
-    port: int, take: Callable[[Mapping[str, str]], bool], taken: Callable[[], object]
+    port: int, accept: Callable[[Mapping[str, str]], bool], accepted: Callable[[], object]
 ) -> http.server.ThreadingHTTPServer:
     class Handler(http.server.BaseHTTPRequestHandler):
         timeout = _TIMEOUT
@@ -139,29 +138,29 @@ def _listen(
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             if url.path != CALLBACK:
-                self._say(404, b"not found")
+                self._respond(404, b"not found")
             elif url.query:
                 self._decide(url.query)
             else:
-                self._say(200, _HAND_ON, "text/html")
+                self._respond(200, _FORWARD_PAGE, "text/html")
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "0")
             if urlsplit(self.path).path != CALLBACK or not length.isdigit() or int(length) > _MAX_BODY_BYTES:
-                self._say(404, b"not found")
+                self._respond(404, b"not found")
                 return
             self._decide(self.rfile.read(int(length)).decode("utf-8", "replace"))
 
         def _decide(self, text: str) -> None:
             answer = {name: values[0] for name, values in parse_qs(text).items()}
-            if not take(answer):
-                self._say(400, b"This is no answer to a sign-in that waits.")
+            if not accept(answer):
+                self._respond(400, b"No login is waiting for this answer.")
             else:
-                self._say(200, (answer.get("error_description") or answer.get("error") or _DONE).encode())
-                # Only now: this server ends with the wait, and the browser must have its page by then.
-                taken()
+                self._respond(200, (answer.get("error_description") or answer.get("error") or _DONE).encode())
+                # Last: the wait ends now and stops this server, and the browser must have its page before.
+                accepted()
 
-        def _say(self, status: int, body: bytes, kind: str = "text/plain") -> None:
+        def _respond(self, status: int, body: bytes, kind: str = "text/plain") -> None:
             self.send_response(status)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
@@ -170,12 +169,14 @@ def _listen(
             self.wfile.write(body)
 
         def log_message(self, *args: Any) -> None:
-            """Addresses hold codes and tokens."""
+            """Not logged: addresses contain codes and tokens."""
 
     try:
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
     except OSError as err:
-        raise FaasError(f"cannot listen on port {port}: {err.strerror}", hint="take another: `--listen-port`") from None
+        raise FaasError(
+            f"cannot listen on port {port}: {err.strerror}", hint="choose another one with `--listen-port`"
+        ) from None
 
 
 def _exchange(url: str, fields: Mapping[str, str]) -> str:
@@ -194,7 +195,7 @@ def _exchange(url: str, fields: Mapping[str, str]) -> str:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise FaasError(f"{url} is not an identity provider's token address: it answered {answer.status} and no JSON")
+        raise FaasError(f"{url} is not a token endpoint: status {answer.status}, no JSON")
     if answer.status != 200:
         reason = content.get("error_description") or content.get("error") or answer.status
         raise FaasError(f"the identity provider refused: {reason}")

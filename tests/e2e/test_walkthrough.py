@@ -238,6 +238,6 @@ def test_login_and_logout(gateway):
     gateway.faas("logout", "--gateway", url)
     assert "faas login" in gateway.fails("list")
     password = (Path(gateway.env["FAAS_STATE_DIR"]) / "basic-auth-password").read_bytes()
-    assert "did not accept" in gateway.fails("login", "--password-stdin", stdin=b"wrong")
+    assert "rejected the credentials" in gateway.fails("login", "--password-stdin", stdin=b"wrong")
     assert b"credentials saved for admin" in gateway.faas("login", "--password-stdin", stdin=password).stdout
     gateway.faas("list")

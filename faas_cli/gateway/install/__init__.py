@@ -1,1 +1,1 @@
-"""The gateway as a service of an engine, of a cluster, or of the machine: images, files, and putting them there."""
+"""Installing the gateway as a service: with Docker Compose, on a Swarm, or with systemd."""

@@ -22,13 +22,15 @@ _LAST_LINES = 15
 
 
 def check_name(name: str) -> None:
-    """Raises UsageError for a name that engines would not take for containers, volumes and host names."""
+    """Raises UsageError for a name that is invalid for containers, volumes and host names."""
     if not _NAME.fullmatch(name):
-        raise UsageError(f"`{name}` cannot name an installation", hint="use small letters, digits and `-`")
+        raise UsageError(
+            f"`{name}` is not a valid name for an installation", hint="use lower-case letters, digits and `-`"
+        )
 
 
 def install(layout: Layout, image: str, say: Callable[[str], None]) -> str:
-    """Install or replace it and log in; its address. `image` is used instead of building one. Raises FaasError."""
+    """Install or replace the services and log in; returns the address. `image` replaces our own. Raises FaasError."""
     check_name(layout.name)
     client, address = connect()
     if not address.is_here:
@@ -41,10 +43,10 @@ def install(layout: Layout, image: str, say: Callable[[str], None]) -> str:
         layout = replace(layout, image=used, socket=path, group=socket_group(client, used, path))
         password = secrets.token_urlsafe(24)
         files = {**CONFIGS, "basic-auth-user": USER, "basic-auth-password": password}
-        made = containers.create(client, compose_document(layout), files, say)
+        created = containers.create(client, compose_document(layout), files, say)
         url = address_of(layout)
-        wait_until_healthy(url, lambda: _trouble(made["gateway"]))
-        _all_run(made)
+        wait_until_healthy(url, lambda: _failure(created["gateway"]))
+        _check_running(created)
         save_credentials(url, USER, password)
         return url
     finally:
@@ -52,7 +54,7 @@ def install(layout: Layout, image: str, say: Callable[[str], None]) -> str:
 
 
 def uninstall(name: str, data: bool, say: Callable[[str], None]) -> bool:
-    """Remove it with its functions, its data when `data`; False when there was nothing. Raises FaasError."""
+    """Remove the services and their functions, with `data` also volumes; False if nothing existed. Raises FaasError."""
     from docker.errors import APIError
 
     from faas_runtime.core.paths import instance_name
@@ -71,41 +73,41 @@ def uninstall(name: str, data: bool, say: Callable[[str], None]) -> bool:
             remove_credentials(url)
         return bool(found or functions or volumes)
     except APIError as err:
-        raise FaasError(f"the engine refuses: {err.explanation}") from None
+        raise FaasError(f"the engine refused: {err.explanation}") from None
     finally:
         client.close()
 
 
 def address_of(layout: Layout) -> str:
-    """Where this machine reaches the gateway."""
+    """The gateway's address for this machine."""
     host = "127.0.0.1" if layout.host in ("0.0.0.0", "::") else layout.host  # noqa: S104 - compared, not bound
     return f"http://[{host}]:{layout.port}" if ":" in host else f"http://{host}:{layout.port}"
 
 
 def _installed_at(client: Any, name: str) -> str:
-    """The address under which the installed gateway was logged in to, empty when there is none."""
-    wanted = [f"{containers.LABEL}={name}", f"{containers.SERVICE_LABEL}=gateway"]
-    for container in client.containers.list(all=True, filters={"label": wanted}):
-        bound = (container.attrs["HostConfig"].get("PortBindings") or {}).get("8080/tcp") or []
-        if bound:
-            return address_of(Layout(host=bound[0]["HostIp"] or "0.0.0.0", port=int(bound[0]["HostPort"])))  # noqa: S104
+    """The address of the installed gateway, empty if there is none."""
+    labels = [f"{containers.LABEL}={name}", f"{containers.SERVICE_LABEL}=gateway"]
+    for container in client.containers.list(all=True, filters={"label": labels}):
+        bindings = (container.attrs["HostConfig"].get("PortBindings") or {}).get("8080/tcp") or []
+        if bindings:
+            return address_of(Layout(host=bindings[0]["HostIp"] or "0.0.0.0", port=int(bindings[0]["HostPort"])))  # noqa: S104
     return ""
 
 
-def _trouble(container: Any) -> str:
-    """The gateway's last words when it has ended more than once."""
+def _failure(container: Any) -> str:
+    """The end of the gateway's log if it has exited more than once, else empty."""
     container.reload()
     if container.attrs.get("RestartCount", 0) < 2:
         return ""
     return str(container.logs(tail=_LAST_LINES).decode("utf-8", "replace"))
 
 
-def _all_run(made: dict[str, Any]) -> None:
-    for service, container in made.items():
+def _check_running(created: dict[str, Any]) -> None:
+    for service, container in created.items():
         container.reload()
         if container.status != "running" or container.attrs.get("RestartCount"):
             raise FaasError(
-                f"`{service}` does not run: it is {container.status}",
-                hint="`faas gateway uninstall compose` removes what was made",
+                f"`{service}` is not running: {container.status}",
+                hint="`faas gateway uninstall compose` removes everything again",
                 detail=container.logs(tail=_LAST_LINES).decode("utf-8", "replace"),
             )

@@ -1,4 +1,4 @@
-"""The services of a compose document as containers of one engine, without needing the compose plugin."""
+"""Running the services of a compose document as containers, without the compose plugin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faas_cli.gateway.install.image import first_line, pull
 from faas_cli.gateway.install.layout import OWNER, config_target
 
 LABEL = "io.faas.install"
-"""Whose a container, network or volume is: the name of the installation."""
+"""Label of containers, networks and volumes: the installation's name."""
 SERVICE_LABEL = "io.faas.install.service"
 _STOP_TIMEOUT = 20
 
@@ -21,7 +21,7 @@ _STOP_TIMEOUT = 20
 def create(
     client: Any, document: Mapping[str, Any], files: Mapping[str, str], say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Start every service anew, volumes are kept; the containers by service. `files` are secrets and configurations.
+    """Replace all services, keep volumes; returns the containers by service. `files` are secrets and configurations.
 
     Raises FaasError.
     """
@@ -35,17 +35,17 @@ def create(
         networks = {key: _network(client, name, key, each) for key, each in document["networks"].items()}
         for volume in document["volumes"]:
             client.volumes.create(f"{name}_{volume}", labels={LABEL: name})
-        made: dict[str, Any] = {}
+        created: dict[str, Any] = {}
         for key in _in_order(document["services"]):
             say(f"Starting {name}-{key}")
-            made[key] = _start(client, name, key, document, networks, files)
+            created[key] = _start(client, name, key, document, networks, files)
     except APIError as err:
-        raise FaasError(f"the engine refuses: {first_line(err)}", hint=_hint(first_line(err))) from None
-    return made
+        raise FaasError(f"the engine refused: {first_line(err)}", hint=_hint(first_line(err))) from None
+    return created
 
 
 def remove_containers(client: Any, name: str) -> int:
-    """Stop and remove the services; how many there were."""
+    """Stop and remove the services; returns their number."""
     found = client.containers.list(all=True, filters={"label": f"{LABEL}={name}"})
     for container in found:
         container.stop(timeout=_STOP_TIMEOUT)
@@ -54,7 +54,7 @@ def remove_containers(client: Any, name: str) -> int:
 
 
 def remove_functions(client: Any, instance: str) -> int:
-    """Remove the containers of a gateway's functions; how many there were."""
+    """Remove the containers of a gateway's functions; returns their number."""
     found = client.containers.list(all=True, filters={"label": f"io.faas.gateway={instance}"})
     for container in found:
         container.remove(force=True, v=True)
@@ -62,7 +62,7 @@ def remove_functions(client: Any, instance: str) -> int:
 
 
 def remove_networks(client: Any, name: str, shared: str = "faas") -> None:
-    """Remove the installation's networks, and the functions' unless somebody uses it."""
+    """Remove the installation's networks, and the functions' network if it is unused."""
     from docker.errors import APIError
 
     for network in client.networks.list(filters={"label": f"{LABEL}={name}"}):
@@ -74,7 +74,7 @@ def remove_networks(client: Any, name: str, shared: str = "faas") -> None:
 
 
 def remove_volumes(client: Any, name: str) -> int:
-    """Remove the installation's data; how many volumes there were."""
+    """Remove the installation's volumes; returns their number."""
     found = client.volumes.list(filters={"label": f"{LABEL}={name}"})
     for volume in found:
         volume.remove()
@@ -82,14 +82,14 @@ def remove_volumes(client: Any, name: str) -> int:
 
 
 def _in_order(services: Mapping[str, Any]) -> list[str]:
-    """Those that others wait for come first."""
+    """Services in the order of their dependencies."""
     return sorted(services, key=lambda key: (bool(services[key].get("depends_on")), key))
 
 
-def _network(client: Any, name: str, key: str, wanted: Mapping[str, Any]) -> str:
-    full = str(wanted.get("name") or f"{name}_{key}")
+def _network(client: Any, name: str, key: str, definition: Mapping[str, Any]) -> str:
+    full = str(definition.get("name") or f"{name}_{key}")
     if all(network.name != full for network in client.networks.list(names=[full])):
-        own = {} if "name" in wanted else {LABEL: name}
+        own = {} if "name" in definition else {LABEL: name}
         client.networks.create(full, driver="bridge", labels={"io.faas": "network", **own}, check_duplicate=True)
     return full
 
@@ -137,13 +137,13 @@ def _port(text: str) -> tuple[str, tuple[str, int]]:
 
 
 def _archive(content: Mapping[str, str]) -> bytes:
-    """Files as an engine takes them: secrets for the gateway's group of one, configurations for everybody."""
+    """A tar archive of secrets and configurations for the engine's API."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for path, text in content.items():
             info = tarfile.TarInfo(path)
             info.size = len(text.encode())
-            # Each program has another user, and nobody else is in its container.
+            # Every service runs as another user, alone in its container.
             info.mode, info.uid = 0o444, OWNER
             archive.addfile(info, io.BytesIO(text.encode()))
     return stream.getvalue()
@@ -151,4 +151,4 @@ def _archive(content: Mapping[str, str]) -> bytes:
 
 def _hint(reason: str) -> str:
     taken = "port is already allocated" in reason or "address already in use" in reason
-    return "choose another port with `--port`" if taken else ""
+    return "use another port: `--port`" if taken else ""

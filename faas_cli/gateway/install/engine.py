@@ -1,4 +1,4 @@
-"""The engine a gateway is installed on, and what has to be known of it."""
+"""The engine for an installation: its client, its socket, and waiting for the gateway."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from faas_cli.gateway.install.layout import SOCKET
 from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
 
 READY_TIMEOUT = 120.0
-"""Seconds a gateway may take until it answers."""
+"""Seconds a gateway may take to answer."""
 _POLL_INTERVAL = 0.2
 
 
 def connect() -> tuple[Any, EngineAddress]:
-    """The engine's client, and where the engine is. Raises FaasError."""
+    """The engine's client and address. Raises FaasError."""
     import docker
     from docker.errors import DockerException
 
@@ -40,20 +40,20 @@ def connect() -> tuple[Any, EngineAddress]:
 
 
 def socket_path(address: EngineAddress) -> str:
-    """The engine's socket on the engine's machine."""
-    # Elsewhere the engine runs in a virtual machine, which has its socket at the usual place.
+    """Path of the engine's socket on the engine's host."""
+    # On other systems the engine runs in a virtual machine, with the socket at the default path.
     return address.socket if sys.platform == "linux" and address.socket else SOCKET
 
 
 def socket_group(client: Any, image: str, path: str) -> str:
-    """The number of the group that may use the engine's socket, as containers see it. Raises FaasError."""
+    """The id of the group that may use the engine's socket, as seen by containers. Raises FaasError."""
     from docker.errors import APIError, ContainerError
 
-    ask = f"import os; print(os.stat({SOCKET!r}).st_gid)"
+    script = f"import os; print(os.stat({SOCKET!r}).st_gid)"
     try:
-        told = client.containers.run(
+        output = client.containers.run(
             image,
-            ["-c", ask],
+            ["-c", script],
             entrypoint="python3",
             remove=True,
             network_mode="none",
@@ -62,13 +62,13 @@ def socket_group(client: Any, image: str, path: str) -> str:
         )
     except (APIError, ContainerError) as err:
         raise FaasError(f"the engine cannot run the gateway's image: {first_line(err)}") from None
-    return str(told.decode().strip())
+    return str(output.decode().strip())
 
 
-def wait_until_healthy(url: str, trouble: Callable[[], str], detail: Callable[[], str] | None = None) -> None:
-    """Return once the gateway answers. `trouble` says why it never will, or nothing. Raises FaasError.
+def wait_until_healthy(url: str, failure: Callable[[], str], detail: Callable[[], str] | None = None) -> None:
+    """Wait until the gateway answers. `failure` returns the reason if it never will, else an empty text.
 
-    `detail` describes how things are when the time is over.
+    `detail` describes the state at the timeout. Raises FaasError.
     """
     deadline = time.monotonic() + READY_TIMEOUT
     while time.monotonic() < deadline:
@@ -78,7 +78,7 @@ def wait_until_healthy(url: str, trouble: Callable[[], str], detail: Callable[[]
                     return
         except (urllib.error.URLError, OSError):
             pass
-        if reason := trouble():
-            raise FaasError("the gateway does not come up", detail=reason)
+        if reason := failure():
+            raise FaasError("the gateway did not start", detail=reason)
         time.sleep(_POLL_INTERVAL)
-    raise FaasError(f"the gateway at {url} did not answer within {READY_TIMEOUT:g} s", detail=(detail or trouble)())
+    raise FaasError(f"the gateway at {url} did not answer within {READY_TIMEOUT:g} s", detail=(detail or failure)())

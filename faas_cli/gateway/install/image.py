@@ -1,4 +1,4 @@
-"""The gateway's image, built from the package that is installed: nothing is fetched but its base and its libraries."""
+"""The gateway's image, built from the installed package; only its base image and libraries are downloaded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIBRARIES = (
     *("bcrypt", "cronsim", "docker", "httptools", "msgspec", "nats-py", "prometheus-client", "starlette", "tzdata"),
     *("uvicorn", "uvloop"),
 )
-"""What the gateway in a container needs of what the package asks for."""
+"""The package's requirements that the gateway in a container needs."""
 BASE = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _PIP_TIMEOUT = 600
@@ -48,7 +48,7 @@ def build_image(client: Any, say: Callable[[str], None]) -> str:
 
 
 def write_context(folder: Path, machine: str) -> None:
-    """Write what the image is built from, for engines on such machines (`amd64`). Raises FaasError."""
+    """Write the image's build context for an architecture (`amd64`, `arm64`). Raises FaasError."""
     import faas_runtime
 
     source = resources.files("faas_cli.gateway.install") / "files" / "Dockerfile"
@@ -56,13 +56,13 @@ def write_context(folder: Path, machine: str) -> None:
     (folder / "state").mkdir()
     site = folder / "site"
     _install_libraries(site, machine)
-    # The watchdogs are put into images where those are built, not where they run.
+    # Only builds need the watchdogs, not the gateway.
     leave_out = shutil.ignore_patterns("__pycache__", "bin")
     shutil.copytree(Path(faas_runtime.__file__).parent, site / "faas_runtime", ignore=leave_out)
 
 
 def pull(client: Any, image: str) -> None:
-    """Have the engine fetch an image it does not have. Raises FaasError."""
+    """Have the engine pull an image unless it has it. Raises FaasError."""
     from docker.errors import APIError, ImageNotFound
 
     try:
@@ -75,12 +75,12 @@ def pull(client: Any, image: str) -> None:
 
 
 def requirements() -> list[str]:
-    """The libraries in the versions that are installed here, else in those the package asks for."""
+    """The libraries in the installed versions, else with the package's version ranges."""
     return [_requirement(name) for name in LIBRARIES]
 
 
 def first_line(err: BaseException) -> str:
-    """What an engine complains about, in one line."""
+    """The first line of an engine's error."""
     text = str(getattr(err, "explanation", "") or err).strip()
     return text.splitlines()[0] if text else type(err).__name__
 
@@ -102,10 +102,10 @@ def _install_libraries(site: Path, machine: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PIP_TIMEOUT, check=False)
     except (OSError, subprocess.TimeoutExpired) as err:
-        raise FaasError(f"the gateway's libraries cannot be fetched: {err}") from None
+        raise FaasError(f"the gateway's libraries cannot be downloaded: {err}") from None
     if done.returncode:
         raise FaasError(
-            "the gateway's libraries cannot be fetched with pip",
-            hint="try `python -m ensurepip`, and reach PyPI or name a mirror with `PIP_INDEX_URL`",
+            "pip cannot download the gateway's libraries",
+            hint="try `python -m ensurepip`; without access to PyPI set `PIP_INDEX_URL`",
             detail=done.stderr.strip(),
         )

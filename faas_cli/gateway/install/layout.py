@@ -1,6 +1,6 @@
-"""What is installed: the services with their settings, as the documents that compose and stack files are.
+"""The compose and stack documents of an installation.
 
-The files in `deploy/` are these documents for the default settings; installing uses the same ones.
+The files in `deploy/` are these documents with the default options.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ STATE = "/var/lib/faas"
 SOCKET = "/var/run/docker.sock"
 SECRETS = ("basic-auth-user", "basic-auth-password")
 SWARM_NETWORK = "faas-functions"
-"""Where the gateway on a Swarm looks for its functions."""
+"""The network of functions on a Swarm."""
 HOME_LABEL = "io.faas.home"
-"""Of the manager on which an installation and its data are; its value is the installation's name."""
+"""Label of the manager node with an installation and its data; the value is the installation's name."""
 OWNER = 65532
 """The gateway's user in its container."""
 
 _PROMETHEUS_YML = """\
-# Scrapes the gateway, and has Alertmanager told when a function is busy.
+# Scrapes the gateway, and alerts when a function is busy.
 global:
   scrape_interval: 5s
   evaluation_interval: 5s
@@ -40,7 +40,8 @@ scrape_configs:
     static_configs: [{ targets: ["gateway:8082"] }]
 """
 _RULES_YML = """\
-# More than five good calls a second for five seconds: one step up, for functions that ask for no scaling of their own.
+# Scales a function up by one step when it has more than five successful calls per second.
+# Functions with scaling labels of their own ignore this alert.
 groups:
   - name: functions
     rules:
@@ -48,10 +49,10 @@ groups:
         expr: sum by (function_name) (rate(gateway_function_invocation_total{code="200"}[10s])) > 5
         for: 5s
         labels: { severity: major }
-        annotations: { summary: "{{ $labels.function_name }} has {{ $value }} calls a second" }
+        annotations: { summary: "{{ $labels.function_name }} has {{ $value }} calls per second" }
 """
 _ALERTMANAGER_YML = """\
-# Tells the gateway which functions are busy.
+# Sends alerts for busy functions to the gateway.
 route:
   receiver: gateway
   group_by: [alertname, function_name]
@@ -67,12 +68,12 @@ receivers:
           basic_auth: { username: admin, password_file: /run/secrets/basic-auth-password }
 """
 CONFIGS = {"prometheus.yml": _PROMETHEUS_YML, "rules.yml": _RULES_YML, "alertmanager.yml": _ALERTMANAGER_YML}
-"""Files beside the document, by name."""
+"""Configuration files of the services, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a person may choose. `group` is the group of the engine's socket, `socket` its path there."""
+    """Options of an installation. `group` is the group id of the engine's socket, `socket` its path."""
 
     name: str = "faas"
     image: str = IMAGE
@@ -95,7 +96,7 @@ def compose_document(layout: Layout) -> dict[str, Any]:
     return {
         "name": layout.name,
         "services": services,
-        # The gateway's engine looks for its functions on a network of this name.
+        # The gateway's engine expects the functions' network under this name.
         "networks": {"control": {}, "functions": {"name": "faas"}},
         "volumes": {"state": {}, "queue": {}, "metrics": {}},
         "secrets": {name: {"file": f"./secrets/{name}"} for name in SECRETS},
@@ -104,10 +105,10 @@ def compose_document(layout: Layout) -> dict[str, Any]:
 
 
 def stack_document(layout: Layout) -> dict[str, Any]:
-    """The services in a Swarm, all on the manager that is labelled as their home: their data is there."""
+    """The services on a Swarm, all on the manager node with the label for their data."""
     services = _services(layout, "swarm")
     services["gateway"] |= {
-        # Published by the node itself: no mesh, which would hide who calls.
+        # Published by the node itself: the ingress mesh would hide client addresses.
         "ports": [{"target": 8080, "published": layout.port, "protocol": "tcp", "mode": "host"}],
         "networks": {"control": {"aliases": ["gateway"]}, "functions": {"aliases": ["gateway"]}},
     }
@@ -117,7 +118,7 @@ def stack_document(layout: Layout) -> dict[str, Any]:
             "endpoint_mode": "dnsrr",
             "placement": {"constraints": [f"node.labels.{HOME_LABEL} == {layout.name}"]},
             "restart_policy": {"condition": "any", "delay": "2s"},
-            # Two of them cannot have one port and one folder.
+            # Two tasks cannot share a port and a volume.
             "update_config": {"order": "stop-first"},
         }
     return {
@@ -130,7 +131,7 @@ def stack_document(layout: Layout) -> dict[str, Any]:
         "volumes": {"state": {}, "queue": {}, "metrics": {}},
         "secrets": {name: {"external": True, "name": f"{layout.name}-{name}"} for name in SECRETS},
         "configs": {
-            # A Swarm does not change what it keeps: other content has another name.
+            # Swarm configs are immutable: other content needs another name.
             name: {"file": f"./{name}", "name": f"{layout.name}-{name}-{_digest(text)}"}
             for name, text in CONFIGS.items()
         },
@@ -138,7 +139,7 @@ def stack_document(layout: Layout) -> dict[str, Any]:
 
 
 def config_target(service: Mapping[str, Any]) -> dict[str, str]:
-    """Which configuration files a service gets, and where."""
+    """A service's configuration files and their paths in the container."""
     return {each["source"]: each["target"] for each in service.get("configs", [])}
 
 
@@ -156,7 +157,7 @@ def _services(layout: Layout, engine: str) -> dict[str, dict[str, Any]]:
         "gateway": {
             "image": layout.image,
             "command": ["run", *arguments(settings)],
-            # The group lets it speak to the engine, which is as good as root on that machine.
+            # The group may use the engine's socket, which is equivalent to root on that host.
             "user": f"{OWNER}:{layout.group}",
             "volumes": [f"state:{STATE}", f"{layout.socket}:{SOCKET}"],
             "secrets": list(SECRETS),
@@ -193,7 +194,7 @@ def _configs(program: str, *names: str) -> list[dict[str, str]]:
 
 
 def rendered(document: Mapping[str, Any], explanation: str) -> str:
-    """The document as a file, its first lines saying what it is for."""
+    """The document as YAML, with an explanation as comment."""
     import yaml
 
     comment = "".join(f"# {line}\n" for line in explanation.splitlines())
@@ -201,12 +202,12 @@ def rendered(document: Mapping[str, Any], explanation: str) -> str:
 
 
 COMPOSE_EXPLANATION = """\
-The gateway with its queue, metrics and alerts on one machine; `faas gateway install compose` does it all.
-By hand: build the image (docs/install.md), put user and password into secrets/, then
+Gateway, queue, metrics and alerts on one machine, as installed by `faas gateway install compose`.
+Manually: build the image (docs/install.md), write user and password to secrets/, then
 DOCKER_GID=$(stat -c %g /var/run/docker.sock) docker compose up -d"""
 STACK_EXPLANATION = """\
-The gateway with its queue, metrics and alerts in a Swarm; `faas gateway install swarm` does it all.
-By hand, on a manager that has the image (docs/install.md):
+Gateway, queue, metrics and alerts on a Swarm, as installed by `faas gateway install swarm`.
+Manually, on a manager that has the image (docs/install.md):
 docker node update --label-add io.faas.home=faas $(docker info -f '{{.Swarm.NodeID}}')
 docker network create -d overlay --attachable faas-functions
 printf admin | docker secret create faas-basic-auth-user -

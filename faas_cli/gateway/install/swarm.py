@@ -37,7 +37,7 @@ _POLL_INTERVAL = 0.2
 
 
 def install(layout: Layout, image: str, say: Callable[[str], None]) -> str:
-    """Install or update it on the manager of this machine and log in; its address. Raises FaasError."""
+    """Install or update the stack on this machine's manager and log in; returns the address. Raises FaasError."""
     check_name(layout.name)
     client, address = connect()
     try:
@@ -48,7 +48,7 @@ def install(layout: Layout, image: str, say: Callable[[str], None]) -> str:
         document = stack_document(layout)
         for service in document["services"].values():
             pull(client, service["image"])
-        with _refusals():
+        with _engine_errors():
             _label_home(client, layout.name)
             if all(each.name != SWARM_NETWORK for each in client.networks.list(names=[SWARM_NETWORK])):
                 client.networks.create(SWARM_NETWORK, driver="overlay", attachable=True, scope="swarm",
@@ -65,12 +65,12 @@ def install(layout: Layout, image: str, say: Callable[[str], None]) -> str:
 
 
 def uninstall(name: str, data: bool, say: Callable[[str], None]) -> bool:
-    """Remove it; with `data` also functions, their secrets, the queue and the metrics. False when nothing was there."""
+    """Remove the stack; with `data` also functions, secrets, queue and metrics. False if nothing existed."""
     check_name(name)
     client, address = connect()
     try:
         _address(client, address, 0)
-        with _refusals():
+        with _engine_errors():
             services = client.services.list(filters={"label": f"{_STACK}={name}"})
             ports = [port for each in services for port in _ports(each)]
             if data:
@@ -78,7 +78,7 @@ def uninstall(name: str, data: bool, say: Callable[[str], None]) -> bool:
             for service in services:
                 service.remove()
             say(f"Removed {len(services)} services")
-            _when_unused(client, lambda: _remove_rest(client, name, data))
+            _retry_while_used(client, lambda: _remove_rest(client, name, data))
             for port in ports:
                 remove_credentials(_address(client, address, port))
             return bool(services)
@@ -87,18 +87,18 @@ def uninstall(name: str, data: bool, say: Callable[[str], None]) -> bool:
 
 
 def _address(client: Any, address: EngineAddress, port: int) -> str:
-    """Where the gateway is reached. Raises FaasError unless the engine is a manager."""
+    """The gateway's address. Raises FaasError unless the engine is a Swarm manager."""
     swarm = client.info().get("Swarm") or {}
     if swarm.get("LocalNodeState") != "active":
-        raise FaasError(f"the engine at {address} is not in a Swarm", hint="make one with `docker swarm init`")
+        raise FaasError(f"the engine at {address} is not part of a Swarm", hint="create one with `docker swarm init`")
     if not swarm.get("ControlAvailable"):
-        raise FaasError(f"the engine at {address} is a worker of its Swarm", hint="do this on a manager")
+        raise FaasError(f"the engine at {address} is a worker of its Swarm", hint="run this on a manager")
     host = str(swarm.get("NodeAddr") or "127.0.0.1")
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _label_home(client: Any, name: str) -> None:
-    """All services go where their data is: to this node."""
+    """Label this node for all services: their data is here."""
     node = client.nodes.get(client.info()["Swarm"]["NodeID"])
     spec = node.attrs["Spec"]
     spec["Labels"] = {**(spec.get("Labels") or {}), HOME_LABEL: name}
@@ -106,7 +106,7 @@ def _label_home(client: Any, name: str) -> None:
 
 
 def _new_password(client: Any, name: str, url: str) -> str:
-    """Make the account's secrets; empty when they are there, which nobody can read again."""
+    """Create the secrets of the admin account; empty if they exist, since secrets cannot be read back."""
     present = {secret.name for secret in client.secrets.list()}
     values = {"basic-auth-user": USER, "basic-auth-password": secrets.token_urlsafe(24)}
     missing = [key for key in SECRETS if f"{name}-{key}" not in present]
@@ -116,8 +116,8 @@ def _new_password(client: Any, name: str, url: str) -> str:
         return values["basic-auth-password"]
     if load_credentials(url) is None:
         raise FaasError(
-            f"`{name}` is installed already, and its password is not known here",
-            hint=f"log in with `faas login`, or begin anew with `faas gateway uninstall swarm --name {name}`",
+            f"`{name}` is already installed, and its password is unknown here",
+            hint=f"log in with `faas login`, or run `faas gateway uninstall swarm --name {name}` first",
         )
     return ""
 
@@ -134,15 +134,13 @@ def _deploy(address: EngineAddress, name: str, document: str) -> None:
                 command, cwd=folder, env=environment, capture_output=True, text=True, check=False
             )  # fmt: skip
         except OSError as err:
-            raise FaasError(
-                f"the `docker` command cannot be run: {err.strerror}", hint="a stack needs it: install docker-cli"
-            ) from None
+            raise FaasError(f"the `docker` command cannot be run: {err.strerror}", hint="install docker-cli") from None
     if done.returncode:
         raise FaasError("the stack cannot be deployed", detail=done.stderr.strip())
 
 
 def _states(client: Any, name: str) -> str:
-    """What became of the services' newest tasks, one line for each."""
+    """The states of the services' latest tasks, one line each."""
     lines = []
     for service in client.services.list(filters={"label": f"{_STACK}={name}"}):
         tasks = sorted(service.tasks(), key=lambda task: str(task["CreatedAt"]))
@@ -180,8 +178,8 @@ def _remove_rest(client: Any, name: str, data: bool) -> None:
         node.update(spec)
 
 
-def _when_unused(client: Any, remove: Callable[[], None]) -> None:
-    """Services are gone at once, what their last containers use is not: try again while they end."""
+def _retry_while_used(client: Any, remove: Callable[[], None]) -> None:
+    """Retry until the last containers of removed services no longer use what is to be removed."""
     from docker.errors import APIError
 
     deadline = time.monotonic() + _REMOVAL_TIMEOUT
@@ -195,11 +193,11 @@ def _when_unused(client: Any, remove: Callable[[], None]) -> None:
 
 
 @contextlib.contextmanager
-def _refusals() -> Any:
-    """The engine's complaints in our words."""
+def _engine_errors() -> Any:
+    """Translate the engine's errors to FaasError."""
     from docker.errors import APIError
 
     try:
         yield
     except APIError as err:
-        raise FaasError(f"the Swarm refuses: {first_line(err)}") from None
+        raise FaasError(f"the Swarm refused: {first_line(err)}") from None

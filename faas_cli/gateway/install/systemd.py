@@ -1,4 +1,4 @@
-"""`faas gateway install systemd`: the gateway of this machine as a service of its own init system."""
+"""`faas gateway install systemd`: the gateway of this machine as a systemd service."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _POLL_INTERVAL = 0.1
 
 @dataclass(frozen=True, slots=True)
 class SystemdService:
-    """Whose service it is: the system's, or that of the user who asks."""
+    """The gateway's systemd service, of the system or of the current user."""
 
     system: bool
 
     @property
     def path(self) -> Path:
-        """Where its unit is."""
+        """Path of the unit."""
         if self.system:
             return Path("/etc/systemd/system") / UNIT
         home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -39,7 +39,7 @@ class SystemdService:
 
     @property
     def state_dir(self) -> Path:
-        """Its state directory: for a user the one that other commands look in."""
+        """The gateway's state directory; for a user the default one."""
         return Path("/var/lib/faas") if self.system else default_state_dir()
 
     def unit(self, given: Mapping[str, Any]) -> str:
@@ -50,10 +50,10 @@ class SystemdService:
         except Invalid as err:
             raise FaasError(str(err)) from None
         words = process.command("run", arguments(given))
-        # A user of its own, to whom nothing on the machine belongs but this folder.
-        walls = ["DynamicUser=yes", "StateDirectory=faas", "StateDirectoryMode=0700", "ProtectHome=read-only"]
+        # A user of its own that owns only this folder.
+        hardening = ["DynamicUser=yes", "StateDirectory=faas", "StateDirectoryMode=0700", "ProtectHome=read-only"]
         if engine == "docker":
-            walls.append("SupplementaryGroups=docker")
+            hardening.append("SupplementaryGroups=docker")
         lines = [
             "[Unit]",
             "Description=Gateway of faas functions",
@@ -61,17 +61,17 @@ class SystemdService:
             "Wants=network-online.target",
             "",
             "[Service]",
-            # Ready when it answers; `faas gateway restart` tells which process it is from then on.
+            # Ready when it answers; after `faas gateway restart` the new process reports its id.
             "Type=notify",
             "NotifyAccess=all",
             f"ExecStart={' '.join(_quoted(word) for word in words)}",
             "Restart=on-failure",
             "RestartSec=2",
-            # Running calls are finished first; replicas end with the gateway.
+            # Time to finish running calls; replicas end with the gateway.
             "TimeoutStopSec=40",
             "KillMode=mixed",
             "LimitNOFILE=65536",
-            *(walls if self.system else []),
+            *(hardening if self.system else []),
             "",
             "[Install]",
             f"WantedBy={'multi-user.target' if self.system else 'default.target'}",
@@ -82,13 +82,13 @@ class SystemdService:
     def install(self, text: str) -> str:
         """Write the unit, start it now and at every boot, log in; the gateway's URL. Raises FaasError."""
         if shutil.which("systemctl") is None:
-            raise FaasError("this machine has no `systemctl`", hint="see the unit with `--print`")
+            raise FaasError("this machine has no `systemctl`", hint="`--print` shows the unit")
         try:
             write_file(self.path, text)
         except OSError as err:
             raise FaasError(
                 f"`{self.path}` cannot be written: {err.strerror}",
-                hint="a service of the system needs root; leave out `--system` for one of your own",
+                hint="a system service needs root; omit `--system` for a user service",
             ) from None
         try:
             self._systemctl("daemon-reload")
@@ -99,7 +99,7 @@ class SystemdService:
         return self._log_in()
 
     def uninstall(self) -> bool:
-        """Stop it and remove the unit; False when there was none. State is kept. Raises FaasError."""
+        """Stop the service and remove the unit, not the state; False if there was none. Raises FaasError."""
         if not self.path.exists():
             return False
         self._systemctl("disable", "--now", UNIT)
@@ -128,10 +128,10 @@ class SystemdService:
                 return status.url
             time.sleep(_POLL_INTERVAL)
         scope = "" if self.system else "--user "
-        raise FaasError("the gateway does not come up", hint=f"see `journalctl {scope}-u {UNIT}`")
+        raise FaasError("the gateway did not start", hint=f"see `journalctl {scope}-u {UNIT}`")
 
 
 def _quoted(word: str) -> str:
-    """A word of a command line as systemd reads it: `%` begins a specifier, `$` a variable."""
+    """A word of a command line, quoted for systemd: `%` begins a specifier, `$` a variable."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return escaped if escaped and not set(escaped) & set(" \t'\"\\;") else f'"{escaped}"'

@@ -1,8 +1,8 @@
 """The gateway of this machine as a background process: starting it, finding it, stopping it.
 
-The gateway itself is the runtime's; here it is only a command that is run. What it tells
-about itself is in two files of the state directory: `gateway.lock`, locked and holding its
-process number as long as it lives, and `gateway.json`, there once it answers.
+The gateway is a command of the runtime. It reports its state in two files of the state directory:
+`gateway.lock`, locked while it lives and containing its process id, and `gateway.json`, written
+when it answers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from faas_runtime.core.durations import duration_or_none
 
 USER = "admin"
 START_TIMEOUT = 30.0
-"""Seconds a gateway may take until it answers."""
+"""Seconds a gateway may take to answer."""
 _MIN_STOP_TIMEOUT = 30.0
 _STOP_MARGIN = 20.0
 """Seconds that a gateway may need besides its `stop_timeout` before it is killed."""
@@ -40,7 +40,7 @@ _REASON = "faas-gateway: "
 
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
-    """A gateway that runs. `url` is empty while it starts."""
+    """A running gateway. `url` is empty while it starts."""
 
     pid: int
     url: str
@@ -55,7 +55,7 @@ class GatewayStatus:
 
 
 def find(state_dir: Path) -> GatewayStatus | None:
-    """The gateway that uses this state directory, None when there is none."""
+    """The gateway that uses this state directory, None if none runs."""
     pid = _lock_owner(state_dir)
     if pid is None:
         return None
@@ -77,7 +77,7 @@ def find(state_dir: Path) -> GatewayStatus | None:
 def start(state_dir: Path, arguments: Sequence[str]) -> GatewayStatus:
     """Start a gateway in the background, log in to it, and return once it answers.
 
-    Raises FaasError: the reason is the gateway's own, the log holds the rest.
+    Raises FaasError with the gateway's reason.
     """
     path = log_path(state_dir)
     try:
@@ -101,7 +101,7 @@ def login(state_dir: Path, status: GatewayStatus) -> None:
     from faas_cli.gateway.credentials import save_credentials
 
     path = state_dir / "basic-auth-password"
-    # A gateway that was given its account in files elsewhere made none here.
+    # A gateway with `--secrets-dir` has its password elsewhere.
     if status.auth and status.url and path.exists():
         save_credentials(status.url, USER, path.read_text(encoding="utf-8").strip())
 
@@ -121,7 +121,7 @@ def stop(state_dir: Path) -> bool:
             raise FaasError(f"the gateway (process {pid}) belongs to another user") from None
         if _wait_until_gone(state_dir, pid, limit):
             return True
-    raise FaasError(f"the gateway (process {pid}) does not stop")
+    raise FaasError(f"the gateway (process {pid}) does not stop, not even by SIGKILL")
 
 
 def command(subcommand: str, arguments: Sequence[str]) -> list[str]:
@@ -162,7 +162,7 @@ def _start_failure(state_dir: Path, began: int) -> FaasError:
         return FaasError(message, hint=hint)
     lines = lines_since(state_dir, began)
     return FaasError(
-        "the gateway ended before it answered",
+        "the gateway exited before it answered",
         hint=f"its log is `{log_path(state_dir)}`",
         detail="\n".join(lines[-10:]),
     )
@@ -170,7 +170,7 @@ def _start_failure(state_dir: Path, began: int) -> FaasError:
 
 def _is_healthy(url: str) -> bool:
     try:
-        # Our own process, asked only whether it answers: whom its certificate names does not matter.
+        # A health check of our own process: its certificate may have any name.
         context = ssl._create_unverified_context() if url.startswith("https:") else None  # noqa: S323
         with urllib.request.urlopen(f"{url}/healthz", timeout=2, context=context) as answer:  # noqa: S310
             return bool(answer.status == 200)
@@ -179,7 +179,7 @@ def _is_healthy(url: str) -> bool:
 
 
 def _lock_owner(state_dir: Path) -> int | None:
-    """The process that holds the lock, None when nobody does."""
+    """The process id of the lock's holder, None if it is not locked."""
     try:
         with (state_dir / "gateway.lock").open("rb") as file:
             try:
@@ -210,7 +210,7 @@ def _announced(state_dir: Path) -> dict[str, Any]:
 
 
 def _reachable(url: str) -> str:
-    """The address at which this machine reaches a gateway that listens everywhere."""
+    """A gateway's address for this machine, also if it listens on all addresses."""
     if not url:
         return url
     parts = urlsplit(url)
@@ -220,18 +220,18 @@ def _reachable(url: str) -> str:
 
 
 def log_path(state_dir: Path) -> Path:
-    """Where it is written to."""
+    """Path of the gateway's log."""
     return state_dir / "gateway.log"
 
 
 def log_size(state_dir: Path) -> int:
-    """How much there is."""
+    """Size of the log in bytes."""
     path = log_path(state_dir)
     return path.stat().st_size if path.exists() else 0
 
 
 def lines_since(state_dir: Path, began: int) -> list[str]:
-    """The lines from a size the log once had."""
+    """The log lines written after it had the size `began`."""
     try:
         with log_path(state_dir).open("rb") as log:
             log.seek(began)
@@ -241,13 +241,13 @@ def lines_since(state_dir: Path, began: int) -> list[str]:
 
 
 def reason_since(state_dir: Path, began: int) -> str:
-    """Why a gateway that printed what is there from then on could not start; empty where it does not say."""
-    said = [line for line in lines_since(state_dir, began) if line.startswith(_REASON)]
-    return said[-1].removeprefix(_REASON) if said else ""
+    """The reason of a failed start in the log after the size `began`; empty if there is none."""
+    reasons = [line for line in lines_since(state_dir, began) if line.startswith(_REASON)]
+    return reasons[-1].removeprefix(_REASON) if reasons else ""
 
 
 def log_lines(state_dir: Path, last: int, follow: bool) -> Iterator[str]:
-    """The last lines; with `follow` also what comes. Raises FaasError when there is no log."""
+    """The last lines; with `follow` also new ones. Raises FaasError when there is no log."""
     path = log_path(state_dir)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:

@@ -1,4 +1,4 @@
-"""Replacing the gateway of this machine by a new one while it serves: its sockets pass from one to the other."""
+"""Restarting the gateway of this machine without downtime: the new process inherits its sockets."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from faas_cli.gateway.local import process
 from faas_cli.gateway.local.process import GatewayStatus
 
 RESTART_TIMEOUT = 120.0
-"""Seconds until the new gateway must serve."""
+"""Seconds the new gateway may take to serve."""
 _ANNOUNCE_TIMEOUT = 5.0
 
 
 def restart(state_dir: Path, arguments: list[str]) -> GatewayStatus:
-    """Replace the gateway by one that is started in the same way, with these arguments added. Raises FaasError."""
+    """Restart the gateway with the same arguments and additional ones. Raises FaasError."""
     running = process.find(state_dir)
     if running is None:
         raise FaasError(f"no gateway is running in `{state_dir}`", hint="start one with `faas gateway start`")
     if not running.restart:
         raise FaasError(
-            f"the gateway (process {running.pid}) cannot be replaced while it serves",
+            f"the gateway (process {running.pid}) cannot be restarted without downtime",
             hint="run `faas gateway stop`, then `faas gateway start`",
         )
     began = process.log_size(state_dir)
@@ -31,7 +31,7 @@ def restart(state_dir: Path, arguments: list[str]) -> GatewayStatus:
     if problem := answer.get("problem"):
         reason = process.reason_since(state_dir, began)
         log = process.log_path(state_dir)
-        raise FaasError(f"the gateway goes on as it was: {reason or problem}", hint=f"its log is `{log}`")
+        raise FaasError(f"the restart failed, nothing changed: {reason or problem}", hint=f"its log is `{log}`")
     return _announced(state_dir, answer.get("pid"))
 
 
@@ -43,7 +43,7 @@ def _ask(running: GatewayStatus, arguments: list[str]) -> dict[str, object]:
             sock.sendall(json.dumps({"arguments": arguments}).encode() + b"\n")
             answer = json.loads(sock.makefile("rb").readline())
     except (OSError, ValueError) as err:
-        raise FaasError(f"the gateway (process {running.pid}) gave no answer: {err}") from None
+        raise FaasError(f"the gateway (process {running.pid}) did not answer: {err}") from None
     return answer if isinstance(answer, dict) else {}
 
 
@@ -54,4 +54,4 @@ def _announced(state_dir: Path, pid: object) -> GatewayStatus:
         if status is not None and status.pid == pid and status.url:
             return status
         time.sleep(0.03)
-    raise FaasError("the new gateway has ended again", hint=f"its log is `{process.log_path(state_dir)}`")
+    raise FaasError("the new gateway exited", hint=f"its log is `{process.log_path(state_dir)}`")

@@ -127,7 +127,7 @@ def test_a_server_that_refuses(place, server, words, answer):
     assert code == 1, errors
     assert reasons(errors), errors
     if row.speaks == GATEWAY and answer == "unauthorized" and words != "invoke":
-        assert "asks for a user and a password" in errors or "did not accept" in errors
+        assert "requires user and password" in errors or "rejected the credentials" in errors
         assert "faas login" in errors
     if row.speaks == GATEWAY and answer == "broken":
         assert "the disk is on fire" in errors

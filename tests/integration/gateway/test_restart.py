@@ -167,7 +167,7 @@ def test_a_gateway_that_does_not_come_up_changes_nothing(gateway, certificate):
     answer = gateway.faas("gateway", "restart")
 
     assert answer.returncode == 1
-    assert "faas: the gateway goes on as it was: " in answer.stderr
+    assert "faas: the restart failed, nothing changed: " in answer.stderr
     assert str(certificate) in answer.stderr
     assert gateway.told() == before
     assert gateway.faas("gateway", "status").returncode == 0
