@@ -61,7 +61,7 @@ def invoke(
     client: GatewayClient, call: Call, headers: Mapping[str, str], body: Iterator[bytes] | bytes
 ) -> Iterator[bytes]:
     """Call a function; its response in chunks as they arrive. Raises GatewayError for any status but 2xx."""
-    from faas_cli.gateway.function_token import function_token, is_asked_for
+    from faas_cli.gateway.function_token import function_token, token_required
 
     sent = dict(headers)
     if call.sign_header:
@@ -77,7 +77,7 @@ def invoke(
     answer = send(function_token(client, call.name, call.namespace) if call.authenticate else "")
     if (
         not call.authenticate
-        and is_asked_for(answer.status, answer.headers)
+        and token_required(answer.status, answer.headers)
         and (token := function_token(client, call.name, call.namespace))
     ):
         if not isinstance(body, bytes):

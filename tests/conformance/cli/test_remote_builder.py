@@ -133,7 +133,7 @@ def test_build_secrets_are_sealed(client, builder, how):
 
 FAILURES = {
     "failed": ([{"log": ["no compiler"], "status": "failed", "error": "exit code 1"}], 200, "exit code 1"),
-    "broken off": ([{"log": ["step 1"], "status": "in_progress"}], 200, "broke off without a result"),
+    "broken off": ([{"log": ["step 1"], "status": "in_progress"}], 200, "gave no result"),
     "something else": ([], 500, "answered 500"),
     "no map": ([1], 200, "cannot be read"),
 }
@@ -151,13 +151,13 @@ def test_another_secret(client, builder):
     client.write("payload.txt", "wrong")
     errors = client.run("build", "-f", "stack.yml", code=1).stderr
     assert b"the signature is wrong" in errors
-    assert b"is `--payload-secret` the builder's?" in errors
+    assert b"check `--payload-secret`: it must be the builder's secret" in errors
 
 
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--no-cache"], b"`--no-cache` cannot be told to a remote builder"),
+        (["--no-cache"], b"a remote builder does not support `--no-cache`"),
         (["--builder", "oci"], b"exclude each other"),
         (["--remote-builder", "ftp://x"], b"is not an http(s) address"),
         (["--payload-secret", ""], b"needs `--payload-secret FILE`"),
