@@ -34,7 +34,8 @@ class GatewayOptions:
 
         Raises FaasError for an address that is none, or credentials that cannot be read.
         """
-        from faas_cli.gateway.transport import REST_TIMEOUT, connect
+        from faas_cli.gateway.client import connect
+        from faas_cli.gateway.transport import REST_TIMEOUT
 
         limit = REST_TIMEOUT if timeout is None else timeout
         client = connect(self.gateway, stack, token=self.token, tls_no_verify=self.tls_no_verify, timeout=limit)
