@@ -1,6 +1,7 @@
 """How fast and how small the watchdog is, beside what others do and what nobody can go below.
 
     python benchmarks/watchdog.py [--seconds N] [--rounds N] [a b c d]
+    python benchmarks/watchdog.py --against OLD_BINARY
 
 a  a process per request, beside a loop that only spawns the same process
 b  a long-lived process behind the proxy, beside Caddy and nginx in front of the same upstream
@@ -169,9 +170,13 @@ def nginx(folder: Path, name: str, inner: str) -> list[str]:
     return [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(path)]
 
 
+def hello_server(folder: Path, port: int) -> list[str]:
+    return nginx(folder, "up", f'server {{ listen 127.0.0.1:{port}; location / {{ return 200 "hello world\\n"; }} }}')
+
+
 def http_mode(binary: Path, folder: Path, seconds: int, rounds: int) -> None:
     up, nginx_port, caddy_port = free_port(), free_port(), free_port()
-    upstream = nginx(folder, "up", f'server {{ listen 127.0.0.1:{up}; location / {{ return 200 "hello world\\n"; }} }}')
+    upstream = hello_server(folder, up)
     proxy = nginx(
         folder,
         "proxy",
@@ -300,6 +305,31 @@ def size(binary: Path, folder: Path, seconds: int, rounds: int) -> None:
     verdict("exec to first answer, ms", started, 10, at_most=True)
 
 
+def against(baseline: Path, binary: Path, folder: Path, seconds: int, rounds: int) -> None:
+    """Throughput of a binary divided by that of an older one, measured in pairs."""
+    up = free_port()
+    upstream = hello_server(folder, up)
+    proxied = {"mode": "http", "fprocess": "sleep 1000000", "upstream_url": f"http://127.0.0.1:{up}"}
+    cases: dict[str, tuple[dict[str, str], int, str]] = {
+        "plain calls of mode http": (proxied, 32, ""),
+        "bodies of 20 kB in mode http": (proxied, 32, "x" * 20_000),
+        "a process per request": ({"fprocess": "/bin/cat"}, 8, "hello"),
+    }
+    with running(upstream, up, LOAD):
+        for number, (title, (settings, clients, body)) in enumerate(cases.items()):
+            ratios = []
+            places = [folder / f"{name}{number}" for name in ("old", "new")]
+            for place in places:
+                place.mkdir()
+            with watchdog(baseline, places[0], **settings) as old, watchdog(binary, places[1], **settings) as new:
+                for turn in range(rounds):
+                    order = [old, new] if turn % 2 == 0 else [new, old]
+                    values = {each: answers_per_second(*each, seconds, clients, body) for each in order}
+                    ratios.append(values[new] / values[old])
+            print(f"{title}: {', '.join(f'{ratio:.3f}' for ratio in ratios)}")
+            verdict("new / old, median", statistics.median(ratios), 0.97)
+
+
 PARTS = {"a": fork_mode, "b": http_mode, "c": warm_pool, "d": size}
 
 
@@ -309,11 +339,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each")
     parser.add_argument("--watchdog", type=Path, help="binary to measure instead of a fresh build")
+    parser.add_argument("--against", type=Path, help="compare with this older binary, and run no other part")
     options = parser.parse_args()
     os.nice(5)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         binary = options.watchdog or go_build(ROOT / "runtime" / "watchdog", folder / "fwatchdog")
+        if options.against:
+            against(options.against.resolve(), binary.resolve(), folder, options.seconds, options.rounds)
+            return
         for part in options.parts or PARTS:
             (folder / part).mkdir()
             PARTS[part](binary.resolve(), folder / part, options.seconds, options.rounds)
