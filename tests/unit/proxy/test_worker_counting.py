@@ -1,4 +1,4 @@
-"""Counters of several processes added up: nothing is counted twice, nothing is lost but what nobody has told."""
+"""Metrics of several workers summed up: each call counts once, and a worker that ends keeps its finished calls."""
 
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.workers.counting import MetricsAggregate, MetricsReporter
@@ -7,26 +7,26 @@ from faas_runtime.providers.base import FunctionKey
 ECHO = FunctionKey("echo", "openfaas-fn")
 
 
-def told(teller, tally):
-    counts = teller.gained()
-    if counts is not None:
-        tally.add(counts)
-    return counts
+def report(reporter, aggregate):
+    delta = reporter.delta()
+    if delta is not None:
+        aggregate.add(delta)
+    return delta
 
 
-def test_two_workers_are_added_up():
+def test_two_workers_are_summed_up():
     total = InvocationMetrics()
     workers = [InvocationMetrics(), InvocationMetrics()]
-    tellers = [MetricsReporter(metrics) for metrics in workers]
-    tallies = [MetricsAggregate(total), MetricsAggregate(total)]
+    reporters = [MetricsReporter(metrics) for metrics in workers]
+    aggregates = [MetricsAggregate(total), MetricsAggregate(total)]
     for number, metrics in enumerate(workers):
         for _ in range(3):
             metrics.meter(ECHO).begin()
         metrics.meter(ECHO).end(200 + number, 0.02)
-    for teller, tally in zip(tellers, tallies, strict=True):
-        told(teller, tally)
+    for reporter, aggregate in zip(reporters, aggregates, strict=True):
+        report(reporter, aggregate)
     workers[0].meter(ECHO).end(200, 0.5)
-    told(tellers[0], tallies[0])
+    report(reporters[0], aggregates[0])
 
     calls = total.calls(ECHO)
     assert (calls.started, calls.in_flight) == (6, 3)
@@ -34,30 +34,30 @@ def test_two_workers_are_added_up():
     assert calls.codes[200].seconds == 0.52
 
 
-def test_nothing_new_is_not_told():
+def test_only_changes_are_reported():
     metrics = InvocationMetrics()
-    teller, tally = MetricsReporter(metrics), MetricsAggregate(InvocationMetrics())
+    reporter, aggregate = MetricsReporter(metrics), MetricsAggregate(InvocationMetrics())
     metrics.meter(ECHO)
-    assert told(teller, tally) is None
+    assert report(reporter, aggregate) is None
     metrics.meter(ECHO).begin()
-    assert told(teller, tally) is not None
-    assert told(teller, tally) is None
-    # Its end and another beginning leave the number in flight as it was.
+    assert report(reporter, aggregate) is not None
+    assert report(reporter, aggregate) is None
+    # A call that ends and another one that starts leave the number in flight unchanged.
     metrics.meter(ECHO).end(200, 0.1)
     metrics.meter(ECHO).begin()
-    assert told(teller, tally) is not None
+    assert report(reporter, aggregate) is not None
 
 
-def test_a_worker_that_is_gone_leaves_its_finished_calls():
+def test_worker_that_ends_keeps_its_finished_calls():
     total = InvocationMetrics()
     metrics = InvocationMetrics()
-    teller, tally = MetricsReporter(metrics), MetricsAggregate(total)
+    reporter, aggregate = MetricsReporter(metrics), MetricsAggregate(total)
     for _ in range(2):
         metrics.meter(ECHO).begin()
     metrics.meter(ECHO).end(200, 0.1)
-    told(teller, tally)
+    report(reporter, aggregate)
 
-    tally.end()
+    aggregate.close()
 
     calls = total.calls(ECHO)
     assert (calls.started, calls.in_flight, calls.codes[200].count) == (2, 0, 1)

@@ -1,5 +1,5 @@
-"""Several proxies, each in a process of its own, on one port.
+"""Several proxies on one port, each in a process of its own.
 
-The control process owns everything else: it tells its workers the routes, and they tell it what they
-have counted. A worker knows nothing that it could not be told anew, so one that dies is replaced.
+The control process owns everything else: it sends its workers the routes, and they report their metrics.
+A worker holds no state that cannot be sent again, so one that dies is replaced.
 """

@@ -1,4 +1,4 @@
-"""What a control process and its workers say to each other, and how: messages with their length in front."""
+"""The messages between a control process and its workers: msgpack, each with its length in front."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.providers.base import FunctionKey, RouteRemoved, RouteUpdate
 
 
-class Begin(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: what it serves. The sockets are descriptors that it has inherited."""
+class Start(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: what it serves. `sockets` are descriptors that it has inherited."""
 
     settings: GatewaySettings
     control: str
     sockets: list[int]
     routes: list[RouteUpdate]
-    waits: dict[str, float]
-    """Addresses that have given too many wrong credentials, and how many seconds they have to wait."""
+    blocked: dict[str, float]
+    """Addresses with too many failed logins, and for how many seconds they are blocked."""
 
 
-class Changed(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: the routing of a function; to be answered once it has been taken over."""
+class UpdateRoute(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: the routing of a function; it acknowledges the number once that is in effect."""
 
     number: int
     route: RouteUpdate
 
 
-class Removed(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: a function is gone; to be answered likewise."""
+class RemoveRoute(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: a function was removed; it acknowledges that likewise."""
 
     number: int
     route: RouteRemoved
 
 
-class Woken(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: a function is being started, or why it cannot be."""
+class WakeResult(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: a function is being started, or the reason why it cannot be."""
 
     key: FunctionKey
     problem: str = ""
 
 
-class Blocked(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: an address has given too many wrong credentials, and has to wait so many seconds."""
+class BlockAddress(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: an address had too many failed logins and is blocked for so many seconds."""
 
     address: str
     seconds: float
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: accept nothing more, and end after so many seconds at most."""
+    """To a worker: accept no more connections, and end after at most so many seconds."""
 
     grace: float
 
@@ -63,34 +63,31 @@ class Serving(msgspec.Struct, frozen=True, tag=True):
 
 
 class Acknowledged(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: changes up to this one have been taken over."""
+    """From a worker: the changes of routing up to this number are in effect."""
 
     number: int
 
 
-class Wake(msgspec.Struct, frozen=True, tag=True):
+class WakeRequest(msgspec.Struct, frozen=True, tag=True):
     """From a worker: a call waits for a function that is scaled to zero."""
 
     key: FunctionKey
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: somebody at this address has given wrong credentials."""
+class LoginFailed(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: a client at this address sent wrong credentials."""
 
     address: str
 
 
-class InFlight(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: its calls at replicas where there are more or fewer of them now, in parts (see `loads.PARTS`).
-
-    To a worker: those of all others there.
-    """
+class Loads(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: its new loads of replicas, in tenths of a call. To a worker: those of all other proxies."""
 
     replicas: dict[str, int]
 
 
-class Counted(msgspec.Struct, frozen=True):
-    """What has been added to the counters of one function since they were told last."""
+class FunctionDelta(msgspec.Struct, frozen=True):
+    """What the counters of one function have gained."""
 
     key: FunctionKey
     started: int
@@ -98,17 +95,17 @@ class Counted(msgspec.Struct, frozen=True):
     codes: dict[int, tuple[list[int], float]]
 
 
-class Counts(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: what it has counted."""
+class MetricsDelta(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: what its counters have gained since its last report."""
 
-    functions: list[Counted]
+    functions: list[FunctionDelta]
 
 
-ToWorker = Begin | Changed | Removed | Woken | Blocked | InFlight | Stop
-FromWorker = Serving | Acknowledged | Wake | Failed | InFlight | Counts
+ToWorker = Start | UpdateRoute | RemoveRoute | WakeResult | BlockAddress | Loads | Stop
+FromWorker = Serving | Acknowledged | WakeRequest | LoginFailed | Loads | MetricsDelta
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
-_HEAD = 4
+_LENGTH_BYTES = 4
 
 
 def _decode_hook(kind: type, value: Any) -> Any:
@@ -118,25 +115,25 @@ def _decode_hook(kind: type, value: Any) -> Any:
 
 
 to_worker = msgspec.msgpack.Decoder(ToWorker, dec_hook=_decode_hook)
-"""Decodes what a worker is told."""
+"""Decodes messages to a worker."""
 from_worker = msgspec.msgpack.Decoder(FromWorker)
-"""Decodes what a worker tells."""
+"""Decodes messages from a worker."""
 
 
 def send(writer: asyncio.StreamWriter, message: ToWorker | FromWorker) -> None:
-    """Send a message; they are small, so they may wait in memory."""
+    """Send a message; messages are small, so they may be buffered in memory."""
     data = _encoder.encode(message)
-    writer.write(len(data).to_bytes(_HEAD) + data)
+    writer.write(len(data).to_bytes(_LENGTH_BYTES) + data)
 
 
 async def read_from_worker(reader: asyncio.StreamReader) -> AsyncIterator[FromWorker]:
-    """Yield what the worker tells, until it is gone."""
+    """Yield the worker's messages until it has ended."""
     async for data in _frames(reader):
         yield from_worker.decode(data)
 
 
 async def read_to_worker(reader: asyncio.StreamReader) -> AsyncIterator[ToWorker]:
-    """Yield what this worker is told, until the control process is gone."""
+    """Yield the control process's messages until it has ended."""
     async for data in _frames(reader):
         yield to_worker.decode(data)
 
@@ -144,6 +141,6 @@ async def read_to_worker(reader: asyncio.StreamReader) -> AsyncIterator[ToWorker
 async def _frames(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     try:
         while True:
-            yield await reader.readexactly(int.from_bytes(await reader.readexactly(_HEAD)))
+            yield await reader.readexactly(int.from_bytes(await reader.readexactly(_LENGTH_BYTES)))
     except (asyncio.IncompleteReadError, ConnectionError):
         return
