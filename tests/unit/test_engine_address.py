@@ -75,7 +75,7 @@ def test_a_context_by_environment(settings, tmp_path):
 
 def test_a_context_that_is_not_there(settings):
     """Told, not replaced by another engine."""
-    with pytest.raises(UnknownContext, match="the Docker context `none` is not there"):
+    with pytest.raises(UnknownContext, match="the Docker context `none` does not exist"):
         find_address({**settings, "DOCKER_CONTEXT": "none"})
 
 

@@ -1,4 +1,4 @@
-"""Putting the watchdog into a user's own Dockerfile, so that any image with a program becomes a function."""
+"""Injecting the watchdog into a user's own Dockerfile, so that any image with a command becomes a function."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faas_cli.images.dockerfile.render import quoted
 from faas_cli.images.image import WATCHDOG
 
 SCRIPT = "command"
-"""The file beside the watchdog that starts a command `fprocess` has no way to write."""
+"""File beside the watchdog that starts a command which `fprocess` cannot express."""
 
 _STAGE = "faas-watchdog"
 _SCRIPT_TARGET = f"{WATCHDOG}-{SCRIPT}"
@@ -21,36 +21,36 @@ _WATCHDOGS = re.compile(r"(?:\bf|of-|classic-)watchdog\b")
 
 
 class NothingToRun(ValueError):
-    """The Dockerfile names no command, and neither does the stack file."""
+    """Neither the Dockerfile nor the stack file has a command."""
 
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A Dockerfile with the watchdog in it, and what a person should know of it."""
+    """A Dockerfile with the watchdog, and remarks for the user."""
 
     text: str
     notes: tuple[str, ...] = ()
     script: str = ""
-    """Content of `SCRIPT`, empty when the command needs none."""
+    """Content of `SCRIPT`, empty if the command needs none."""
     temporary: bool = False
-    """Whether the watchdog's stage brings a `/tmp`: the image has no base that would."""
+    """Whether the watchdog's stage contains `/tmp`, for an image without a base."""
 
 
 def has_watchdog(dockerfile: Dockerfile) -> bool:
-    """Whether the file already brings a watchdog, ours or one of OpenFaaS's."""
+    """Whether the file already has a watchdog, ours or one of OpenFaaS's."""
     return any(_WATCHDOGS.search(instruction.value) for instruction in dockerfile.instructions)
 
 
 def inject(text: str, *, fprocess: str = "", buildkit: bool = False, architecture: str = "amd64") -> Injection:
-    """The Dockerfile with a stage that holds the watchdog, and a last stage that starts it.
+    """The Dockerfile with an additional stage for the watchdog, and a last stage that starts it.
 
-    `fprocess` is the stack file's and wins over the file's own command. A file that has a
-    watchdog comes back as it is. Raises DockerfileError, or NothingToRun without any command.
+    `fprocess` is the stack file's and overrides the Dockerfile's command. A file that has a
+    watchdog is returned unchanged. Raises DockerfileError, or NothingToRun without any command.
     """
     dockerfile = parse(text)
     if has_watchdog(dockerfile):
         return Injection(text)
-    process, script, told = _process(dockerfile, fprocess)
+    process, script, remark = _process(dockerfile, fprocess)
     base = dockerfile.chain()[-1].image.lower()
     name = _free_name(dockerfile.stages)
     stage = [
@@ -63,7 +63,7 @@ def inject(text: str, *, fprocess: str = "", buildkit: bool = False, architectur
     ]
     ending = [
         "",
-        "# The watchdog, put here by `faas build`.",
+        "# Added by `faas build`: the watchdog, which runs the command for each request.",
         f"COPY --from={name} / /",
         *[f"ENV fprocess={quoted(process)}"] * bool(process),
         "EXPOSE 8080",
@@ -76,34 +76,34 @@ def inject(text: str, *, fprocess: str = "", buildkit: bool = False, architectur
     place = dockerfile.stages[-1].line - 1
     return Injection(
         "\n".join([*lines[:place], *stage, *lines[place:], *ending]) + "\n",
-        notes=(f"put the watchdog into its Dockerfile; {told}", *_remarks(dockerfile)),
+        notes=(f"added the watchdog to its Dockerfile; {remark}", *_remarks(dockerfile)),
         script=script,
         temporary=base == "scratch",
     )
 
 
 def _process(dockerfile: Dockerfile, fprocess: str) -> tuple[str, str, str]:
-    """The value of `fprocess` to write, the script it needs, and what to say of it."""
+    """The value for `fprocess`, the script it needs, and a remark for the user."""
     for stage in dockerfile.chain():
         for instruction in stage.instructions:
             if instruction.keyword == "ENV" and re.search(r"(?:^|\s)f(?:unction_)?process[=\s]", instruction.value):
                 return "", "", "each request runs the `fprocess` it sets"
     if fprocess:
-        return fprocess, "", f"each request runs `{fprocess}`, as the stack file says"
+        return fprocess, "", f"each request runs `{fprocess}`, from the stack file"
     words = dockerfile.command()
     if not words:
         raise NothingToRun
-    told = f"each request runs its command, `{shlex.join(words)}`"
+    remark = f"each request runs its command, `{shlex.join(words)}`"
     if all(words) and not any(re.search(r"\s", word) for word in words):
-        return " ".join(words), "", told
-    # The watchdog splits at every space and knows no quotes.
-    return _SCRIPT_TARGET, f"#!/bin/sh\nexec {shlex.join(words)}\n", told
+        return " ".join(words), "", remark
+    # The watchdog splits `fprocess` at spaces and has no quotes.
+    return _SCRIPT_TARGET, f"#!/bin/sh\nexec {shlex.join(words)}\n", remark
 
 
 def _remarks(dockerfile: Dockerfile) -> list[str]:
     user = dockerfile.last("USER")
     if user is None:
-        return ["its Dockerfile names no `USER`: it runs as root unless its base image says otherwise"]
+        return ["its Dockerfile has no `USER`: it runs as root unless its base image sets one"]
     return []
 
 
@@ -116,7 +116,7 @@ def _free_name(stages: Sequence[BuildStage]) -> str:
 
 
 def _closed(lines: list[str], escape: str) -> list[str]:
-    """The lines, with a continuation at the very end taken off: ours would become part of it."""
+    """The lines without a continuation at the end, which would swallow the lines we append."""
     position = len(lines) - 1
     while position >= 0 and (not lines[position].strip() or lines[position].lstrip().startswith("#")):
         position -= 1

@@ -1,4 +1,4 @@
-"""The words of a generated Dockerfile: what its COPY instructions copy and its RUN instructions run."""
+"""COPY and RUN instructions of a generated Dockerfile."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import PurePosixPath
 from faas_cli.templates.model import Recipe, Step
 
 STAGING = "/function"
-"""Where a build lays out what goes into the image."""
+"""Folder of the build stage with the content of the image."""
 
 
 def copies_by_folder(names: Iterable[str]) -> list[str]:
-    """COPY instructions for files, one for each folder they are in."""
+    """COPY instructions for files, one per folder."""
     folders: dict[str, list[str]] = {}
     for name in names:
         folders.setdefault(str(PurePosixPath(name).parent), []).append(name)
@@ -23,7 +23,7 @@ def copies_by_folder(names: Iterable[str]) -> list[str]:
 
 
 def copy(sources: Iterable[str], target: str) -> str:
-    """A COPY instruction, whatever the names hold."""
+    """A COPY instruction; names may contain any character."""
     words = [*(_literal(source) for source in sources), _word(target)]
     if any(re.search(r"\s", word) for word in words):
         return f"COPY {json.dumps(words, ensure_ascii=False)}"
@@ -31,7 +31,7 @@ def copy(sources: Iterable[str], target: str) -> str:
 
 
 def _literal(name: str) -> str:
-    """A file's name, with what COPY would take for a pattern, a quote or a variable made plain."""
+    """A file's name with patterns, quotes and variables escaped for COPY."""
     return _word(re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", name.replace("\\", "\\\\")))
 
 
@@ -40,7 +40,7 @@ def _word(text: str) -> str:
 
 
 def scripts(recipe: Recipe) -> dict[str, str]:
-    """What each RUN of the Dockerfile runs."""
+    """The commands of the Dockerfile's RUN instructions."""
     outputs = recipe.dependencies.outputs if recipe.dependencies else []
     folders = f"mkdir -p {_words(outputs)}" if outputs else ""
     steps = {
@@ -59,19 +59,19 @@ def _script(step: Step, afterwards: str) -> str:
     )
     run = step.run.strip()
     if "\n" in run or run.endswith("\\"):
-        # The one form of RUN that holds any text.
+        # Only the exec form of RUN can hold any text.
         return json.dumps(["/bin/sh", "-c", "\n".join([*parts, run, *[afterwards] * bool(afterwards)])])
     return " && ".join([*parts, run, *[afterwards] * bool(afterwards)])
 
 
 def _collect(recipe: Recipe, outputs: Sequence[str]) -> str:
-    """The command that lays out what goes into the image, readable for everyone whatever the umask was."""
+    """The command that copies the image's content to `STAGING`, readable for everyone whatever the umask was."""
     included, excluded = recipe.runtime.include, recipe.runtime.exclude
     inside = [name for name in outputs if any(PurePosixPath(name).is_relative_to(each) for each in included)]
     commands = [f"mkdir -p {STAGING}"]
     if included:
-        left_out = "".join(f" --exclude={shlex.quote(name)}" for name in inside)
-        commands.append(f"tar -cf /tmp/function.tar{left_out} {_words(included)}")
+        without = "".join(f" --exclude={shlex.quote(name)}" for name in inside)
+        commands.append(f"tar -cf /tmp/function.tar{without} {_words(included)}")
         commands.append(f"tar -xf /tmp/function.tar -C {STAGING} && rm /tmp/function.tar")
     for folder, prefix in ((STAGING, f"{STAGING}/"), (_words(outputs), "")):
         if excluded and folder:

@@ -1,7 +1,7 @@
-"""Reading a Dockerfile: instructions with their lines, stages, and what the last one would start.
+"""Parsing a Dockerfile: instructions with their lines, stages, and the command of the last stage.
 
-What a line is follows Dockerfile's reference: parser directives first, comments and
-continuations with the escape character they choose, here-documents after `RUN`, `COPY` and `ADD`.
+Lines are split as in the Dockerfile reference: parser directives first, comments, continuations
+with the chosen escape character, here-documents after `RUN`, `COPY` and `ADD`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HEREDOC_KEYWORDS = frozenset({"RUN", "COPY", "ADD"})
 
 
 class DockerfileError(ValueError):
-    """The text is no Dockerfile; `line` counts from 1."""
+    """The text is not a valid Dockerfile; `line` counts from 1."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -36,13 +36,13 @@ class DockerfileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction: its word in capitals, its flags, and the rest on one line."""
+    """One instruction: its keyword in capitals, its flags, and the rest on one line."""
 
     keyword: str
     value: str
     line: int
     end: int
-    """Its last line, here-documents included."""
+    """Its last line, including here-documents."""
     flags: tuple[tuple[str, str], ...] = ()
     heredocs: tuple[str, ...] = ()
 
@@ -56,9 +56,9 @@ class BuildStage:
     """A `FROM` and what follows it up to the next."""
 
     image: str
-    """The base as it is written, variables of earlier `ARG`s filled in."""
+    """The base image, with variables of earlier `ARG`s substituted."""
     name: str
-    """In lower case; empty when it has none."""
+    """In lower case; empty if it has none."""
     instructions: tuple[Instruction, ...]
     """Without the `FROM`."""
     line: int
@@ -79,7 +79,7 @@ class Dockerfile:
         return self.directives.get("escape", "\\")
 
     def chain(self) -> list[BuildStage]:
-        """The last stage and those of this file it stands on, nearest first."""
+        """The last stage and the stages it is based on, nearest first."""
         found = [self.stages[-1]]
         while True:
             position = self.stages.index(found[-1])
@@ -89,7 +89,7 @@ class Dockerfile:
             found.append(below[-1])
 
     def command(self) -> list[str]:
-        """The words a container would start with, as far as the file says: `ENTRYPOINT` and `CMD` together."""
+        """The command a container would start, as far as it is in the file: `ENTRYPOINT` and `CMD` together."""
         entrypoint: list[str] | None = None
         command: list[str] | None = None
         by_shell = False
@@ -99,17 +99,17 @@ class Dockerfile:
                 if instruction.keyword == "SHELL":
                     shell = instruction.words() or shell
                 elif instruction.keyword == "ENTRYPOINT":
-                    # A new ENTRYPOINT makes an inherited CMD meaningless, and so does Docker.
+                    # As in Docker, a new ENTRYPOINT discards an inherited CMD.
                     command = command if _same_stage(stage, "CMD", instruction) else None
-                    entrypoint, by_shell = _started(instruction, shell)
+                    entrypoint, by_shell = _start_command(instruction, shell)
                 elif instruction.keyword == "CMD":
-                    command, _ = _started(instruction, shell)
+                    command, _ = _start_command(instruction, shell)
         if by_shell:
             return entrypoint or []
         return [*(entrypoint or []), *(command or [])]
 
     def last(self, keyword: str) -> Instruction | None:
-        """The last instruction of a kind that holds for the last stage."""
+        """The last instruction of a kind that applies to the last stage."""
         for stage in self.chain():
             for instruction in reversed(stage.instructions):
                 if instruction.keyword == keyword:
@@ -118,12 +118,12 @@ class Dockerfile:
 
 
 def parse(text: str) -> Dockerfile:
-    """Read a Dockerfile. Raises DockerfileError with the line."""
+    """Parse a Dockerfile. Raises DockerfileError with the line."""
     lines = text_lines(text)
     directives, position = _directives(lines)
     escape = directives.get("escape", "\\")
     if escape not in ("\\", "`"):
-        raise DockerfileError(f"the escape character can be `\\` or a backtick, not `{escape}`", 1)
+        raise DockerfileError(f"the escape character must be `\\` or a backtick, not `{escape}`", 1)
     instructions = []
     while position < len(lines):
         if _is_blank(lines[position]):
@@ -138,13 +138,13 @@ def parse(text: str) -> Dockerfile:
 
 
 def text_lines(text: str) -> list[str]:
-    """The lines as Docker counts them: only a line feed ends one."""
+    """The lines as Docker counts them: only a line feed ends a line."""
     lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
     return lines[:-1] if lines[-1] == "" else lines
 
 
 def exec_form(value: str) -> list[str] | None:
-    """The words of `["a", "b"]`, None for anything else (which Docker gives to the shell)."""
+    """The words of `["a", "b"]`, None for anything else (the shell form)."""
     if not value.startswith("["):
         return None
     try:
@@ -191,7 +191,7 @@ def _instruction(lines: Sequence[str], start: int, escape: str) -> tuple[Instruc
 
 
 def _joined(lines: Sequence[str], position: int, escape: str) -> tuple[str, int]:
-    """The logical line that begins at `position`: comments and empty lines within it are left out."""
+    """The logical line that begins at `position`, without comments and empty lines."""
     parts: list[str] = []
     while position < len(lines):
         line = lines[position]
@@ -257,7 +257,7 @@ def _argument(value: str, known: Mapping[str, str]) -> dict[str, str]:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """A text with `$NAME`, `${NAME}`, `${NAME:-other}` and `${NAME:+other}` filled in; unknown names become empty."""
+    """Substitute `$NAME`, `${NAME}`, `${NAME:-other}` and `${NAME:+other}`; unknown names become empty."""
 
     def value(match: re.Match[str]) -> str:
         found = values.get(match[1] or match[4], "")
@@ -270,7 +270,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, text)
 
 
-def _started(instruction: Instruction, shell: Sequence[str]) -> tuple[list[str], bool]:
+def _start_command(instruction: Instruction, shell: Sequence[str]) -> tuple[list[str], bool]:
     words = instruction.words()
     return (words, False) if words is not None else ([*shell, instruction.value], True)
 

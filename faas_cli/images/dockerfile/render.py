@@ -1,4 +1,4 @@
-"""The Dockerfile of a template with a recipe, rendered from one skeleton and the template's own steps."""
+"""Rendering the Dockerfile of a template with a recipe, from one skeleton and the template's steps."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_.-]+")
 
 @dataclass(frozen=True, slots=True)
 class ContextLayout:
-    """What of a build context a Dockerfile names: the files there are, and the folders and files at its top."""
+    """The files and folders of a build context that its Dockerfile names."""
 
     files: tuple[str, ...]
     """The inputs of the recipe's steps that exist, as paths of the context."""
@@ -47,7 +47,7 @@ class ContextLayout:
 
 @dataclass(frozen=True, slots=True)
 class RenderRequest:
-    """Everything a rendered Dockerfile depends on beside the template's own files."""
+    """Everything a rendered Dockerfile depends on, besides the template's files."""
 
     function: str
     template: Template
@@ -55,7 +55,7 @@ class RenderRequest:
     layout: ContextLayout
     buildkit: bool = False
     architecture: str = "amd64"
-    """The engine's, for the classic builder, which does not tell a Dockerfile."""
+    """The engine's, for the classic builder, which does not set `TARGETARCH`."""
     arguments: tuple[str, ...] = ()
     packages: bool = False
     secrets: tuple[str, ...] = ()
@@ -63,15 +63,15 @@ class RenderRequest:
 
 
 def is_generated(job: BuildJob) -> bool:
-    """Whether the job's Dockerfile is ours to write: its template has a recipe and no Dockerfile of its own."""
+    """Whether we generate the job's Dockerfile: its template has a recipe and no Dockerfile."""
     template = job.template
     return template is not None and template.recipe is not None and not (template.folder / DOCKERFILE_NAME).exists()
 
 
 def write_dockerfile(job: BuildJob, *, buildkit: bool, project: Path, cache: Path) -> None:
-    """Write the Dockerfile of a generated job into its context; what was rendered before is found in `cache`.
+    """Write the generated Dockerfile into a job's context; `cache` holds earlier ones.
 
-    Raises BuildError for an argument's or secret's name no Dockerfile can hold, or a template that is wrong.
+    Raises BuildError for an invalid name of an argument or secret, or an invalid template.
     """
     request = render_request(job, buildkit=buildkit, project=project)
     known = cache / _key(request)
@@ -84,9 +84,9 @@ def write_dockerfile(job: BuildJob, *, buildkit: bool, project: Path, cache: Pat
 
 
 def write_support(job: BuildJob, *, rootfs: bool) -> None:
-    """Put beside the function what its Dockerfile copies from us: watchdogs and, with `rootfs`, system files.
+    """Write the files that a Dockerfile copies from us: watchdogs and, with `rootfs`, system files.
 
-    Raises BuildError for a platform this package carries no watchdog for.
+    Raises BuildError for a platform without a watchdog in this package.
     """
     folder = job.context / SUPPORT_FOLDER
     folder.mkdir(exist_ok=True)
@@ -104,7 +104,7 @@ def write_support(job: BuildJob, *, rootfs: bool) -> None:
 
 
 def write_watchdogs(job: BuildJob, folder: Path) -> None:
-    """Copy the watchdog of every platform the job is for into `folder`. Raises BuildError when there is none."""
+    """Copy the watchdogs for the job's platforms into `folder`. Raises BuildError for a platform without one."""
     for architecture in architectures(job):
         try:
             source = watchdog_binary("linux", architecture)
@@ -114,17 +114,17 @@ def write_watchdogs(job: BuildJob, folder: Path) -> None:
 
 
 def platforms(job: BuildJob) -> list[str]:
-    """The platforms asked for, by flag or stack file; none means the engine's own."""
+    """The platforms requested by flag or stack file; empty means the engine's own."""
     return list(job.options.platforms) or [each.strip() for each in job.function.platforms.split(",") if each.strip()]
 
 
 def architectures(job: BuildJob) -> list[str]:
-    """The architectures to build for, in OCI's words: `amd64`, `arm64`, ..."""
+    """The architectures to build for, as OCI names them: `amd64`, `arm64`, ..."""
     return sorted({platform.split("/")[1] for platform in platforms(job) if "/" in platform}) or [host_architecture()]
 
 
 def uses_buildkit(job: BuildJob) -> bool:
-    """Whether BuildKit is asked for, or only it can do what is: secrets during the build, other platforms."""
+    """Whether BuildKit is requested or needed: for build secrets, ssh, or other platforms."""
     if job.options.builder == "buildx":
         return True
     ssh = job.template is not None and job.template.mount_ssh
@@ -132,16 +132,16 @@ def uses_buildkit(job: BuildJob) -> bool:
 
 
 def render_request(job: BuildJob, *, buildkit: bool, project: Path) -> RenderRequest:
-    """What to render for a job. Raises BuildError for names that no Dockerfile can hold."""
+    """The input for `render`. Raises BuildError for an invalid name of an argument or secret."""
     assert job.template is not None
     assert job.template.recipe is not None
     name = job.function.name
     for argument in job.build_args:
         if not _ARGUMENT.fullmatch(argument):
-            raise BuildError(f"`{name}`: `{argument}` is not a name for a build argument")
+            raise BuildError(f"`{name}`: `{argument}` is not a valid name for a build argument")
     for secret in job.function.build_secrets:
         if not _SECRET.fullmatch(secret):
-            raise BuildError(f"`{name}`: `{secret}` is not a name for a build secret")
+            raise BuildError(f"`{name}`: `{secret}` is not a valid name for a build secret")
     recipe = job.template.recipe
     labels = {"org.opencontainers.image.title": name, **recipe.runtime.labels, **source_labels(project.resolve())}
     version = job.image.rpartition(":")[2]
@@ -160,7 +160,7 @@ def render_request(job: BuildJob, *, buildkit: bool, project: Path) -> RenderReq
 
 
 def context_layout(context: Path, recipe: Recipe) -> ContextLayout:
-    """What a context holds, less what is not the function's."""
+    """The layout of a context, without files that are not the function's."""
     inputs = recipe.dependencies.inputs if recipe.dependencies else []
     ours = {DOCKERFILE_NAME, SUPPORT_FOLDER, "template.yml", "meta.json", ".dockerignore"}
     entries = sorted(entry for entry in context.iterdir() if entry.name not in ours)
@@ -172,7 +172,7 @@ def context_layout(context: Path, recipe: Recipe) -> ContextLayout:
 
 
 def render(request: RenderRequest) -> str:
-    """The Dockerfile's text. Raises BuildError naming the template's file and line."""
+    """Render the Dockerfile. Raises BuildError naming the template's file and line."""
     import jinja2
 
     environment = _environment(request.template.folder.resolve())
@@ -181,11 +181,11 @@ def render(request: RenderRequest) -> str:
         text = environment.get_template(TEMPLATE_FILE if own else SKELETON).render(_variables(request))
     except jinja2.TemplateSyntaxError as err:
         raise BuildError(
-            f"`{request.function}`: the Dockerfile of its template cannot be made: "
+            f"`{request.function}`: the Dockerfile of its template cannot be rendered: "
             f"{err.filename or err.name}:{err.lineno}: {err.message}"
         ) from None
     except jinja2.TemplateError as err:
-        raise BuildError(f"`{request.function}`: the Dockerfile of its template cannot be made: {err}") from None
+        raise BuildError(f"`{request.function}`: the Dockerfile of its template cannot be rendered: {err}") from None
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 
@@ -223,7 +223,7 @@ def _environment(template: Path) -> SandboxedEnvironment:
     import jinja2
     from jinja2.sandbox import SandboxedEnvironment
 
-    # A template may come from anyone's repository: it may compute text, nothing else.
+    # A template may come from any repository: it must not do more than compute text.
     environment = SandboxedEnvironment(
         loader=jinja2.FileSystemLoader([template, builtin_folder()]),
         undefined=jinja2.StrictUndefined,
@@ -235,9 +235,9 @@ def _environment(template: Path) -> SandboxedEnvironment:
 
 
 def quoted(value: str) -> str:
-    """A value of ENV or LABEL in which nothing is left to be replaced. Raises BuildError for line feeds."""
+    """A value quoted for ENV or LABEL, without substitution. Raises BuildError for line feeds."""
     if "\n" in value or "\r" in value:
-        raise BuildError(f"`{value.splitlines()[0]}`... has several lines, and a Dockerfile cannot hold it")
+        raise BuildError(f"`{value.splitlines()[0]}`... has several lines, which a Dockerfile does not support")
     return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'
 
 

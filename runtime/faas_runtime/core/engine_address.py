@@ -1,6 +1,6 @@
-"""Finding the container engine, for builds and for functions alike: what the user's settings name, then sockets.
+"""Finding the container engine, for builds and functions: from the user's settings, else by known sockets.
 
-The order is that of the `docker` command, with Podman's `CONTAINER_HOST` behind Docker's variables.
+The order is that of the `docker` command, with Podman's `CONTAINER_HOST` after Docker's variables.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _PROBE_TIMEOUT = 1.0
 
 
 class UnknownContext(LookupError):
-    """The Docker context that is to be used does not exist, or names no engine; `name` is its name."""
+    """The selected Docker context does not exist or has no engine; `name` is its name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"the Docker context `{name}` is not there, or names no engine")
+        super().__init__(f"the Docker context `{name}` does not exist or has no engine")
         self.name = name
 
 
 @dataclass(frozen=True, slots=True)
 class EngineAddress:
-    """Where an engine is said to be, and by what. `tls` is the folder with its certificates, empty for none."""
+    """An engine's address and its source. `tls` is the folder of its certificates, empty for none."""
 
     url: str
     source: str
@@ -42,22 +42,22 @@ class EngineAddress:
 
     @property
     def socket(self) -> str:
-        """The Unix socket's path, empty for an engine elsewhere."""
+        """Path of the Unix socket, empty if there is none."""
         return self.url.removeprefix("unix://") if self.url.startswith("unix://") else ""
 
     @property
     def is_here(self) -> bool:
-        """Whether ports it publishes on loopback are on this machine's loopback."""
+        """Whether ports it publishes on loopback are reachable on this machine's loopback."""
         parts = urlsplit(self.url)
         return parts.scheme in ("unix", "http+unix") or (parts.scheme != "ssh" and parts.hostname in _LOOPBACK)
 
     @property
     def by_ssh(self) -> bool:
-        """Whether the user's own ssh leads to it."""
+        """Whether it is reached by ssh."""
         return self.url.startswith("ssh://")
 
     def client_options(self) -> dict[str, Any]:
-        """Arguments for docker-py's clients; loads that library for certificates only."""
+        """Arguments for docker-py's clients; loads docker-py only for certificates."""
         if not self.tls:
             return {"base_url": self.url}
         from docker.tls import TLSConfig
@@ -67,15 +67,15 @@ class EngineAddress:
         return {"base_url": self.url, "tls": TLSConfig(client_cert=pair, ca_cert=str(folder / "ca.pem"), verify=True)}
 
     def environment(self) -> dict[str, str]:
-        """What makes the `docker` command talk to this engine."""
+        """Environment variables that make the `docker` command use this engine."""
         found = {"DOCKER_HOST": self.url}
         return {**found, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": self.tls} if self.tls else found
 
 
 def find_address(environment: Mapping[str, str]) -> EngineAddress:
-    """The engine the settings name, else the first socket somebody listens on, else Docker's usual one.
+    """The engine from the settings, else the first known socket with a listener, else Docker's default socket.
 
-    Nobody may listen there. Raises UnknownContext.
+    The engine may not run. Raises UnknownContext.
     """
     folder = Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME") or Path.home()) / ".docker")
     if url := environment.get("DOCKER_HOST"):
@@ -91,7 +91,7 @@ def find_address(environment: Mapping[str, str]) -> EngineAddress:
 
 
 def known_sockets(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
-    """Where engines are known to listen, in the order they are tried, and whose socket each is."""
+    """The known sockets of engines with a description, in the order they are tried."""
     runtime = Path(environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     home = Path(environment.get("HOME") or Path.home())
     yield DOCKER_SOCKET, "Docker's socket"
@@ -144,7 +144,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _complete(address: str) -> str:
-    """The address with its scheme: Docker takes a path and a bare host, too."""
+    """The address with its scheme: Docker accepts a path and a bare host, too."""
     if "://" in address:
         return address
     return f"unix://{address}" if address.startswith("/") else f"tcp://{address}"

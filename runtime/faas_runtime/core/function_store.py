@@ -1,4 +1,4 @@
-"""The format of a function store: a JSON list of functions whose images can be deployed as they are."""
+"""The format of a function store: a JSON list of functions with ready-made images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MACHINES = {
 
 
 class StoreFunction(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry; `images` by platform. In 2018 there was one `image` for all."""
+    """One entry; `images` is by platform, `image` the format of 2018 for all platforms."""
 
     title: str = ""
     name: str = ""
@@ -32,10 +32,10 @@ class StoreFunction(msgspec.Struct, frozen=True, kw_only=True):
     annotations: dict[str, str] = {}
     read_only: bool = msgspec.field(default=False, name="readOnlyRootFilesystem")
 
-    def image_for(self, wanted: str) -> str:
-        """The image for a platform, empty when there is none."""
+    def image_for(self, platform_name: str) -> str:
+        """The image for a platform, empty if there is none."""
         found = {key.lower(): value for key, value in self.images.items()}
-        return found.get(wanted.lower(), "") or self.image
+        return found.get(platform_name.lower(), "") or self.image
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class _Document(msgspec.Struct, frozen=True):
 
 
 def own_platform() -> str:
-    """This machine's platform in the store's words."""
+    """This machine's platform as the store names it."""
     return _MACHINES.get(platform.machine().lower(), "x86_64")
 
 

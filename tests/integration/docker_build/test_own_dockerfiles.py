@@ -38,7 +38,7 @@ def test_any_image_with_a_command_becomes_a_function(project, run, form, builder
     """Each form of command answers requests, and the user's file stays as it is."""
     folder = project.own("fn", OWN[form])
     report = project.built("fn", builder)
-    assert any("put the watchdog into its Dockerfile" in note for note in report.notes)
+    assert any("added the watchdog to its Dockerfile" in note for note in report.notes)
     assert (folder / "Dockerfile").read_text() == OWN[form]
     with run(project.image("fn")) as container:
         assert container.call(b"hello") == ANSWERS[form]
