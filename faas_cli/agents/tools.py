@@ -25,7 +25,7 @@ from faas_cli.images.plan import build_functions
 from faas_cli.images.report import NullReporter
 from faas_cli.stack.select import StackOptions, open_stack, select
 from faas_cli.templates.find import available
-from faas_cli.templates.pull import obtain_template
+from faas_cli.templates.pull import template_for_new
 from faas_cli.templates.scaffold import check_name, create, plan
 from faas_runtime import __version__
 from faas_runtime.core.distribution import install_command
@@ -108,7 +108,7 @@ class AgentTools:
     def new_function(self, name: str, lang: str) -> dict[str, str]:
         """Create a function's folder and stack file from a template; returns their paths. Overwrites nothing."""
         check_name(name)
-        scaffold = plan(name, obtain_template(lang))
+        scaffold = plan(name, template_for_new(lang, report=lambda text: None))
         create(scaffold)
         return {"handler": str(scaffold.handler), "stack_file": str(scaffold.stack_file)}
 

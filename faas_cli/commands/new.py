@@ -11,7 +11,7 @@ from faas_cli.errors import UsageError
 from faas_cli.options.deploy import ResourceOptions, resource_options
 from faas_cli.options.syntax import FaasCommand, offered, option, pass_console, switch
 from faas_cli.templates.find import available
-from faas_cli.templates.pull import obtain_template
+from faas_cli.templates.pull import template_for_new
 from faas_cli.templates.scaffold import check_name, create, plan
 
 
@@ -52,7 +52,7 @@ def command(
     if not name:
         raise UsageError("the function's name is missing", hint=f"faas new --lang {lang} NAME")
     check_name(name)
-    template = obtain_template("dockerfile" if lang == "Dockerfile" else lang, report=console.info)
+    template = template_for_new("dockerfile" if lang == "Dockerfile" else lang, report=console.info)
     scaffold = plan(
         name,
         template,

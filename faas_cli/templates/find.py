@@ -16,12 +16,30 @@ PROJECT_FOLDER = "template"
 MANIFEST = "template.yml"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
-# 2018 and today's store name the same languages in several ways.
-_SYNONYMS = {"golang": "go", "python3": "python", "javascript": "node", "nodejs": "node", "js": "node", "py": "python"}
+# Names that nobody's store has: common words for a language, and OpenFaaS's templates of 2018.
+_SYNONYMS = {
+    **dict.fromkeys(("golang",), "go"),
+    **dict.fromkeys(("python3", "py"), "python"),
+    **dict.fromkeys(("javascript", "nodejs", "js"), "node"),
+    **dict.fromkeys(("typescript", "ts"), "node-ts"),
+}
+# Templates of OpenFaaS whose handlers a built-in template runs unchanged.
+_SAME_HANDLERS = {
+    **dict.fromkeys(("golang-http", "golang-middleware"), "go-http"),
+    **dict.fromkeys(("python3-http", "python3-http-debian", "python3-flask", "python3-flask-debian"), "python-http"),
+    **dict.fromkeys((f"node{version}" for version in (12, 14, 16, 17, 18, 20, 22, 24)), "node-http"),
+}
 
 
 class TemplateNotFound(FaasError):
-    """Neither the project nor the built-in templates have one of that name."""
+    """Neither the project nor the built-in templates have one of that name.
+
+    `reason` is why the store did not help, if it was asked.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", detail: str = "", reason: str = "") -> None:
+        super().__init__(message, hint=hint, detail=detail)
+        self.reason = reason
 
 
 def builtin_folder() -> Path:
@@ -51,13 +69,26 @@ def find_template(lang: str, folder: Path = Path()) -> Template:
                 if (parent / name / MANIFEST).is_file():
                     return read_template(parent / name)
     names = list(available(folder))
-    near = [_SYNONYMS[lang]] if lang in _SYNONYMS else difflib.get_close_matches(lang, names, n=3, cutoff=0.5)
-    near = [name for name in near if name in names]
-    hint = f"did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else ""
+    if lang in _SAME_HANDLERS:
+        hint = f"the built-in `{_SAME_HANDLERS[lang]}` runs the handlers of `{lang}` unchanged; "
+    else:
+        near = [_SYNONYMS[lang]] if lang in _SYNONYMS else difflib.get_close_matches(lang, names, n=3, cutoff=0.5)
+        near = [name for name in near if name in names]
+        hint = f"did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else ""
     raise TemplateNotFound(
         f"there is no template called `{lang}`",
         hint=f"{hint}available: {', '.join(names)}; `faas template store list` shows more",
     )
+
+
+def synonym(lang: str) -> str:
+    """The built-in template a common word for a language stands for; empty for other names."""
+    return _SYNONYMS.get(lang, "")
+
+
+def same_handlers(lang: str) -> str:
+    """The built-in template that runs the handlers of OpenFaaS's template `lang`; empty if there is none."""
+    return _SAME_HANDLERS.get(lang, "")
 
 
 def read_template(folder: Path) -> Template:

@@ -17,7 +17,14 @@ from pathlib import Path
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.stack.model import TemplateSource
 from faas_cli.templates.cache import RECORD, cached, keep, tree_hash
-from faas_cli.templates.find import PROJECT_FOLDER, TemplateNotFound, find_template
+from faas_cli.templates.find import (
+    PROJECT_FOLDER,
+    TemplateNotFound,
+    available,
+    find_template,
+    same_handlers,
+    synonym,
+)
 from faas_cli.templates.lock import LOCK, Locked, read_lock, write_lock
 from faas_cli.templates.model import Template
 from faas_cli.templates.store import find_in_store, store_address
@@ -156,9 +163,35 @@ def obtain_template(
             pull_locked(lang, project)
             return find_template(lang, project)
         source = _source(lang, sources, missing)
-    report(f"Fetching template {lang} from {source.repository}")
-    pull(source, project, only=lang.partition("@")[0], named=lang)
+        report(f"Fetching template {lang} from {source.repository}")
+        try:
+            pull(source, project, only=lang.partition("@")[0], named=lang)
+        except FaasError as err:
+            raise TemplateNotFound(
+                f"template `{lang}` cannot be fetched from {source.repository}: {err.message}",
+                hint=missing.hint,
+                detail=err.detail,
+            ) from None
     return find_template(lang, project)
+
+
+def template_for_new(lang: str, report: Callable[[str], object]) -> Template:
+    """The template for a new function in `lang`, a template's name or a common word for a language.
+
+    Where OpenFaaS's template of that name cannot be fetched, the built-in one that runs the same handlers is
+    taken, and `report` is called with the reason. Raises TemplateNotFound with similar names.
+    """
+    if (name := synonym(lang)) and lang not in available():
+        report(f"{lang}: using the built-in template {name}")
+        return find_template(name)
+    try:
+        return obtain_template(lang, report=report)
+    except TemplateNotFound as err:
+        if not (name := same_handlers(lang)):
+            raise
+        reason = err.reason or err.message
+        report(f"{reason}\n{lang}: using the built-in template {name}, which runs the same handlers")
+        return find_template(name)
 
 
 @contextmanager
@@ -230,4 +263,6 @@ def _source(lang: str, sources: Iterable[TemplateSource], missing: TemplateNotFo
         return Source(find_in_store(name, store_address()).repo, ref)
     except FaasError as err:
         # The misspelt name first; the store's failure is less important.
-        raise TemplateNotFound(missing.message, hint=f"{missing.hint}\n        ({err.message})") from None
+        raise TemplateNotFound(
+            missing.message, hint=f"{missing.hint}\n        ({err.message})", reason=err.message
+        ) from None
