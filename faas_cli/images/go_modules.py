@@ -12,7 +12,7 @@ from pathlib import Path
 from faas_cli.errors import BuildError
 from faas_cli.images.model import BuildJob
 
-_GO_LINE = re.compile(r"^go\s+(\d+(?:\.\d+)*(?:(?:rc|beta)\d+)?)\s*$", re.MULTILINE)
+_GO_LINE = re.compile(r"^go\s+(\d+(?:\.\d+)*(?:(?:rc|beta)\d+)?)[ \t]*(?://.*)?$", re.MULTILINE)
 _MODULE = re.compile(r'^module\s+"?([^\s"]+)"?', re.MULTILINE)
 _CGO = re.compile(r'^\s*(?:import\s+)?"C"\s*$', re.MULTILINE)
 _WORKSPACE_VENDOR = "1.22"
@@ -100,6 +100,6 @@ def _raise_go_line(work: Path, modules: list[Path], least: str) -> None:
 
 
 def _version(text: str) -> tuple[list[int], bool, str]:
-    """A key that orders versions of Go: 1.21 before 1.21rc2 never, before 1.21.3 always."""
+    """A key that orders versions of Go: 1.21rc1, 1.21, 1.21.3."""
     numbers, _, candidate = re.sub(r"(rc|beta)", r" \1", text).partition(" ")
     return [int(part) for part in numbers.split(".")], not candidate, candidate

@@ -19,7 +19,7 @@ TOP = {"go": ("go.mod", "go.work", "main.go"), "node": ("index.js",), "python": 
 def request(lang, **changes):
     template = find_template(lang)
     family = lang.removesuffix("-http")
-    layout = ContextLayout(files=frozenset(INPUTS[family]), top_files=TOP[family], top_folders=("function",))
+    layout = ContextLayout(files=INPUTS[family], top_files=TOP[family], top_folders=("function",))
     values = {"labels": {"org.opencontainers.image.title": "fn", **template.recipe.runtime.labels}, **changes}
     return RenderRequest(function="fn", template=template, recipe=template.recipe, layout=layout, **values)
 
@@ -61,7 +61,8 @@ def test_steps_are_the_recipes_in_the_order_that_keeps_layers(lang):
     copied_before = {
         word for each in steps[:dependencies] if each.keyword == "COPY" for word in each.value.split()[:-1]
     }
-    assert copied_before == set(INPUTS[lang.removesuffix("-http")])
+    # What compiles Go's standard library beforehand has no part of the handler.
+    assert copied_before - {"*.go"} == set(INPUTS[lang.removesuffix("-http")])
     if recipe.build:
         assert test < position(steps, "RUN", recipe.build.run)
 

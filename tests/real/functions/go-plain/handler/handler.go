@@ -1,0 +1,7 @@
+package function
+
+import "strings"
+
+func Handle(req []byte) string {
+	return strings.ToUpper(string(req))
+}

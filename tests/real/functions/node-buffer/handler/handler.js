@@ -1,0 +1,1 @@
+module.exports = async () => Buffer.from([0, 255])

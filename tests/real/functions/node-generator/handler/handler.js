@@ -1,0 +1,3 @@
+exports.default = async function* (input) {
+  yield* input.split(' ')
+}

@@ -1,0 +1,3 @@
+import { greet } from './greet.js'
+
+export default async (input) => greet(input)

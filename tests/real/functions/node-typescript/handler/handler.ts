@@ -1,0 +1,3 @@
+export default function handle(input: string): string {
+  return `${input}: ${typeof input}`
+}

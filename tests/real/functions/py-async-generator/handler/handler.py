@@ -1,0 +1,3 @@
+async def handle(req):
+    for word in req.split():
+        yield word

@@ -1,0 +1,2 @@
+def handle(req: bytes) -> bytes:
+    return req[::-1]

@@ -1,0 +1,6 @@
+def handle(req):
+    return square(int(req))
+
+
+def square(number):
+    return number * number

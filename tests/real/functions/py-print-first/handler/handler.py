@@ -1,0 +1,3 @@
+def handle(req):
+    print("first")
+    return "second"

@@ -1,0 +1,5 @@
+import idna
+
+
+def handle(req):
+    return idna.encode(req).decode()

@@ -1,0 +1,7 @@
+from function.quoting import quoted
+
+from .words.inner import inner
+
+
+def handle(req):
+    return quoted(inner(req))

@@ -1,0 +1,5 @@
+from ..quoting import quoted
+
+
+def inner(text):
+    return quoted(text)

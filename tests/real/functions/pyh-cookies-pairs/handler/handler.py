@@ -1,0 +1,2 @@
+def handle(event, context):
+    return {"statusCode": 200, "body": "ok", "headers": [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]}

@@ -1,0 +1,3 @@
+def handle(event, context):
+    print("printed by the handler")
+    return "ok"
