@@ -54,7 +54,7 @@ class Asgi:
         self._events_put("lifespan.startup")
         answer = self._wait()
         if answer.startswith("failed"):
-            sys.exit(f"the application did not start: {answer.removeprefix('failed')}")
+            sys.exit(f"the application did not start{answer.removeprefix('failed')}")
 
     def close(self):
         """Let the application stop."""
