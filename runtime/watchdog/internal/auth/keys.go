@@ -83,7 +83,7 @@ func (k *keySet) find(id string) crypto.PublicKey {
 func fetchJSON(address string, into any) error {
 	document, err := upstream.Fetch(address, maxDocumentBytes)
 	if err != nil {
-		return fmt.Errorf("the token authority failed: %w", err)
+		return fmt.Errorf("the token authority (`jwt_auth_authority`) failed: %w", err)
 	}
 	if err := json.Unmarshal(document, into); err != nil {
 		return fmt.Errorf("the response of the token authority to `%s` is invalid: %w", address, err)

@@ -141,20 +141,23 @@ func (c *Config) readTarget(env Lookup) error {
 		return nil
 	}
 	name, text := first(env, "http_upstream_url", "upstream_url")
+	var err error
+	c.Upstream, err = parseURL(name, text, "http://127.0.0.1:8082 or unix:///tmp/function.sock")
+	return err
+}
+
+func parseURL(name, text, example string) (*url.URL, error) {
 	target, err := url.Parse(text)
 	if err != nil || !UsableTarget(target) {
-		return fmt.Errorf("`%s=%s` is not a URL; use for example http://127.0.0.1:8082 or unix:///tmp/function.sock", name, text)
+		return nil, fmt.Errorf("`%s=%s` is not a URL; use for example %s", name, text, example)
 	}
-	c.Upstream = target
-	return nil
+	return target, nil
 }
 
 // UsableTarget reports whether a URL is that of an HTTP server: http, https, or unix with the path of a socket.
 func UsableTarget(target *url.URL) bool {
-	if target.Scheme == "unix" {
-		return target.Path != ""
-	}
-	return target.Host != "" && (target.Scheme == "http" || target.Scheme == "https")
+	web := target.Scheme == "http" || target.Scheme == "https"
+	return web && target.Host != "" || target.Scheme == "unix" && target.Path != ""
 }
 
 func (c *Config) checkWarm(Lookup) error {
@@ -179,6 +182,9 @@ func (c *Config) readIdentity(env Lookup) error {
 	}
 	if _, authority := first(env, "jwt_auth_authority"); authority == "" && c.localAuthority {
 		c.JWTAuthority = localAuthority
+	}
+	if _, err := parseURL("jwt_auth_authority", c.JWTAuthority, "http://gateway.openfaas:8080"); err != nil {
+		return err
 	}
 	_, name := first(env, "OPENFAAS_NAME")
 	_, namespace := first(env, "OPENFAAS_NAMESPACE")

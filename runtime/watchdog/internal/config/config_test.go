@@ -46,8 +46,9 @@ func TestInvalidValuesAreNamed(t *testing.T) {
 func TestUnusableValuesAreRejectedByName(t *testing.T) {
 	for variable, value := range map[string]string{
 		"port": "65536", "metrics_port": "70000", "mode": "bogus", "upstream_url": "127.0.0.1:1", "http_upstream_url": "x", "warm": "2",
+		"jwt_auth_authority": "gateway:8080",
 	} {
-		pairs := []string{"fprocess", "cat", variable, value}
+		pairs := []string{"fprocess", "cat", "jwt_auth", "true", "OPENFAAS_NAME", "n", "OPENFAAS_NAMESPACE", "ns", variable, value}
 		if strings.HasSuffix(variable, "upstream_url") {
 			pairs = append(pairs, "mode", "http")
 		}

@@ -3,12 +3,16 @@ package modes
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"fwatchdog/internal/config"
 	"fwatchdog/internal/logging"
 	"fwatchdog/internal/process"
 )
+
+// classicMethods are the methods of mode fork; another one gets 405.
+var classicMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 // Fork answers each request by running the command once: modes fork, streaming and serializing.
 type Fork struct {
@@ -37,7 +41,7 @@ func (h *Fork) Close() {
 
 // ServeHTTP answers one call with one process.
 func (h *Fork) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.config.Mode == config.ModeFork && !classicMethod(r.Method) {
+	if h.config.Mode == config.ModeFork && !slices.Contains(classicMethods, r.Method) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
@@ -46,14 +50,6 @@ func (h *Fork) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{Fork: h, writer: w, request: r, begun: time.Now()}
 	c.run()
-}
-
-func classicMethod(method string) bool {
-	switch method {
-	case "GET", "POST", "PUT", "PATCH", "DELETE":
-		return true
-	}
-	return false
 }
 
 // worker is a process that answers one call.
