@@ -191,7 +191,7 @@ class Gateway:
         proxy = Proxy(self._routes, endpoint, proxy_settings(self._settings), self._metrics, self._wake, self._guard)
         self._closing.push_async_callback(self._stop_proxy, proxy)
         tls = None if self._certificate is None else self._certificate.context
-        await proxy.start(clients, tls=tls, internal=[listeners.inside.socket])
+        await proxy.start(clients, tls=tls, internal=[listeners.internal.socket])
         if self._workers is not None:
             workers = self._workers
             self._loops.start("loads", lambda: workers.share_loads(proxy))

@@ -1,4 +1,4 @@
-"""The gateway's background loops: each has an owner, outlives a failure, and its state can be asked for."""
+"""The gateway's background loops: restarted after a failure, with a state that can be read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 log = logging.getLogger("faas.gateway")
 
 RESTART_INTERVAL = 1.0
-"""Seconds between a failure and the next try."""
-_REMEMBER = 10.0
+"""Seconds between a failure and the next start."""
+_FAILURE_TIMEOUT = 10.0
 
 
 class Loops:
-    """Runs coroutines that are not supposed to end, and starts them again when they do."""
+    """Runs coroutines that are not supposed to end, and restarts them when they do."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -26,7 +26,7 @@ class Loops:
         self._tasks[name] = asyncio.create_task(self._forever(name, work))
 
     def states(self) -> dict[str, str]:
-        """What is wrong with each loop; empty for one that is well."""
+        """The problem of each loop; empty for one that has worked for the last ten seconds."""
         now = time.monotonic()
         return {name: self._state(name, now) for name in self._tasks}
 
@@ -38,8 +38,8 @@ class Loops:
         self._tasks.clear()
 
     def _state(self, name: str, now: float) -> str:
-        failed_at, problem = self._failures.get(name, (-_REMEMBER, ""))
-        return problem if now - failed_at < _REMEMBER else ""
+        failed_at, problem = self._failures.get(name, (-_FAILURE_TIMEOUT, ""))
+        return problem if now - failed_at < _FAILURE_TIMEOUT else ""
 
     async def _forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -47,8 +47,8 @@ class Loops:
                 await work()
                 problem = "ended"
             except Exception as error:
-                # Anything at all: a loop that stays down would be worse, and nobody awaits it.
+                # Any exception: a loop that stays down would be worse, and no caller awaits it.
                 problem = f"{type(error).__name__}: {error}"
-                log.exception("%s failed and is started again", name)
+                log.exception("%s failed and is restarted", name)
             self._failures[name] = (time.monotonic(), problem)
             await asyncio.sleep(RESTART_INTERVAL)

@@ -1,7 +1,7 @@
-"""The in-memory routing table: where the proxy and the control API meet.
+"""The routing table: every function's endpoints, in memory.
 
-The provider's `watch()` fills it; the proxy reads it on every request and never
-asks a provider. It belongs to one event loop: no locks.
+The provider's `watch()` fills it, and the proxy reads it on every request without asking the provider.
+It belongs to one event loop and needs no locks.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class RoutingTable:
         self._canaries: dict[FunctionKey, float] = {}
 
     def lookup(self, key: FunctionKey) -> RouteUpdate | None:
-        """The function's present routing, or None when there is no such function."""
+        """The function's current routing, or None if there is no such function."""
         return self._routes.get(key)
 
     def all(self) -> list[RouteUpdate]:
-        """Every function's present routing."""
+        """Every function's current routing."""
         return list(self._routes.values())
 
     def functions(self) -> list[RouteUpdate]:
@@ -36,7 +36,7 @@ class RoutingTable:
         return [route for route in self._routes.values() if not is_canary(route.key)]
 
     def set_canary(self, key: FunctionKey, share: float | None) -> None:
-        """Give the function's canary this share of the calls from now on; None when it has no canary any more."""
+        """Set the share of calls that the function's canary gets; None for no canary."""
         if share is None:
             self._canaries.pop(key, None)
         else:
@@ -46,7 +46,7 @@ class RoutingTable:
             self.apply(dataclasses.replace(route, canary=share))
 
     def apply(self, change: RoutingChange) -> None:
-        """Take over a change, wake who waits for that function, tell every listener."""
+        """Apply a change, wake waiters of that function, notify every listener."""
         if isinstance(change, RouteRemoved):
             self._routes.pop(change.key, None)
         else:
@@ -60,11 +60,11 @@ class RoutingTable:
             listener(change)
 
     def subscribe(self, listener: Callable[[RoutingChange], None]) -> None:
-        """Call `listener` with every later change, in the order in which they come."""
+        """Call `listener` with every later change, in order."""
         self._listeners.append(listener)
 
     async def changed(self, key: FunctionKey) -> None:
-        """Return after the next change of this function's routing. The caller bounds the wait."""
+        """Return after the next change of this function's routing. The caller limits the wait."""
         event = self._changed.get(key)
         if event is None:
             event = self._changed[key] = asyncio.Event()

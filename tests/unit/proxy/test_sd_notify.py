@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from faas_runtime.gateway.listeners.sd_notify import why_not_replaceable
+from faas_runtime.gateway.listeners.sd_notify import restart_problem
 
 
 @pytest.mark.parametrize(
@@ -16,10 +16,10 @@ def test_systemd_that_is_not_told_keeps_its_process(monkeypatch, ours, notified,
     if notified:
         monkeypatch.setenv("NOTIFY_SOCKET", "@systemd")
 
-    assert ("Type=notify" in why_not_replaceable()) is refused
+    assert ("Type=notify" in restart_problem()) is refused
 
 
 def test_process_1_ends_its_container(monkeypatch):
     monkeypatch.setattr(os, "getpid", lambda: 1)
 
-    assert "restart the container" in why_not_replaceable()
+    assert "restart the container" in restart_problem()

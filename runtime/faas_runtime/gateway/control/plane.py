@@ -103,7 +103,7 @@ class BackOffice:
 
     async def begin_calls(self, listeners: Listeners) -> None:
         """Let the queue make calls, now that the proxy is open."""
-        await self._queue.start(f"unix:{listeners.inside.path}")
+        await self._queue.start(f"unix:{listeners.internal.path}")
 
     async def end_calls(self) -> None:
         """Let the queue's calls finish and make no more, while the proxy is still open."""

@@ -1,4 +1,4 @@
-"""Binding the gateway's addresses, before anything is started that would have to be stopped again."""
+"""Binds the gateway's addresses, before anything starts that a port in use would have to stop again."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pathlib import Path
 
 from faas_runtime.core.settings import GatewaySettings
 
-# Longest path of a Unix socket on Linux is 107 bytes.
+# The maximum length of a Unix socket's path on Linux is 107 bytes.
 _MAX_SOCKET_PATH_BYTES = 100
 _BACKLOG = 2048
 
 Inherited = Mapping[str, socket.socket]
-"""Listening sockets of the gateway before this one, by their names here."""
+"""Listening sockets of the previous gateway process, by their names here."""
 
 
 class PortInUse(Exception):
-    """An address cannot be listened on; the text is one sentence that names it and what to do."""
+    """An address cannot be bound; the text names the address and what to do."""
 
 
 def listen(host: str, port: int, option: str) -> socket.socket:
@@ -36,9 +36,9 @@ def listen(host: str, port: int, option: str) -> socket.socket:
         raise PortInUse(f"cannot listen on {host} port {port}: {err.strerror or err}") from None
 
 
-def listen_together(host: str, port: int, count: int) -> list[socket.socket]:
-    """Listening TCP sockets on one port, between which the kernel deals connections out. Raises PortInUse."""
-    # Sockets that share a port would also share it with another gateway's: this one finds out.
+def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
+    """Listening TCP sockets on one port, among which the kernel distributes connections. Raises PortInUse."""
+    # Sockets that share a port would share it with another gateway, too: a probe without SO_REUSEPORT detects that.
     with listen(host, port, "--port") as probe:
         family, address = probe.family, probe.getsockname()[:2]
     found: list[socket.socket] = []
@@ -53,7 +53,7 @@ def listen_together(host: str, port: int, count: int) -> list[socket.socket]:
 
 
 class PrivateSocket:
-    """A Unix socket of the gateway, in the state directory where its path is short enough."""
+    """A Unix socket of the gateway: in the state directory if its path is short enough, else in a temporary folder."""
 
     def __init__(self, state_dir: Path, name: str, inherited: socket.socket | None = None) -> None:
         self._folder: Path | None = None
@@ -79,7 +79,7 @@ class PrivateSocket:
 
 
 class Listeners:
-    """Everything a gateway listens on. What a gateway before it has handed over is used as it is."""
+    """Every listening socket of a gateway. Sockets inherited from a previous gateway are used as they are."""
 
     def __init__(self, settings: GatewaySettings, inherited: Inherited) -> None:
         """Raises PortInUse."""
@@ -90,7 +90,7 @@ class Listeners:
         self._private: dict[str, PrivateSocket] = {}
         self.fronts = [sock for name, sock in inherited.items() if name.startswith("front")]
         if not self.fronts and settings.workers > 1:
-            self.fronts = listen_together(settings.host, settings.port, settings.workers)
+            self.fronts = listen_shared(settings.host, settings.port, settings.workers)
         elif not self.fronts:
             self.fronts = [listen(settings.host, settings.port, "--port")]
         try:
@@ -107,48 +107,48 @@ class Listeners:
 
     @property
     def control(self) -> PrivateSocket:
-        """Where the control API answers the proxy."""
+        """Socket of the control API, for the proxy."""
         return self._private["control"]
 
     @property
-    def inside(self) -> PrivateSocket:
-        """The proxy for our own calls."""
+    def internal(self) -> PrivateSocket:
+        """Socket of the proxy for the gateway's own calls."""
         return self._private["inside"]
 
     @property
     def restart(self) -> PrivateSocket:
-        """Where a restart is asked for."""
+        """Socket for restart requests."""
         return self._private["restart"]
 
     @property
     def shared(self) -> list[socket.socket]:
-        """The proxy's sockets that no worker has for itself."""
+        """The proxy's sockets that all workers share."""
         return [] if self.unix is None else [self.unix]
 
     @property
     def address(self) -> str:
-        """The proxy's host and port."""
+        """Host and port of the proxy."""
         name = self.fronts[0].getsockname()
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
     def stop_accepting(self) -> None:
-        """Let go of the proxy's sockets: connections are refused once nobody else has them."""
+        """Close the proxy's sockets: connections are refused once no other process has them."""
         for sock in (*self.fronts, *self.shared):
             sock.close()
 
     def by_name(self) -> dict[str, socket.socket]:
-        """Every socket, as the next gateway is to inherit it."""
+        """Every socket, by the name under which the next gateway inherits it."""
         found = {name: private.socket for name, private in self._private.items()}
         found |= {f"front-{number}": sock for number, sock in enumerate(self.fronts)}
         optional = {"metrics": self.metrics, "unix": self.unix}
         return {**found, **{name: sock for name, sock in optional.items() if sock is not None}}
 
     def share(self, shared: bool) -> None:
-        """Whether another gateway has them, too: closing ours must not take their paths away then."""
+        """Set whether another gateway has the sockets, too: then `close` keeps their paths."""
         self._keep_paths = shared
 
     def close(self) -> None:
-        """Stop listening, and remove the Unix sockets unless the next gateway has them."""
+        """Stop listening, and remove the Unix sockets unless another gateway has them."""
         for private in self._private.values():
             private.socket.close() if self._keep_paths else private.close()
         for sock in (*self.fronts, self.metrics, self.unix):
@@ -159,7 +159,7 @@ class Listeners:
 
 
 def _listen_unix(path: Path) -> socket.socket:
-    """A Unix socket for clients: ours and our group's. Raises PortInUse."""
+    """A Unix socket for clients of this user and group. Raises PortInUse."""
     try:
         if _is_stale(path):
             path.unlink()
@@ -171,7 +171,7 @@ def _listen_unix(path: Path) -> socket.socket:
 
 
 def _is_stale(path: Path) -> bool:
-    """Whether this is a socket that a process has left behind: nobody listens on it."""
+    """Whether a process left this socket behind: it exists, and no process listens on it."""
     try:
         if not stat.S_ISSOCK(path.stat().st_mode):
             return False
@@ -189,7 +189,7 @@ def _bind(path: Path, mode: int) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(os.fspath(path))
-        # Before it listens, so that nobody can connect in between.
+        # Before it listens, so that no client connects in between.
         path.chmod(mode)
         sock.listen(_BACKLOG)
     except BaseException:

@@ -1,8 +1,8 @@
-"""Where a restart is asked for: one line of JSON on a Unix socket, answered by another when it is over.
+"""Serves restart requests: one line of JSON on a Unix socket, with one line of JSON as the response.
 
 {"arguments": ["--access-log", "json"]}     arguments to add to those this gateway was started with
 {"pid": 4711}                               the gateway that serves now
-{"problem": "..."}                          why this one goes on
+{"problem": "..."}                          why the old gateway continues
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ import msgspec
 
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.gateway.listeners.handover import HandoverFailed
-from faas_runtime.gateway.listeners.sd_notify import why_not_replaceable
+from faas_runtime.gateway.listeners.sd_notify import restart_problem
 
 log = logging.getLogger("faas.gateway")
 
 HandOver = Callable[[Sequence[str]], Awaitable[int]]
-"""Starts the next gateway and returns its process number once it serves. Raises HandoverFailed."""
+"""Starts the new gateway and returns its process ID once it serves. Raises HandoverFailed."""
 
 
-class Request(msgspec.Struct, frozen=True):
-    """What is asked for."""
+class RestartRequest(msgspec.Struct, frozen=True):
+    """Arguments to add to those of this gateway."""
 
     arguments: list[str] = []
 
 
-class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What has become of it."""
+class RestartResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The process ID of the gateway that serves now, or why the old one continues."""
 
     pid: int = 0
     problem: str = ""
 
 
 class RestartServer:
-    """Takes requests, one at a time; calls `replaced` once the next gateway serves."""
+    """Handles restart requests, one at a time; calls `replaced` once the new gateway serves."""
 
     def __init__(self, hand_over: HandOver, replaced: Callable[[], None]) -> None:
         self._hand_over = hand_over
@@ -49,11 +49,11 @@ class RestartServer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, sock: socket.socket) -> None:
-        """Take requests from now on."""
+        """Accept requests."""
         self._server = await asyncio.start_unix_server(self._serve, sock=sock.dup())
 
     async def close(self) -> None:
-        """Take no more; a restart under way is given up."""
+        """Accept no more requests; a restart under way is cancelled."""
         if self._server is not None:
             self._server.close()
         for task in self._tasks:
@@ -65,28 +65,28 @@ class RestartServer:
         assert task is not None
         self._tasks.add(task)
         try:
-            answer = await self._answer(await reader.readline())
+            result = await self._restart(await reader.readline())
             with contextlib.suppress(OSError):
-                writer.write(msgspec.json.encode(answer) + b"\n")
+                writer.write(msgspec.json.encode(result) + b"\n")
                 await writer.drain()
         finally:
             self._tasks.discard(task)
             writer.close()
-        if answer.pid:
+        if result.pid:
             self._replaced()
 
-    async def _answer(self, line: bytes) -> Answer:
+    async def _restart(self, line: bytes) -> RestartResult:
         try:
-            request = msgspec.json.decode(line, type=Request)
+            request = msgspec.json.decode(line, type=RestartRequest)
         except msgspec.MsgspecError as err:
-            return Answer(problem=f"malformed request: {err}")
+            return RestartResult(problem=f"malformed request: {err}")
         if self._busy.locked():
-            return Answer(problem="a restart is under way already")
-        if problem := why_not_replaceable():
-            return Answer(problem=problem)
+            return RestartResult(problem="a restart is under way already")
+        if problem := restart_problem():
+            return RestartResult(problem=problem)
         async with self._busy:
             try:
-                return Answer(pid=await self._hand_over(request.arguments))
+                return RestartResult(pid=await self._hand_over(request.arguments))
             except (HandoverFailed, RuntimeFault, OSError) as err:
                 log.error("not restarted: %s", err)
-                return Answer(problem=str(err))
+                return RestartResult(problem=str(err))

@@ -1,4 +1,4 @@
-"""The proxy's certificate: read from files, and read again when they change."""
+"""The proxy's certificate: read from files, and reloaded when they change."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ _CHECK_INTERVAL = 5.0
 
 
 class Certificate:
-    """A certificate with its key. `context` serves the newest one that could be read, to every new connection."""
+    """A certificate with its key. `context` gives every new connection the newest one that could be read."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
-        """Raises Invalid when the files are missing or do not belong together."""
+        """Raises Invalid if the files are missing or do not match."""
         self._certificate = certificate
         self._key = key
         self._seen = self._stamps()
-        self._present = self._load()
+        self._current = self._load()
         self.context = self._load()
-        # The context a server was started with cannot be replaced, but each handshake can choose another one.
-        self.context.sni_callback = self._choose
+        # A running server keeps its context, but each handshake can switch to another one.
+        self.context.sni_callback = self._select
 
     def reload(self) -> bool:
-        """Read the files again if they have changed; True if there is a new certificate. Raises Invalid."""
+        """Read the files again if they have changed; returns whether there is a new certificate. Raises Invalid."""
         stamps = self._stamps()
         if stamps == self._seen:
             return False
         self._seen = stamps
-        self._present = self._load()
+        self._current = self._load()
         return True
 
     async def follow(self) -> None:
-        """Look for changes for ever. Files that cannot be used are named in the log, and change nothing."""
+        """Check for changes forever. Files that cannot be used are logged and change nothing."""
         while True:
             await asyncio.sleep(_CHECK_INTERVAL)
             try:
                 if self.reload():
                     log.info("read a new certificate from %s", self._certificate)
             except Invalid as err:
-                log.warning("%s; the certificate before it stays", err)
+                log.warning("%s; the previous certificate stays in use", err)
 
-    def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
-        connection.context = self._present
+    def _select(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        connection.context = self._current
 
     def _stamps(self) -> tuple[tuple[int, int, int], ...]:
         return tuple(_stamp(path) for path in (self._certificate, self._key))
@@ -79,7 +79,7 @@ def certificate_of(settings: GatewaySettings) -> Certificate | None:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """What changes when a file is written or replaced."""
+    """Values that change when a file is written or replaced."""
     try:
         found = path.stat()
     except OSError:
@@ -88,5 +88,5 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 
 def _no_password() -> str:
-    # Without it, OpenSSL would ask on the terminal.
+    # Without it, OpenSSL would prompt on the terminal.
     raise OSError("the key is protected by a password")

@@ -1,7 +1,6 @@
-"""Counts of function calls: cheap to write on every request, read by the scaler and Prometheus.
+"""Counters of function calls: cheap to update on every request, read by the scaler and Prometheus.
 
-The names, labels and buckets are those of the gateway contract. One event loop writes
-and reads it.
+The names, labels and buckets are those of the OpenFaaS gateway. One event loop writes and reads them.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ class CodeSeries:
 
     @property
     def count(self) -> int:
-        """How many calls ended with this code."""
+        """Number of calls that ended with this code."""
         return sum(self.buckets)
 
     def add(self, other: CodeSeries) -> None:
-        """Take over the counts of another series."""
+        """Add the counts of another series."""
         self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
         self.seconds += other.seconds
 
 
 class Calls(NamedTuple):
-    """The calls of a function, those of its canary among them."""
+    """The calls of a function, including those of its canary."""
 
     started: int
     in_flight: int
@@ -48,7 +47,7 @@ class Calls(NamedTuple):
 
 
 class Share(NamedTuple):
-    """One of the two versions of a function that has a canary, and its calls since both are there."""
+    """One of the two versions of a function that has a canary, and its calls since the canary started."""
 
     key: FunctionKey
     version: int
@@ -57,7 +56,7 @@ class Share(NamedTuple):
 
 
 class FunctionMeter:
-    """The counters of one function. `begin()` and `end()` are on the path of every call."""
+    """The counters of one function. Every call runs through `begin()` and `end()`."""
 
     __slots__ = ("codes", "in_flight", "key", "started")
 
@@ -73,7 +72,7 @@ class FunctionMeter:
         self.in_flight += 1
 
     def end(self, code: int, seconds: float) -> None:
-        """A call that had begun is over: the status sent to the caller, and how long it took."""
+        """A call has ended: the status sent to the caller, and how long it took in seconds."""
         self.in_flight -= 1
         series = self.codes.get(code)
         if series is None:
@@ -85,8 +84,8 @@ class FunctionMeter:
 class InvocationMetrics:
     """Counters of every function this gateway has called since it started.
 
-    A canary has counters of its own, as the scaler needs them; everybody else sees them as part of
-    its function's.
+    A canary has counters of its own, which the scaler needs; for everything else they are part of its
+    function's counters.
     """
 
     def __init__(self) -> None:
@@ -95,7 +94,7 @@ class InvocationMetrics:
         self._earlier: dict[FunctionKey, dict[int, CodeSeries]] = {}
 
     def meter(self, key: FunctionKey) -> FunctionMeter:
-        """The counters of one function; made at the first call, kept as long as the gateway runs."""
+        """The counters of one function; created at the first call, kept as long as the gateway runs."""
         meter = self._meters.get(key)
         if meter is None:
             meter = self._meters[key] = FunctionMeter(key)
@@ -106,17 +105,17 @@ class InvocationMetrics:
         return list(self._meters.values())
 
     def in_flight(self, key: FunctionKey) -> int:
-        """Calls of a function that are running or waiting for a replica now."""
+        """Number of calls of a function that are running or waiting for a replica."""
         meter = self._meters.get(key)
         return 0 if meter is None else meter.in_flight
 
     def started(self, key: FunctionKey) -> int:
-        """Calls of a function that were ever accepted; it only grows, so it also tells idleness."""
+        """Number of calls of a function ever accepted. It only grows: unchanged means idle."""
         meter = self._meters.get(key)
         return 0 if meter is None else meter.started
 
     def calls(self, key: FunctionKey) -> Calls:
-        """All calls of a function, whichever of its versions they went to."""
+        """All calls of a function, of both versions."""
         meters = self._both(key)
         codes: dict[int, CodeSeries] = {}
         for found in (self._earlier.get(key, {}), *(meter.codes for meter in meters)):
@@ -124,35 +123,35 @@ class InvocationMetrics:
         return Calls(sum(meter.started for meter in meters), sum(meter.in_flight for meter in meters), codes)
 
     def invocation_count(self, key: FunctionKey) -> int:
-        """Finished calls of a function, whatever their status."""
+        """Number of finished calls of a function, of any status."""
         return sum(series.count for series in self.calls(key).codes.values())
 
-    def begin_canary(self, key: FunctionKey, present: int, canary: int) -> None:
-        """Count the calls of these two versions apart, from nothing."""
-        self._put_aside(key)
-        self._versions[key] = (present, canary)
+    def begin_canary(self, key: FunctionKey, current: int, canary: int) -> None:
+        """Count the calls of these two versions separately, from zero."""
+        self._archive(key)
+        self._versions[key] = (current, canary)
 
     def end_canary(self, key: FunctionKey) -> None:
-        """There is one version again."""
-        self._put_aside(key)
+        """Count one version again."""
+        self._archive(key)
         self._versions.pop(key, None)
 
     def shares(self, key: FunctionKey) -> list[Share]:
-        """Both versions of a function that has a canary, the present one first; nothing for any other."""
+        """Both versions of a function that has a canary, the current one first; empty without a canary."""
         if key not in self._versions:
             return []
-        present, canary = self._versions[key]
+        current, canary = self._versions[key]
         return [
-            Share(key, present, False, self.meter(key).codes),
+            Share(key, current, False, self.meter(key).codes),
             Share(key, canary, True, self.meter(canary_of(key)).codes),
         ]
 
     def render(self, replicas: Iterable[tuple[FunctionKey, int]] = ()) -> str:
-        """The Prometheus text of all counters, with `gateway_service_count` from the replicas desired."""
+        """All counters in the Prometheus text format, with `gateway_service_count` from the desired replicas."""
         calls = {key: self.calls(key) for key in sorted(self._meters) if not is_canary(key)}
         shares = [share for key in sorted(self._versions) for share in self.shares(key)]
         lines = [*_render_counts(calls), *_render_started(calls), *_render_durations(calls), *_render_shares(shares)]
-        lines.append("# HELP gateway_service_count Replicas desired of each function")
+        lines.append("# HELP gateway_service_count Desired replicas of each function")
         lines.append("# TYPE gateway_service_count gauge")
         lines.extend(f'gateway_service_count{{function_name="{key}"}} {count}' for key, count in sorted(replicas))
         return "\n".join(lines) + "\n"
@@ -160,7 +159,7 @@ class InvocationMetrics:
     def _both(self, key: FunctionKey) -> list[FunctionMeter]:
         return [meter for each in (key, canary_of(key)) if (meter := self._meters.get(each)) is not None]
 
-    def _put_aside(self, key: FunctionKey) -> None:
+    def _archive(self, key: FunctionKey) -> None:
         earlier = self._earlier.setdefault(key, {})
         for meter in self._both(key):
             _add(earlier, meter.codes)
@@ -174,7 +173,7 @@ def _add(to: dict[int, CodeSeries], more: Mapping[int, CodeSeries]) -> None:
 
 def _render_counts(calls: Mapping[FunctionKey, Calls]) -> Iterator[str]:
     name = "gateway_function_invocation_total"
-    yield f"# HELP {name} Function calls that are over, by status"
+    yield f"# HELP {name} Finished function calls, by status"
     yield f"# TYPE {name} counter"
     for key, found in calls.items():
         for code, series in sorted(found.codes.items()):
@@ -183,7 +182,7 @@ def _render_counts(calls: Mapping[FunctionKey, Calls]) -> Iterator[str]:
 
 def _render_started(calls: Mapping[FunctionKey, Calls]) -> Iterator[str]:
     name = "gateway_function_invocation_started"
-    yield f"# HELP {name} Function calls that were accepted"
+    yield f"# HELP {name} Accepted function calls"
     yield f"# TYPE {name} counter"
     for key, found in calls.items():
         yield f'{name}{{function_name="{key}"}} {found.started}'
@@ -191,7 +190,7 @@ def _render_started(calls: Mapping[FunctionKey, Calls]) -> Iterator[str]:
 
 def _render_durations(calls: Mapping[FunctionKey, Calls]) -> Iterator[str]:
     name = "gateway_functions_seconds"
-    yield f"# HELP {name} How long function calls took"
+    yield f"# HELP {name} Duration of function calls"
     yield f"# TYPE {name} histogram"
     for key, found in calls.items():
         for code, series in sorted(found.codes.items()):
@@ -200,7 +199,7 @@ def _render_durations(calls: Mapping[FunctionKey, Calls]) -> Iterator[str]:
 
 def _render_shares(shares: Iterable[Share]) -> Iterator[str]:
     name = "faas_function_version_seconds"
-    yield f"# HELP {name} How long calls took of each version of a function that has a canary"
+    yield f"# HELP {name} Duration of calls, by version of a function with a canary"
     yield f"# TYPE {name} histogram"
     for share in shares:
         for code, series in sorted(share.codes.items()):

@@ -1,4 +1,4 @@
-"""The metrics port: calls, the queue, the background loops and this process, as Prometheus reads them."""
+"""The metrics page: calls, queue, background loops and this process, in the Prometheus text format."""
 
 from __future__ import annotations
 
@@ -28,36 +28,37 @@ def create_metrics_app(
     queued: Callable[[], Awaitable[Counts]],
     leads: Callable[[], bool],
 ) -> Starlette:
-    """An application that answers `/metrics`.
+    """An application that serves `/metrics`.
 
-    `states` tells what is wrong with each loop, `queued` counts calls, `leads` whether this gateway scales.
+    `states` returns the problem of each loop, `queued` the number of calls by state, `leads` whether this gateway
+    is the one that scales.
     """
 
     async def page(_: Request) -> Response:
         replicas = [(route.key, route.replicas) for route in routes.functions()]
-        ours = [*_loops(states()), *_replicas(routes), *_queue(await queued()), *_leader(leads()), *_tasks()]
-        text = metrics.render(replicas) + "\n".join(ours) + "\n"
+        own = [*_loops(states()), *_replicas(routes), *_queue(await queued()), *_leader(leads()), *_tasks()]
+        text = metrics.render(replicas) + "\n".join(own) + "\n"
         return Response(text.encode() + generate_latest(REGISTRY), headers={"Content-Type": _TEXT})
 
     return Starlette(routes=[Route("/metrics", page)])
 
 
 def _loops(states: Mapping[str, str]) -> Iterator[str]:
-    yield "# HELP faas_loop_up Whether a background loop of the gateway is well"
+    yield "# HELP faas_loop_up Whether a background loop of the gateway works"
     yield "# TYPE faas_loop_up gauge"
     for name, problem in sorted(states.items()):
         yield f'faas_loop_up{{loop="{name}"}} {0 if problem else 1}'
 
 
 def _replicas(routes: RoutingTable) -> Iterator[str]:
-    yield "# HELP faas_function_replicas_ready Replicas that take calls"
+    yield "# HELP faas_function_replicas_ready Replicas that accept calls"
     yield "# TYPE faas_function_replicas_ready gauge"
     for route in sorted(routes.functions(), key=lambda route: route.key):
         yield f'faas_function_replicas_ready{{function_name="{route.key}"}} {len(route.endpoints)}'
 
 
 def _queue(counts: Counts) -> Iterator[str]:
-    yield "# HELP faas_queue_calls Asynchronous calls by their state"
+    yield "# HELP faas_queue_calls Asynchronous calls, by state"
     yield "# TYPE faas_queue_calls gauge"
     for key, found in sorted(counts.items()):
         for state, count in sorted(found.items()):
@@ -65,7 +66,7 @@ def _queue(counts: Counts) -> Iterator[str]:
 
 
 def _leader(leads: bool) -> Iterator[str]:
-    yield "# HELP faas_gateway_leader Whether this gateway scales and keeps the schedules; of several, one does"
+    yield "# HELP faas_gateway_leader Whether this gateway runs the scaler and the schedules; one of several does"
     yield "# TYPE faas_gateway_leader gauge"
     yield f"faas_gateway_leader {int(leads)}"
 

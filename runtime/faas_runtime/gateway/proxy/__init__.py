@@ -1,4 +1,4 @@
-"""The proxy: every function call comes in here and is streamed to a replica.
+"""The proxy: accepts every request and streams function calls to replicas.
 
     from faas_runtime.gateway.proxy import Proxy, ProxySettings, proxy_settings
 

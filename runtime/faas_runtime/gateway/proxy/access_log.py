@@ -1,7 +1,7 @@
-"""A line for every request that is over, as text or JSON, on standard output.
+"""The access log: a line for every request that has ended, as text or JSON, on standard output.
 
-A call only leaves its facts here. They become text and are written a few times a second
-in a thread, so neither formatting nor a slow reader of the log holds any call up.
+Calls only add entries. A thread formats and writes them a few times a second, so neither formatting
+nor a slow reader of the log delays a call.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STDOUT = 1
 
 
 class Entry(NamedTuple):
-    """What is known of a request when it is over. `function` and `replica` are empty where there was none."""
+    """One request that has ended. `function` and `replica` are empty where there was none."""
 
     began_ns: int
     client: str
@@ -42,7 +42,7 @@ def as_json(entry: Entry) -> str:
 
 
 def as_text(entry: Entry) -> str:
-    """One line for people: who asked for what, what came of it, how long it took, who did it."""
+    """One line of text: time, client, request, status, size, duration, function, replica, call id."""
     return (
         f'{_time(entry)} {entry.client} "{entry.method} {entry.target}" {entry.status} {entry.sent} B '
         f"{entry.seconds * 1000:.1f} ms {entry.function or '-'} {entry.replica or '-'} {entry.call_id or '-'}"
@@ -55,27 +55,27 @@ def _time(entry: Entry) -> str:
 
 
 FORMATS: dict[str, Callable[[Entry], str]] = {"json": as_json, "text": as_text}
-"""The formats a log can have, by name."""
+"""The formats of the log, by name."""
 
 
 class AccessLog:
-    """Collects entries and writes them. If nobody reads them, the newest are dropped and counted."""
+    """Collects entries and writes them. While the reader is too slow, the newest are dropped and counted."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, settings: ProxySettings) -> None:
         self._loop = loop
         self._settings = settings
         self._format = FORMATS[settings.access_log]
-        self._waiting: list[Entry] = []
+        self._pending: list[Entry] = []
         self._dropped = 0
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Future[None] | None = None
 
     def add(self, entry: Entry) -> None:
-        """Log a request."""
-        if len(self._waiting) >= self._settings.max_access_log_entries:
+        """Add an entry."""
+        if len(self._pending) >= self._settings.max_access_log_entries:
             self._dropped += 1
             return
-        self._waiting.append(entry)
+        self._pending.append(entry)
         if self._timer is None and self._writing is None:
             self._timer = self._loop.call_later(self._settings.access_log_interval, self._flush)
 
@@ -85,29 +85,29 @@ class AccessLog:
         self._writing.add_done_callback(self._written)
 
     def _take(self) -> tuple[list[Entry], int]:
-        taken = (self._waiting, self._dropped)
-        self._waiting, self._dropped = [], 0
-        return taken
+        batch = (self._pending, self._dropped)
+        self._pending, self._dropped = [], 0
+        return batch
 
     def _written(self, writing: asyncio.Future[None]) -> None:
         self._writing = None
-        if self._waiting:
+        if self._pending:
             self._timer = self._loop.call_later(self._settings.access_log_interval, self._flush)
 
     def _write(self, entries: list[Entry], dropped: int) -> None:
         lines = [self._format(entry) for entry in entries]
         if dropped:
-            lines.append(f"{dropped} lines were dropped: nobody reads the access log")
+            lines.append(f"{dropped} lines were dropped: the reader of the access log is too slow")
         data = memoryview("".join(f"{line}\n" for line in lines).encode())
         try:
             while data:
                 data = data[os.write(_STDOUT, data) :]
         except OSError:
-            # Nobody reads it any more; that is no reason to stop serving.
+            # The reader is gone; that is no reason to stop serving.
             return
 
     async def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining entries."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -116,5 +116,5 @@ class AccessLog:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._waiting:
+        if self._pending:
             await self._loop.run_in_executor(None, self._write, *self._take())

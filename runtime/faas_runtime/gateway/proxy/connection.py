@@ -6,8 +6,8 @@ import asyncio
 from enum import Enum, auto
 from typing import cast
 
-from faas_runtime.gateway.auth.function_auth import Refusal
-from faas_runtime.gateway.proxy.admission import admit
+from faas_runtime.gateway.auth.failures import client_host
+from faas_runtime.gateway.auth.function_auth import Admission, Refusal, unauthorized
 from faas_runtime.gateway.proxy.context import ProxyContext
 from faas_runtime.gateway.proxy.cycle import RESPONDING, RequestCycle
 from faas_runtime.gateway.proxy.fields import Malformed
@@ -215,13 +215,21 @@ class ClientConnection(ClientSide):
             return self._answer(head, 404, f"{backend.name} cannot be called from outside", body)
         admission = None
         if backend.auth and not self._internal:
-            verdict = admit(self._context.guard, backend.auth, head, self.peer)
+            verdict = self._admit(backend.auth, head)
             if isinstance(verdict, Refusal):
                 return self._answer(head, verdict.status, verdict.text, body, verdict.lines)
             admission = verdict
         self._phase = IN_CYCLE
         cycle = self._cycle = RequestCycle(self, self._context, head, backend, path)
         return cycle.start(body, admission)
+
+    def _admit(self, rule: str, head: RequestHead) -> Refusal | Admission | None:
+        """None if the call is allowed at once. The function never receives the credentials."""
+        guard = self._context.guard
+        if guard is None:
+            return unauthorized(rule)
+        site = head.value(b"sec-fetch-site")
+        return guard.admit(rule, head.take_authorization(), site, client_host(self.peer))
 
     def _answer(self, head: RequestHead, status: int, text: str, body: bytes, lines: tuple[bytes, ...] = ()) -> bytes:
         """Answer a request without a backend; the connection stays open if its body has already arrived."""

@@ -1,7 +1,7 @@
 """Header fields: which bytes they may hold, and which of them a proxy treats specially.
 
-A head is checked as a whole by one compiled pattern; only a head that fails is looked
-at line by line, to say what is wrong with it.
+One compiled pattern checks a complete head; only a head that fails is checked line by line, to find the
+reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BARE_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
 class Malformed(Exception):
-    """A head or a body breaks the rules of HTTP/1.1; `status` is what a client is answered."""
+    """A head or a body breaks the rules of HTTP/1.1; `status` is what a client gets."""
 
     def __init__(self, reason: str, status: int = 400) -> None:
         super().__init__(reason)
@@ -28,7 +28,7 @@ class Malformed(Exception):
 
 
 class Field(IntEnum):
-    """What a proxy does with a header; every other header is passed on as it is."""
+    """Headers that the proxy handles; every other header is passed on unchanged."""
 
     HOST = 1
     CONTENT_LENGTH = 2
@@ -45,7 +45,7 @@ class Field(IntEnum):
     DROP = 13
 
 
-# Looking a member up in its class costs several times the comparison it is for.
+# Looking up a member in its class costs several times the comparison it is for.
 (
     HOST,
     CONTENT_LENGTH,
@@ -64,7 +64,7 @@ class Field(IntEnum):
 
 
 def with_underscores(fields: dict[bytes, Field]) -> dict[bytes, Field]:
-    """Add, as dropped, every spelling that an environment variable cannot tell from a special header.
+    """Add, as dropped, every spelling that becomes the same environment variable as a special header.
 
     `X_Forwarded_For` and `X-Forwarded-For` are the same variable in a function's
     environment, so the first would forge the second.
@@ -81,14 +81,14 @@ def with_underscores(fields: dict[bytes, Field]) -> dict[bytes, Field]:
 
 
 def check_no_bare_line_end(data: bytes | bytearray, start: int = 0) -> None:
-    """Refuse a CR or LF that stands alone behind `start`; a CR at the very end may still get its LF."""
+    """Refuse a CR or LF that stands alone after `start`; a CR at the very end may still get its LF."""
     found = _BARE_LINE_END.search(data, start)
     if found and not (found.start() == len(data) - 1 and data.endswith(b"\r")):
         raise Malformed("a line ends with a bare CR or LF")
 
 
 def explain(block: bytes) -> Malformed:
-    """Why a block of field lines was not accepted by `FIELD_BLOCK`."""
+    """The reason why `FIELD_BLOCK` does not match a block of field lines."""
     if _BARE_LINE_END.search(block):
         return Malformed("a line ends with a bare CR or LF")
     for line in block.split(b"\r\n"):
@@ -105,7 +105,7 @@ def explain(block: bytes) -> Malformed:
 
 
 def content_length(value: bytes) -> int:
-    """The number in a Content-Length, which is digits and nothing else."""
+    """The number in a Content-Length, which must consist of digits only."""
     if not value.isdigit() or len(value) > 18:
         raise Malformed("bad Content-Length")
     return int(value)

@@ -1,7 +1,7 @@
-"""Body framing: taking chunked bodies apart and putting chunks together.
+"""Body framing: decodes chunked bodies and encodes chunks.
 
-Bodies are re-framed rather than copied, so what leaves here is well formed whatever
-came in: chunk extensions end here, and sizes are written in one way only.
+Bodies are framed anew rather than copied, so the output is well formed whatever the input was: chunk
+extensions are dropped, and sizes are written in one way only.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class _Expecting(Enum):
 
 
 class ChunkedDecoder:
-    """Takes a chunked body apart as it arrives.
+    """Decodes a chunked body as it arrives.
 
-    After `done`, `leftover` holds the bytes that follow the body and `trailers` the
-    trailer lines that may be passed on.
+    After `done`, `leftover` holds the bytes after the body and `trailers` the trailer lines that may be
+    passed on.
     """
 
     __slots__ = (
@@ -60,20 +60,20 @@ class ChunkedDecoder:
         self.trailers: list[bytes] = []
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The pieces of body in these bytes. Raises Malformed."""
+        """The parts of the body in these bytes. Raises Malformed."""
         if self._pending:
             data = self._pending + data
             self._pending = b""
-        pieces: list[bytes] = []
+        parts: list[bytes] = []
         position = 0
         while not self.done:
             before = position
             if self._expecting is _Expecting.DATA:
-                piece = data[position : position + self._remaining]
-                if piece:
-                    pieces.append(piece)
-                    position += len(piece)
-                    self._remaining -= len(piece)
+                part = data[position : position + self._remaining]
+                if part:
+                    parts.append(part)
+                    position += len(part)
+                    self._remaining -= len(part)
                 if not self._remaining:
                     self._expecting = _Expecting.DATA_END
             elif self._expecting is _Expecting.SIZE:
@@ -88,7 +88,7 @@ class ChunkedDecoder:
             self.leftover = data[position:]
         elif position < len(data):
             self._pending = data[position:]
-        return pieces
+        return parts
 
     def _size(self, data: bytes, position: int) -> int:
         matched = _SIZE_LINE.match(data, position)
@@ -100,7 +100,7 @@ class ChunkedDecoder:
         if matched.end() - position > _MAX_SIZE_LINE_BYTES:
             raise Malformed("chunk extensions too long")
         self._remaining = int(matched[1], 16)
-        # Extensions mean nothing to us; who sends more of them than data is up to something.
+        # Extensions are ignored; a client that sends more of them than data is an attacker.
         if matched[2]:
             self._overhead += len(matched[2])
         self._overhead = max(self._overhead - self._remaining, 0)
@@ -144,11 +144,11 @@ def _may_become_size_line(line: bytes) -> bool:
 _PARTIAL_SIZE_LINE = re.compile(rb"[0-9A-Fa-f]{1,15}(?:;[\t\x20-\x7e\x80-\xff]*)?\r?")
 
 
-def chunks(pieces: list[bytes]) -> bytes:
-    """One chunk with all the pieces in it; no bytes at all for no pieces."""
-    if not pieces:
+def chunks(parts: list[bytes]) -> bytes:
+    """One chunk with all the parts; empty without parts."""
+    if not parts:
         return b""
-    data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 

@@ -1,4 +1,4 @@
-"""Reading a request's head: strict where two readers could disagree about it."""
+"""Parses a request's head; strict wherever two parsers could disagree."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SPECIAL = with_underscores(
         b"x-forwarded-port": FORWARDED,
         b"forwarded": FORWARDED,
         b"x-real-ip": FORWARDED,
-        # The gateway's own headers: nobody else may set them.
+        # The gateway's own headers: only it may set them.
         b"x-start-time": DROP,
         b"x-served-by": DROP,
         b"x-openfaas-internal": DROP,
@@ -65,7 +65,7 @@ _SPECIAL = with_underscores(
     }
 )
 
-# A client must not be able to make us drop these by naming them in Connection.
+# Naming these in Connection must not make the proxy drop them.
 _END_TO_END = frozenset(
     (b"authorization", b"cookie", b"cache-control", b"content-type", b"content-encoding", b"content-range")
 )
@@ -75,10 +75,10 @@ _TUNNELS = frozenset((b"websocket",))
 
 
 class RequestHead:
-    """What a client asked for.
+    """A client's request without its body.
 
-    `lines` are the header lines to pass on, byte for byte. `length` is the body's length,
-    or -1 when there is no body or it is chunked. `path` is as sent, `query` begins with `?`.
+    `lines` are the header lines to pass on, byte for byte. `length` is the body's length, or -1 if there is
+    no body or it is chunked. `path` is as sent, `query` starts with `?`.
     """
 
     __slots__ = (
@@ -118,14 +118,24 @@ class RequestHead:
 
     @property
     def has_body(self) -> bool:
-        """Whether body bytes follow the head."""
+        """Whether a body follows the head."""
         return self.chunked or self.length > 0
+
+    def value(self, name: bytes) -> str:
+        """The value of the first header with this lower-case name; empty if there is none."""
+        return next((_value(line) for line in self.lines if _name(line) == name), "")
+
+    def take_authorization(self) -> str:
+        """Remove and return the `Authorization`; empty if there are several."""
+        found = [line for line in self.lines if _name(line) == b"authorization"]
+        self.lines = [line for line in self.lines if _name(line) != b"authorization"]
+        return _value(found[0]) if len(found) == 1 else ""
 
 
 def find_head_end(buffer: bytes | bytearray, searched: int, limit: int) -> int:
-    """Offset just behind the head's last line (before the empty line), or -1 while it is incomplete.
+    """Offset after the head's last line (before the empty line), or -1 while it is incomplete.
 
-    Raises Malformed when it is too large or can never become complete.
+    Raises Malformed if it is too large or can never become complete.
     """
     end = buffer.find(b"\r\n\r\n", searched)
     if end > limit or (end < 0 and len(buffer) > limit):
@@ -137,7 +147,7 @@ def find_head_end(buffer: bytes | bytearray, searched: int, limit: int) -> int:
 
 
 def parse_request(buffer: bytes, end: int, max_headers: int) -> RequestHead:
-    """Read the head in `buffer[:end]`. Raises Malformed."""
+    """Parse the head in `buffer[:end]`. Raises Malformed."""
     matched = _REQUEST_LINE.match(buffer)
     if matched is None:
         raise _explain_line(buffer[: buffer.find(b"\r\n")])
@@ -155,7 +165,7 @@ def parse_request(buffer: bytes, end: int, max_headers: int) -> RequestHead:
 
 
 def _explain_line(line: bytes) -> Malformed:
-    """Why the first line was not accepted."""
+    """The reason why the first line is refused."""
     check_no_bare_line_end(line)
     if _OTHER_VERSION.fullmatch(line):
         return Malformed("this is an HTTP/1.1 server", 505)
@@ -172,7 +182,7 @@ def _request_line(matched: re.Match[bytes]) -> RequestHead:
 
 
 def _other_target(head: RequestHead, target: bytes) -> None:
-    """Accept the absolute form as its origin form; refuse what is neither."""
+    """Convert the absolute form to the origin form; refuse other forms."""
     if head.method == b"CONNECT" or b"#" in target:
         raise Malformed("bad request target", 405 if head.method == b"CONNECT" else 400)
     if target == b"*" and head.method == b"OPTIONS":
@@ -264,13 +274,21 @@ def _rarer_field(head: RequestHead, field: Field, line: bytes, value: bytes) -> 
 
 
 def _apply_connection(head: RequestHead, named: list[bytes]) -> None:
-    """Obey Connection: persistence, upgrade, and the headers it declares to be for us alone."""
+    """Apply Connection: persistence, upgrade, and the headers it declares as hop-by-hop."""
     if b"close" in named:
         head.keep_alive = False
     elif b"keep-alive" in named:
         head.keep_alive = True
     if b"upgrade" not in named:
         head.upgrade = b""
-    doomed = set(named) - {b"close", b"keep-alive", b"upgrade"} - _END_TO_END
-    if doomed:
-        head.lines = [line for line in head.lines if line.partition(b":")[0].lower() not in doomed]
+    hop_by_hop = set(named) - {b"close", b"keep-alive", b"upgrade"} - _END_TO_END
+    if hop_by_hop:
+        head.lines = [line for line in head.lines if _name(line) not in hop_by_hop]
+
+
+def _name(line: bytes) -> bytes:
+    return line.partition(b":")[0].lower()
+
+
+def _value(line: bytes) -> str:
+    return line.partition(b":")[2].strip(b" \t").decode("latin-1")

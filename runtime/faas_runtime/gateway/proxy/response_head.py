@@ -1,4 +1,4 @@
-"""Reading a response's head from a replica, as strictly as a request's."""
+"""Parses the head of a replica's response, as strictly as a request's."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ NO_BODY, LENGTH, CHUNKED, UNTIL_CLOSE, TUNNELLED = BodyKind
 
 
 class ResponseHead:
-    """What a replica answered. `length` is -1 when the head does not say it."""
+    """A replica's response without its body. `length` is -1 if the head does not state it."""
 
     __slots__ = (
         "call_id",
@@ -82,12 +82,12 @@ class ResponseHead:
 
     @property
     def bodiless(self) -> bool:
-        """Whether this status never has a body, whatever the headers say."""
+        """Whether a response with this status never has a body, whatever its headers say."""
         return self.status == 204 or self.status == 304 or self.status < 200
 
 
 def find_response_end(buffer: bytes, limit: int) -> int:
-    """Offset just behind the head's last line, or -1 while it is incomplete. Raises Malformed."""
+    """Offset after the head's last line, or -1 while it is incomplete. Raises Malformed."""
     end = buffer.find(b"\r\n\r\n")
     if end > limit or (end < 0 and len(buffer) > limit):
         raise Malformed("the response's head is too large", 502)
@@ -98,7 +98,7 @@ def find_response_end(buffer: bytes, limit: int) -> int:
 
 
 def parse_response(buffer: bytes, end: int, max_headers: int) -> ResponseHead:
-    """Read the head in `buffer[:end]`. Raises Malformed."""
+    """Parse the head in `buffer[:end]`. Raises Malformed."""
     matched = _STATUS_LINE.match(buffer)
     if matched is None:
         raise Malformed("bad status line", 502)
@@ -159,6 +159,6 @@ def _apply_connection(head: ResponseHead, named: list[bytes]) -> None:
         head.keep_alive = False
     elif b"keep-alive" in named:
         head.keep_alive = True
-    doomed = set(named) - {b"close", b"keep-alive", b"upgrade"}
-    if doomed:
-        head.lines = [line for line in head.lines if line.partition(b":")[0].lower() not in doomed]
+    hop_by_hop = set(named) - {b"close", b"keep-alive", b"upgrade"}
+    if hop_by_hop:
+        head.lines = [line for line in head.lines if line.partition(b":")[0].lower() not in hop_by_hop]

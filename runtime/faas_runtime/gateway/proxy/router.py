@@ -1,4 +1,4 @@
-"""From a request's path to the backend that answers it."""
+"""Finds the backend for a request's path."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UnknownFunction(Exception):
 
 
 class Router:
-    """Keeps a backend for every function of the routing table, and one for the control API."""
+    """Keeps a backend for every function in the routing table, and one for the control API."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Router:
         self._connector = connector
         self._now: Callable[[], float] = connector.loop.time
         self._backends: dict[FunctionKey, Backend] = {}
-        # Both spellings of a function in the default namespace lead to it at once.
+        # A function in the default namespace has two names.
         self._names: dict[bytes, Backend] = {}
         self._canaries: dict[Backend, tuple[FunctionKey, float]] = {}
         self.control = Backend("the control API", settings.control_timeout, self._now)
@@ -48,7 +48,7 @@ class Router:
             self.apply(update)
 
     def find(self, path: bytes) -> tuple[Backend, bytes]:
-        """The backend for a clean path, and the path it is to be asked for. Raises UnknownFunction."""
+        """The backend for a clean path, and the path to request from it. Raises UnknownFunction."""
         if not path.startswith(_FUNCTION):
             return self.control, path
         slash = path.find(b"/", 10)
@@ -61,11 +61,11 @@ class Router:
         if backend is None:
             raise UnknownFunction(self._unknown(name))
         if self._canaries:
-            backend = self._drawn(backend)
+            backend = self._with_canary(backend)
         return backend, rest
 
-    def _drawn(self, backend: Backend) -> Backend:
-        """The function itself or its canary, by lot. A canary that is down gets nothing."""
+    def _with_canary(self, backend: Backend) -> Backend:
+        """The function itself or, at random, its canary. A canary that is down gets no calls."""
         key, share = self._canaries.get(backend, (None, 0.0))
         if key is None or random.random() >= share:  # noqa: S311
             return backend
@@ -81,7 +81,7 @@ class Router:
         return [pool for backend in self._backends.values() if len(backend.pools) > 1 for pool in backend.pools]
 
     def apply(self, change: RoutingChange) -> None:
-        """Take over a change of the routing table."""
+        """Apply a change of the routing table."""
         if isinstance(change, RouteRemoved):
             backend = self._backends.pop(change.key, None)
             if backend is not None:
@@ -114,7 +114,7 @@ class Router:
 
     def _spellings(self, key: FunctionKey) -> list[bytes]:
         names = [str(key).encode()]
-        # A name with a dot in it is never short: the text after the last dot is the namespace.
+        # A name with a dot has no short form: the text after the last dot is the namespace.
         if key.namespace == self._settings.default_namespace and "." not in key.name:
             names.append(key.name.encode())
         return names

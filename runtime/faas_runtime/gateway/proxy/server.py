@@ -141,8 +141,8 @@ class Proxy:
         self._stop_accepting()
         if context is None:
             return
-        self._ask_to_finish(context)
-        await self._wait_until_finished(context, grace)
+        self._drain(context)
+        await self._wait_for_calls(context, grace)
         self._cut_off(context)
         await context.close()
 
@@ -154,12 +154,12 @@ class Proxy:
             with contextlib.suppress(FileNotFoundError):
                 self._settings.unix_path.unlink()
 
-    def _ask_to_finish(self, context: ProxyContext) -> None:
+    def _drain(self, context: ProxyContext) -> None:
         context.draining = True
         for connection in list(context.connections):
             connection.drain()
 
-    async def _wait_until_finished(self, context: ProxyContext, grace: float) -> None:
+    async def _wait_for_calls(self, context: ProxyContext, grace: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await context.all_closed()

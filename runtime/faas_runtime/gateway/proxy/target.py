@@ -1,4 +1,4 @@
-"""Request targets: which are clean, which must be redirected, which are refused."""
+"""Request paths: clean ones pass, others are redirected or refused."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _ENCODED_DOT = re.compile(rb"%2[eE]")
 def cleaned(path: bytes) -> bytes | None:
     """None for a clean path, else the path without empty and dot segments to redirect to.
 
-    Escapes stay as they were sent: a function may tell `%2F` from `/`. Raises Malformed
-    for broken escapes, NUL, backslashes, and dot segments hidden behind encoded slashes.
+    Escapes stay as they were sent: a function may distinguish `%2F` from `/`. Raises Malformed for invalid
+    escapes, NUL, backslashes, and dot segments hidden behind encoded slashes.
     """
     if _SUSPECT.search(path) is None:
         return None

@@ -1,4 +1,4 @@
-"""One connection to a replica: sends a request's bytes, takes its response apart."""
+"""One connection to a replica: sends a request's bytes, parses the response."""
 
 from __future__ import annotations
 
