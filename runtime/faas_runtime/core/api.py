@@ -229,7 +229,7 @@ class QueueListing(_Wire, frozen=True, kw_only=True):
 
 
 class ReplayRequest(_Wire, frozen=True, kw_only=True):
-    """Body of POST `/system/queue/replay`: ids of dead calls; none means all of them."""
+    """Body of POST `/system/queue/replay`: ids of dead letters; none means all of them."""
 
     call_ids: list[str] = []
 

@@ -38,7 +38,7 @@ def parse_duration(text: str) -> float:
 
 
 def duration_or_none(text: str) -> float | None:
-    """`parse_duration`, with None for what is none: where a setting that cannot be read counts as not said."""
+    """`parse_duration`, with None for invalid text: for settings where invalid values are ignored."""
     try:
         return parse_duration(text)
     except ValueError:

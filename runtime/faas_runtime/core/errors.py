@@ -1,11 +1,11 @@
-"""What can go wrong while running functions. The control API turns this tree into status codes in one table.
+"""The expected failures of running functions. The control API maps this tree to status codes in one table.
 
 RuntimeFault
 ├── Invalid            the request itself is wrong               400
 ├── NotFound           no such function, secret or namespace     404
-├── AlreadyExists      it is there already                       409
+├── AlreadyExists      it exists already                         409
 ├── Unsupported        this engine cannot do that                501
-├── StartFailed        the function did not come up              400, with its last log lines
+├── StartFailed        the function did not become ready         400, with its last log lines
 └── Unavailable        the platform below does not answer        503
 """
 
@@ -25,11 +25,11 @@ class NotFound(RuntimeFault):
 
 
 class AlreadyExists(RuntimeFault):
-    """The function, secret or namespace is there already; the message names it."""
+    """The function, secret or namespace exists already; the message names it."""
 
 
 class Unsupported(RuntimeFault):
-    """This engine cannot do what was asked; the message says which one can."""
+    """This engine does not support the request; the message names one that does."""
 
 
 class StartFailed(RuntimeFault):

@@ -91,11 +91,11 @@ def test_a_version_that_does_not_come_up_changes_nothing(world):
     """The Swarm goes back, and says why."""
 
     async def scenario(provider):
-        with pytest.raises(StartFailed, match="does not come up"):
+        with pytest.raises(StartFailed, match="does not start"):
             await provider.deploy(world.deployment(image=IMAGE.replace(":1", ":dead")))
         assert await provider.list("openfaas-fn") == []
         await provider.deploy(world.deployment())
-        with pytest.raises(StartFailed, match="`fn` does not come up"):
+        with pytest.raises(StartFailed, match="`fn` does not start"):
             await provider.update(world.deployment(image=IMAGE.replace(":1", ":dead")))
         assert world.call() == b"hi|x|"
         assert (await provider.get(KEY)).image == IMAGE

@@ -1,6 +1,6 @@
 """Cutting what a function prints into lines."""
 
-from faas_runtime.providers.common.logs import MAX_LINE, LineSplitter
+from faas_runtime.providers.common.logs import MAX_LINE_BYTES, LineSplitter
 
 
 def test_lines_come_when_they_are_complete():
@@ -15,8 +15,8 @@ def test_lines_come_when_they_are_complete():
 def test_an_endless_line_is_cut():
     splitter = LineSplitter()
 
-    chunks = splitter.feed(b"x" * (2 * MAX_LINE + 5))
-    assert [len(chunk) for chunk in chunks] == [MAX_LINE, MAX_LINE]
+    chunks = splitter.feed(b"x" * (2 * MAX_LINE_BYTES + 5))
+    assert [len(chunk) for chunk in chunks] == [MAX_LINE_BYTES, MAX_LINE_BYTES]
     assert splitter.rest() == ["xxxxx"]
 
 

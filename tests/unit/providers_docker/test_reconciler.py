@@ -48,8 +48,8 @@ def world(replicas=1):
     containers = Containers()
     deployment = FunctionDeployment(service="fn", image="fn:1", namespace="openfaas-fn")
     function = DockerFunction(KEY, Deployed(deployment=deployment, digest="d", replicas=replicas, created_at=""))
-    kept = Reconciler(None, None, containers, RoutingFeed(), {KEY: function}, "here")
-    return containers, function, kept
+    reconciler = Reconciler(None, None, containers, RoutingFeed(), {KEY: function}, "here")
+    return containers, function, reconciler
 
 
 def run(scenario):
@@ -64,12 +64,12 @@ def test_missing_replicas_are_started():
     """As many as are wanted."""
 
     async def scenario():
-        containers, function, kept = world(replicas=3)
-        kept.manage(function)
+        containers, function, reconciler = world(replicas=3)
+        reconciler.manage(function)
         assert await containers.started.get() == 3
         await asyncio.sleep(0)
         assert len(function.ready) == 3
-        await kept.close()
+        await reconciler.close()
 
     run(scenario)
 
@@ -80,8 +80,8 @@ def test_a_pause_grows_for_containers_that_do_not_live(monkeypatch):
     monkeypatch.setattr(reconciler_module, "_MAX_RESTART_DELAY", 0.005)
 
     async def scenario():
-        containers, function, kept = world()
-        kept.manage(function)
+        containers, function, reconciler = world()
+        reconciler.manage(function)
         pauses = []
         for _ in range(5):
             await containers.started.get()
@@ -90,7 +90,7 @@ def test_a_pause_grows_for_containers_that_do_not_live(monkeypatch):
             function.wake.set()
         assert pauses == [0.0, 0.001, 0.002, 0.004, 0.005]
         assert function.problem == "a replica ended (it was removed)"
-        await kept.close()
+        await reconciler.close()
 
     run(scenario)
 
@@ -100,15 +100,15 @@ def test_one_that_lived_long_is_replaced_at_once(monkeypatch):
     monkeypatch.setattr(reconciler_module, "MIN_LIFETIME", 0.0)
 
     async def scenario():
-        containers, function, kept = world()
-        kept.manage(function)
+        containers, function, reconciler = world()
+        reconciler.manage(function)
         await containers.started.get()
         function.pause = 9.0
         containers.alive.clear()
         function.wake.set()
         await containers.started.get()
         assert function.pause == 0.0
-        await kept.close()
+        await reconciler.close()
 
     run(scenario)
 
@@ -118,32 +118,32 @@ def test_a_start_that_fails_is_tried_again(monkeypatch):
     monkeypatch.setattr(reconciler_module, "_MIN_RESTART_DELAY", 0.001)
 
     async def scenario():
-        containers, function, kept = world()
+        containers, function, reconciler = world()
         containers.faults = [StartFailed("`fn` ended:\nlast words"), StartFailed("`fn` ended again")]
-        kept.manage(function)
+        reconciler.manage(function)
         await containers.started.get()
         assert function.problem == "`fn` ended again"
-        await kept.close()
+        await reconciler.close()
 
     run(scenario)
 
 
-def test_an_ill_replica_is_replaced():
+def test_an_unhealthy_replica_is_replaced():
     """By its own health check; it takes no new calls and is ended when it has finished those it has."""
 
     async def scenario():
-        containers, function, kept = world()
-        kept.manage(function)
+        containers, function, reconciler = world()
+        reconciler.manage(function)
         await containers.started.get()
         await asyncio.sleep(0)
-        (ill,) = function.ready
-        kept._hear("health_status: unhealthy", ill, KEY)
+        (unhealthy,) = function.ready
+        reconciler._handle("health_status: unhealthy", unhealthy, KEY)
         await containers.started.get()
         await asyncio.sleep(0)
-        assert ill not in function.ready
+        assert unhealthy not in function.ready
         assert len(function.ready) == 1
-        assert containers.stopped == [ill]
-        await kept.close()
+        assert containers.stopped == [unhealthy]
+        await reconciler.close()
 
     run(scenario)
 
@@ -152,8 +152,8 @@ def test_fewer_replicas():
     """The surplus takes no new calls, then is ended."""
 
     async def scenario():
-        containers, function, kept = world(replicas=3)
-        kept.manage(function)
+        containers, function, reconciler = world(replicas=3)
+        reconciler.manage(function)
         await containers.started.get()
         await asyncio.sleep(0)
         from msgspec.structs import replace
@@ -164,6 +164,6 @@ def test_fewer_replicas():
             await asyncio.sleep(0)
         assert len(function.ready) == 1
         assert not set(function.ready) & set(containers.stopped)
-        await kept.close()
+        await reconciler.close()
 
     run(scenario)

@@ -85,5 +85,5 @@ def _is_foreign(headers: Headers) -> bool:
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site not in ("same-origin", "none")
-    origin = headers.get("origin")  # browsers that do not say more
+    origin = headers.get("origin")  # browsers that send nothing more precise
     return origin is not None and urlsplit(origin).netloc != headers.get("host", "")

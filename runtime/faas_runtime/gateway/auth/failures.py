@@ -14,7 +14,7 @@ _MAX_ADDRESSES = 10_000
 
 
 class FailureCounter:
-    """Counts failures of each address in a window; the addresses seen longest ago are forgotten first."""
+    """Counts failures of each address in a window; the oldest addresses are dropped first."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,1 +1,1 @@
-"""Asynchronous calls: kept until they are answered, tried again when they fail, buried when they never succeed."""
+"""Asynchronous calls: a durable queue with leases, retries, callbacks and dead letters."""

@@ -32,7 +32,7 @@ _DROPPED = frozenset({"connection", "keep-alive", "transfer-encoding", "content-
 
 
 class CallbackRefused(Exception):
-    """The address is not one the gateway may call; the message says why."""
+    """The gateway may not call the address; the message has the reason."""
 
 
 def check_url(url: str) -> None:

@@ -39,7 +39,7 @@ class Database:
         await opened
 
     async def close(self) -> None:
-        """Finish what was asked for, then close the file."""
+        """Finish pending operations, then close the file."""
         self._pending.put(None)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)

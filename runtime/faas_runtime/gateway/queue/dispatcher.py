@@ -1,4 +1,4 @@
-"""Takes calls that are due, makes them, and decides what becomes of each."""
+"""Claims calls that are due, makes them, and completes, retries or dead-letters each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger("faas.queue")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the dispatcher must know of a function: how many calls at once, and how to retry."""
+    """The settings of a function: concurrency and retry policy."""
 
     concurrency: int
     policy: RetryPolicy
@@ -34,20 +34,20 @@ class DispatcherSettings:
     """Calls under way at once over all functions."""
     lease: float = 60.0
     idle: float = 5.0
-    """How long it may sleep at most without being told of new work."""
+    """Maximum sleep without a notification of new work."""
     keep: float = 24 * 3600.0
-    """How long an ended call and its answer can be read."""
+    """How long a call and its result are kept after it ended."""
     drain: float = 10.0
-    """How long running calls may finish when the gateway stops."""
+    """Drain timeout of running calls when the gateway stops."""
     shared: bool = False
-    """Other gateways use the queue, too: a function unknown here may be theirs, its calls are left alone."""
+    """Other gateways use the queue, too: calls of a function unknown here are left to them."""
 
 
 class Dispatcher:
     """One loop that claims calls, one task for each call under way.
 
-    `call` makes the call and never raises; `target` says what is known of a function, None when it
-    is gone; `deliver` hands an answer to the caller's callback address.
+    `call` makes the call and never raises; `target` has the settings of a function, None when it
+    does not exist; `deliver` posts a result to the call's callback address.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class Dispatcher:
         self.state = "starting"
 
     async def start(self) -> None:
-        """Take back what an earlier run left half done, then begin."""
+        """Queue unfinished calls of an earlier run again, then start."""
         recovered = await self._queue.abandon()
         if recovered:
             log.info("queued %d calls again that an earlier gateway had not finished", recovered)
         self._tasks = [asyncio.create_task(self._forever(loop)) for loop in (self._round, self._renew, self._sweep)]
 
     async def stop(self) -> None:
-        """Claim nothing more, let running calls finish for a while, give the others back."""
+        """Claim nothing more, and wait for running calls up to the drain timeout."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -91,7 +91,7 @@ class Dispatcher:
         # Their attempts are given back by the next start, which finds them marked running.
 
     def notify(self) -> None:
-        """There may be something to do: a call came, a function changed."""
+        """Wake the loop: a call arrived or a function changed."""
         self._wake.set()
 
     async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
@@ -104,7 +104,7 @@ class Dispatcher:
                     raise
                 # The loop must outlive a full disk, and a lost server whose client cancels what it waits for;
                 # /healthz shows the state meanwhile.
-                self.state = f"the queue does not work: {str(error) or type(error).__name__}"
+                self.state = f"the queue fails: {str(error) or type(error).__name__}"
                 log.error("%s", self.state)
                 await asyncio.sleep(1.0)
 
@@ -140,8 +140,8 @@ class Dispatcher:
             else:
                 await self._finish(claim, await self._call(claim), target.policy)
         except (TimeoutError, OSError, RuntimeFault) as error:
-            # The server of the queue is away: nothing that a trace would explain.
-            why = str(error) or "no answer"
+            # The queue's server is away: a traceback would not help.
+            why = str(error) or "no response"
             log.error("call %s could not be ended (%s); its lease will run out", claim.call.call_id, why)
         except (Exception, asyncio.CancelledError):
             if _is_cancelled():
@@ -180,6 +180,6 @@ class Dispatcher:
 
 
 def _is_cancelled() -> bool:
-    """Whether somebody has asked this task to end, rather than something it waited for having been given up."""
+    """Whether this task itself was cancelled, rather than something it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -100,7 +100,7 @@ class JetStreamQueue:
     async def put(self, call: NewCall) -> int:
         """Accept a call; return its number once it can no longer be lost. Raises Invalid, Unavailable."""
         if len(call.body) > self._nats.max_payload - _ENVELOPE:
-            raise Invalid(f"the body is larger than this NATS server takes ({self._nats.max_payload} bytes)")
+            raise Invalid(f"the body is larger than this NATS server accepts ({self._nats.max_payload} bytes)")
         return await self._publish(call)
 
     async def claim(self, key: FunctionKey, limit: int, lease: float) -> list[Claim]:
@@ -164,7 +164,7 @@ class JetStreamQueue:
         return 0
 
     async def waiting(self) -> dict[FunctionKey, float]:
-        """Functions with calls that may be due. The server knows when, and says so by handing them out."""
+        """Functions with calls that may be due. The server knows when, and delivers them then."""
         info = await self._stream.stream_info(_STREAM, subjects_filter=f"{_SUBJECT}.>")
         now = self._clock.now()
         return {_key(subject): now for subject in info.state.subjects or {}}
@@ -199,7 +199,7 @@ class JetStreamQueue:
         return await self._write(kept, revision) is not None
 
     async def replay(self, call_ids: Sequence[str] = ()) -> int:
-        """Queue dead calls again with all their attempts (every one without ids); return how many."""
+        """Queue dead letters again with all their attempts (every one without ids); return how many."""
         count = 0
         for kept in await self._all():
             if kept.state is State.DEAD and (not call_ids or kept.call.call_id in call_ids):
@@ -231,7 +231,7 @@ class JetStreamQueue:
         except KeyWrongLastSequenceError:
             pass  # a gateway was so quick that the call runs already
         except Error as error:
-            raise Unavailable(f"NATS does not take the call: {error}") from None
+            raise Unavailable(f"NATS does not accept the call: {error}") from None
         return int(accepted.seq)
 
     async def _consumer(self, key: FunctionKey, lease: float) -> Any:
@@ -241,7 +241,7 @@ class JetStreamQueue:
 
             durable, subject = f"{key.namespace}_{key.name}", _subject(key)
             limits = ConsumerConfig(ack_wait=lease, max_deliver=-1, max_ack_pending=10_000)
-            # One that is there already takes over the lease: it may have been another one.
+            # A consumer that exists gets this lease: it may have had another.
             config = limits.evolve(name=durable, durable_name=durable, filter_subject=subject)
             await self._stream.add_consumer(_STREAM, config)
             consumer = await self._stream.pull_subscribe_bind(durable=durable, stream=_STREAM)
@@ -272,11 +272,11 @@ class JetStreamQueue:
 
     async def _end(self, claim: Claim, state: State, result: CallResult) -> bool:
         now = self._clock.now()
-        room = self._nats.max_payload - _ENVELOPE - (len(claim.call.body) if state is State.DEAD else 0)
-        if len(result.body) > room:
-            cut = f"only the first {max(0, room)} bytes of the answer were kept"
-            result = CallResult(result.status, result.headers, result.body[: max(0, room)], cut, result.seconds)
-        # Only a dead call may be made again; the body of the others is not needed any more.
+        limit = self._nats.max_payload - _ENVELOPE - (len(claim.call.body) if state is State.DEAD else 0)
+        if len(result.body) > limit:
+            cut = f"only the first {max(0, limit)} bytes of the response were kept"
+            result = CallResult(result.status, result.headers, result.body[: max(0, limit)], cut, result.seconds)
+        # Only a dead letter can be replayed; the others need no body any more.
         call = claim.call if state is State.DEAD else dataclasses.replace(claim.call, body=b"")
         kept = _Kept(claim.seq, call, state, claim.attempts, claim.created, 0.0, now, result)
         message = await self._change(claim, kept)

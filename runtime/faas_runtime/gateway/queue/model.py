@@ -1,13 +1,13 @@
 """The life of an asynchronous call.
 
     queued ──claim──▶ running ──▶ done        the function answered
-      ▲                  │──────▶ dead        out of attempts, or its function is gone
+      ▲                  │──────▶ dead        a dead letter: out of attempts, or its function is gone
       └────── retry ─────┘
-    queued ──▶ cancelled                      asked for before it ran
+    queued ──▶ cancelled                      before it ran
 
 A claim is a lease: it is renewed while the call runs, and a call whose lease ran out (its
 gateway died) is queued again. `fence` counts the claims; only the holder of the latest may
-end the call, so that a worker thought dead cannot overwrite the result of its successor.
+end the call, so that a gateway that was only slow cannot overwrite the result of its successor.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ class NewCall:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A call this worker holds until its lease ends."""
+    """A call that this gateway holds until its lease ends."""
 
     seq: int
     fence: int
     attempts: int
-    """How often it has been tried, this claim included."""
+    """Number of attempts, this one included."""
     created: float
     call: NewCall
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What the function said; `status` 0 when the call itself failed and `reason` says how."""
+    """The function's response; `status` is 0 when the call itself failed, `reason` has the cause."""
 
     status: int
     headers: Headers = ()
@@ -72,7 +72,7 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Everything known about a call, for those who ask what became of it. Times are epoch seconds, 0 unknown."""
+    """The state of a call, for the control API. Times are epoch seconds, 0 means unknown."""
 
     seq: int
     call_id: str
@@ -90,7 +90,7 @@ class Record:
 
 
 class CallQueue(Protocol):
-    """Keeps calls until they have come to an end; what each method promises is said at `SqliteQueue`."""
+    """Keeps calls until they end; `SqliteQueue` documents the methods."""
 
     async def open(self) -> None: ...
     async def close(self) -> None: ...
@@ -112,7 +112,7 @@ class CallQueue(Protocol):
 
 
 class Clock(Protocol):
-    """Tells the time; tests hand in one that they turn themselves."""
+    """The time; tests replace it."""
 
     def now(self) -> float:
         """Seconds since the epoch."""

@@ -1,4 +1,4 @@
-"""When a failed call is tried again, and when it is given up.
+"""When a failed call is retried, and when it becomes a dead letter.
 
 The annotations and defaults are those of the OpenFaaS retry contract:
 `com.openfaas.retry.attempts`, `.codes`, `.min_wait`, `.max_wait`.
@@ -16,7 +16,7 @@ from faas_runtime.gateway.queue.model import CallResult
 _PREFIX = "com.openfaas.retry."
 _DEFAULT_CODES = frozenset({408, 429, 500, 502, 503, 504})
 BUSY = 429
-"""The function is at its limit: not now, rather than failed."""
+"""The function is at its concurrency limit; this is not a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class RetryPolicy:
 
     @classmethod
     def of(cls, annotations: Mapping[str, str] | None) -> RetryPolicy:
-        """The policy a function's annotations ask for. Raises ValueError naming the annotation that is wrong."""
+        """The policy in a function's annotations. Raises ValueError, naming the invalid annotation."""
         given = {key[len(_PREFIX) :]: text for key, text in (annotations or {}).items() if key.startswith(_PREFIX)}
         default = cls()
         try:
@@ -45,19 +45,19 @@ class RetryPolicy:
             raise ValueError(f"annotation `{_PREFIX}*`: {error}") from error
 
     def should_retry(self, result: CallResult) -> bool:
-        """Whether this answer is worth another attempt: a listed code, or a failure of the platform itself."""
+        """Whether this result is retried: a listed code, or a failure of the platform itself."""
         from_platform = any(name.lower() == "x-openfaas-internal" for name, _ in result.headers)
         return result.status == 0 or result.status in self.codes or (from_platform and result.status >= 500)
 
     def wait(self, attempts: int, result: CallResult, chance: random.Random) -> float:
-        """Seconds until the next attempt: `Retry-After` when given, else exponential with full jitter.
+        """Seconds until the next attempt: `Retry-After` when given, else exponential with equal jitter.
 
-        The jitter lies between half and all of the exponential step, so that calls that failed
-        together do not come back together, and none comes back at once.
+        The wait lies between half and all of the exponential step, so that calls that failed
+        together are not retried together, and none is retried at once.
         """
-        asked = _retry_after(result)
-        if asked is not None:
-            return min(asked, self.max_wait)
+        given = _retry_after(result)
+        if given is not None:
+            return min(given, self.max_wait)
         step = min(self.max_wait, self.min_wait * 2.0 ** min(attempts - 1, 30))
         return step * chance.uniform(0.5, 1.0)
 

@@ -1,4 +1,4 @@
-"""The asynchronous calls of one gateway: the queue, the loop that works on it, and what both need."""
+"""The asynchronous calls of one gateway: assembles queue, dispatcher, caller and callbacks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from faas_runtime.providers.base import FunctionKey
 log = logging.getLogger("faas.queue")
 
 CONCURRENCY_ANNOTATION = "com.faas.async.concurrency"
-"""Most asynchronous calls of a function at a time."""
+"""Maximum number of concurrent asynchronous calls of a function."""
 DEFAULT_CONCURRENCY = 10
 
 
@@ -31,19 +31,19 @@ class QueueSettings:
     path: Path
     """The database file."""
     nats: str = ""
-    """Address of the NATS server to use in its place."""
+    """Address of a NATS server that replaces the database."""
     lease: float = 60.0
-    """How long a call is ours without our renewing it."""
+    """Lease timeout: how long after a gateway's last renewal its calls are retried."""
     call_timeout: float = 24 * 3600.0
-    """How long one call may be silent; the function's own limit is the proxy's business."""
+    """Read timeout of one call; the proxy enforces the function's own timeout."""
     max_body: int = 16 * 1024 * 1024
     """Largest request body that is queued."""
     workers: int = 32
     """Calls under way at once over all functions."""
     keep: float = 24 * 3600.0
-    """How long an ended call and its answer can be read."""
+    """How long a call and its result are kept after it ended."""
     callback_hosts: frozenset[str] = frozenset()
-    """Hosts that may be called back although their addresses are not public."""
+    """Callback hosts that are allowed although their address is private."""
 
 
 class QueueService:
@@ -58,7 +58,7 @@ class QueueService:
         self._dispatcher: Dispatcher | None = None
 
     async def open(self) -> None:
-        """Be able to accept calls."""
+        """Open the queue; calls can be accepted."""
         self.settings.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self.calls.open()
 
@@ -83,21 +83,21 @@ class QueueService:
         )
 
     async def stop(self) -> None:
-        """Let running calls finish for a while; the others stay in the queue."""
+        """Drain running calls; the others stay in the queue."""
         if self._dispatcher is not None:
             await self._dispatcher.stop()
 
     async def close(self) -> None:
-        """Accept nothing more."""
+        """Close the queue."""
         await self.calls.close()
 
     async def accept(self, call: NewCall) -> None:
-        """Return once the call can no longer be lost."""
+        """Queue a call; returns once it is durable."""
         await self.calls.put(call)
         self.notify()
 
     def notify(self) -> None:
-        """There may be something to do."""
+        """Wake the dispatcher."""
         if self._dispatcher is not None:
             self._dispatcher.notify()
 
@@ -112,7 +112,7 @@ class QueueService:
 
 
 def target_of(status: FunctionStatus) -> Target:
-    """How a function's annotations want its calls to be made; nonsense counts as nothing."""
+    """The settings in a function's annotations; invalid values are ignored."""
     annotations = status.annotations or {}
     text = annotations.get(CONCURRENCY_ANNOTATION, "")
     concurrency = int(text) if text.isascii() and text.isdigit() and int(text) > 0 else DEFAULT_CONCURRENCY

@@ -59,7 +59,7 @@ class SqliteQueue:
         await self._database.open()
 
     async def close(self) -> None:
-        """Finish what was asked for and close the file."""
+        """Finish pending operations and close the file."""
         await self._database.close()
 
     async def put(self, call: NewCall) -> int:
@@ -107,7 +107,7 @@ class SqliteQueue:
         await self._database.run(extend)
 
     async def complete(self, claim: Claim, result: CallResult) -> bool:
-        """Keep the function's answer. False when the claim is no longer ours."""
+        """Store the result. False when the claim is no longer ours."""
         return await self._end(claim, State.DONE, result)
 
     async def dead_letter(self, claim: Claim, result: CallResult) -> bool:
@@ -212,7 +212,7 @@ class SqliteQueue:
         return await self._database.run(lambda db: bool(db.execute(sql, (now, call_id)).rowcount))
 
     async def replay(self, call_ids: Sequence[str] = ()) -> int:
-        """Queue dead calls again with all their attempts (every one without ids); return how many."""
+        """Queue dead letters again with all their attempts (every one without ids); return how many."""
         now = self._clock.now()
         sql = "UPDATE calls SET state = 'queued', attempts = 0, not_before = ?, finished = 0 WHERE state = 'dead'"
 

@@ -21,7 +21,7 @@ SCALE_MIN_LABEL = "com.openfaas.scale.min"
 _TIMEOUTS = ("exec_timeout", "read_timeout", "write_timeout")
 _MAX_INFLIGHT = "max_inflight"
 DEFAULT_DRAIN_TIMEOUT = 60.0
-"""Seconds a replica may take to finish its calls where the function sets no timeout."""
+"""Drain timeout in seconds of a function without a timeout of its own."""
 
 
 def call_timeout(deployment: FunctionDeployment) -> float | None:
@@ -81,7 +81,7 @@ def function_environment(
 ) -> dict[str, str]:
     """A function's environment. Raises Invalid.
 
-    `drain_window` is how long the watchdog still accepts calls once it is told to stop. `base` has
+    `drain_window` is how long the watchdog still accepts calls after SIGTERM. `base` has
     variables that the deployment replaces, such as those of the image.
     """
     environment = {"healthcheck_interval": drain_window, **(base or {}), **deployment.env_vars}

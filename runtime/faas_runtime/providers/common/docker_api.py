@@ -34,7 +34,7 @@ def find_engine() -> EngineAddress:
 
 
 def open_client(address: EngineAddress, request_timeout: int) -> tuple[Any, dict[str, Any]]:
-    """A client of the engine, and what the engine says about itself. Raises Unavailable."""
+    """A client of the engine, and the engine's `info`. Raises Unavailable."""
     try:
         client = docker.DockerClient(timeout=request_timeout, max_pool_size=_POOL_SIZE, **address.client_options())
         return client, client.info()

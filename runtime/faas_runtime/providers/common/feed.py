@@ -1,4 +1,4 @@
-"""Telling every reader of `watch()` what changed, and knowing when they have taken it over."""
+"""Passes routing changes to every reader of `watch()`, and waits until they have been applied."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from faas_runtime.providers.base import RoutingChange
 
 
 class RoutingFeed:
-    """Hands routing changes to any number of readers, in order."""
+    """Publishes routing changes to any number of readers, in order."""
 
     def __init__(self) -> None:
         self._readers: set[asyncio.Queue[RoutingChange]] = set()
 
     def publish(self, change: RoutingChange) -> None:
-        """Tell every reader."""
+        """Queue a change for every reader."""
         for reader in self._readers:
             reader.put_nowait(change)
 
     async def read(self, present: Iterable[RoutingChange]) -> AsyncIterator[RoutingChange]:
         """Yield the present state, then every change."""
-        # Unbounded, yet small: one entry for each change a reader has not come to yet.
+        # Unbounded, yet small: one entry for each change that a reader has not applied yet.
         reader: asyncio.Queue[RoutingChange] = asyncio.Queue()
         for change in present:
             reader.put_nowait(change)
@@ -41,7 +41,7 @@ class RoutingFeed:
                 reader.task_done()
 
     async def acknowledged(self, limit: float = 5.0) -> None:
-        """Return once every reader has dealt with what was published, or after `limit` seconds."""
+        """Return once every reader has applied all published changes, or after `limit` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 for reader in list(self._readers):

@@ -1,4 +1,4 @@
-"""What functions print: a bounded memory for each function, and files that survive the gateway."""
+"""Log lines of functions: a bounded number in memory for each, and files that survive the gateway."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import msgspec
 from faas_runtime.core.api import LogMessage
 from faas_runtime.providers.base import FunctionKey, LogQuery
 
-MAX_LINE = 64 * 1024
+MAX_LINE_BYTES = 64 * 1024
 """Longest line in bytes; a longer one is cut into several."""
 MAX_BYTES = 1024 * 1024
 """Text kept of one function in memory, and size at which its file is rotated (one older file is kept)."""
@@ -41,11 +41,11 @@ class FunctionLog:
         self._load()
 
     def add(self, instance: str, text: str) -> None:
-        """Keep one line and hand it to every follower."""
+        """Store one line and pass it to every follower."""
         self.add_all(instance, [text])
 
     def add_all(self, instance: str, texts: list[str]) -> None:
-        """Keep lines that came together: one write for all of them."""
+        """Store lines that arrived together, with one write."""
         messages = [
             LogMessage(
                 name=self.key.name,
@@ -68,7 +68,7 @@ class FunctionLog:
         return texts[-count:]
 
     async def read(self, query: LogQuery) -> AsyncIterator[LogMessage]:
-        """Yield what the query asks for, oldest first; with `follow` also what comes later."""
+        """Yield the lines of the query, oldest first; with `follow` also later ones."""
         follower: asyncio.Queue[LogMessage | None] | None = None
         if query.follow:
             follower = asyncio.Queue(_FOLLOWER_LINES)
@@ -87,12 +87,12 @@ class FunctionLog:
                 self._followers.discard(follower)
 
     def end(self) -> None:
-        """The function is gone: every follower comes to its end."""
+        """End every follower: the function is deleted."""
         for follower in self._followers:
             _offer(follower, None)
 
     def remove(self) -> None:
-        """Delete the files, too."""
+        """End every follower and delete the files."""
         self.end()
         for path in (self._path, self._older()):
             path.unlink(missing_ok=True)
@@ -114,7 +114,7 @@ class FunctionLog:
 
     def _append(self, messages: list[LogMessage]) -> None:
         data = b"".join(msgspec.json.encode(message) + b"\n" for message in messages)
-        # A full disk must not stop the function: the lines are still in memory.
+        # A full disk must not stop the function; the lines stay in memory.
         with contextlib.suppress(OSError):
             if self._file_bytes > MAX_BYTES:
                 self._path.replace(self._older())
@@ -146,19 +146,19 @@ class LineSplitter:
     def feed(self, data: bytes) -> list[str]:
         """Lines completed by this chunk; an overlong one comes in parts."""
         *lines, self._rest = (self._rest + data).split(b"\n")
-        while len(self._rest) > MAX_LINE:
-            lines.append(self._rest[:MAX_LINE])
-            self._rest = self._rest[MAX_LINE:]
+        while len(self._rest) > MAX_LINE_BYTES:
+            lines.append(self._rest[:MAX_LINE_BYTES])
+            self._rest = self._rest[MAX_LINE_BYTES:]
         return [_text(part) for line in lines for part in _parts(line)]
 
     def rest(self) -> list[str]:
-        """What came after the last line break."""
+        """The text after the last line break."""
         rest, self._rest = self._rest, b""
         return [_text(rest)] if rest else []
 
 
 def _parts(line: bytes) -> list[bytes]:
-    return [line[start : start + MAX_LINE] for start in range(0, len(line), MAX_LINE)] or [b""]
+    return [line[start : start + MAX_LINE_BYTES] for start in range(0, len(line), MAX_LINE_BYTES)] or [b""]
 
 
 def _text(line: bytes) -> str:

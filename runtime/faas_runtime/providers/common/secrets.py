@@ -33,12 +33,12 @@ class SecretStore:
         self._write(secret)
 
     def replace(self, secret: Secret) -> None:
-        """Store another value. Raises NotFound, Invalid."""
+        """Replace the value. Raises NotFound, Invalid."""
         self._existing(secret.name, secret.namespace)
         self._write(secret)
 
     def delete(self, name: str, namespace: str) -> None:
-        """Forget a secret. Raises NotFound."""
+        """Delete a secret. Raises NotFound."""
         self._existing(name, namespace).unlink()
 
     def values(self, names: list[str], namespace: str) -> dict[str, bytes]:
@@ -59,7 +59,7 @@ class SecretStore:
 
     def _path(self, name: str, namespace: str) -> Path:
         if not name or name.startswith(".") or "/" in name or "\0" in name:
-            raise Invalid(f"secret `{name}`: not a name")
+            raise Invalid(f"secret `{name}` is not a valid name")
         return self._folder / namespace / name
 
     def _write(self, secret: Secret) -> None:
@@ -75,5 +75,5 @@ def secret_bytes(secret: Secret) -> bytes:
         return secret.value.encode()
     try:
         return base64.b64decode(secret.raw_value, validate=True)
-    except ValueError:  # letters that are not ASCII, too
+    except ValueError:  # also for letters outside ASCII
         raise Invalid(f"field `rawValue` of secret `{secret.name}` is not base64") from None

@@ -18,7 +18,7 @@ def status_of(
     created_at: str,
     usage: FunctionUsage | None = None,
 ) -> FunctionStatus:
-    """The deployment as it was sent, and how it runs: `available` of the desired `replicas` take calls."""
+    """The deployment as it was sent, and how it runs: `available` of the desired `replicas` are ready."""
     return FunctionStatus(
         name=deployment.service,
         image=deployment.image,

@@ -1,4 +1,4 @@
-"""Waiting for an engine without holding up the event loop, nor the gateway's end."""
+"""Runs blocking calls of an engine's API without blocking the event loop or the gateway's stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _THREADS = 24
 
 
 class EngineThreads:
-    """Threads of our own: a slow engine must not use up those that everybody shares."""
+    """Threads of one engine: a slow engine must not use up the threads of the event loop."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="docker")
@@ -25,11 +25,11 @@ class EngineThreads:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
     async def call_long(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """Run something that may take minutes, in a thread of its own, which the gateway's end does not wait for."""
+        """Run something that may take minutes, in a daemon thread: the gateway does not wait for it to stop."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Result] = loop.create_future()
 
-        def tell(report: Callable[[Any], None], value: Any) -> None:
+        def settle(report: Callable[[Any], None], value: Any) -> None:
             if not done.done():
                 report(value)
 
@@ -38,13 +38,13 @@ class EngineThreads:
                 try:
                     result = work(*arguments)
                 except Exception as err:
-                    loop.call_soon_threadsafe(tell, done.set_exception, err)
+                    loop.call_soon_threadsafe(settle, done.set_exception, err)
                 else:
-                    loop.call_soon_threadsafe(tell, done.set_result, result)
+                    loop.call_soon_threadsafe(settle, done.set_result, result)
 
         threading.Thread(target=run, name="docker-wait", daemon=True).start()
         return await done
 
     def close(self) -> None:
-        """Take no more work."""
+        """Accept no more work."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What the engine tells of a container and of an image, as frozen values."""
+"""Containers and images of the engine as frozen values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from faas_runtime.providers.docker.self_container import address_on
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of ours. Its watchdog is at `host` and `port`; 0 while it does not run."""
+    """A container of this gateway. Its watchdog is at `host` and `port`; 0 while it does not run."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class Image:
 
 
 def container_of(attrs: Mapping[str, Any], reached_on: str = "") -> Container:
-    """The container that the engine's own description is about.
+    """A container from the engine's description of it.
 
     It is reached at its published port, or at its address on the network `reached_on`.
     """

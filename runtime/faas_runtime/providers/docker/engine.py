@@ -1,4 +1,4 @@
-"""The engine's API, blocking: containers as frozen values, failures as our own faults. Call it in threads."""
+"""The engine's API, blocking: containers as frozen values, errors as faults. Call it in threads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from faas_runtime.providers.docker.container import Container, Image, container_
 from faas_runtime.providers.docker.self_container import SelfContainer, find_self_container
 
 REQUEST_TIMEOUT = 60
-"""Seconds the engine may take to answer; pulling an image is not counted."""
+"""Request timeout in seconds; pulling an image is not limited."""
 _REFUSALS = ("no basic auth", "unauthorized", "denied", "authentication required")
 _LOGIN = "log in with `docker login` where the gateway runs, or give the function a secret that is a Docker config"
 
@@ -35,8 +35,8 @@ class DockerEngine:
     def __init__(self) -> None:
         self.address: EngineAddress | None = None
         self.description = "docker"
-        """Which engine this is, in words."""
-        self.here = SelfContainer()
+        """Name and version of the engine."""
+        self.own = SelfContainer()
         self._client: Any = None
         self._log_config: dict[str, Any] = {}
 
@@ -71,15 +71,15 @@ class DockerEngine:
         return ""
 
     def ensure_network(self, name: str) -> None:
-        """Make the functions' network if it is not there, and join it if we are in a container ourselves."""
+        """Create the functions' network if it is missing, and join it if the gateway runs in a container."""
         with docker_faults():
             # The engine's filter also finds names that contain this one.
             if all(network.name != name for network in self._client.networks.list(names=[name])):
                 self._client.networks.create(name, driver="bridge", labels={"io.faas": "network"}, check_duplicate=True)
-            self.here = find_self_container(self._client, name)
+            self.own = find_self_container(self._client, name)
 
     def image(self, reference: str, auth: Mapping[str, Any] | None = None) -> Image:
-        """The image, pulled if the engine does not have it. Raises Invalid when nobody has it.
+        """The image, pulled if the engine does not have it. Raises Invalid when the registry has none either.
 
         `auth` are credentials for its registry, those of the Docker config unless given.
         """
@@ -92,7 +92,7 @@ class DockerEngine:
         return Image(found.id, {name: value for name, _, value in pairs})
 
     def _find_or_pull(self, reference: str, auth: Mapping[str, Any] | None) -> Any:
-        # What we pinned names an image by its id, which no registry knows.
+        # A pinned reference names an image by its id, which no registry knows.
         for name in (reference, reference.partition("@")[2]):
             try:
                 if name:
@@ -104,7 +104,7 @@ class DockerEngine:
                     raise Invalid(f"image `{reference}`: {first_line(err)}") from None
                 raise
         try:
-            # Somebody may have logged in since we started.
+            # The user may have logged in since the gateway started.
             self._client.api.reload_config()
             return self._client.images.pull(reference, auth_config=auth)
         except (ImageNotFound, NoSuchContainer):
@@ -128,29 +128,29 @@ class DockerEngine:
                 created.remove(force=True)
                 raise Invalid(f"the container cannot be started: {first_line(err)}") from None
             created.reload()
-            return container_of(created.attrs, self.here.network)
+            return container_of(created.attrs, self.own.network)
 
     def find(self, labels: Mapping[str, str]) -> list[Container]:
         """Every container with these labels, stopped ones too."""
-        wanted = [f"{key}={value}" for key, value in labels.items()]
+        filters = [f"{key}={value}" for key, value in labels.items()]
         with docker_faults():
-            listed = self._client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
-            return [container_of(each.attrs, self.here.network) for each in listed]
+            listed = self._client.containers.list(all=True, filters={"label": filters}, ignore_removed=True)
+            return [container_of(each.attrs, self.own.network) for each in listed]
 
     def get(self, identifier: str) -> Container | None:
         """One container, None when it has gone."""
         with docker_faults():
             try:
-                return container_of(self._client.containers.get(identifier).attrs, self.here.network)
+                return container_of(self._client.containers.get(identifier).attrs, self.own.network)
             except NoSuchContainer:
                 return None
 
     def stop(self, identifier: str, grace: float) -> None:
-        """SIGTERM, `grace` seconds, SIGKILL, removed. One that has gone is as good as stopped."""
+        """Send SIGTERM, SIGKILL after `grace` seconds, and remove it. A missing container counts as stopped."""
         with docker_faults():
             try:
                 container = self._client.containers.get(identifier)
-                # The client gives up before a long drain would be over, unless it is told to wait.
+                # Without `timeout` the client gives up before a long drain is over.
                 self._client.api.stop(container.id, timeout=max(0, int(grace)))
                 container.remove(force=True)
             except NoSuchContainer:
@@ -171,7 +171,7 @@ class DockerEngine:
     def log_lines(
         self, identifier: str, since: float | None, tail: int | None, follow: Callable[[Stream], None] | None = None
     ) -> Iterator[tuple[str, str]]:
-        """Time and text of every line; with `follow` also what comes, until the container or the stream ends.
+        """Time and text of every line; with `follow` also later ones, until the container or the stream ends.
 
         `follow` is handed the stream as soon as it is open, to close it from elsewhere.
         """
@@ -192,7 +192,7 @@ class DockerEngine:
     def events(
         self, labels: Mapping[str, str], since: int, opened: Callable[[Stream], None]
     ) -> Iterator[tuple[str, str, Mapping[str, str]]]:
-        """What happens to containers with these labels: action, id and labels, until the connection ends.
+        """Events of containers with these labels: action, id and labels, until the connection ends.
 
         `since` is in seconds of the epoch; `opened` is handed the stream, to close it from elsewhere.
         """
@@ -207,7 +207,7 @@ class DockerEngine:
             return
 
     def usage(self, identifier: str) -> Usage | None:
-        """What the container has used until now; None when it has gone."""
+        """Total usage of a container; None when it has gone."""
         try:
             with docker_faults():
                 stats = self._client.api.stats(identifier, stream=False, one_shot=True)
@@ -215,7 +215,7 @@ class DockerEngine:
             return None
         memory = stats.get("memory_stats") or {}
         detail = memory.get("stats") or {}
-        # Pages of files that the kernel gives up when somebody needs the room are not the function's.
+        # The kernel frees pages of files when memory is needed: they are not the function's.
         cache = detail.get("inactive_file") or detail.get("total_inactive_file") or 0
         used = (stats.get("cpu_stats") or {}).get("cpu_usage") or {}
         return Usage(float(used.get("total_usage") or 0) / 1e9, max(0.0, float(memory.get("usage") or 0) - cache))

@@ -1,4 +1,4 @@
-"""One deployed function while the gateway runs: what it should be, and its containers that are ready."""
+"""One deployed function while the gateway runs: its desired state, and its ready containers."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ class DockerFunction:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ready: dict[str, Container] = field(default_factory=dict)
     ready_since: dict[str, float] = field(default_factory=dict)
-    sick: set[str] = field(default_factory=set)
-    """Containers whose own health check says that they are not healthy."""
+    unhealthy: set[str] = field(default_factory=set)
+    """Containers whose own health check fails."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when its containers may not be what they should be."""
-    keeper: asyncio.Task[None] | None = None
+    """Set when its containers may differ from the desired state."""
+    reconciliation: asyncio.Task[None] | None = None
     problem: str = ""
-    """Why it is not what it should be, in one sentence; empty when all is well."""
+    """Why it is not in the desired state, in one sentence; empty when it is."""
     pause: float = 0.0
     log_readers: set[Callable[[Container | None], None]] = field(default_factory=set)
-    """Told of every new container, and None at the function's end."""
+    """Called with every new container, and with None when the function is deleted."""
 
     def add_ready(self, containers: Iterable[Container], now: float) -> None:
-        """These are ready for calls, too."""
+        """Add containers that are ready for calls."""
         for container in containers:
             self.ready[container.id] = container
             self.ready_since[container.id] = now
 
     def remove_ready(self, identifiers: Iterable[str]) -> None:
-        """These get no new calls."""
+        """Remove containers: they get no new calls."""
         for identifier in identifiers:
             self.ready.pop(identifier, None)
             self.ready_since.pop(identifier, None)
-            self.sick.discard(identifier)
+            self.unhealthy.discard(identifier)
 
     def notify_log_readers(self, container: Container | None) -> None:
-        """A container has come, or (None) none will come any more."""
-        for tell in list(self.log_readers):
-            tell(container)
+        """Report a new container, or with None that there will be no more."""
+        for notify in list(self.log_readers):
+            notify(container)
 
     def route(self) -> RouteUpdate:
         """Where its calls go."""
@@ -58,7 +58,7 @@ class DockerFunction:
         return route_of(self.deployed.deployment, endpoints, self.deployed.replicas)
 
     def status(self, usage: FunctionUsage | None = None) -> FunctionStatus:
-        """As the control room shows it."""
+        """Its status, for the control API."""
         return status_of(
             self.deployed.deployment,
             replicas=self.deployed.replicas,

@@ -17,19 +17,19 @@ from faas_runtime.providers.common.docker_api import Stream
 from faas_runtime.providers.docker.container import Container
 from faas_runtime.providers.docker.engine import DockerEngine
 
-_WAITING_LINES = 1000
+_MAX_WAITING_LINES = 1000
 _OVERLAP = 1.0
-"""Seconds of lines asked for twice, so that none is lost between history and what follows."""
+"""Seconds of lines that are read twice, so that none is lost between history and following."""
 
 
 class ContainerLogReader:
-    """Reads what a query asks for. With `follow`, `add` brings in containers that come later."""
+    """Reads the lines of a query. With `follow`, `add` includes containers that start later."""
 
     def __init__(self, engine: DockerEngine, query: LogQuery) -> None:
         self._engine = engine
         self._query = query
         self._loop = asyncio.get_running_loop()
-        self._lines: asyncio.Queue[LogMessage | None] = asyncio.Queue(_WAITING_LINES)
+        self._lines: asyncio.Queue[LogMessage | None] = asyncio.Queue(_MAX_WAITING_LINES)
         self._streams: set[Stream] = set()
         self._reading = 0
         self._complete = not query.follow
@@ -43,21 +43,21 @@ class ContainerLogReader:
         if query.tail == 0:
             return ()
         since = query.since.timestamp() if query.since is not None else None
-        each = [self._lines_of(container, since) for container in containers if self._wanted(container)]
+        each = [self._lines_of(container, since) for container in containers if self._selected(container)]
         return deque(heapq.merge(*each, key=lambda message: message.timestamp), maxlen=query.tail)
 
     def add(self, container: Container | None) -> None:
-        """Follow this container, too; None: there will be no more, end when the present ones have ended."""
+        """Follow this container, too; None: no more will start, end when the present ones have ended."""
         if container is None:
             self._complete = True
             if not self._reading:
                 self._wake()
-        elif self._wanted(container) and not self._closed:
+        elif self._selected(container) and not self._closed:
             self._reading += 1
             threading.Thread(target=self._follow, args=(container,), daemon=True).start()
 
     async def follow(self) -> AsyncIterator[LogMessage]:
-        """Yield lines as they come, until the function is gone."""
+        """Yield lines as they arrive, until the function is deleted."""
         while self._reading or not self._complete or not self._lines.empty():
             message = await self._lines.get()
             if message is not None:
@@ -68,7 +68,7 @@ class ContainerLogReader:
         self._closed = True
         for stream in list(self._streams):
             stream.close()
-        while not self._lines.empty():  # lets the threads that wait for room go on, to their end
+        while not self._lines.empty():  # releases threads that wait for room in the queue
             self._lines.get_nowait()
 
     def _lines_of(self, container: Container, since: float | None) -> list[LogMessage]:
@@ -104,11 +104,11 @@ class ContainerLogReader:
         self._wake()
 
     def _wake(self) -> None:
-        # With lines waiting, the reader comes by anyway.
+        # With lines waiting, the reader wakes up anyway.
         with contextlib.suppress(asyncio.QueueFull):
             self._lines.put_nowait(None)
 
-    def _wanted(self, container: Container) -> bool:
+    def _selected(self, container: Container) -> bool:
         return not self._query.instance or container.name == self._query.instance
 
     def _message(self, container: Container, moment: str, text: str) -> LogMessage:

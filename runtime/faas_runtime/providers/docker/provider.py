@@ -43,14 +43,14 @@ from faas_runtime.providers.docker.usage import ContainerUsageMeter
 log = logging.getLogger("faas.docker")
 
 HEALTH_TIMEOUT = 2.0
-"""Seconds after which an engine counts as one that does not answer."""
+"""Seconds after which an engine is reported as not answering."""
 
 
 class DockerProvider(LocalStores):
-    """Runs functions in containers that it made; any other container is left alone.
+    """Runs functions in its own containers; it never touches any other.
 
-    `instance` tells the containers of several gateways on one engine apart; by default it
-    follows from the state directory, which holds what is deployed.
+    `instance` distinguishes the containers of several gateways on one engine; by default it is
+    derived from the state directory, which holds what is deployed.
     """
 
     def __init__(self, state_dir: Path, *, network: str = "faas", instance: str = "") -> None:
@@ -74,12 +74,12 @@ class DockerProvider(LocalStores):
         )
 
     async def start(self) -> None:
-        """Find our containers again and bring back what is missing. Raises Unavailable."""
+        """Adopt the containers of an earlier run and start missing ones. Raises Unavailable."""
         await self._threads.call(self._engine.connect)
         log.info("functions run on %s at %s", self._engine.description, self._engine.address)
         await self._threads.call(self._engine.ensure_network, self._network)
-        if self._engine.here.container:
-            self._files.stay_on_disk()
+        if self._engine.own.container:
+            self._files.use_disk()
         known = await asyncio.to_thread(self._store.load)
         await asyncio.to_thread(self._files.keep_only, known)
         for deployed in known:
@@ -91,7 +91,7 @@ class DockerProvider(LocalStores):
         self._reconciler.listen()
 
     async def close(self) -> None:
-        """Stop watching; containers go on, and the next gateway finds them."""
+        """Stop watching; containers keep running, and the next gateway adopts them."""
         for function in self._functions.values():
             function.notify_log_readers(None)
         await self._reconciler.close()
@@ -99,12 +99,12 @@ class DockerProvider(LocalStores):
         self._threads.close()
 
     async def info(self) -> ProviderInfo:
-        """What `/system/info` says about this engine; the orchestration is the engine's name and version."""
+        """This engine, for `/system/info`; the orchestration is the engine's name and version."""
         version = VersionInfo(release=__version__, sha="unknown")
         return ProviderInfo(provider="faas-docker", version=version, orchestration=self._engine.description)
 
     async def health(self) -> dict[str, str]:
-        """Whether the engine answers, and the functions that have not all their replicas because of some problem."""
+        """Whether the engine answers, and the functions that have not all their replicas because of a problem."""
         try:
             async with asyncio.timeout(HEALTH_TIMEOUT):
                 problem = await self._threads.call_long(self._engine.problem)
@@ -153,7 +153,7 @@ class DockerProvider(LocalStores):
         """Replace a function's version without failing a call, see the protocol."""
         function = self._function(key_of(deployment))
         async with function.lock:
-            self._function(function.key)  # it may have been deleted while we waited
+            self._function(function.key)  # it may have been deleted while this waited
             old, limit = function.deployed, function.drain_timeout()
             replicas = max(initial_replicas(deployment), old.replicas)
             new = DockerFunction(function.key, await self._new(deployment, replicas, old.created_at))
@@ -182,7 +182,7 @@ class DockerProvider(LocalStores):
         self._reconciler.spawn(self._end(function, list(function.ready.values()), function.drain_timeout()))
 
     async def scale(self, key: FunctionKey, replicas: int) -> None:
-        """Ask for a number of replicas; they come and go in the background. Raises NotFound."""
+        """Set the desired number of replicas; they start and stop in the background. Raises NotFound."""
         function = self._function(key)
         async with function.lock:
             self._function(key)
@@ -218,7 +218,7 @@ class DockerProvider(LocalStores):
         return {key: function.deployed.deployment for key, function in self._functions.items()}
 
     async def _renew_secrets(self, key: FunctionKey) -> None:
-        if function := self._functions.get(key):  # deleted, perhaps, while another's were renewed
+        if function := self._functions.get(key):  # may have been deleted meanwhile
             await self._replicas.write_secrets(function)
 
     async def _new(self, deployment: FunctionDeployment, replicas: int, created_at: str) -> Deployed:
@@ -239,7 +239,7 @@ class DockerProvider(LocalStores):
             containers = await self._replicas.start(function, function.deployed.replicas)
             await asyncio.to_thread(self._store.save, function.deployed)
         except BaseException:
-            # Also when the caller has given up: what was begun must not be left behind.
+            # Also when the caller was cancelled: no container may be left behind.
             self._reconciler.spawn(self._replicas.remove_version(function))
             raise
         return containers

@@ -1,7 +1,4 @@
-"""Credentials for pulling an image that come with the function: a secret that is a Docker config.
-
-Such a secret is for the engine. It is not put before the function's own eyes.
-"""
+"""Pull credentials in a function's secrets: a secret that is a Docker config is for the engine, not the function."""
 
 from __future__ import annotations
 
@@ -14,15 +11,15 @@ from docker.errors import DockerException
 
 
 def for_function(values: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Those secrets that are the function's to see."""
+    """The secrets that the function gets: all but pull credentials."""
     return {name: value for name, value in values.items() if not _auths(value)}
 
 
 def credentials(reference: str, values: Mapping[str, bytes]) -> dict[str, Any] | None:
-    """What the secrets hold for the registry of an image; None when that is nothing."""
+    """The credentials in these secrets for the registry of an image; None without any."""
     try:
         registry, _ = resolve_repository_name(reference)
-    except DockerException:  # the engine says what is wrong with the name
+    except DockerException:  # the engine reports what is wrong with the name
         return None
     for _, value in sorted(values.items()):
         try:

@@ -1,4 +1,4 @@
-"""Seeing to it that every function has the containers it should have, whatever happens to them."""
+"""Brings the containers of every function to the desired state, and keeps them there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from faas_runtime.providers.docker.spec import FUNCTION_LABEL, INSTANCE_LABEL, N
 log = logging.getLogger("faas.docker")
 
 MIN_LIFETIME = 10.0
-"""Seconds; a container that ends sooner after it was ready is replaced after a pause only."""
+"""Seconds; a container that ends sooner after it was ready is restarted with back-off."""
 _MIN_RESTART_DELAY, _MAX_RESTART_DELAY = 0.1, 30.0
 _RECONNECT = 1.0
 
@@ -31,7 +31,7 @@ _Event = tuple[str, str, FunctionKey]
 
 
 class Reconciler:
-    """Replaces containers that end or say that they are ill, and follows changes of the number wanted."""
+    """Replaces containers that end or are unhealthy, and follows changes of the desired number."""
 
     def __init__(
         self,
@@ -51,17 +51,17 @@ class Reconciler:
         self._stream: Stream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.problem = ""
-        """Why nothing is heard of the engine; empty when all is well."""
+        """Why there are no events from the engine; empty while there are."""
 
     def manage(self, function: DockerFunction) -> None:
-        """Keep this function from now on."""
+        """Reconcile this function from now on."""
         function.wake.set()
-        function.keeper = self.spawn(self._keep(function))
+        function.reconciliation = self.spawn(self._reconcile(function))
 
     def release(self, function: DockerFunction) -> None:
-        """The function is gone."""
-        if function.keeper is not None:
-            function.keeper.cancel()
+        """Stop reconciling a function that is deleted."""
+        if function.reconciliation is not None:
+            function.reconciliation.cancel()
         function.notify_log_readers(None)
 
     def listen(self) -> None:
@@ -69,11 +69,11 @@ class Reconciler:
         self.spawn(self._listen())
 
     def stop_later(self, containers: Iterable[Container], grace: float) -> None:
-        """End containers in the background."""
+        """Stop containers in the background."""
         self.spawn(self._replicas.stop(list(containers), grace))
 
     async def close(self) -> None:
-        """Stop; containers go on as they are."""
+        """Stop reconciling; containers keep running."""
         if self._stream is not None:
             self._stream.close()
         for task in list(self._tasks):
@@ -81,7 +81,7 @@ class Reconciler:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def adopt(self, containers: Iterable[Container]) -> None:
-        """Take over what an earlier gateway left: what runs the present version and answers. The rest is removed."""
+        """Adopt an earlier gateway's containers that run the present version and are ready; remove the others."""
         of: dict[FunctionKey, list[Container]] = {}
         for container in containers:
             of.setdefault(_key(container.labels), []).append(container)
@@ -97,7 +97,7 @@ class Reconciler:
         identifiers = {container.id for container in kept}
         await self._replicas.stop([each for each in containers if each.id not in identifiers], 0)
 
-    async def _keep(self, function: DockerFunction) -> None:
+    async def _reconcile(self, function: DockerFunction) -> None:
         while True:
             await function.wake.wait()
             function.wake.clear()
@@ -109,7 +109,7 @@ class Reconciler:
                 async with function.lock:
                     await self._resize(function)
             except Unavailable as fault:
-                # Not the function's fault: it comes back as soon as the engine does.
+                # The engine's fault: no back-off, the function is started as soon as the engine answers.
                 function.problem = str(fault)
                 await asyncio.sleep(_RECONNECT)
                 function.wake.set()
@@ -120,23 +120,23 @@ class Reconciler:
                 function.wake.set()
 
     async def _drop_lost(self, function: DockerFunction) -> None:
-        """Take containers that ended, or are ill, out of the route."""
+        """Remove containers that ended or are unhealthy from the route."""
         found = {each.id: each for each in await self._replicas.of(function)}
         ended = [each for each in function.ready if each not in found or not found[each].running]
-        sick = [each for each in function.ready if each in function.sick and each not in ended]
-        if not ended and not sick:
+        unhealthy = [each for each in function.ready if each in function.unhealthy and each not in ended]
+        if not ended and not unhealthy:
             return
-        self._note(function, ended, found)
-        if sick:
-            log.warning("%s: %d replicas fail their health check and are replaced", function.key, len(sick))
-        lost = [found[each] for each in (*ended, *sick) if each in found]
-        function.remove_ready([*ended, *sick])
+        self._log_ended(function, ended, found)
+        if unhealthy:
+            log.warning("%s: %d replicas fail their health check and are replaced", function.key, len(unhealthy))
+        lost = [found[each] for each in (*ended, *unhealthy) if each in found]
+        function.remove_ready([*ended, *unhealthy])
         self._feed.publish(function.route())
         await self._feed.acknowledged()
         self.stop_later(lost, function.drain_timeout())
 
-    def _note(self, function: DockerFunction, ended: list[str], found: Mapping[str, Container]) -> None:
-        """Say what happened, and take one's time with a function whose containers do not live long."""
+    def _log_ended(self, function: DockerFunction, ended: list[str], found: Mapping[str, Container]) -> None:
+        """Log the ends, and slow down restarts of a function whose containers end soon."""
         now = asyncio.get_running_loop().time()
         for identifier in ended:
             function.problem = f"a replica ended ({ending(found.get(identifier))})"
@@ -151,7 +151,7 @@ class Reconciler:
         function.pause = min(_MAX_RESTART_DELAY, max(_MIN_RESTART_DELAY, function.pause * 2))
 
     async def _resize(self, function: DockerFunction) -> None:
-        """Make the number of replicas what it should be."""
+        """Start or stop containers up to the desired number."""
         missing = function.deployed.replicas - len(function.ready)
         if missing > 0:
             started, fault = await self._replicas.start_some(function, missing)
@@ -167,17 +167,17 @@ class Reconciler:
             self.stop_later(surplus, function.drain_timeout())
 
     async def _listen(self) -> None:
-        """Hear of containers that end or fall ill; again and again, for the engine may restart."""
+        """Follow the engine's events, and reconnect when the engine restarts."""
         since = int(time.time())
         while True:
-            heard: asyncio.Queue[_Event | None] = asyncio.Queue()
-            self._start_listening(heard.put_nowait, since)
-            # What happened while nobody listened.
+            events: asyncio.Queue[_Event | None] = asyncio.Queue()
+            self._start_listening(events.put_nowait, since)
+            # Events may have been missed.
             for function in self._functions.values():
                 function.wake.set()
-            while (event := await heard.get()) is not None:
+            while (event := await events.get()) is not None:
                 self.problem = ""
-                self._hear(*event)
+                self._handle(*event)
             since = int(time.time()) - 1
             await self._until_answering()
 
@@ -194,7 +194,7 @@ class Reconciler:
                 log.error("the container engine does not answer: %s", problem)
             self.problem = f"the container engine does not answer: {problem}"
 
-    def _start_listening(self, tell: Callable[[_Event | None], None], since: int) -> None:
+    def _start_listening(self, emit: Callable[[_Event | None], None], since: int) -> None:
         loop = asyncio.get_running_loop()
 
         def listen() -> None:
@@ -202,26 +202,26 @@ class Reconciler:
                 for action, identifier, labels in self._engine.events(
                     {INSTANCE_LABEL: self._instance}, since, self._opened
                 ):
-                    loop.call_soon_threadsafe(tell, (action, identifier, _key(labels)))
-                loop.call_soon_threadsafe(tell, None)
+                    loop.call_soon_threadsafe(emit, (action, identifier, _key(labels)))
+                loop.call_soon_threadsafe(emit, None)
 
         threading.Thread(target=listen, name="docker-events", daemon=True).start()
 
     def _opened(self, stream: Stream) -> None:
         self._stream = stream
 
-    def _hear(self, action: str, identifier: str, key: FunctionKey) -> None:
+    def _handle(self, action: str, identifier: str, key: FunctionKey) -> None:
         function = self._functions.get(key)
         if function is None:
             return
         if action == "health_status: unhealthy" and identifier in function.ready:
-            function.sick.add(identifier)
+            function.unhealthy.add(identifier)
             function.wake.set()
         elif action in ("die", "destroy", "oom"):
             function.wake.set()
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Run something in the background until it is done, or the gateway ends."""
+        """Run work in the background until it is done, or the gateway stops."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
@@ -230,7 +230,7 @@ class Reconciler:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("work in the background failed", exc_info=task.exception())
+            log.error("background work failed", exc_info=task.exception())
 
 
 def _key(labels: Mapping[str, str]) -> FunctionKey:

@@ -1,4 +1,4 @@
-"""Starting containers, seeing that they become ready, and ending them."""
+"""Starts containers, waits until they are ready, and stops them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from faas_runtime.providers.docker.spec import (
 log = logging.getLogger("faas.docker")
 
 READY_TIMEOUT = 60.0
-"""Seconds a container may take until its function is ready."""
+"""Seconds in which a container must become ready."""
 LAST_LINES = 20
-"""Lines of output that are shown of a container that did not come up."""
+"""Lines of output in the fault of a container that did not become ready."""
 _POLL = 0.05
 
 
 class Replicas:
-    """Makes and ends the containers of one gateway on one engine; never touches any other."""
+    """Starts and stops the containers of one gateway on one engine; never touches any other."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class Replicas:
         return started
 
     async def start_some(self, function: DockerFunction, count: int) -> tuple[list[Container], RuntimeFault | None]:
-        """Start replicas; those that became ready, and what went wrong with another one.
+        """Start replicas; returns those that became ready, and the first fault of the others.
 
-        StartFailed has the last lines of one that ended; Invalid says why the engine refuses it.
+        StartFailed has the last lines of one that ended; Invalid the reason why the engine refuses it.
         """
         await self.write_secrets(function)
         results = await asyncio.gather(*(self._start_one(function) for _ in range(count)), return_exceptions=True)
@@ -99,12 +99,12 @@ class Replicas:
         """End containers, each when its calls are done or after `grace` seconds, and remove them."""
         stopping = (self._threads.call_long(self._engine.stop, each.id, grace) for each in containers)
         for result in await asyncio.gather(*stopping, return_exceptions=True):
-            # One that cannot be removed now is removed when the gateway next starts.
+            # The next start of the gateway removes it.
             if isinstance(result, BaseException):
                 log.warning("a container could not be removed: %s", result)
 
     async def remove_version(self, function: DockerFunction) -> None:
-        """Remove whatever there is of a version that will not be used."""
+        """Remove containers and files of a version that will not be used."""
         try:
             await self.stop(await self.of(function), 0)
         except RuntimeFault as fault:
@@ -112,19 +112,19 @@ class Replicas:
         await asyncio.to_thread(self._files.remove, function.deployed)
 
     async def write_secrets(self, function: DockerFunction) -> None:
-        """Put the present values of its secrets where its containers see them. Raises Invalid."""
-        wanted = function.deployed.deployment
-        values = await asyncio.to_thread(self._secrets.values, list(wanted.secrets), wanted.namespace)
+        """Write the present values of its secrets to the folder its containers see. Raises Invalid."""
+        deployment = function.deployed.deployment
+        values = await asyncio.to_thread(self._secrets.values, list(deployment.secrets), deployment.namespace)
         await asyncio.to_thread(self._files.write, function.deployed, for_function(values))
 
     async def _start_one(self, function: DockerFunction) -> Container:
         deployed, key = function.deployed, function.key
         labels = labels_of(key, deployed.version, self._instance)
         folder = self._files.folder(deployed)
-        here = self._engine.here
-        secrets = here.host_path(folder) if folder else ""
+        own = self._engine.own
+        secrets = own.host_path(folder) if folder else ""
         config = container_config(
-            deployed.deployment, deployed.digest, labels, self._network, secrets, published=not here.network
+            deployed.deployment, deployed.digest, labels, self._network, secrets, published=not own.network
         )
         name = f"faas-{key.namespace}-{key.name}-{random_secrets.token_hex(4)}"
         paths = await self._probes(function)
@@ -138,12 +138,12 @@ class Replicas:
         try:
             return await asyncio.shield(creating)
         except asyncio.CancelledError:
-            # The engine goes on creating it, whoever has given up meanwhile.
+            # The engine creates it all the same.
             await self.stop([await creating], 0)
             raise
 
     async def _probes(self, function: DockerFunction) -> tuple[str, ...]:
-        """The paths at which its watchdog says that it is ready: a classic one has no `/_/ready`."""
+        """The paths at which its watchdog reports that it is ready: a classic one has no `/_/ready`."""
         image: Image = await self._threads.call(self._engine.image, function.deployed.digest)
         of_watchdog = "mode" in {**image.environment, **function.deployed.deployment.env_vars}
         return (HEALTH, READY) if of_watchdog else (HEALTH,)
@@ -162,12 +162,12 @@ class Replicas:
     async def _start_failed(self, key: FunctionKey, container: Container, what: str) -> StartFailed:
         lines = await self._threads.call(self._engine.last_lines, container.id, LAST_LINES)
         await self.stop([container], 0)
-        said = ":\n" + "\n".join(lines) if lines else " and said nothing"
-        return StartFailed(f"`{key.name}` {what}{said}")
+        output = ":\n" + "\n".join(lines) if lines else " and printed nothing"
+        return StartFailed(f"`{key.name}` {what}{output}")
 
 
 def ending(container: Container | None) -> str:
-    """How a container that does not run came to its end, in words."""
+    """Why a container does not run, in words."""
     if container is None:
         return "it was removed"
     return "out of memory" if container.out_of_memory else f"exit code {container.exit_code}"

@@ -1,4 +1,4 @@
-"""A function's secrets as files its containers see: in memory where the machine has a file system for that."""
+"""A function's secrets as files for its containers, in memory where the machine has such a file system."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class SecretFiles:
         self._memory = SHARED_MEMORY / f"faas-{os.getuid()}-{instance}"
         self._fallback = fallback
 
-    def stay_on_disk(self) -> None:
-        """Do without memory: that of a gateway in a container is its own, and functions cannot be shown it."""
+    def use_disk(self) -> None:
+        """Use the disk: the memory of a gateway in a container cannot be mounted into others."""
         self._memory = self._fallback
 
     @cached_property
@@ -37,27 +37,27 @@ class SecretFiles:
         return str(self._path(deployed)) if deployed.deployment.secrets else ""
 
     def write(self, deployed: Deployed, values: Mapping[str, bytes]) -> None:
-        """Put the secrets there; running containers see new values at once."""
+        """Write the secrets; running containers see new values at once."""
         if not deployed.deployment.secrets:
             return
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder = self._path(deployed)
         folder.mkdir(parents=True, exist_ok=True)
         for name, value in values.items():
-            # The function's user is another one than ours: readable before it has the name it is looked for by.
+            # The function runs as another user than the gateway, so the file must be readable by all.
             write_file(folder / name, value, mode=0o444, durable=False)
         folder.chmod(0o755)
 
     def remove(self, deployed: Deployed) -> None:
-        """Forget the files of a version."""
+        """Delete the files of a version."""
         if not deployed.deployment.secrets:
             return
         shutil.rmtree(self._path(deployed), ignore_errors=True)
 
     def keep_only(self, present: Iterable[Deployed]) -> None:
-        """Forget what an earlier gateway left of other versions."""
+        """Delete the files of all other versions."""
         if not self._memory.exists() and not self._fallback.exists():
-            return  # nor is a folder made before there is a secret for it
+            return  # no folder is made before there is a secret
         kept = {self._path(deployed) for deployed in present}
         for path in self._root.glob("*/*"):
             if path not in kept:
@@ -67,12 +67,14 @@ class SecretFiles:
         return self._root / deployed.key.namespace / f"{deployed.key.name}-{deployed.version}"
 
 
-def _root(wanted: Path, fallback: Path) -> Path:
-    """The folder in memory, unless there is none or somebody else was there first."""
+def _root(preferred: Path, fallback: Path) -> Path:
+    """The folder in memory, unless it cannot be made or belongs to another user."""
     try:
-        wanted.mkdir(mode=0o700, exist_ok=True)
-        found = wanted.lstat()
+        preferred.mkdir(mode=0o700, exist_ok=True)
+        found = preferred.lstat()
     except OSError:
         return fallback
-    ours = wanted.is_dir() and not wanted.is_symlink() and found.st_uid == os.getuid() and not found.st_mode & 0o077
-    return wanted if ours else fallback
+    ours = (
+        preferred.is_dir() and not preferred.is_symlink() and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    )
+    return preferred if ours else fallback

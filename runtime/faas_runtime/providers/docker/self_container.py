@@ -1,4 +1,4 @@
-"""Where the gateway itself runs, as the engine sees it: on the engine's machine, or in one of its containers."""
+"""Self-container lookup: whether the gateway itself runs in a container of the engine, and in which."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from docker.errors import NotFound
 
 from faas_runtime.core.errors import Invalid
 
-# What an engine calls a container's host unless it is told another name.
+# The default host name of a container.
 _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 
 
@@ -25,25 +25,25 @@ class SelfContainer:
     network: str = ""
     """The network on which it reaches functions by their addresses."""
     mounts: tuple[tuple[PurePosixPath, PurePosixPath], ...] = ()
-    """Folders of the container, and what they are on the engine's machine."""
+    """Folders of the container, each with its path on the engine's machine."""
 
     def host_path(self, path: str) -> str:
-        """What a folder of ours is on the engine's machine. Raises Invalid when it is nothing there."""
+        """The path of a folder on the engine's machine. Raises Invalid when it has none there."""
         if not self.container:
             return path
-        wanted = PurePosixPath(path)
-        # The innermost mount is the one that is seen.
+        inner = PurePosixPath(path)
+        # The innermost mount hides the others.
         for inside, outside in sorted(self.mounts, key=lambda mount: len(mount[0].parts), reverse=True):
-            if wanted.is_relative_to(inside):
-                return str(outside / wanted.relative_to(inside))
+            if inner.is_relative_to(inside):
+                return str(outside / inner.relative_to(inside))
         raise Invalid(
-            f"functions cannot be shown their secrets: `{path}` is in the gateway's container alone; "
+            f"functions cannot get their secrets: `{path}` exists only in the gateway's container; "
             "mount a volume at its state directory"
         )
 
 
 def find_self_container(client: Any, network: str) -> SelfContainer:
-    """Look whether this process is in a container of the engine; if so, connect that to the functions' network."""
+    """Find the container that this process runs in, if any, and connect it to the functions' network."""
     name = socket.gethostname()
     if not _SHORT_ID.fullmatch(name):
         return SelfContainer()

@@ -1,4 +1,4 @@
-"""From a deployment to what the engine is told to run."""
+"""From a deployment to the arguments of the engine's `create` call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from faas_runtime.providers.common.docker_api import WATCHDOG_PORT
 from faas_runtime.providers.common.limits import cpu_of, memory_of
 
 INSTANCE_LABEL = "io.faas.gateway"
-"""Whose container it is; one without our value is never touched."""
+"""The gateway instance a container belongs to; others are never touched."""
 FUNCTION_LABEL = "io.faas.function"
 NAMESPACE_LABEL = "io.faas.namespace"
 VERSION_LABEL = "io.faas.version"
@@ -31,9 +31,7 @@ def container_config(
 ) -> dict[str, Any]:
     """Arguments of the engine's `create` call; `secrets` is the folder to show the function, empty for none.
 
-    A function that is not `published` is reached at its address on the network alone.
-
-    Raises Invalid for resources that make no sense.
+    A function that is not `published` is reached only at its address on the network. Raises Invalid.
     """
     return {
         "image": image,
@@ -42,7 +40,7 @@ def container_config(
         "network": network,
         "ports": {f"{WATCHDOG_PORT}/tcp": ("127.0.0.1", None)} if published else {},
         "read_only": deployment.read_only_root_filesystem,
-        # The watchdog's lock file, and whatever a function needs for a moment.
+        # For the watchdog's lock file and the function's temporary files.
         "tmpfs": {"/tmp": "mode=1777"} if deployment.read_only_root_filesystem else {},  # noqa: S108
         "volumes": {secrets: {"bind": SECRETS_PATH, "mode": "ro"}} if secrets else {},
         "security_opt": ["no-new-privileges"],
@@ -52,7 +50,7 @@ def container_config(
 
 
 def labels_of(key: FunctionKey, version: str, instance: str) -> dict[str, str]:
-    """The labels by which our containers are found again."""
+    """The labels by which a gateway finds its containers."""
     return {INSTANCE_LABEL: instance, FUNCTION_LABEL: key.name, NAMESPACE_LABEL: key.namespace, VERSION_LABEL: version}
 
 

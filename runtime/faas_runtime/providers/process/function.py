@@ -20,7 +20,7 @@ from faas_runtime.providers.process.supervisor import ReplicaSet, Slot
 from faas_runtime.providers.process.usage import ProcessUsageMeter
 
 FIRST_REPLICAS = 50
-"""So many of a new version run before it takes the calls; waiting for more of them would double what runs."""
+"""How many replicas of a new version must be ready before it gets calls; waiting for all would double the load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +52,18 @@ class ProcessFunction:
         self._changed = changed
 
     def prepare(self, deployed: Deployed, spec: ReplicaSpec) -> RunningVersion:
-        """Start replicas of a version that takes no calls yet: all, or the first of very many. Raises Invalid."""
+        """Start replicas of a version that gets no calls yet: all, or the first `FIRST_REPLICAS`. Raises Invalid."""
         refuse_more_than_one(spec, deployed.replicas)
-        replicas = ReplicaSet(spec, self._folder, self.log, self._machine, self._tell)
+        replicas = ReplicaSet(spec, self._folder, self.log, self._machine, self._notify)
         replicas.resize(min(deployed.replicas, FIRST_REPLICAS))
         return RunningVersion(deployed, replicas)
 
     def switch(self, version: RunningVersion) -> None:
-        """Let a version take the calls from now on, and start the replicas it lacks."""
+        """Route calls to a version from now on, and start its missing replicas."""
         self.version = version
         if version.replicas is not None:
             version.replicas.resize(version.deployed.replicas)
-        self._tell()
+        self._notify()
 
     def resize(self, deployed: Deployed) -> list[Slot]:
         """Change the number of replicas; returns those to be stopped. Raises Invalid, Unavailable."""
@@ -73,7 +73,7 @@ class ProcessFunction:
         refuse_more_than_one(version.replicas.spec, deployed.replicas)
         surplus = version.replicas.resize(deployed.replicas)
         self.version = RunningVersion(deployed, version.replicas)
-        self._tell()
+        self._notify()
         return surplus
 
     def route(self) -> RouteUpdate:
@@ -83,7 +83,7 @@ class ProcessFunction:
         return route_of(version.deployed.deployment, endpoints, version.deployed.replicas)
 
     def status(self, meter: ProcessUsageMeter) -> FunctionStatus:
-        """As the control room shows it."""
+        """Its status, for the control API."""
         version = self._present()
         deployed = version.deployed
         return status_of(
@@ -95,14 +95,14 @@ class ProcessFunction:
         )
 
     def drain_timeout(self) -> float:
-        """Seconds its running calls may take to come to an end."""
+        """Seconds its running calls may take to end."""
         return drain_timeout(self._present().deployed.deployment)
 
     def _present(self) -> RunningVersion:
         assert self.version is not None, "a function is only known once it has a version"
         return self.version
 
-    def _tell(self) -> None:
-        # A version that is being prepared, or drains, changes nothing for callers.
+    def _notify(self) -> None:
+        # A version that starts or drains does not change the route.
         if self.version is not None:
             self._changed(self)

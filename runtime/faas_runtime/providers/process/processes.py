@@ -33,7 +33,7 @@ except (OSError, AttributeError):  # not Linux: orphans are only found at the ne
 
 
 def child_setup() -> Callable[[], None]:
-    """What a child does between fork and exec: ask to be told when the gateway dies.
+    """What a child does between fork and exec: request a signal for the gateway's death.
 
     It runs in a forked copy of a process with threads, so it only makes system calls.
     """
@@ -59,7 +59,7 @@ class ProcessMark:
     owner: ProcessMark | None = None
     """The gateway that started it."""
 
-    def lives(self) -> bool:
+    def is_running(self) -> bool:
         """Whether this very process still runs."""
         present = mark_of(self.pid)
         return present is not None and (present.began, present.boot) == (self.began, self.boot)
@@ -80,13 +80,13 @@ def mark_of_child(pid: int) -> ProcessMark:
 def kill_sessions(leaders: Iterable[ProcessMark]) -> set[int]:
     """Kill every process of the sessions that these lead or led, whatever process groups they made. Blocking.
 
-    Returns the leaders of which something was left. A number that is another process's by now is left alone.
+    Returns the leaders whose sessions still had processes. A number that belongs to another process by now is skipped.
     """
-    wanted = {leader.pid: leader for leader in leaders if leader.boot == _boot_id()}
-    members: dict[int, list[int]] = {pid: [] for pid in wanted}
+    by_pid = {leader.pid: leader for leader in leaders if leader.boot == _boot_id()}
+    members: dict[int, list[int]] = {pid: [] for pid in by_pid}
     for pid, fields in _all_processes():
         session, began = int(fields[3]), int(fields[19])
-        if pid in wanted and began != wanted[pid].began:
+        if pid in by_pid and began != by_pid[pid].began:
             members.pop(pid, None)
         elif session in members and fields[0] != "Z":
             members[session].append(pid)
@@ -129,7 +129,7 @@ def end_orphans(replicas: Path) -> None:
     """
     for folder in replicas.glob("*"):
         mark = _mark(folder)
-        if mark is not None and mark.owner is not None and mark.owner.lives():
+        if mark is not None and mark.owner is not None and mark.owner.is_running():
             continue
         if mark is not None and kill_sessions([mark]):
             log.info("ended replica %s of an earlier run", folder.name)

@@ -41,9 +41,9 @@ log = logging.getLogger("faas.process")
 START_TIMEOUT = 10.0
 """Seconds after which a deployment that is still starting counts as accepted."""
 UPDATE_TIMEOUT = 60.0
-"""Seconds in which one more replica of a function's new version has to become ready."""
+"""Seconds in which one more replica of a new version must become ready."""
 STOP_GRACE = 5.0
-"""Seconds replicas may take to end when the gateway stops; its proxy has drained by then."""
+"""Grace period of replicas in seconds when the gateway stops; its proxy has drained by then."""
 
 
 class ProcessProvider(LocalStores):
@@ -64,15 +64,15 @@ class ProcessProvider(LocalStores):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Bring back every function that was deployed; they become ready in the background."""
+        """Start every deployed function; they become ready in the background."""
         await asyncio.to_thread(end_orphans, self._replicas)
         known = await asyncio.to_thread(self._store.load)
         await asyncio.to_thread(delete_unused_images, self._rootfs, [deployed.digest for deployed in known])
         for deployed in known:
-            await self._bring_back(deployed)
+            await self._restore(deployed)
 
     async def close(self) -> None:
-        """Stop every replica: a process cannot be handed to the next gateway."""
+        """Stop every replica: processes cannot be handed to the next gateway."""
         functions = list(self._functions.values())
         running = [function.version.replicas for function in functions if function.version]
         for task in self._tasks:
@@ -83,13 +83,13 @@ class ProcessProvider(LocalStores):
             function.log.end()
 
     async def info(self) -> ProviderInfo:
-        """What `/system/info` says about this engine."""
+        """This engine, for `/system/info`."""
         return ProviderInfo(
             provider="faas-process", version=VersionInfo(release=__version__, sha="unknown"), orchestration="processes"
         )
 
     async def health(self) -> dict[str, str]:
-        """Functions that cannot run, by name; `process` is always there."""
+        """Functions that cannot run, by name; `process` is always present."""
         problems = {
             f"function {key}": function.version.problem
             for key, function in self._functions.items()
@@ -196,7 +196,7 @@ class ProcessProvider(LocalStores):
         return {key: f.version.deployed.deployment for key, f in self._functions.items() if f.version is not None}
 
     async def _renew_secrets(self, key: FunctionKey) -> None:
-        function = self._functions.get(key)  # deleted, perhaps, while another's were renewed
+        function = self._functions.get(key)  # may have been deleted meanwhile
         version = function.version if function is not None else None
         if version is not None and version.replicas is not None:
             names = list(version.deployed.deployment.secrets)
@@ -210,7 +210,7 @@ class ProcessProvider(LocalStores):
         return function
 
     def _present(self, function: ProcessFunction) -> RunningVersion:
-        if function.version is None:  # deleted while we waited for the lock
+        if function.version is None:  # deleted while this waited for the lock
             raise unknown_function(function.key)
         return function.version
 
@@ -249,13 +249,13 @@ class ProcessProvider(LocalStores):
             await version.replicas.stop(0)
             raise
 
-    async def _bring_back(self, deployed: Deployed) -> None:
+    async def _restore(self, deployed: Deployed) -> None:
         function = self._functions[deployed.key] = self._new_function(deployed.key)
         try:
             spec = await self._preparer.spec_of(deployed.deployment, deployed.digest)
             version = function.prepare(deployed, spec)
         except RuntimeFault as fault:
-            log.error("%s cannot be brought back: %s", deployed.key, fault)
+            log.error("%s cannot be started again: %s", deployed.key, fault)
             version = RunningVersion(deployed, None, str(fault))
         function.switch(version)
 
@@ -280,7 +280,7 @@ class ProcessProvider(LocalStores):
 
 
 def _replicas_after_update(deployment: FunctionDeployment, old: Deployed) -> int:
-    # As on Kubernetes: a label decides, else what runs goes on; one at least, to see that it works.
+    # As on Kubernetes: the label decides, else the present number stays; at least one, to test the new version.
     if SCALE_MIN_LABEL in (deployment.labels or {}):
         return initial_replicas(deployment)
     return max(1, old.replicas)

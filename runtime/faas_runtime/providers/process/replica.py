@@ -31,7 +31,7 @@ _HANDOVER = 'exec "$@" 3<&0 0</dev/null'
 
 
 class Replica:
-    """A started watchdog. `endpoint` accepts connections at once; they wait until the watchdog takes them."""
+    """One watchdog process. `endpoint` accepts connections at once; they wait until the watchdog serves them."""
 
     def __init__(self, spec: ReplicaSpec, instance: str, folder: Path, log: FunctionLog, machine: Machine) -> None:
         self.spec = spec
@@ -91,22 +91,22 @@ class Replica:
                     await self.ended()
             if self._is_over():
                 await self.ended()
-                raise StartFailed(self._why())
+                raise StartFailed(self._start_failure())
             interval = min(interval * 1.5, 0.5)
 
     async def ended(self) -> int:
         """Return the exit code once the process is over and its output has been read."""
         assert self._process is not None
         code = await self._process.wait()
-        # Nobody will ever take what waits there, and what is refused goes to another replica.
+        # Waiting connections would never be served; refused ones are sent to another replica.
         self._stop_listening()
         if self._reader is not None:
-            # A descendant may hold the pipe open; what the watchdog said itself is there by then.
+            # A descendant may hold the pipe open; the watchdog's own output has been read by then.
             await asyncio.wait([self._reader], timeout=0.5)
         return code
 
     async def stop(self, grace: float) -> None:
-        """Let running calls finish for `grace` seconds, then end every process of the replica.
+        """Wait up to `grace` seconds for running calls, then end every process of the replica.
 
         When it is cancelled the processes end at once.
         """
@@ -126,7 +126,7 @@ class Replica:
             await process.wait()
 
     def renew_secrets(self, secrets: Mapping[str, bytes]) -> None:
-        """Let the running function see other values of its secrets. Blocking."""
+        """Replace the values of the running function's secrets. Blocking."""
         if self.spec.secrets and self._process is not None:
             write_secret_files(self._folder / "secrets", secrets)
 
@@ -134,16 +134,16 @@ class Replica:
         return self._process is None or self._process.returncode is not None
 
     async def _answers(self) -> bool:
-        # The socket accepts connections before the watchdog lives: only an answer counts.
+        # The socket accepts connections before the watchdog runs: only a response counts.
         return not self._is_over() and await is_ready(self.endpoint.host, self.endpoint.port, READY, limit=1.0)
 
-    def _why(self) -> str:
+    def _start_failure(self) -> str:
         assert self._process is not None
         code = self._process.returncode or 0
         how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
         lines = self._log.last(self.instance, _LAST_LINES)
-        said = ":\n" + "\n".join(lines) if lines else " and said nothing"
-        return f"`{self.spec.key.name}` ended before it was ready ({how}){said}"
+        output = ":\n" + "\n".join(lines) if lines else " and printed nothing"
+        return f"`{self.spec.key.name}` ended before it was ready ({how}){output}"
 
     def _environment(self) -> dict[str, str]:
         environment = dict(self.spec.environment)

@@ -20,9 +20,9 @@ from faas_runtime.providers.common.status import key_of
 from faas_runtime.providers.common.store import NamespaceStore
 
 PORT_LABEL = "io.faas.upstream-port-env"
-"""Image label: name of the variable that tells an http-mode function its port."""
+"""Image label: name of the variable in which an http-mode function expects its port."""
 
-# A call in the watchdog's queue at the moment it is told to stop is still served.
+# A call in the watchdog's queue at the moment of SIGTERM is still served.
 _DRAIN_WINDOW = "250ms"
 
 
@@ -53,7 +53,7 @@ class Preparer:
         self._namespaces = namespaces
 
     async def spec(self, deployment: FunctionDeployment) -> ReplicaSpec:
-        """The spec of a new deployment; its digest is fixed from now on. Raises Invalid."""
+        """The spec of a new deployment, which pins the image's digest. Raises Invalid."""
         self._namespaces.check(deployment.namespace)
         check_resources(deployment)
         try:
@@ -115,7 +115,7 @@ def refuse_more_than_one(spec: ReplicaSpec, replicas: int) -> None:
     if replicas > 1 and needs_fixed_port(spec):
         raise Invalid(
             f"`{spec.key.name}` cannot have {replicas} replicas on one machine: its image listens on a fixed port; "
-            f"build it with the label `{PORT_LABEL}` naming the variable that tells it its port"
+            f"build it with the label `{PORT_LABEL}` naming the variable that holds its port"
         )
 
 

@@ -1,4 +1,4 @@
-"""Keeping the wanted number of replicas of one version of a function alive."""
+"""Keeps the desired number of replicas of one version of a function running."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from faas_runtime.providers.process.spec import ReplicaSpec
 MIN_RESTART_DELAY = 0.1
 """Seconds before the first restart; each further one waits twice as long."""
 MAX_RESTART_DELAY = 30.0
-"""Most seconds between two restarts."""
+"""Maximum number of seconds between two restarts."""
 HEALTHY_AFTER = 10.0
-"""A replica that was ready for so many seconds is forgiven its past restarts."""
+"""A replica that was ready for so many seconds resets the back-off."""
 
 log = logging.getLogger("faas.process")
 
 
 class Slot:
-    """The place of one replica: it is filled again whenever its process ends."""
+    """One replica position: a new process is started whenever the present one ends."""
 
     def __init__(self, owner: ReplicaSet) -> None:
         self._owner = owner
@@ -54,12 +54,12 @@ class Slot:
     async def _run(self) -> None:
         delay = MIN_RESTART_DELAY
         while True:
-            lived = await self._one_life()
-            delay = MIN_RESTART_DELAY if lived >= HEALTHY_AFTER else delay
+            ready_for = await self._run_once()
+            delay = MIN_RESTART_DELAY if ready_for >= HEALTHY_AFTER else delay
             await asyncio.sleep(delay)
             delay = min(delay * 2, MAX_RESTART_DELAY)
 
-    async def _one_life(self) -> float:
+    async def _run_once(self) -> float:
         """Run one process to its end; returns for how many seconds it was ready."""
         replica = self.replica = self._owner.new_replica()
         began = 0.0
@@ -73,7 +73,7 @@ class Slot:
         except StartFailed as fault:
             self._failed(fault)
         except Exception as error:
-            # A full disk, for instance: the slot must be filled once that is over.
+            # For example a full disk: the slot must be filled once there is room.
             log.exception("replica %s failed", replica.instance)
             self._failed(StartFailed(f"`{self._owner.spec.key.name}` cannot be started: {error}"))
         finally:
@@ -86,7 +86,7 @@ class Slot:
         log.warning("%s", str(fault).splitlines()[0])
         if not self.first_try.done():
             self.first_try.set_exception(fault)
-            self.first_try.exception()  # somebody may look, nobody has to
+            self.first_try.exception()  # marks it as retrieved: waiting for it is optional
 
     def _set_ready(self, ready: bool) -> None:
         if ready and not self.first_try.done():
@@ -115,7 +115,7 @@ class ReplicaSet:
         return tuple(slot.replica.endpoint for slot in self._slots if slot.ready and slot.replica is not None)
 
     def pids(self) -> list[int]:
-        """Process numbers of the watchdogs that live."""
+        """Process numbers of the running watchdogs."""
         return [slot.replica.pid for slot in self._slots if slot.replica is not None and slot.replica.pid]
 
     def renew_secrets(self, values: Mapping[str, bytes]) -> None:
@@ -131,10 +131,10 @@ class ReplicaSet:
         return Replica(self.spec, instance, self._folder / instance, self._log, self._machine)
 
     def resize(self, count: int) -> list[Slot]:
-        """Add slots, or take slots out and return them: the caller stops those once no call goes there."""
+        """Add slots, or remove slots and return them; the caller stops those once they get no calls."""
         while len(self._slots) < count:
             self._slots.append(Slot(self))
-        # Those that are not ready go first: nobody uses them.
+        # Those that are not ready are removed first: they have no calls.
         ranked = sorted(self._slots, key=lambda slot: not slot.ready)
         surplus = ranked[count:]
         self._slots = [slot for slot in self._slots if slot not in surplus]
@@ -159,12 +159,12 @@ class ReplicaSet:
 
 
 async def stop_slots(slots: list[Slot], grace: float) -> None:
-    """Drain and end these replicas, all at a time."""
+    """Drain and end these replicas, all at the same time."""
     await asyncio.gather(*(slot.stop(grace) for slot in slots))
 
 
 async def _results(waits: Collection[asyncio.Future[None]], when: str, limit: float) -> set[asyncio.Future[None]]:
-    """Those that have come to no result in time. Raises the fault of one that failed."""
+    """The futures that are still pending after `limit` seconds. Raises the fault of one that failed."""
     if not waits:
         return set()
     done, left = await asyncio.wait(waits, timeout=limit, return_when=when)

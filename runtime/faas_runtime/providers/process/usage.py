@@ -1,4 +1,4 @@
-"""What replicas use: CPU and memory of every process in a replica's session, from /proc."""
+"""CPU and memory of replicas: of every process in a replica's session, from /proc."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ProcessUsageMeter:
         self._seconds: dict[int, float] = {}
 
     def read(self) -> None:
-        """Look at all processes, unless that has just been done."""
+        """Scan all processes, unless the last scan is fresh."""
         now = time.monotonic()
         passed = now - self._read_at
         if passed < _FRESH:
@@ -34,7 +34,7 @@ class ProcessUsageMeter:
         for session, used, resident in _processes():
             memory[session] = memory.get(session, 0.0) + resident
             seconds[session] = seconds.get(session, 0.0) + used
-        # A process that ended took its time with it: never less than nothing.
+        # The time of a process that ended is missing from the sum: never below zero.
         self._cpu = {
             session: max(0.0, used - self._seconds[session]) / passed * 1000
             for session, used in seconds.items()

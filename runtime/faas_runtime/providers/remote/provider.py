@@ -1,4 +1,4 @@
-"""The provider that asks another one: functions run wherever that one runs them."""
+"""A provider on another machine, spoken to over its REST API."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from faas_runtime.providers.remote.wire import AnyStatus, RouteStatus, log_messa
 log = logging.getLogger("faas.remote")
 
 POLL = 2.0
-"""Seconds between two looks at the provider's list of functions."""
+"""Seconds between two polls of the provider's list of functions."""
 POLL_STARTING = 0.2
-"""The same once a function has replicas that are not available yet: calls may be waiting for them."""
+"""The same while a function has replicas that are not available yet: calls may be waiting for them."""
 _SLOWER = 1.2
-"""Growth of that pause while nothing happens: a function that never comes up must not keep the provider busy."""
+"""Back-off of that pause while nothing changes, for functions that never become available."""
 READ_TIMEOUT = 10.0
-"""Seconds the provider may take to tell something."""
+"""Timeout in seconds of reading requests."""
 CHANGE_TIMEOUT = 90.0
-"""Seconds the provider may take to change something: ours waits for a function to be ready."""
+"""Timeout in seconds of changes: our own provider waits until a function is ready."""
 
 # Inside the class below, `list` is a method.
 _Listed = list[RouteStatus]
@@ -66,9 +66,9 @@ class RemoteProvider:
         self._changed = asyncio.Event()
 
     async def start(self) -> None:
-        """Take up what the provider has. Raises Unavailable if it refuses our credentials.
+        """Read the provider's functions. Raises Unavailable if it refuses the credentials.
 
-        One that does not answer yet is waited for in the background: it may be starting as well.
+        A provider that does not answer yet is polled in the background: it may be starting as well.
         """
         try:
             await self._refresh()
@@ -80,14 +80,14 @@ class RemoteProvider:
         self._task = asyncio.create_task(self._follow())
 
     async def close(self) -> None:
-        """Stop asking; the functions live on."""
+        """Stop polling; the functions keep running."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
     async def info(self) -> ProviderInfo:
-        """What the provider says about itself."""
+        """The provider's own `/system/info`."""
         return await self._client.read("/system/info", {}, ProviderInfo, READ_TIMEOUT)
 
     async def health(self) -> dict[str, str]:
@@ -108,7 +108,7 @@ class RemoteProvider:
         return found.complete(key.namespace)
 
     async def deploy(self, deployment: FunctionDeployment) -> None:
-        """Create a function; when it is ready is the provider's business."""
+        """Create a function; the provider decides when it counts as ready."""
         await self._change("POST", "/system/functions", deployment, deployment.namespace)
 
     async def update(self, deployment: FunctionDeployment) -> None:
@@ -121,7 +121,7 @@ class RemoteProvider:
         await self._change("DELETE", "/system/functions", body, key.namespace)
 
     async def scale(self, key: FunctionKey, replicas: int) -> None:
-        """Ask for this many replicas. Raises NotFound."""
+        """Set the desired number of replicas. Raises NotFound."""
         body = ScaleRequest(service_name=key.name, replicas=replicas, namespace=key.namespace)
         await self._change("POST", f"/system/scale-function/{quote(key.name)}", body, key.namespace)
 
@@ -139,7 +139,7 @@ class RemoteProvider:
                 async for message in log_messages(chunks, query.key):
                     yield message
         except NotFound:
-            await self.get(query.key)  # if it is the function that is not there, this says so
+            await self.get(query.key)  # raises NotFound if the function is missing
             raise Unsupported(f"the provider at `{self._logs.address}` keeps no logs") from None
 
     async def watch(self) -> AsyncIterator[RoutingChange]:
@@ -148,7 +148,7 @@ class RemoteProvider:
             yield change
 
     async def pinned_image(self, key: FunctionKey) -> str:
-        """Empty: providers do not tell which image a name led to."""
+        """Empty: the REST API does not have it."""
         return ""
 
     # Secrets.
@@ -167,7 +167,7 @@ class RemoteProvider:
         await self._client.change("PUT", "/system/secrets", secret, CHANGE_TIMEOUT, secret.namespace)
 
     async def delete_secret(self, name: str, namespace: str) -> None:
-        """Forget a secret. Raises NotFound."""
+        """Delete a secret. Raises NotFound."""
         body = Secret(name=name, namespace=namespace)
         await self._client.change("DELETE", "/system/secrets", body, CHANGE_TIMEOUT, namespace)
 
@@ -182,7 +182,7 @@ class RemoteProvider:
         return list(dict.fromkeys(found)) or [DEFAULT_NAMESPACE]
 
     async def get_namespace(self, name: str) -> FunctionNamespace:
-        """One namespace with its marks. Raises NotFound."""
+        """One namespace with its labels. Raises NotFound."""
         return await self._client.read(_namespace(name), {}, FunctionNamespace, READ_TIMEOUT)
 
     async def create_namespace(self, namespace: FunctionNamespace) -> None:
@@ -190,7 +190,7 @@ class RemoteProvider:
         await self._change("POST", _namespace(namespace.name), namespace)
 
     async def update_namespace(self, namespace: FunctionNamespace) -> None:
-        """Replace a namespace's marks. Raises NotFound."""
+        """Replace a namespace's labels. Raises NotFound."""
         await self._change("PUT", _namespace(namespace.name), namespace)
 
     async def delete_namespace(self, name: str) -> None:
@@ -200,12 +200,12 @@ class RemoteProvider:
     # Routing.
 
     async def _change(self, method: str, path: str, value: msgspec.Struct, namespace: str = "") -> None:
-        """Have functions changed; when it returns, the proxy knows what became of them."""
+        """Send a change; when this returns, the proxy has applied it."""
         await self._client.change(method, path, value, CHANGE_TIMEOUT, namespace)
         try:
             await self._refresh()
         except RuntimeFault as fault:
-            self._failed(fault)  # what was asked for is done; the next look will tell
+            self._failed(fault)  # the change is done; the next poll updates the routes
         self._changed.set()
         await self._feed.acknowledged()
 
@@ -215,7 +215,7 @@ class RemoteProvider:
             try:
                 async with asyncio.timeout(self._pause):
                     await self._changed.wait()
-                continue  # there was a look meanwhile, and perhaps the next one has to be sooner
+                continue  # a poll was made meanwhile; the next pause may be shorter
             except TimeoutError:
                 pass
             try:
@@ -224,35 +224,35 @@ class RemoteProvider:
                 self._failed(fault)
 
     async def _refresh(self) -> None:
-        """Bring the routes up to date. One at a time: an older list must not replace a newer one."""
+        """Poll the provider. One at a time: an older list must not replace a newer one."""
         async with self._refreshing:
             listed: dict[str, _Listed] = {}
             for namespace in await self.list_namespaces():
                 query = {"namespace": namespace}
                 listed[namespace] = await self._client.read("/system/functions", query, list[RouteStatus], READ_TIMEOUT)
-            # As a rule nothing has changed, which is seen far sooner than ten thousand routes are made.
-            told = self._take_over(listed) if listed != self._listed else []
+            # Usually nothing has changed, and comparing is much cheaper than making ten thousand routes.
+            changed = self._apply(listed) if listed != self._listed else []
             starting = any(route.replicas and not route.endpoints for route in self._routes.values())
-            self._pause = min(POLL_STARTING if told else self._pause * _SLOWER, POLL) if starting else POLL
+            self._pause = min(POLL_STARTING if changed else self._pause * _SLOWER, POLL) if starting else POLL
             if self._problem:
                 log.info("the provider at %s answers again", self._client.address)
             self._problem = ""
 
-    def _take_over(self, listed: dict[str, _Listed]) -> _Changes:
+    def _apply(self, listed: dict[str, _Listed]) -> _Changes:
         self._listed = listed
         routes = [
             route_of(status, namespace, self._client.address) for namespace, found in listed.items() for status in found
         ]
         known, self._routes = self._routes, {route.key: route for route in routes}
-        told = changes(known, self._routes)
-        for change in told:
+        found = changes(known, self._routes)
+        for change in found:
             self._feed.publish(change)
-        return told
+        return found
 
     def _failed(self, fault: RuntimeFault) -> None:
-        # Routes stay as they were: calls go through the provider, which may be well again sooner.
+        # Routes stay: calls go through the provider, which may recover before the next poll.
         if not self._problem:
-            log.warning("functions are as they were known last: %s", fault)
+            log.warning("using the last known functions: %s", fault)
         self._problem = str(fault)
         self._pause = POLL
 

@@ -1,4 +1,4 @@
-"""What a provider's answers mean for our routing: one way to each function, through the provider."""
+"""Routes of a remote provider's functions: each has one endpoint, the provider itself."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def route_of(status: RouteStatus, namespace: str, provider: Address) -> RouteUpd
 
 
 def changes(old: dict[FunctionKey, RouteUpdate], new: dict[FunctionKey, RouteUpdate]) -> list[RoutingChange]:
-    """What has to be told to somebody who knows `old` so that he knows `new`."""
+    """The changes that turn the routes `old` into `new`."""
     gone: list[RoutingChange] = [RouteRemoved(key) for key in old if key not in new]
     return gone + [route for key, route in new.items() if old.get(key) != route]

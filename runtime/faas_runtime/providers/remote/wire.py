@@ -1,4 +1,4 @@
-"""Reading what other providers write, which is not always all that ours would."""
+"""Reads statuses and logs of other providers, which leave out fields that ours send."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MAX_LINE_BYTES = 4 * 1024 * 1024
 
 
 class AnyStatus(FunctionStatus, frozen=True, kw_only=True):
-    """A function's status without what some providers leave out."""
+    """A function's status in which fields may be missing."""
 
     created_at: str = ""
 
     def complete(self, namespace: str) -> FunctionStatus:
-        """The status of a function that was asked for in this namespace; as a rule nothing is missing."""
+        """The complete status of a function that was listed in this namespace."""
         if self.namespace and self.created_at:
             return self
         values = {name: getattr(self, name) for name in self.__struct_fields__}
@@ -29,7 +29,7 @@ class AnyStatus(FunctionStatus, frozen=True, kw_only=True):
 
 
 class RouteStatus(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
-    """What of a status matters for routing: ten thousand of them are read every two seconds."""
+    """The fields of a status that routing needs: ten thousand are read every two seconds."""
 
     name: str
     namespace: str | None = None
@@ -39,7 +39,7 @@ class RouteStatus(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
 
 
 async def log_messages(chunks: AsyncIterator[bytes], key: FunctionKey) -> AsyncIterator[LogMessage]:
-    """The messages of a stream of newline-delimited JSON, each as soon as it is there."""
+    """The messages of a stream of newline-delimited JSON, each as soon as it arrives."""
     rest = b""
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")

@@ -1,4 +1,4 @@
-"""A Swarm manager's API, blocking: its objects as frozen values, its failures as our faults. Call it in threads."""
+"""A Swarm manager's API, blocking: objects as frozen values, errors as faults. Call it in threads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from faas_runtime.providers.swarm.objects import (
 from faas_runtime.providers.swarm.spec import KIND_LABEL
 
 REQUEST_TIMEOUT = 30
-"""Seconds a manager may take to answer."""
+"""Request timeout in seconds."""
 _NETWORK_LABEL = {"io.faas": "network"}
 
 
@@ -41,7 +41,7 @@ class SwarmEngine:
         self._client: Any = None
 
     def connect(self) -> None:
-        """Begin to speak with the manager; make the functions' network. Raises Unavailable."""
+        """Connect to the manager and create the functions' network. Raises Unavailable."""
         address = find_engine()
         client, info = open_client(address, REQUEST_TIMEOUT)
         swarm = info.get("Swarm") or {}
@@ -54,7 +54,7 @@ class SwarmEngine:
         self._ensure_network()
 
     def subnets(self) -> list[str]:
-        """The functions' network in numbers."""
+        """The address ranges of the functions' network."""
         with swarm_faults():
             attrs = self._client.api.inspect_network(self.network)
         return [each["Subnet"] for each in (attrs.get("IPAM") or {}).get("Config") or [] if each.get("Subnet")]
@@ -65,7 +65,7 @@ class SwarmEngine:
             self._client.close()
 
     def problem(self) -> str:
-        """Why the manager does not answer, or cannot decide anything; empty when all is well."""
+        """Why the manager does not answer, or has no quorum; empty when all is well."""
         try:
             self._client.swarm.reload()
         except (DockerException, OSError) as err:
@@ -104,18 +104,18 @@ class SwarmEngine:
             return str(self._client.api.create_service(**spec)["ID"])
 
     def update(self, service: Service, spec: Mapping[str, Any]) -> None:
-        """Give a service another specification; the Swarm changes its tasks bit by bit. Raises Invalid."""
+        """Give a service another specification; the Swarm replaces its tasks step by step. Raises Invalid."""
         with swarm_faults("service"):
             self._client.api.update_service(service.id, service.index, **spec)
 
     def scale(self, service: Service, replicas: int) -> None:
-        """Change nothing but the number of replicas."""
+        """Change only the number of replicas."""
         mode = docker.types.ServiceMode("replicated", replicas=replicas)
         with swarm_faults("service"):
             self._client.api.update_service(service.id, service.index, mode=mode, fetch_current_spec=True)
 
     def remove(self, service: Service) -> None:
-        """Remove a service; its tasks are told to stop. One that has gone is as good as removed."""
+        """Remove a service, which stops its tasks. A missing one counts as removed."""
         with swarm_faults():
             with contextlib.suppress(NoSuchObject):
                 self._client.api.remove_service(service.id)
@@ -130,22 +130,22 @@ class SwarmEngine:
         }  # fmt: skip
         api = self._client.api
         with swarm_faults():
-            # The library's own call gives a stream that nobody can close while it is being read.
+            # The stream of the library's own call cannot be closed while it is being read.
             answer = api._get(api._url("/services/{0}/logs", service.id), params=options, stream=True)
             chunks = CancellableStream(api._get_result_tty(True, answer, False), answer)
         return Stream(chunks), map(_log_line, text_lines(chunks))
 
     def objects(self, kind: str, namespace: str = "") -> list[SwarmObject]:
-        """Our secrets, or the configs that stand for namespaces, oldest first."""
+        """The secrets, or the configs that stand for namespaces, oldest first."""
         api = self._client.api
         with swarm_faults():
             found = api.secrets() if kind == "secret" else api.configs()
         objects = [object_of(attrs) for attrs in found if object_labels(attrs).get(KIND_LABEL) == kind]
-        wanted = [each for each in objects if namespace in ("", each.namespace)]
-        return sorted(wanted, key=lambda each: each.created_at)
+        found = [each for each in objects if namespace in ("", each.namespace)]
+        return sorted(found, key=lambda each: each.created_at)
 
     def create_object(self, kind: str, name: str, data: bytes, labels: Mapping[str, str]) -> str:
-        """Keep a secret or a config in the Swarm, returns its id. Raises Invalid, AlreadyExists."""
+        """Create a secret or a config in the Swarm; returns its id. Raises Invalid, AlreadyExists."""
         api = self._client.api
         with swarm_faults(kind):
             if kind == "secret":
@@ -153,7 +153,7 @@ class SwarmEngine:
             return str(api.create_config(name, data, labels=dict(labels))["ID"])
 
     def remove_object(self, kind: str, identifier: str) -> None:
-        """Forget one. Raises Invalid when a service uses it."""
+        """Remove one. Raises Invalid while a service uses it."""
         api = self._client.api
         with swarm_faults(kind), contextlib.suppress(NoSuchObject):
             (api.remove_secret if kind == "secret" else api.remove_config)(identifier)
@@ -174,7 +174,7 @@ class SwarmEngine:
 
 
 class swarm_faults:
-    """Turns the client library's failures into ours; with `subject`, a refusal is the request's own fault."""
+    """Turns the client library's errors into faults; with `subject`, a refusal is the request's own fault."""
 
     def __init__(self, subject: str = "") -> None:
         self._subject = subject
@@ -198,7 +198,7 @@ class swarm_faults:
 
 
 class OutOfDate(Exception):
-    """Somebody else has changed the service meanwhile: look again."""
+    """Another client has changed the service meanwhile: read it again."""
 
 
 def _log_line(line: str) -> tuple[str, str, str]:

@@ -17,23 +17,23 @@ from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.swarm.engine import SwarmEngine
 from faas_runtime.providers.swarm.objects import Service
 
-_WAITING_LINES = 1000
+_MAX_WAITING_LINES = 1000
 _OVERLAP = 1.0
-"""Seconds of lines asked for twice, so that none is lost between history and what follows."""
+"""Seconds of lines that are read twice, so that none is lost between history and following."""
 
 
 class ServiceLogReader:
-    """Reads what a query asks for."""
+    """Reads the lines of a query."""
 
     def __init__(self, engine: SwarmEngine, service: Service, query: LogQuery) -> None:
         self._engine, self._service, self._query = engine, service, query
-        self._lines: asyncio.Queue[LogMessage | None] = asyncio.Queue(_WAITING_LINES)
+        self._lines: asyncio.Queue[LogMessage | None] = asyncio.Queue(_MAX_WAITING_LINES)
         self._stream: Stream | None = None
         self._closed = False
         self._begun = time.time()
 
     async def read(self, threads: EngineThreads) -> AsyncIterator[LogMessage]:
-        """History, oldest first, then what comes."""
+        """Yield history, oldest first, then new lines."""
         history = await threads.call_long(self._history)
         for known in history:
             yield known
@@ -51,7 +51,7 @@ class ServiceLogReader:
         self._closed = True
         if self._stream is not None:
             self._stream.close()
-        while not self._lines.empty():  # lets the thread that waits for room go on, to its end
+        while not self._lines.empty():  # releases the thread that waits for room in the queue
             self._lines.get_nowait()
 
     def _history(self) -> list[LogMessage]:
@@ -59,7 +59,7 @@ class ServiceLogReader:
         if query.tail == 0:
             return []
         since = query.since.timestamp() if query.since is not None else None
-        # The manager counts `tail` for each task; the last lines of all are wanted.
+        # The manager counts `tail` for each task, not for all together.
         stream, lines = self._engine.log_lines(self._service, since, query.tail, follow=False)
         self._stream = stream
         found = sorted(self._messages(lines), key=lambda message: message.timestamp)

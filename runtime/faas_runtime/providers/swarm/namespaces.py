@@ -16,7 +16,7 @@ _KIND = "namespace"
 
 
 class SwarmNamespaces:
-    """Knows every namespace. Blocking."""
+    """The namespaces of the Swarm. Blocking."""
 
     def __init__(self, engine: SwarmEngine) -> None:
         self._engine = engine
@@ -41,16 +41,16 @@ class SwarmNamespaces:
         raise NotFound(f"there is no namespace `{name}`")
 
     def add(self, namespace: FunctionNamespace) -> None:
-        """Add one. Raises AlreadyExists."""
+        """Add a namespace. Raises AlreadyExists."""
         if namespace.name == DEFAULT_NAMESPACE or self._objects(namespace.name):
             raise AlreadyExists(f"namespace `{namespace.name}` exists already")
-        self._keep(namespace)
+        self._create(namespace)
 
     def replace(self, namespace: FunctionNamespace) -> None:
-        """Give one other labels. Raises NotFound."""
+        """Replace a namespace's labels. Raises NotFound."""
         self.get(namespace.name)
         old = self._objects(namespace.name)
-        self._keep(namespace)
+        self._create(namespace)
         for each in old:
             self._engine.remove_object(_KIND, each.id)
 
@@ -61,11 +61,11 @@ class SwarmNamespaces:
             raise Invalid(f"the default namespace `{name}` cannot be removed")
 
     def remove(self, name: str) -> None:
-        """Forget one."""
+        """Remove a namespace."""
         for each in self._objects(name):
             self._engine.remove_object(_KIND, each.id)
 
-    def _keep(self, namespace: FunctionNamespace) -> None:
+    def _create(self, namespace: FunctionNamespace) -> None:
         data = msgspec.json.encode(namespace)
         # A config cannot change: another content is another object.
         digest = hashlib.sha256(data).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What a Swarm's manager tells of services, tasks, nodes and secrets, as frozen values."""
+"""Services, tasks, nodes and secrets of a Swarm as frozen values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faas_runtime.providers.swarm.spec import NAME_LABEL, NAMESPACE_LABEL, VERSI
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A function's service. `index` is the version the engine wants to be told when it is changed."""
+    """A function's service. `index` is the version that a change must name."""
 
     id: str
     index: int
@@ -28,7 +28,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One replica's attempt. `wanted` while the Swarm means it to run; `running` once it is healthy."""
+    """One attempt to run a replica: `desired` while the Swarm means it to run, `running` once it is healthy."""
 
     id: str
     service: str
@@ -44,7 +44,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine of the Swarm; `up` as far as the managers know."""
+    """A machine of the Swarm; `up` as the managers see it."""
 
     id: str
     name: str
@@ -68,7 +68,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class SwarmObject:
-    """A secret or config of ours. The engine never tells a secret's value."""
+    """A secret or config of this project. The engine never reveals a secret's value."""
 
     id: str
     swarm_name: str

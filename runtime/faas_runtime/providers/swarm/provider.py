@@ -1,7 +1,7 @@
 """The provider that runs functions as services of a Docker Swarm.
 
-All there is to know lies in the Swarm: deployments in the labels of services, secrets as its secrets,
-namespaces as its configs. Gateways hold nothing, so several of them agree by themselves.
+All state is in the Swarm: deployments in the labels of services, secrets as its secrets, namespaces as its
+configs. Gateways keep none, so several of them agree without talking to each other.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class SwarmProvider:
     """Runs functions as services of the Swarm that this machine's engine manages."""
 
     def __init__(self, state_dir: Path, *, network: str = NETWORK) -> None:
-        # Nothing is kept outside the Swarm; the folder is in the signature that every engine has.
+        # All state is in the Swarm; every engine has this signature.
         del state_dir
         self._engine = SwarmEngine(network)
         self._threads = EngineThreads()
@@ -73,7 +73,7 @@ class SwarmProvider:
         self._watching = asyncio.create_task(self._watcher.run())
 
     async def close(self) -> None:
-        """Stop watching; services go on."""
+        """Stop watching; services keep running."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -81,7 +81,7 @@ class SwarmProvider:
         self._threads.close()
 
     async def info(self) -> ProviderInfo:
-        """What `/system/info` says about this engine."""
+        """This engine, for `/system/info`."""
         version = VersionInfo(release=__version__, sha="unknown")
         return ProviderInfo(provider="faas-swarm", version=version, orchestration=self._engine.description)
 
@@ -127,7 +127,7 @@ class SwarmProvider:
                 await self._rollout.until_started(key, identifier)
             except BaseException:
                 with contextlib.suppress(Unavailable):
-                    await asyncio.shield(self._take_back(identifier))
+                    await asyncio.shield(self._undo_create(identifier))
                 raise
         finally:
             self._creating.discard(key)
@@ -157,7 +157,7 @@ class SwarmProvider:
         log.info("deleted %s", key)
 
     async def scale(self, key: FunctionKey, replicas: int) -> None:
-        """Ask the Swarm for a number of tasks. Raises NotFound."""
+        """Set the desired number of tasks. Raises NotFound."""
         await self._change(key, lambda service: self._engine.scale(service, replicas))
         await self._watcher.refresh()
 
@@ -186,7 +186,7 @@ class SwarmProvider:
         await self._threads.call(self._secrets.create, secret)
 
     async def delete_secret(self, name: str, namespace: str) -> None:
-        """Forget a secret. Raises NotFound, Invalid while a function uses it."""
+        """Delete a secret. Raises NotFound, Invalid while a function uses it."""
         await self._threads.call(self._secrets.delete, name, namespace)
 
     async def list_namespaces(self) -> Sequence[str]:
@@ -214,7 +214,7 @@ class SwarmProvider:
         for key, service in list(self._watcher.snapshot.services.items()):
             if key.namespace == secret.namespace and secret.name in service.deployment.secrets:
                 await self.update(service.deployment)
-        await self._threads.call(self._secrets.forget, old)
+        await self._threads.call(self._secrets.remove, old)
 
     async def delete_namespace(self, name: str) -> None:
         """Remove a namespace and its functions. Raises NotFound, Invalid."""
@@ -229,16 +229,16 @@ class SwarmProvider:
         return service_spec(deployment, references, self._engine.network, replicas, published=not self._watcher.inside)
 
     async def _change(self, key: FunctionKey, change: Callable[[Service], None]) -> None:
-        """Change a service although others change it, too. Raises NotFound, Unavailable."""
+        """Change a service, again when another client changed it meanwhile. Raises NotFound, Unavailable."""
         for _ in range(_TRIES):
             try:
                 await self._threads.call(change, await self._watcher.fresh(key))
             except OutOfDate:
                 continue
             return
-        raise Unavailable(f"function `{key.name}` is being changed by somebody else all the time")
+        raise Unavailable(f"function `{key.name}` is being changed by other clients all the time")
 
-    async def _take_back(self, identifier: str) -> None:
+    async def _undo_create(self, identifier: str) -> None:
         service = await self._threads.call(self._engine.service, identifier)
         if service is not None:
             await self._threads.call(self._engine.remove, service)
@@ -253,5 +253,5 @@ class SwarmProvider:
         )
 
     def _is_inside(self) -> bool:
-        wanted = os.environ.get("FAAS_SWARM_REACH", "")
-        return is_inside(self._engine.subnets()) if wanted not in ("network", "host") else wanted == "network"
+        reach = os.environ.get("FAAS_SWARM_REACH", "")
+        return is_inside(self._engine.subnets()) if reach not in ("network", "host") else reach == "network"

@@ -14,21 +14,21 @@ from faas_runtime.providers.swarm.objects import Service, Task
 from faas_runtime.providers.swarm.watcher import INTERVAL, Watcher
 
 START_TIMEOUT = 60.0
-"""Seconds after which a deployment that neither runs nor fails is left to the Swarm."""
+"""Seconds after which a deployment that neither runs nor fails is accepted."""
 UPDATE_TIMEOUT = 300.0
 _FAILURES = 3
 """Attempts of the Swarm to start a task, all ended, after which a deployment has failed."""
-_GIVEN_UP = ("paused", "rollback_started", "rollback_completed", "rollback_paused")
+_ROLLED_BACK = ("paused", "rollback_started", "rollback_completed", "rollback_paused")
 
 
 class Rollout:
-    """Follows one service at a time until it is up, has failed, or takes long."""
+    """Waits for services: until they are up, have failed, or a timeout ends."""
 
     def __init__(self, engine: SwarmEngine, threads: EngineThreads, watcher: Watcher) -> None:
         self._engine, self._threads, self._watcher = engine, threads, watcher
 
     async def until_started(self, key: FunctionKey, identifier: str) -> None:
-        """Return when a task takes calls, or takes long. Raises StartFailed when they only fail."""
+        """Return when a task is ready, or after `START_TIMEOUT`. Raises StartFailed when tasks only fail."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(START_TIMEOUT):
                 while True:
@@ -41,16 +41,16 @@ class Rollout:
                     await asyncio.sleep(INTERVAL / 2)
 
     async def until_updated(self, key: FunctionKey, version: str) -> None:
-        """Return when the new version has the calls. Raises StartFailed once the Swarm is back at the old one."""
+        """Return when the new version gets the calls. Raises StartFailed once the Swarm has rolled back."""
         failure = ""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(UPDATE_TIMEOUT):
                 while not failure:
                     service = await self._watcher.fresh(key)
-                    wanted = [task for task in self._watcher.snapshot.tasks_of(service) if task.desired]
-                    replaced = all(task.version == version for task in wanted)
-                    if service.version != version or service.update_state in _GIVEN_UP:
-                        failure = f"the new version of `{key.name}` does not come up: {self._why(service)}"
+                    desired = [task for task in self._watcher.snapshot.tasks_of(service) if task.desired]
+                    replaced = all(task.version == version for task in desired)
+                    if service.version != version or service.update_state in _ROLLED_BACK:
+                        failure = f"the new version of `{key.name}` does not start: {self._reason(service)}"
                     elif replaced and self._watcher.available(service) >= service.replicas:
                         return
                     else:
@@ -60,7 +60,7 @@ class Rollout:
             raise StartFailed(failure)
 
     async def _until_back(self, key: FunctionKey) -> None:
-        """Return when the old version has its replicas again, or takes long."""
+        """Return when the old version has its replicas again, or after `START_TIMEOUT`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(START_TIMEOUT):
                 while True:
@@ -69,7 +69,7 @@ class Rollout:
                         break
                     await asyncio.sleep(INTERVAL / 2)
 
-    def _why(self, service: Service) -> str:
+    def _reason(self, service: Service) -> str:
         failed = [task.message for task in self._watcher.snapshot.tasks_of(service) if task.failed]
         return failed[0] if failed else service.update_message
 
@@ -80,4 +80,4 @@ class Rollout:
         message = failed[0].message
         if "No such image" in message:
             raise Invalid(f"{message.lower()}: neither the nodes nor a registry have it")
-        raise StartFailed(f"`{key.name}` does not come up: {message}")
+        raise StartFailed(f"`{key.name}` does not start: {message}")

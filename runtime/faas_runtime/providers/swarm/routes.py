@@ -1,4 +1,4 @@
-"""From what a Swarm's manager tells to where calls go."""
+"""From the state of a Swarm to the endpoints of its tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOWHERE = ("", "0.0.0.0", "::")  # noqa: S104
 
 
 def endpoint_of(task: Task, node: Node | None, *, inside: bool) -> Endpoint | None:
-    """Where a task's watchdog is, None while that is not known.
+    """The endpoint of a task's watchdog, None while that is not known.
 
     From `inside` the functions' network it is the task's own address; from elsewhere, the port its node
     publishes for it.
@@ -23,13 +23,13 @@ def endpoint_of(task: Task, node: Node | None, *, inside: bool) -> Endpoint | No
         return Endpoint(task.id, task.address, WATCHDOG_PORT) if task.address else None
     if node is None or not task.port:
         return None
-    # The only node of a Swarm does not always know a better address of itself.
+    # The only node of a Swarm does not always know its own address.
     host = node.address if node.address not in _NOWHERE else "127.0.0.1"
     return Endpoint(task.id, host, task.port)
 
 
 def serving(service: Service, snapshot: Snapshot) -> Sequence[Task]:
-    """The tasks of a service that the Swarm wants and says are running, on nodes that are up."""
+    """The desired and running tasks of a service on nodes that are up."""
     nodes = snapshot.nodes
     return [
         task
@@ -45,7 +45,7 @@ def is_inside(subnets: Collection[str]) -> bool:
         host = next(iter(network.hosts()), network.network_address)
         with socket.socket(socket.AF_INET6 if network.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
-                # Nothing is sent: the kernel only says which address it would send from.
+                # Nothing is sent: the kernel only chooses the source address.
                 probe.connect((str(host), 9))
             except OSError:
                 continue

@@ -1,4 +1,4 @@
-"""Secrets kept by the Swarm itself. A value cannot change there: a new one is a new object."""
+"""Secrets in the Swarm itself, where a value cannot change: a new one is a new object."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KIND = "secret"
 
 
 class SwarmSecrets:
-    """Knows our secrets by name and namespace. Blocking."""
+    """Functions' secrets by name and namespace. Blocking."""
 
     def __init__(self, engine: SwarmEngine) -> None:
         self._engine = engine
@@ -35,22 +35,22 @@ class SwarmSecrets:
         self._add(secret)
 
     def replace(self, secret: Secret) -> Sequence[SwarmObject]:
-        """Store another value; returns the old ones, to be forgotten once nobody uses them. Raises NotFound."""
+        """Store another value; returns the old ones, to be removed once no service uses them. Raises NotFound."""
         old = self._known(secret.name, secret.namespace)
         self._add(secret)
         return old
 
-    def forget(self, objects: Sequence[SwarmObject]) -> None:
+    def remove(self, objects: Sequence[SwarmObject]) -> None:
         """Remove old values."""
         for each in objects:
             self._engine.remove_object(_KIND, each.id)
 
     def delete(self, name: str, namespace: str) -> None:
-        """Forget a secret. Raises NotFound, Invalid while a function uses it."""
-        self.forget(self._known(name, namespace))
+        """Delete a secret. Raises NotFound, Invalid while a function uses it."""
+        self.remove(self._known(name, namespace))
 
     def references(self, deployment: FunctionDeployment) -> list[SecretReference]:
-        """What a service is told of the secrets its function wants. Raises Invalid."""
+        """References to a function's secrets for its service. Raises Invalid."""
         known = {each.name: each for each in self._engine.objects(_KIND, deployment.namespace)}
         missing = [name for name in deployment.secrets if name not in known]
         if missing:

@@ -1,7 +1,4 @@
-"""From a deployment to a Swarm service, and back: the service itself is where a deployment is kept.
-
-Nothing is stored beside the Swarm, so any number of gateways see the same functions.
-"""
+"""From a deployment to a Swarm service, and back: the deployment is stored in a label of the service."""
 
 from __future__ import annotations
 
@@ -33,14 +30,14 @@ from faas_runtime.providers.common.docker_api import LOG_OPTIONS, WATCHDOG_PORT,
 from faas_runtime.providers.common.limits import cpu_of, memory_of
 
 KIND_LABEL = "io.faas.kind"
-"""What an object of the Swarm is to us: `function`, `secret` or `namespace`. One without it is never touched."""
+"""What an object of the Swarm stands for: `function`, `secret` or `namespace`. Others are never touched."""
 NAME_LABEL = "io.faas.name"
 NAMESPACE_LABEL = "io.faas.namespace"
 DEPLOYMENT_LABEL = "io.faas.deployment"
 VERSION_LABEL = "io.faas.version"
 
 DRAIN_WINDOW = "3s"
-"""A watchdog told to stop takes calls for so long: until every gateway has heard of it."""
+"""How long a watchdog still accepts calls after SIGTERM: until every gateway has updated its routes."""
 _DRAIN_MARGIN = 10.0
 _SECOND = 1_000_000_000
 _MAX_NAME = 63
@@ -48,7 +45,7 @@ _MAX_NAME = 63
 
 def service_name(key: FunctionKey) -> str:
     """The service's name, of letters a Swarm allows: name and namespace, or the beginning of them and a hash."""
-    # One underscore alone tells where the namespace begins, so no two pairs become one.
+    # The only underscore separates the namespace, so two functions never get one name.
     name = f"{key.name}_{key.namespace}"
     if len(name) <= _MAX_NAME and not {".", "_"} & set(key.name):
         return name
@@ -57,14 +54,14 @@ def service_name(key: FunctionKey) -> str:
 
 
 def labels_of(kind: str, name: str, namespace: str) -> dict[str, str]:
-    """By which an object is found again."""
+    """The labels by which an object is found."""
     return {KIND_LABEL: kind, NAME_LABEL: name, NAMESPACE_LABEL: namespace}
 
 
 def service_spec(
     deployment: FunctionDeployment, secrets: Sequence[SecretReference], network: str, replicas: int, *, published: bool
 ) -> dict[str, Any]:
-    """Arguments of the engine's create and update calls. Raises Invalid for what no Swarm could do.
+    """Arguments of the engine's create and update calls. Raises Invalid for settings that no Swarm can fulfil.
 
     `published` gives every task a port of its own on its node, for gateways outside the network.
     """
@@ -76,7 +73,7 @@ def service_spec(
         labels={**(deployment.labels or {}), VERSION_LABEL: random_secrets.token_hex(4)},
         secrets=list(secrets),
         read_only=deployment.read_only_root_filesystem,
-        # The watchdog's lock file, and whatever a function needs for a moment.
+        # For the watchdog's lock file and the function's temporary files.
         mounts=[Mount("/tmp", None, type="tmpfs")] if deployment.read_only_root_filesystem else None,  # noqa: S108
         stop_grace_period=int(drain_timeout(deployment, _DRAIN_MARGIN) * _SECOND),
         init=False,
@@ -97,7 +94,7 @@ def service_spec(
         "labels": {**labels_of("function", *key), DEPLOYMENT_LABEL: kept},
         "mode": ServiceMode("replicated", replicas=replicas),
         "update_config": UpdateConfig(
-            # Whole versions change places: the new one is up before the old one goes.
+            # New tasks start before old ones stop.
             parallelism=max(1, replicas // 2),
             order="start-first",
             failure_action="rollback",
@@ -109,12 +106,12 @@ def service_spec(
 
 
 def version_of(spec: Mapping[str, Any]) -> str:
-    """Which version a specification is."""
+    """The version in a specification."""
     return str(spec["task_template"]["ContainerSpec"]["Labels"][VERSION_LABEL])
 
 
 def secret_reference(secret_id: str, swarm_name: str, name: str) -> SecretReference:
-    """A secret where functions look for it."""
+    """A reference that mounts a secret at the usual path."""
     return SecretReference(secret_id, swarm_name, filename=f"{SECRETS_PATH}/{name}", mode=0o444)
 
 
@@ -127,7 +124,7 @@ def deployment_of(labels: Mapping[str, str]) -> FunctionDeployment | None:
 
 
 def _endpoint(ports: list[dict[str, Any]]) -> EndpointSpec:
-    # Our proxy knows every task: no virtual address, which the kernel would have to balance.
+    # The proxy knows every task, so no virtual address is needed.
     endpoint = EndpointSpec(mode="dnsrr")
     if ports:
         endpoint["Ports"] = ports

@@ -1,4 +1,4 @@
-"""Following a Swarm: what runs where, which of it answers, and telling the proxy at once."""
+"""Polls a Swarm: which tasks run where and which are ready, and publishes the routes."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from faas_runtime.providers.swarm.routes import endpoint_of, serving
 log = logging.getLogger("faas.swarm")
 
 INTERVAL = 0.4
-"""Seconds between two looks. A Swarm tells of tasks only when asked; the watchdog's drain window is much longer."""
+"""Seconds between two polls: a Swarm has no events for tasks. The watchdog's drain window is much longer."""
 _CONNECT_TIMEOUT = 1.0
 _FAILURES = 2
-"""Looks in a row at which nothing on a node could be reached, before its tasks get no more calls.
+"""Polls in a row without a reachable task on a node, after which its tasks get no more calls.
 
-The managers take a quarter of a minute to miss a node; callers should not wait for that.
+The managers need 15 s to detect a lost node.
 """
 
 
 class Watcher:
-    """Keeps the present snapshot, and the routes that follow from it."""
+    """Holds the latest snapshot, and the routes that follow from it."""
 
     def __init__(self, engine: SwarmEngine, threads: EngineThreads, feed: RoutingFeed) -> None:
         self._engine, self._threads, self._feed = engine, threads, feed
         self.inside = False
         self.snapshot = Snapshot({}, {}, {})
         self.problem = ""
-        """Why the manager was not heard of at the last look; empty when all is well."""
+        """Why the last poll failed; empty when it did not."""
         self._routes: dict[FunctionKey, RouteUpdate] = {}
         self._answered: set[str] = set()
         self._unreachable: dict[str, int] = {}
@@ -49,7 +49,7 @@ class Watcher:
         return list(self._routes.values())
 
     def available(self, service: Service) -> int:
-        """How many of its replicas take calls."""
+        """How many of its replicas are ready."""
         route = self._routes.get(service.key)
         return len(route.endpoints) if route is not None else 0
 
@@ -66,7 +66,7 @@ class Watcher:
         return self.service(key)
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Poll until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
             try:
@@ -78,17 +78,17 @@ class Watcher:
                 self.problem = str(fault)
 
     async def refresh(self) -> None:
-        """Ask the manager once, and publish what has changed. Raises Unavailable."""
+        """Poll once, and publish what has changed. Raises Unavailable."""
         async with self._refreshing:
             snapshot = await self._threads.call_long(self._engine.snapshot)
             running = [task for service in snapshot.services.values() for task in serving(service, snapshot)]
-            await self._ask_nodes(snapshot, running)
-            await self._ask_new(snapshot, running)
+            await self._probe_nodes(snapshot, running)
+            await self._probe_new(snapshot, running)
             self.snapshot = snapshot
             self._publish(snapshot)
 
     def withdraw(self, service: Service) -> None:
-        """The service is about to be removed: no more calls for it."""
+        """Remove the route of a service that is about to be removed."""
         self._withdrawn.add(service.id)
         if self._routes.pop(service.key, None) is not None:
             self._feed.publish(RouteRemoved(service.key))
@@ -115,19 +115,19 @@ class Watcher:
     def _endpoint(self, task: Task, snapshot: Snapshot) -> Endpoint | None:
         return endpoint_of(task, snapshot.nodes.get(task.node), inside=self.inside)
 
-    async def _ask_new(self, snapshot: Snapshot, running: list[Task]) -> None:
-        """Tasks that have not answered yet: without a health check of its image, running says little."""
+    async def _probe_new(self, snapshot: Snapshot, running: list[Task]) -> None:
+        """Probe tasks that have not been ready before: without a health check in the image, `running` means little."""
         self._answered &= {task.id for task in running}
         new = [task for task in running if task.id not in self._answered]
         endpoints = [(task, self._endpoint(task, snapshot)) for task in new]
-        asked = [(task, endpoint) for task, endpoint in endpoints if endpoint is not None]
+        known = [(task, endpoint) for task, endpoint in endpoints if endpoint is not None]
         answers = await asyncio.gather(
-            *(is_ready(endpoint.host, endpoint.port, HEALTH, limit=_CONNECT_TIMEOUT) for _, endpoint in asked)
+            *(is_ready(endpoint.host, endpoint.port, HEALTH, limit=_CONNECT_TIMEOUT) for _, endpoint in known)
         )
-        self._answered |= {task.id for (task, _), ready in zip(asked, answers, strict=True) if ready}
+        self._answered |= {task.id for (task, _), ready in zip(known, answers, strict=True) if ready}
 
-    async def _ask_nodes(self, snapshot: Snapshot, running: list[Task]) -> None:
-        """Whether anything on each node can be reached, by two of its tasks at the most."""
+    async def _probe_nodes(self, snapshot: Snapshot, running: list[Task]) -> None:
+        """Test whether each node can be reached, with at most two of its tasks."""
         of: dict[str, list[Endpoint]] = {}
         for task in running:
             if task.id in self._answered and (endpoint := self._endpoint(task, snapshot)) is not None:
@@ -139,11 +139,11 @@ class Watcher:
         }
         for node, count in self._unreachable.items():
             if count == _FAILURES:
-                log.warning("nothing answers on node %s any more", snapshot.nodes[node].name)
+                log.warning("node %s cannot be reached", snapshot.nodes[node].name)
 
 
 async def _reachable(endpoints: list[Endpoint]) -> bool:
-    """Whether one of the endpoints takes, or at least refuses, a connection."""
+    """Whether one of the endpoints accepts, or at least refuses, a connection."""
     answers = await asyncio.gather(*(_connects(each) for each in endpoints))
     return any(answers)
 
