@@ -23,7 +23,7 @@ from faas_runtime.gateway.listeners.handover import HandoverFailed, Predecessor
 from faas_runtime.gateway.standalone import provide
 from faas_runtime.gateway.state import AlreadyRunning, StateDir
 from faas_runtime.providers.base import Provider
-from faas_runtime.providers.engines import ENGINES
+from faas_runtime.providers.engines import ENGINES, remote_provider
 
 PREFIX = "faas-gateway: "
 """Begins the line that says why the gateway could not start."""
@@ -106,11 +106,9 @@ def _provider(settings: GatewaySettings) -> Provider:
     """What runs the functions. Raises Invalid."""
     if not settings.provider_url:
         return ENGINES[settings.engine](settings.state_dir)
-    from faas_runtime.providers.remote import RemoteProvider
-
     folder = settings.provider_secrets_dir or settings.secrets_dir
     account = read_account(folder) if folder is not None else Account("", "")
-    return RemoteProvider(settings.provider_url, account.user, account.password, settings.logs_url)
+    return remote_provider(settings.provider_url, account.user, account.password, settings.logs_url)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""The engines that can run functions here, by the name a user gives them."""
+"""The providers by name. Each is imported when it is made, and only then."""
 
 from __future__ import annotations
 
@@ -26,5 +26,12 @@ def _swarm(state_dir: Path) -> Provider:
     return SwarmProvider(state_dir)
 
 
+def remote_provider(url: str, user: str, password: str, logs_url: str = "") -> Provider:
+    """The provider at a URL; `logs_url` is where its logs are, if elsewhere. Raises Invalid."""
+    from faas_runtime.providers.remote import RemoteProvider
+
+    return RemoteProvider(url, user, password, logs_url)
+
+
 ENGINES: dict[str, Callable[[Path], Provider]] = {"docker": _docker, "process": _process, "swarm": _swarm}
-"""Makes an engine that keeps its state in a folder. Imports happen when one is made, and only for that one."""
+"""Makes an engine that keeps its state in a folder."""
