@@ -1,7 +1,7 @@
 """The root command. Commands are found by name and imported only when they are called.
 
-Start-up is a feature: this module imports click and little else, so the one-line help of
-every command is written here and not read from its module.
+Start-up time matters: this module imports click and little else, so the one-line help of
+every command is here and not in its module.
 """
 
 from __future__ import annotations
@@ -182,13 +182,13 @@ def root() -> None:
 
 
 def main() -> None:
-    """Entry point of `faas` and `faas-cli`. Never shows a traceback for what a user can cause."""
+    """Entry point of `faas` and `faas-cli`. Errors that a user can cause never show a traceback."""
     open_closed_streams()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line and return its exit code: a failure, too, when its output could not be written."""
+    """Run a command line and return its exit code, 1 as well when its output cannot be written."""
     console = Console()
     try:
         code = _run(console, arguments)
@@ -196,7 +196,7 @@ def run(arguments: list[str]) -> int:
         return code
     except OSError as err:
         discard_output()
-        # The reader has gone (`faas list | head`), or stdout was closed from the start: there is nobody to tell.
+        # The reader has closed its end (`faas list | head`), or stdout was closed from the start: no message.
         if err.errno not in (errno.EPIPE, errno.EBADF):
             console.error(f"the output cannot be written: {_lower(err.strerror or str(err))}")
         return EXIT_FAILED

@@ -30,9 +30,9 @@ _MIN_COLUMN = 8
 
 
 def open_closed_streams() -> None:
-    """Put something behind each standard stream that was closed (`>&-`), so that no other file takes its number.
+    """Open each standard stream that was closed (`>&-`), so that no other file gets its descriptor.
 
-    stdin is at its end, messages for stderr are lost, and a write to stdout fails as it does for any program.
+    stdin is empty, messages on stderr are lost, and a write to stdout fails as it does for any program.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         if descriptor == 1:
@@ -46,7 +46,7 @@ def open_closed_streams() -> None:
 
 
 def discard_output() -> None:
-    """Let stdout end nowhere, so that the interpreter does not fail once more when it writes what is left."""
+    """Redirect stdout to the null device, so that the interpreter does not fail again when it flushes."""
     with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 

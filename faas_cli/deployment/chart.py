@@ -21,7 +21,7 @@ _DEFINITIONS = "customresourcedefinition"
 def helm_command(
     chart: str, release: str, *, values: Sequence[str], sets: Sequence[str], namespace: str, definitions: bool
 ) -> list[str]:
-    """The command that renders a chart in `./chart`. Raises FaasError when it is not there."""
+    """The command that renders a chart in `./chart`. Raises FaasError when it does not exist."""
     folder = Path("chart") / chart
     if not _NAME.fullmatch(chart) or not folder.is_dir():
         raise FaasError(f"there is no chart `{folder}`", hint="run this where the folder `chart` is")
@@ -33,30 +33,30 @@ def helm_command(
 
 
 def render(command: Sequence[str]) -> list[dict[str, Any]]:
-    """The resources a command of helm prints. Raises FaasError with its own words."""
+    """The resources that helm prints. Raises FaasError with its output."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise FaasError("`helm` is not on this machine", hint="https://helm.sh/docs/intro/install") from None
+        raise FaasError("`helm` is not installed", hint="https://helm.sh/docs/intro/install") from None
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise FaasError(f"helm template failed: {reason}", detail=done.stderr)
     try:
         return [each for each in yaml.safe_load_all(done.stdout) if isinstance(each, dict)]
     except yaml.YAMLError as err:
-        raise FaasError(f"what helm printed is not YAML: {err}") from None
+        raise FaasError(f"the output of helm is not YAML: {err}") from None
 
 
 def export(resources: Sequence[dict[str, Any]], folder: Path) -> list[str]:
-    """Write each resource into `KIND/NAME.yaml` below a folder, in place of what it held; returns the files' names.
+    """Write each resource into `KIND/NAME.yaml` below a folder, replacing its content; return the names of the files.
 
-    A folder that holds anything but such files is left alone. Raises FaasError.
+    A folder with other files is not touched. Raises FaasError.
     """
-    strange = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".yaml"]
-    if strange or folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        what = f"`{strange[0]}`" if strange else f"`{folder}`"
+    foreign = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".yaml"]
+    if foreign or folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        what = f"`{foreign[0]}`" if foreign else f"`{folder}`"
         raise FaasError(
-            f"{what} is not of an earlier export, and nothing was changed", hint="`-o` names another folder"
+            f"{what} is not from an earlier export; nothing was changed", hint="choose another folder with `-o`"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".chart-", dir=folder.parent) as aside:

@@ -20,7 +20,7 @@ def differences(
 ) -> Iterator[list[str]]:
     """The lines to print for each function that differs. Raises FaasError.
 
-    `side` says whose variables count: those only the other side has are left out (`local`, `remote` or `all`).
+    `side` (`local`, `remote` or `all`): variables that only the other side has are ignored.
     """
     deployments = [deployment_of(function, options) for function in functions]
     remote = {

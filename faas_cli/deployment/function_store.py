@@ -26,14 +26,14 @@ def read_functions(address: str) -> list[StoreFunction]:
         raise FaasError(f"{where} is not a function store: {err}") from None
 
 
-def find_function(name: str, address: str, wanted: str) -> StoreFunction:
+def find_function(name: str, address: str, platform: str) -> StoreFunction:
     """The function of this name or title, for a platform. Raises FaasError with the nearest names."""
     functions = read_functions(address)
     for function in functions:
         if name in (function.name, function.title):
-            if not function.image_for(wanted):
+            if not function.image_for(platform):
                 raise FaasError(
-                    f"`{name}` has no image for {wanted}", hint=f"it has: {', '.join(sorted(function.images))}"
+                    f"`{name}` has no image for {platform}", hint=f"it has: {', '.join(sorted(function.images))}"
                 )
             return function
     hint = did_you_mean(name, (function.name for function in functions)) or "`faas store list` shows all"

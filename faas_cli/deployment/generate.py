@@ -1,4 +1,4 @@
-"""A function as a resource of another system: OpenFaaS's operator, Knative, plain Kubernetes, Docker's stacks."""
+"""Functions as resources of another system: OpenFaaS's operator, Knative, plain Kubernetes, Docker's stacks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KNATIVE = "serving.knative.dev/v1"
 KUBERNETES = "apps/v1"
 DOCKER = "docker"
 SHORT_NAMES = {"openfaas": OPENFAAS, "knative": KNATIVE, "kubernetes": KUBERNETES}
-"""Names for people; any other text is the API version of a `Function`."""
+"""Short names; any other value is the API version of a `Function`."""
 
 _PORT = 8080
 _SCALE = "com.openfaas.scale."
@@ -33,7 +33,7 @@ _CPU_TARGET = 70
 def manifests(functions: list[Function], api: str, tag: str, namespace: str | None) -> Iterator[str]:
     """The YAML text of each resource for these functions.
 
-    `tag` says how image tags are made; `namespace` is for all of them, None for each one's own.
+    `tag` is the tag scheme; `namespace` is for all of them, None for each one's own.
     Raises FaasError for a tag or quantity that is invalid.
     """
     import yaml
@@ -122,7 +122,7 @@ def _knative(function: Function, metadata: Document) -> Document:
 
 
 def _kubernetes(function: Function, metadata: Document) -> list[Document]:
-    """A Deployment, a Service in front of it, and what scales it when the function asks for CPU."""
+    """A Deployment, a Service in front of it, and an autoscaler when the function requests CPU."""
     labels = function.labels or {}
     marks = {"faas_function": function.name}
     smallest, largest = _scale(function, "min", 1), _scale(function, "max", 20)
@@ -205,7 +205,7 @@ def _docker_stack(functions: list[Function]) -> Document:
 
 
 def _service(function: Function) -> Document:
-    # A dollar sign would be taken for a variable of the stack file.
+    # A dollar sign would be read as a variable of the stack file.
     environment = _environment(function) | ({"fprocess": function.fprocess} if function.fprocess else {})
     secrets = [{"source": name, "target": f"{SECRETS_PATH}/{name}"} for name in function.secrets]
     reservations, limits = _amounts(function, function.requests), _amounts(function, function.limits)

@@ -1,7 +1,7 @@
-"""Running a function under its language's debugger: it waits for an editor, and nothing times out meanwhile.
+"""Running a function under its language's debugger: it waits for an editor, without timeouts.
 
-What a template says under `faas.debug` is all there is to know about a language; the debugger is
-fetched once, into the state directory, and never into an image.
+Everything specific to a language is in the template under `faas.debug`; the debugger is fetched
+once, into the state directory, and never into an image.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from faas_cli.templates.model import Step, Template
 from faas_runtime.core.files import write_file
 
 LAUNCH_FILE = Path(".vscode") / "launch.json"
-_FOREVER = "24h"
-_UNHURRIED = dict.fromkeys(("exec_timeout", "read_timeout", "write_timeout"), _FOREVER)
+_NO_TIMEOUT = "24h"
+_TIMEOUTS = dict.fromkeys(("exec_timeout", "read_timeout", "write_timeout"), _NO_TIMEOUT)
 
 
 def debug_plan(
@@ -39,15 +39,15 @@ def debug_plan(
     state: Path,
     say: Callable[[str], None],
 ) -> tuple[RunPlan, dict[str, Any]]:
-    """A plan for the same function with its debugger listening on `port`, and an editor's entry to attach to it.
+    """A plan for the same function with its debugger listening on `port`, and the launch entry that attaches to it.
 
-    Raises FaasError when the template names no debugger, BuildError when it cannot be had.
+    Raises FaasError when the template names no debugger, BuildError when it cannot be fetched.
     """
     if template is None or template.recipe is None or template.recipe.debug is None:
         name = "a Dockerfile" if template is None else f"the template `{template.name}`"
         raise FaasError(
-            f"{name} does not say how to debug a function",
-            hint="a template does so under `faas.debug` in its template.yml: see docs/templates.md",
+            f"{name} has no debugger configuration",
+            hint="add `faas.debug` to its template.yml: see docs/templates.md",
         )
     debug = template.recipe.debug
     toolchain = find_toolchain(template.recipe.toolchain)
@@ -66,19 +66,19 @@ def debug_plan(
     handler = f"${{workspaceFolder}}/{function.handler.removeprefix('./').rstrip('/')}"
     source = str(folder / template.handler_folder)
     values = {"port": str(port), "tools": str(tools), "handler": handler, "source": source}
-    added = {**_filled(debug.env, values), **_UNHURRIED, "fprocess": _filled(debug.run, values)}
+    added = {**_filled(debug.env, values), **_TIMEOUTS, "fprocess": _filled(debug.run, values)}
     if plan.environment.get("mode") != "http":
-        # One debugger, one port: a second process of the function could not listen.
+        # The debugger has one port: a second process of the function could not listen.
         added["max_inflight"] = "1"
-    # A call that stands at a breakpoint would hold up a polite end for ever.
-    wanted = replace(plan, folder=folder, environment={**plan.environment, **added}, stop_signal=signal.SIGINT)
-    return wanted, {"name": f"faas: {function.name}", **_filled(debug.launch, values)}
+    # A call at a breakpoint would block a graceful stop.
+    changed = replace(plan, folder=folder, environment={**plan.environment, **added}, stop_signal=signal.SIGINT)
+    return changed, {"name": f"faas: {function.name}", **_filled(debug.launch, values)}
 
 
 def write_launch_entry(project: Path, entry: dict[str, Any]) -> Path | None:
-    """Put the entry into the project's `launch.json`, in place of an older one of the same name.
+    """Write the entry to the project's `launch.json`, replacing one of the same name; return the path.
 
-    None, and nothing is touched, when that file has comments or anything else that we could not keep.
+    None, and nothing is changed, when that file has comments or anything else that would be lost.
     """
     path = project / LAUNCH_FILE
     content: dict[str, Any] = {"version": "0.2.0", "configurations": []}
@@ -97,24 +97,24 @@ def write_launch_entry(project: Path, entry: dict[str, Any]) -> Path | None:
 
 
 def _install(place: Path, tools: Path, command: str, environment: dict[str, str]) -> None:
-    """Whole or not at all: what is there counts as complete."""
+    """Install atomically: an existing folder counts as complete."""
     place.mkdir()
     output: list[str] = []
     runner = StepRunner(place, environment, output.append)
     try:
         runner.run(Step(run=command.replace("{tools}", ".")), "the debugger cannot be fetched")
     except BuildError as err:
-        raise BuildError(err.message, hint="it needs the network the first time", detail=err.detail) from None
+        raise BuildError(err.message, hint="the first fetch needs the network", detail=err.detail) from None
     tools.parent.mkdir(parents=True, exist_ok=True)
     try:
         place.rename(tools)
     except OSError:
-        # Another run was first.
+        # Another process was first.
         shutil.rmtree(place, ignore_errors=True)
 
 
 def _filled(value: Any, values: dict[str, str]) -> Any:
-    """The value with every `{name}` replaced; a text that is only `{port}` becomes the number."""
+    """The value with every `{name}` replaced; `{port}` alone becomes a number."""
     if isinstance(value, dict):
         return {key: _filled(each, values) for key, each in value.items()}
     if isinstance(value, list):

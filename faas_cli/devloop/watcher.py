@@ -1,4 +1,4 @@
-"""Watching files: every change once, soon, and never lost between two looks."""
+"""Watching files: every change is reported once, soon, and none is lost between two polls."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _DEBOUNCE = 80
-"""Milliseconds without a further change after which a change is taken up: editors write in several steps."""
+"""Milliseconds without another change before a change is reported: editors write in several steps."""
 _STEP = 20
-_TURN = 100
-"""Milliseconds after which the watch comes back without a change."""
+_POLL_INTERVAL = 100
+"""Milliseconds after which the watch returns without a change."""
 
 
 class _Files:
-    """Single files, looked at now and then: the system's watch ends when an editor puts another file in its place."""
+    """Single files, polled: an inotify watch ends when an editor replaces the file."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._seen = {path: _state(path) for path in paths}
-        self._told = dict(self._seen)
+        self._reported = dict(self._seen)
 
     def settled(self) -> set[Path]:
-        """Those that have changed since they were told last, and not since the last look; one that is gone waits."""
+        """Files that changed since they were last reported and not since the last poll; a missing one waits."""
         found = set()
         for path, before in self._seen.items():
             now = self._seen[path] = _state(path)
-            if now is not None and now == before and now != self._told[path]:
-                self._told[path] = now
+            if now is not None and now == before and now != self._reported[path]:
+                self._reported[path] = now
                 found.add(path)
         return found
 
 
 def changes_below(watched: Sequence[Path | str], stop: threading.Event | None = None) -> Iterator[set[Path]]:
-    """What has changed below the files and folders, a set for each look, often empty; until `stop` or Ctrl-C.
+    """The changed files below these files and folders, a set per poll, often empty; until `stop` or Ctrl-C.
 
-    The watch begins with the first look: take it before reading the files, and what is saved meanwhile is not missed.
+    The watch begins with the first poll: make it before reading the files, so that no change is missed.
     """
     import watchfiles
 
@@ -46,7 +46,7 @@ def changes_below(watched: Sequence[Path | str], stop: threading.Event | None = 
         step=_STEP,
         stop_event=stop,
         raise_interrupt=False,
-        rust_timeout=_TURN,
+        rust_timeout=_POLL_INTERVAL,
         yield_on_timeout=True,
     ):
         yield {path for _, name in batch if (path := Path(name)).resolve() not in resolved} | files.settled()

@@ -1,4 +1,4 @@
-"""Examples of every command, shown at the end of its help. A test reads each with the command's own parser."""
+"""Examples of every command, shown at the end of its help. A test parses each with its command."""
 
 from __future__ import annotations
 
@@ -113,4 +113,4 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "validate": ("faas validate", "faas validate -f base.yml -f stage.yml"),
     "version": ("faas version", "faas version --short-version"),
 }
-"""By the words behind `faas`."""
+"""By the words of the command."""

@@ -1,4 +1,4 @@
-"""Manual pages, from what `--help` is made of: one for `faas` and one for every command that does something."""
+"""Manual pages, made from `--help`: one for `faas` and one for every command."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECTION = "1"
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """The name of the file and the troff text of every page."""
+    """File name and troff text of every page."""
     names = ["faas", *(f"faas-{'-'.join(words)}" for words, _ in _commands(root, ()))]
     yield f"faas.{_SECTION}", _root_page(names[1:])
     for words, context in _commands(root, ()):
@@ -40,9 +40,9 @@ def _root_page(others: list[str]) -> str:
         lines += [".TP", rf"\fB{_plain(name)}\fR", _plain(text)]
     lines += [".SH EXIT STATUS"]
     for code, text in (
-        ("0", "done"),
-        ("1", "it could not be done"),
-        ("2", "the command line is wrong"),
+        ("0", "success"),
+        ("1", "failure"),
+        ("2", "invalid command line"),
         ("130", "stopped by Ctrl-C"),
     ):
         lines += [".TP", rf"\fB{code}\fR", text]
@@ -74,7 +74,7 @@ def _head(name: str, summary: str) -> list[str]:
 
 def _paragraph(text: str) -> list[str]:
     if text.startswith("\b"):
-        # click's mark for lines that are to stay as they are.
+        # click's mark for preformatted lines.
         return [".EX", *(_plain(line) for line in text.splitlines()[1:]), ".EE"]
     return [_plain(" ".join(text.split()))]
 
@@ -85,7 +85,7 @@ def _first_sentence(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text in which troff sees no command, and whose dashes can be copied."""
+    """Text escaped for troff, with dashes that can be copied."""
     text = text.replace("\\", r"\e").replace("-", r"\-")
     return rf"\&{text}" if text.startswith((".", "'")) else text
 

@@ -47,7 +47,7 @@ def render(message: LogMessage, output_format: str, time_format: str, *, show_na
 
 
 def since_time(seconds: float | None, moment: str) -> str:
-    """The gateway's `since`: the typed moment, else so many seconds ago, empty for neither. Raises UsageError."""
+    """The gateway's `since`: the typed time, else this many seconds ago, empty for neither. Raises UsageError."""
     if moment:
         try:
             datetime.fromisoformat(moment)

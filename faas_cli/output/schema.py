@@ -1,6 +1,6 @@
 """What `--output json` of every command prints, as types, and as JSON Schema for other languages.
 
-A published form only grows: a field may be added, none is taken away or changes its kind before
+A published format only grows: fields may be added; none is removed or changes its type before
 the next major version.
 """
 
@@ -28,7 +28,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class DescribedFunction(FunctionStatus, frozen=True, kw_only=True):
-    """What the gateway says of a function, and where to call it."""
+    """A function as the gateway describes it, and its URLs."""
 
     status: str = msgspec.field(name="Status")
     calls: int = msgspec.field(name="InvocationCount")
@@ -37,7 +37,7 @@ class DescribedFunction(FunctionStatus, frozen=True, kw_only=True):
 
 
 class SecretName(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret; nobody shows its value."""
+    """A secret; its value is never shown."""
 
     name: str
     namespace: str
@@ -61,14 +61,14 @@ class SettingValue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CliVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """Which command line this is."""
+    """The version of the CLI."""
 
     commit: str
     version: str
 
 
 class GatewayVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """Which gateway answers."""
+    """The version of the gateway."""
 
     uri: str
     version: str
@@ -76,7 +76,7 @@ class GatewayVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """Which provider runs its functions."""
+    """The version of its provider."""
 
     name: str
     orchestration: str
@@ -113,12 +113,12 @@ OUTPUTS: dict[str, Any] = {
     "traffic": list[TrafficShare],
     "version": Versions,
 }
-"""By the words behind `faas`. `logs` prints one value in a line."""
+"""By the words of the command. `logs` prints one value per line."""
 
 
 def output_schema(words: str) -> dict[str, Any]:
-    """The JSON Schema of what a command prints. Raises UsageError for one that prints no data."""
+    """The JSON Schema of what a command prints. Raises UsageError for a command without `--output json`."""
     kind = OUTPUTS.get(words)
     if kind is None:
-        raise UsageError(f"`faas {words}` prints no data", hint=f"these do: {', '.join(OUTPUTS)}")
+        raise UsageError(f"`faas {words}` has no `--output json`", hint=f"these have: {', '.join(OUTPUTS)}")
     return {"$schema": _DIALECT, "title": f"faas {words} --output json", **msgspec.json.schema(kind)}

@@ -1,4 +1,4 @@
-"""Getting a plugin: a program out of an image, for this machine, checked against its digests."""
+"""Installing a plugin: a program from an image, for this machine, verified by digest."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from faas_cli.registry.client import Manifest, Registry
 from faas_cli.registry.reference import Reference, parse_reference
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_MOST = 1 << 30
-"""Bytes a program may have; a small archive can hold a very large file."""
+_MAX_PROGRAM_BYTES = 1 << 30
+"""Maximum size of a program; a small archive can hold a very large file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """An operating system and an architecture, in OCI's words."""
+    """An operating system and an architecture, as OCI spells them."""
 
     system: str
     architecture: str
@@ -41,17 +41,17 @@ class Installed:
 
 
 def plugin_reference(name: str, registry: str, version: str) -> Reference:
-    """The image of a plugin; a version is a tag or a digest. Raises UsageError for what cannot be a command."""
+    """The image of a plugin; a version is a tag or a digest. Raises UsageError for an invalid name."""
     if not _NAME.fullmatch(name):
-        raise UsageError(f"`{name}` cannot be a plugin's name: it becomes a command")
+        raise UsageError(f"`{name}` is not a valid plugin name")
     separator = "@" if version.startswith("sha256:") else ":"
     return parse_reference(f"{registry.strip('/')}/{name}{separator}{version}")
 
 
 def install(name: str, image: Reference, platform: Platform, folder: Path) -> Installed:
-    """Put the program `name` of an image into a folder, in place of what is there. Raises FaasError.
+    """Install the program `name` of an image into a folder, replacing an older one. Raises FaasError.
 
-    Only that one file is taken: whatever else an image holds must not become a command.
+    Only that file is extracted: nothing else in the image may become a command.
     """
     registry = Registry(image.registry)
     manifest = _manifest_for(registry, image, platform)
@@ -59,7 +59,7 @@ def install(name: str, image: Reference, platform: Platform, folder: Path) -> In
     with tempfile.TemporaryDirectory(prefix=".get-", dir=folder) as work:
         program = _extract(registry, image, _layers(manifest), name, Path(work))
         if program is None:
-            raise FaasError(f"the image {image} holds no program `{name}`")
+            raise FaasError(f"the image {image} has no program `{name}`")
         program.chmod(0o755)
         target = folder / name
         program.replace(target)
@@ -79,7 +79,7 @@ def _manifest_for(registry: Registry, image: Reference, platform: Platform) -> M
         if found == platform:
             return registry.manifest(image.repository, str(entry["digest"]))
         offered.append(str(found))
-    raise FaasError(f"the image {image} is not made for {platform}", hint=f"it is for {', '.join(offered)}")
+    raise FaasError(f"the image {image} is not built for {platform}", hint=f"it is for {', '.join(offered)}")
 
 
 def _check_platform(registry: Registry, image: Reference, manifest: Manifest, platform: Platform) -> None:
@@ -89,7 +89,7 @@ def _check_platform(registry: Registry, image: Reference, manifest: Manifest, pl
         config = json.loads(path.read_bytes())
     found = Platform(str(config.get("os")), str(config.get("architecture")))
     if found != platform:
-        raise FaasError(f"the image {image} is not made for {platform}", hint=f"it is for {found}")
+        raise FaasError(f"the image {image} is not built for {platform}", hint=f"it is for {found}")
 
 
 def _layers(manifest: Manifest) -> list[str]:
@@ -111,13 +111,13 @@ def _extract(registry: Registry, image: Reference, layers: Sequence[str], name: 
 
 
 def _program(layer: Path, name: str, target: Path) -> bool:
-    """Copy the regular file called `name` out of a layer, wherever it is in there; False when there is none."""
+    """Copy the regular file called `name` out of a layer, wherever it is; False when there is none."""
     with tarfile.open(layer, "r|*") as archive:
         for entry in archive:
             if not entry.isreg() or Path(entry.name).name not in (name, f"faas-{name}"):
                 continue
-            if entry.size > _MOST:
-                raise FaasError(f"`{entry.name}` is larger than a program can be: {entry.size} bytes")
+            if entry.size > _MAX_PROGRAM_BYTES:
+                raise FaasError(f"`{entry.name}` is too large for a program: {entry.size} bytes")
             source = archive.extractfile(entry)
             if source is not None:
                 with target.open("wb") as stream:

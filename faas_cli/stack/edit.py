@@ -23,7 +23,7 @@ _LINE = re.compile(r".*?(?:\r\n|[\n\r\x85\u2028\u2029]|\Z)", re.DOTALL)
 
 
 def new_stack_text(gateway: str, function: Function) -> str:
-    """The text of a stack file with one function, laid out as faas-cli lays it out."""
+    """The text of a stack file with one function, in the layout of faas-cli."""
     head = f"version: 1.0\nprovider:\n  name: openfaas\n  gateway: {gateway}\nfunctions:\n"
     return head + function_text(function, "  ") + "\n"
 
@@ -42,9 +42,9 @@ def function_text(function: Function, indent: str) -> str:
 
 
 def edit_file(path: Path, change: Callable[[str], str]) -> str:
-    """Replace a stack file's text by what `change` makes of it, line ends as they are; returns the text before.
+    """Replace a stack file's text with `change(text)`, line ends unchanged; return the previous text.
 
-    Edits of several processes wait for each other, so that none is lost. Raises OSError.
+    A lock serializes edits of several processes. Raises OSError.
     """
     with locked(path.parent):
         before = path.read_bytes().decode("utf-8")
@@ -54,7 +54,7 @@ def edit_file(path: Path, change: Callable[[str], str]) -> str:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, which leaves no file behind; where its file system has no locks, nothing is held."""
+    """Hold a lock on a folder, without a lock file; on a file system without locks, hold none."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):
@@ -67,7 +67,7 @@ def locked(folder: Path) -> Iterator[None]:
 def append_function(text: str, function: Function, file: str) -> str:
     """The file's text with one more function at the end of its `functions` map.
 
-    Raises StackError when a function has that name already, or when the map cannot be added to.
+    Raises StackError when a function of that name exists, or when the map cannot be extended.
     """
     root = parse(text, file)
     functions = root.fields().get("functions")
@@ -77,7 +77,7 @@ def append_function(text: str, function: Function, file: str) -> str:
         return _insert(text, functions.node.end_mark.line + 1 if functions.node else 0, function_text(function, "  "))
     names = functions.fields()
     if function.name in names:
-        names[function.name].fail("is there already; nothing was changed", hint="choose another name")
+        names[function.name].fail("exists already; nothing was changed", hint="choose another name")
     node = functions.node
     assert node is not None
     _refuse_braces(functions)
@@ -88,7 +88,7 @@ def append_function(text: str, function: Function, file: str) -> str:
 def append_template(text: str, template: TemplateSource, file: str) -> str:
     """The file's text with one more entry in `configuration.templates`.
 
-    Raises StackError when the template is there already, or when the list cannot be added to.
+    Raises StackError when the template is in the list already, or when the list cannot be extended.
     """
     configuration = parse(text, file).fields().get("configuration")
     if configuration is None:
@@ -107,7 +107,7 @@ def append_template(text: str, template: TemplateSource, file: str) -> str:
             item.fail(f"is `{template.name}` already; nothing was changed")
     _refuse_braces(templates)
     if not templates.items():
-        templates.fail("is empty brackets, and cannot be added to", hint="remove the brackets, then try again")
+        templates.fail("is empty brackets and cannot be extended", hint="remove the brackets, then try again")
     return _insert(
         text, _last_line(templates.node) + 1, _template_text(template, " " * templates.node.start_mark.column)
     )
@@ -126,7 +126,7 @@ def _first_key(value: Value) -> Mark:
 
 def _refuse_braces(value: Value) -> None:
     if getattr(value.node, "flow_style", False):
-        value.fail("is written in braces, and cannot be added to", hint="write one key a line, then try again")
+        value.fail("is written in braces and cannot be extended", hint="write one key a line, then try again")
 
 
 def _last_line(node: MappingNode) -> int:

@@ -1,6 +1,6 @@
-"""`${NAME}` in a stack file: the forms faas-cli expands, over the raw text, before YAML sees it.
+"""`${NAME}` in a stack file: the forms of faas-cli, expanded in the raw text before YAML reads it.
 
-`$NAME` is left alone, an unset variable is empty, `$$` is a dollar sign. A value of several lines
+`$NAME` stays as it is, an unset variable is empty, `$$` is a dollar sign. A value of several lines
 stays one scalar: YAML would fold its line feeds, or read its lines as keys.
 """
 
@@ -90,9 +90,7 @@ class _Expansion:
             self._unset(name.group(), begin)
         result = str(len(value)) if length else self._operation(value)
         if not self._take("}"):
-            raise SubstitutionError(
-                f"`${{{name.group()}` is not closed by `}}`, or uses a form that is not known", begin
-            )
+            raise SubstitutionError(f"`${{{name.group()}` is not closed by `}}`, or uses an unknown form", begin)
         return result
 
     def _operation(self, value: str) -> str:
@@ -156,8 +154,8 @@ def _on_line(value: str, before: str) -> str:
 
 def _cut(value: str, pattern: str, lengths: range, suffix: bool) -> str:
     for length in lengths:
-        piece = value[len(value) - length :] if suffix else value[:length]
-        if fnmatch.fnmatchcase(piece, pattern):
+        part = value[len(value) - length :] if suffix else value[:length]
+        if fnmatch.fnmatchcase(part, pattern):
             return value[: len(value) - length] if suffix else value[length:]
     return value
 

@@ -1,4 +1,4 @@
-"""How much YAML a stack file may be: a few bytes can describe a document that fills the memory.
+"""Size limits of a stack file: a few bytes of YAML can describe a document that fills the memory.
 
 Checked on the parser's events, before anything is built from them: the parser itself keeps
 no tree and does not call itself, so it survives every text.
@@ -13,18 +13,18 @@ from typing import Any
 from faas_cli.errors import StackError
 
 MAX_BYTES = 1024 * 1024
-"""Largest text of a stack file; a function takes a few hundred bytes."""
+"""Maximum size of a stack file; a function takes a few hundred bytes."""
 MAX_DEPTH = 50
-"""Deepest nesting of maps and lists."""
+"""Maximum nesting of maps and lists."""
 MAX_VALUES = 100_000
-"""Most values a file may have once its aliases are followed."""
+"""Maximum number of values after aliases are followed."""
 
 _SPLIT = "split it into several files"
 
 
 @dataclass(slots=True)
 class _Open:
-    """A map or list whose end has not come yet."""
+    """A map or list that has not ended."""
 
     anchor: str
     values: int = 1
@@ -73,10 +73,10 @@ def _check_events(text: str, file: str, loader: Any) -> None:
             known[ended.anchor] = values
         elif isinstance(event, yaml.AliasEvent):
             if any(each.anchor == event.anchor for each in stack[1:]):
-                raise StackError(f"`*{event.anchor}` is inside of what it stands for", **place, hint="write it out")
+                raise StackError(f"`*{event.anchor}` refers to a value that contains it", **place, hint="write it out")
             values = known.get(event.anchor or "", 1)
         elif isinstance(event, yaml.ScalarEvent):
             values = known[event.anchor or ""] = 1
         stack[-1].values += values
         if stack[-1].values > MAX_VALUES:
-            raise StackError(f"stands for more than {MAX_VALUES} values", **place, hint=_SPLIT)
+            raise StackError(f"expands to more than {MAX_VALUES} values", **place, hint=_SPLIT)

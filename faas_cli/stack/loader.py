@@ -1,4 +1,4 @@
-"""Reading a stack file: from a path or a URL, variables expanded, every value checked at its place."""
+"""Reading a stack file: from a path or a URL, variables expanded, every value checked."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _REMOTE_TIMEOUT = 120.0
 def load(source: str | Path, *overlays: str | Path, envsubst: bool = True) -> Stack:
     """Read the stack file at a path or an http(s) URL, with others merged over it.
 
-    In an overlay a map adds its keys to those that are there; any other value takes the place of the
-    one before. Raises StackError saying what is wrong in which file, line and key.
+    In an overlay a map adds its keys to the existing ones; any other value replaces the previous one.
+    Raises StackError with file, line and key.
     """
     texts = [(str(each), _text(str(each), envsubst=envsubst)) for each in (source, *overlays)]
     name, text = texts[0]
@@ -46,7 +46,7 @@ def _text(name: str, *, envsubst: bool) -> str:
 def _parse_merged(texts: list[tuple[str, str]]) -> Stack:
     roots = [parse(text, name) for name, text in texts]
     for root in roots:
-        # Each file by itself, while it is known which one a mistake is in.
+        # Each file by itself, so that an error names its file.
         fields = root.fields()
         if "functions" in fields:
             _functions(fields["functions"])
@@ -103,7 +103,7 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise StackError(
-            "there is no such file", file=str(path), hint="`faas new --lang go NAME` writes a stack file"
+            "does not exist", file=str(path), hint="`faas new --lang go NAME` writes a stack file"
         ) from None
     except UnicodeDecodeError:
         raise StackError("is not a text file", file=str(path)) from None

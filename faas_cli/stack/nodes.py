@@ -1,4 +1,4 @@
-"""YAML as text with places: every scalar stays as it was written, every value knows its line.
+"""YAML as text with positions: every scalar stays as it was written, every value knows its line.
 
 A YAML 1.1 loader would turn the label `1.50` into a number and `yes` into a boolean; a
 stack file's maps hold strings, so nothing is converted here.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from yaml import Mark
 
 Node = Any
-"""A node of PyYAML's; its type stubs leave out `id`, which tells scalar, sequence and mapping."""
+"""A node of PyYAML's; its type stubs lack `id`, which distinguishes scalar, sequence and mapping."""
 
 _TRUE = frozenset({"y", "yes", "true", "on"})
 _FALSE = frozenset({"n", "no", "false", "off"})
@@ -55,7 +55,7 @@ class Value:
         return restored(str(self.node.value))
 
     def boolean(self) -> bool:
-        """A truth value in any of YAML 1.1's words."""
+        """A boolean in any spelling of YAML 1.1."""
         word = self.text().lower()
         if word in _TRUE:
             return True
@@ -79,7 +79,7 @@ class Value:
         return [Value(child, self.file, f"{self.key}[{number}]") for number, child in enumerate(self.node.value)]
 
     def fields(self) -> dict[str, Value]:
-        """The values of a map, `<<` merged in; nothing is an empty one. A key may be there once."""
+        """The values of a map, `<<` merged in; nothing is an empty one. Duplicate keys are an error."""
         if self.is_null:
             return {}
         if self.node is None or self.node.id != "mapping":
@@ -97,7 +97,7 @@ class Value:
             line = key_node.start_mark.line + 1 if key_node.start_mark is not None else 0
             if name in own:
                 Value(key_node, self.file, place).fail(
-                    f"is there twice: in line {own[name].line} and in line {line}", hint="keep one of them"
+                    f"occurs twice, in lines {own[name].line} and {line}", hint="keep one of them"
                 )
             own[name] = Value(child, self.file, place, line)
         return {**merged, **own}
@@ -111,7 +111,7 @@ class Value:
         return [value.text() for value in self.items()]
 
     def under(self, other: Value) -> Value:
-        """This value with another laid over it: two maps become one, anything else is replaced."""
+        """This value with another merged over it: maps are merged, anything else is replaced."""
         if other.is_null or self.is_null or other.node.id != "mapping" or self.node.id != "mapping":
             return other
         import yaml

@@ -1,4 +1,4 @@
-"""Secrets sealed for one reader: anybody with the public key can add them to a repository, only its owner reads them.
+"""Secrets encrypted for one reader: with the public key anyone can add them, only the key's owner can read them.
 
 The file is faas-cli's: Curve25519 with XSalsa20-Poly1305 (libsodium's box), a fresh key pair for
 each file and a fresh nonce for each value. Names are not hidden.
@@ -25,7 +25,7 @@ SEALED_FILE = "com.openfaas.secrets"
 
 
 def key_id(public_key: str) -> str:
-    """What a public key (base64) is called."""
+    """The short ID of a public key (base64)."""
     return public_key[:8]
 
 
@@ -53,7 +53,7 @@ def seal(public_key: str, secrets: Mapping[str, bytes]) -> str:
 
 
 def unseal(private_key: str, text: str) -> dict[str, bytes]:
-    """The secrets of a sealed file. Raises FaasError: a wrong key, or not such a file."""
+    """The secrets of a sealed file. Raises FaasError: a wrong key, or an invalid file."""
     import yaml
 
     try:
@@ -64,14 +64,14 @@ def unseal(private_key: str, text: str) -> dict[str, bytes]:
             {name: _bytes(each) for name, each in content["secrets"].items()},
         )
     except (yaml.YAMLError, RecursionError, KeyError, TypeError, AttributeError, ValueError):
-        raise FaasError("this is not a file of sealed secrets", hint="`faas secret seal` writes one") from None
+        raise FaasError("this is not a sealed secrets file", hint="`faas secret seal` writes one") from None
     if (version, algorithm or ALGORITHM) != (VERSION, ALGORITHM):
-        raise FaasError(f"secrets sealed with version `{version}` and algorithm `{algorithm}` cannot be read here")
+        raise FaasError(f"secrets sealed with version `{version}` and algorithm `{algorithm}` are not supported")
     try:
         box = _public().Box(_private_key(private_key), _public().PublicKey(sender))
         return {name: box.decrypt(value) for name, value in sealed.items()}
     except _errors().CryptoError:
-        raise FaasError("the secrets were sealed for another key, or have been changed since") from None
+        raise FaasError("the secrets were sealed for another key, or modified afterwards") from None
 
 
 def write_private(path: Path, text: str) -> None:

@@ -71,7 +71,7 @@ def open_stack(*files: str, envsubst: bool = True, folder: Path = Path()) -> Sta
     if not sources:
         raise StackError(
             "there is no stack file in this folder",
-            hint="name one with `-f FILE`, or make a function with `faas new --lang go NAME`",
+            hint="name one with `-f FILE`, or create a function with `faas new --lang go NAME`",
         )
     return load(*sources, envsubst=envsubst)
 
@@ -98,13 +98,13 @@ def select(stack: Stack, pattern: str = "", regex: str = "") -> list[Function]:
     given or `regex` is not one, StackError when nothing is left.
     """
     if pattern and regex:
-        raise UsageError("`--filter` and `--regex` cannot be used together")
+        raise UsageError("`--filter` and `--regex` exclude each other")
     functions = list(stack.functions.values())
     file = str(stack.path or "")
     if not functions:
         raise StackError("the stack file has no functions", file=file)
-    wanted = _matcher(pattern, regex)
-    found = [function for function in functions if wanted.search(function.name)]
+    matcher = _matcher(pattern, regex)
+    found = [function for function in functions if matcher.search(function.name)]
     if not found:
         names = ", ".join(stack.functions)
         raise StackError(f"no function matches `{pattern or regex}`", file=file, hint=f"the functions are: {names}")
@@ -125,12 +125,12 @@ def _looks_like_stack(path: Path) -> bool:
         return False
     try:
         text = path.read_text(encoding="utf-8")
-        # Read the words before the grammar: most YAML files of a project are something else.
+        # Cheap test first: most YAML files of a project are something else.
         if "functions:" not in text or "provider:" not in text:
             return False
         parse_stack(text, str(path))
     except StackError:
-        # A stack file with a mistake is still the one that is meant; its reader will say what is wrong.
+        # An invalid stack file is still the one that is meant; reading it reports the error.
         return True
     except (OSError, UnicodeDecodeError):
         return False

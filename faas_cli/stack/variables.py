@@ -11,11 +11,11 @@ from faas_cli.errors import StackError
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
-# What `--env-file` has brought, for the one command this process runs.
+# Values from `--env-file`, for the one command this process runs.
 _from_files: dict[str, tuple[str, str]] = {}
 
 
-# Variables without a value or a default in the stack files of this command, and where each stands.
+# Variables without a value or a default in the stack files of this command, and their places.
 _unset: dict[str, str] = {}
 
 
@@ -25,12 +25,12 @@ def note_unset(name: str, place: str) -> None:
 
 
 def unset_hint() -> str:
-    """The variables that a stack file of this command uses and nobody has set; empty where there is none."""
+    """The unset variables that the stack files of this command use; empty when there are none."""
     return "; ".join(f"the variable `{name}` is not set ({place})" for name, place in _unset.items())
 
 
 def use_file(path: Path) -> None:
-    """Take up the variables of a file with lines NAME=value. Raises StackError with the line of a mistake."""
+    """Read the variables of a file with lines NAME=value. Raises StackError with the line of an error."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as err:
@@ -46,12 +46,12 @@ def use_file(path: Path) -> None:
 
 
 def variables() -> Mapping[str, str]:
-    """All variables; the environment wins over files, as what is nearest to the command."""
+    """All variables; the environment wins over files."""
     return {**{name: value for name, (value, _) in _from_files.items()}, **os.environ}
 
 
 def origin(name: str) -> str:
-    """Where a variable's value comes from, in words."""
+    """Where a variable's value comes from, for people to read."""
     if name in os.environ:
         return "environment"
     return _from_files[name][1] if name in _from_files else "not set"
@@ -60,5 +60,5 @@ def origin(name: str) -> str:
 def _unquoted(value: str) -> str:
     if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
         return value[1:-1]
-    # A remark needs a space before it; a `#` in a password does not end it.
+    # A comment needs a space before it; a `#` in a password does not start one.
     return re.split(r"\s+#", value, maxsplit=1)[0]

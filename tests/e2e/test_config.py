@@ -47,7 +47,7 @@ def test_a_mistake_in_an_environment_file_is_not_ignored(stage):
         "validate", "-f", "fn.yml", "--env-file", "bad.env"
     )
     (stage.folder / "more.yml").unlink()
-    assert "more.yml: there is no such file" in stage.fails("deploy", "-f", "fn.yml", "--env-file", "stage.env")
+    assert "more.yml: does not exist" in stage.fails("deploy", "-f", "fn.yml", "--env-file", "stage.env")
 
 
 def test_validate_names_what_nobody_reads(stage):

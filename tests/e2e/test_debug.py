@@ -171,7 +171,7 @@ def test_a_template_that_names_no_debugger(shell):
     template.write_text(template.read_text().split("  debug:")[0])
     shell.faas("new", "--lang", "plain", "fn")
     error = shell.fails("local-run", "fn", "-p", "0", "--builder", "oci", "--debug")
-    assert "the template `plain` does not say how to debug a function" in error
+    assert "the template `plain` has no debugger configuration" in error
 
 
 def test_watch_runs_what_is_saved(shell):

@@ -17,7 +17,7 @@ def test_no_stack_file(shell):
     """With the way to make one."""
     for command in ("build", "deploy", "remove"):
         assert "no stack file in this folder" in shell.fails(command)
-    assert "my.yml: there is no such file" in shell.fails("build", "-f", "my.yml")
+    assert "my.yml: does not exist" in shell.fails("build", "-f", "my.yml")
 
 
 def test_malformed_stack_file(shell):

@@ -75,15 +75,7 @@ def test_providers_do_not_know_the_gateway(path):
     assert not {name for name in imports(path) if name.startswith("faas_runtime.gateway")}
 
 
-@pytest.mark.parametrize(
-    "engine",
-    [
-        pytest.param(
-            name, marks=pytest.mark.xfail(reason="still builds on docker's modules") if name == "swarm" else ()
-        )
-        for name in ENGINES
-    ],
-)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_no_engine_imports_another(engine):
     """What engines share is in `providers/common`."""
     folder = ROOT / "runtime/faas_runtime/providers" / engine

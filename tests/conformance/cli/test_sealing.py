@@ -65,8 +65,8 @@ def test_the_file_opens_with_libsodium_itself(keys):
     [
         (lambda text: text.replace("v1", "v2"), "version `v2`"),
         (lambda text: text.replace("nacl/box", "rot13"), "algorithm `rot13`"),
-        (lambda text: "hello", "not a file of sealed secrets"),
-        (lambda text: text[: text.index("secrets:")] + "secrets: {a: AAAA}\n", "sealed for another key, or have been"),
+        (lambda text: "hello", "not a sealed secrets file"),
+        (lambda text: text[: text.index("secrets:")] + "secrets: {a: AAAA}\n", "sealed for another key, or modified"),
     ],
 )
 def test_files_that_cannot_be_opened(keys, change, words):

@@ -66,7 +66,7 @@ def test_of_an_index_this_machines_own(registry, docker_config, store, tmp_path,
     image = plugin_reference("many", f"{registry}/acme", "latest")
     assert install("many", image, ARM, folder).path.read_bytes() == b"arm64"
     assert install("many", image, AMD, folder).path.read_bytes() == b"amd64"
-    with pytest.raises(FaasError, match="is not made for darwin/arm64") as caught:
+    with pytest.raises(FaasError, match="is not built for darwin/arm64") as caught:
         install("many", image, Platform("darwin", "arm64"), folder)
     assert caught.value.hint == "it is for linux/amd64, linux/arm64"
 
@@ -74,7 +74,7 @@ def test_of_an_index_this_machines_own(registry, docker_config, store, tmp_path,
 def test_an_image_for_another_machine(registry, docker_config, store, tmp_path, folder):
     """Without an index the image itself says what it is for."""
     publish(store, tmp_path, f"{registry}/acme/one:latest", {"one": b"x"})
-    with pytest.raises(FaasError, match="is not made for linux/arm64"):
+    with pytest.raises(FaasError, match="is not built for linux/arm64"):
         install("one", plugin_reference("one", f"{registry}/acme", "latest"), ARM, folder)
     assert not list(folder.glob("*"))
 
@@ -100,7 +100,7 @@ def test_a_digest_pins_it(registry, docker_config, store, tmp_path, folder):
 def test_an_image_without_the_program(registry, docker_config, store, tmp_path, folder):
     """And nothing is left of the attempt."""
     publish(store, tmp_path, f"{registry}/acme/none:latest", {"other": b"x"})
-    with pytest.raises(FaasError, match="holds no program `none`"):
+    with pytest.raises(FaasError, match="has no program `none`"):
         install("none", plugin_reference("none", f"{registry}/acme", "latest"), AMD, folder)
     assert not list(folder.glob("*"))
 

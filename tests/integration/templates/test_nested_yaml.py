@@ -37,5 +37,5 @@ def test_credentials(tmp_path, monkeypatch, text):
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
 def test_sealed_secrets(text):
     """The message says that it is no such file."""
-    with pytest.raises(FaasError, match="not a file of sealed secrets"):
+    with pytest.raises(FaasError, match="not a sealed secrets file"):
         unseal(make_keys()[0], text)

@@ -52,7 +52,7 @@ def test_a_timeout_without_a_unit_is_in_seconds(written, sent):
 
 def test_an_environment_file_that_is_missing():
     """The function, the key and the file are named."""
-    with pytest.raises(FaasError, match=r"`fn`: `environment_file`: nope.yml: there is no such file"):
+    with pytest.raises(FaasError, match=r"`fn`: `environment_file`: nope.yml: does not exist"):
         deployment(environment_file=["nope.yml"])
 
 

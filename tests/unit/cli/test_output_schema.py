@@ -36,6 +36,6 @@ def test_what_is_published_is_what_is_printed(words):
 
 def test_a_command_that_prints_none():
     """Is told, with those that do."""
-    with pytest.raises(UsageError, match="`faas build` prints no data") as caught:
+    with pytest.raises(UsageError, match="`faas build` has no `--output json`") as caught:
         output_schema("build")
     assert "namespace list" in caught.value.hint

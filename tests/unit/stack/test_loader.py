@@ -77,7 +77,7 @@ def test_unknown_keys_are_ignored():
         (f"{HEAD}  f:\n    secrets: name\n", 7, "functions.f.secrets", "must be a list"),
         (f"{HEAD}  f:\n    image: {{a: b}}\n", 7, "functions.f.image", "must be a text"),
         (f"{HEAD}  f:\n    skip_build: maybe\n", 7, "functions.f.skip_build", "must be `true` or `false`"),
-        (f"{HEAD}  f: {{}}\n  f: {{}}\n", 7, "functions.f", "in line 6 and in line 7"),
+        (f"{HEAD}  f: {{}}\n  f: {{}}\n", 7, "functions.f", "in lines 6 and 7"),
         (f"{HEAD}\tf:\n", 6, "", "not YAML"),
         (f"{HEAD}  f: [\n", 7, "", "not YAML"),
         ("functions: {}\n", 1, "", "`provider` is missing"),
