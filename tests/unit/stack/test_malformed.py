@@ -101,7 +101,7 @@ MALFORMED = {
     "expression left open": (f"{F}    image: ${{A\n", "5:12", "`${A` is not closed"),
     "expression without a name": (f"{F}    image: ${{}}\n", "5:12", "without the name of a variable"),
     "expression in a comment": ("# ${\n", "1:3", "without the name of a variable"),
-    "unknown operator": (f"{F}    image: ${{A-b}}\n", "5:12", "a form that is not known"),
+    "unknown operator": (f"{F}    image: ${{A-b}}\n", "5:12", "an unknown form"),
     "substring of words": (f"{F}    image: ${{A:b}}\n", "5:16", "in whole numbers"),
 }  # fmt: skip
 
