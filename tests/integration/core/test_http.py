@@ -1,4 +1,4 @@
-"""The runtime's HTTP client against servers on TCP and Unix sockets that answer byte for byte as told."""
+"""The runtime's HTTP client against servers on TCP and Unix sockets that send given bytes."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ KEY = FunctionKey("fn", "openfaas-fn")
 
 @pytest.fixture(scope="session")
 def client(engine_client):
-    """The engine's own client, to look at things from outside."""
+    """The engine's own client, to check results from outside."""
     return engine_client
 
 
@@ -100,7 +100,7 @@ def image(client, tmp_path_factory, tool):
 
 
 class World:
-    """A provider, what it says about routing, and the engine from outside."""
+    """A provider, its routes, and the engine from outside."""
 
     def __init__(self, client, image, folder):
         self.client, self.image, self.folder = client, image, folder
@@ -170,7 +170,7 @@ class World:
 
 @pytest.fixture
 def world(client, image, tmp_path):
-    """A provider of its own on the engine; everything it made is gone afterwards."""
+    """A provider on the engine; everything it made is removed afterwards."""
     made = World(client, image, tmp_path / "state")
     yield made
     made.clean()

@@ -1,4 +1,4 @@
-"""What goes wrong with real containers, and what becomes of it."""
+"""Failures of real containers, and how the provider recovers."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ KEY = FunctionKey("fn", "openfaas-fn")
 
 
 def test_a_container_that_ends_at_once(world):
-    """Told at once, with its last lines; nothing is left behind."""
+    """Reported at once, with its last lines; nothing is left behind."""
 
     async def scenario(provider):
         begun = time.monotonic()
@@ -30,7 +30,7 @@ def test_a_container_that_ends_at_once(world):
 
 
 def test_a_failed_update_leaves_the_old_version(world):
-    """It goes on as it was."""
+    """The old version stays as it was."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())
@@ -43,7 +43,7 @@ def test_a_failed_update_leaves_the_old_version(world):
 
 
 def test_a_killed_container_is_replaced(world):
-    """Noticed by the engine's events."""
+    """The engine's events report it."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())
@@ -58,7 +58,7 @@ def test_a_killed_container_is_replaced(world):
 
 
 def test_functions_are_found_again_after_a_restart(world):
-    """The same containers: they have gone on all the time. One that died meanwhile is replaced."""
+    """The same containers keep running. One that ended meanwhile is replaced."""
 
     async def first(provider):
         await provider.deploy(world.deployment())
@@ -81,7 +81,7 @@ def test_functions_are_found_again_after_a_restart(world):
 
 
 def test_containers_of_others_are_left_alone(world, client, image):
-    """Even with labels that look like ours."""
+    """Other containers are not touched, even with labels like ours."""
     stranger = client.containers.run(
         image, detach=True, labels={INSTANCE_LABEL: "somebody-else", "io.faas.function": "fn"}
     )
@@ -99,7 +99,7 @@ def test_containers_of_others_are_left_alone(world, client, image):
 
 
 def test_an_engine_that_is_not_there(tmp_path, monkeypatch):
-    """The address, and one sentence."""
+    """The error has the address and one sentence."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
 
     async def scenario():
@@ -110,7 +110,7 @@ def test_an_engine_that_is_not_there(tmp_path, monkeypatch):
 
 
 def test_an_ill_container_is_replaced(world):
-    """By the image's own health check."""
+    """The image's own health check reports it."""
     image = world.image.replace(":1", ":ill")
 
     async def scenario(provider):
@@ -123,7 +123,7 @@ def test_an_ill_container_is_replaced(world):
 
 
 def test_a_container_that_keeps_ending(world):
-    """Replaced again and again, more and more slowly, and told by `health`."""
+    """Restarted with back-off, and reported by `health`."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())
@@ -143,7 +143,7 @@ def test_a_container_that_keeps_ending(world):
 
 
 def test_a_deployment_that_is_given_up(world):
-    """The caller has gone: no container stays behind."""
+    """The caller was cancelled: no container is left behind."""
 
     async def scenario(provider):
         deploying = asyncio.create_task(provider.deploy(world.deployment(image=world.image.replace(":1", ":mute"))))
@@ -158,7 +158,7 @@ def test_a_deployment_that_is_given_up(world):
 
 
 def test_a_killed_function_can_be_deleted(world):
-    """What was about to be replaced is not."""
+    """A deleted function's containers are not replaced."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())
@@ -170,7 +170,7 @@ def test_a_killed_function_can_be_deleted(world):
 
 
 def test_a_network_with_a_longer_name_is_another_one(world):
-    """The engine finds it, too, when asked for the shorter one."""
+    """The engine's filter finds it for the shorter name, too."""
     longer = world.client.networks.create(f"{world.network}-more")
     try:
 
@@ -185,7 +185,7 @@ def test_a_network_with_a_longer_name_is_another_one(world):
 
 
 class Relay:
-    """A socket before the engine's own, which can go away and come back as an engine that restarts does."""
+    """A socket in front of the engine's own, which can be closed and opened like a restarting engine's."""
 
     def __init__(self, path, target):
         self.path, self.target = path, target
@@ -215,7 +215,7 @@ class Relay:
 
 
 def test_the_engine_goes_and_comes_back(world, tmp_path, monkeypatch):
-    """Told by `health`; calls go on; what ended meanwhile is replaced when the engine is there again."""
+    """`health` reports it; calls continue; containers that ended are replaced when the engine is back."""
     relay = Relay(tmp_path / "engine.sock", "/var/run/docker.sock")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{relay.path}")
 

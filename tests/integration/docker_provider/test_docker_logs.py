@@ -1,4 +1,4 @@
-"""What can be seen of real containers: their output and what they use."""
+"""Output and usage of real containers."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ KEY = FunctionKey("fn", "openfaas-fn")
 
 
 def test_logs(world):
-    """What the function printed, with the container's name and time; following ends when nobody listens."""
+    """The function's output with the container's name and time; following ends with its reader."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())
@@ -61,7 +61,7 @@ def test_logs_follow_new_replicas(world):
 
 
 def test_the_last_lines_of_all_replicas(world):
-    """In order of time, as many as were asked for."""
+    """In order of time, and limited by `tail`."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment(labels={"com.openfaas.scale.min": "2"}))
@@ -82,7 +82,7 @@ def test_the_last_lines_of_all_replicas(world):
 
 
 def test_usage_and_the_engine_by_name(world):
-    """As the engine counts it, without making the caller wait for a second look."""
+    """The engine's counters, without waiting for a second reading."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())

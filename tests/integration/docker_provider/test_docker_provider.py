@@ -1,4 +1,4 @@
-"""The Docker engine as a provider: real containers, looked at from outside, too."""
+"""The Docker engine as a provider: real containers, also checked from outside."""
 
 import asyncio
 import urllib.error
@@ -16,7 +16,7 @@ KEY = FunctionKey("fn", "openfaas-fn")
 
 
 def test_a_function_is_deployed_called_and_deleted(world):
-    """One container, on loopback alone, with our labels; nothing of it stays."""
+    """One container, on loopback only, with our labels; nothing of it is left."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())
@@ -38,7 +38,7 @@ def test_a_function_is_deployed_called_and_deleted(world):
 
 
 def test_limits_and_a_read_only_root(world):
-    """What the deployment asks for is what the engine enforces."""
+    """The engine enforces the deployment's settings."""
 
     async def scenario(provider):
         limits = FunctionResources(memory="64Mi", cpu="500m")
@@ -62,7 +62,7 @@ def test_limits_and_a_read_only_root(world):
     ],
 )
 def test_what_cannot_be_deployed(world, changes, words):
-    """Refused by field, nothing left behind."""
+    """Refused with the field's name; nothing is left behind."""
 
     async def scenario(provider):
         with pytest.raises(Invalid, match=words):
@@ -74,7 +74,7 @@ def test_what_cannot_be_deployed(world, changes, words):
 
 
 def test_no_call_fails_while_versions_change(world):
-    """The route always has a replica that answers; a call that runs is finished by the old one."""
+    """The route always has a ready replica; the old one finishes its running calls."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment(env_vars={"GREETING": "v0", "PAUSE": "200ms"}))
@@ -101,7 +101,7 @@ def test_no_call_fails_while_versions_change(world):
 
 
 def test_scaling(world):
-    """Up and down, and to nothing."""
+    """Up, down, and to zero."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())
@@ -119,7 +119,7 @@ def test_scaling(world):
 
 
 def test_secrets_are_files_and_nothing_else(world):
-    """Not in the environment, not in what the engine tells; a change is seen at once."""
+    """Neither in the environment nor in the engine's description; a change is visible at once."""
 
     async def scenario(provider):
         await provider.create_secret(Secret(name="word", namespace="openfaas-fn", value="sesame"))
@@ -138,7 +138,7 @@ def test_secrets_are_files_and_nothing_else(world):
 
 
 def test_what_is_deployed_while_it_is_being_deployed(world):
-    """The second one is refused, whoever is faster."""
+    """The second of two concurrent deployments is refused."""
 
     async def scenario(provider):
         results = await asyncio.gather(*(provider.deploy(world.deployment()) for _ in range(3)), return_exceptions=True)

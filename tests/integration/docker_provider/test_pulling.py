@@ -1,4 +1,4 @@
-"""Images that come from a registry which asks for a password."""
+"""Images from a registry that requires a password."""
 
 import asyncio
 import base64
@@ -24,7 +24,7 @@ KEY = FunctionKey("fn", "openfaas-fn")
 
 @pytest.fixture
 def closed(client, image, registry, tmp_path, monkeypatch):
-    """An image that only the registry has; the gateway's user has a Docker config with nothing in it."""
+    """An image that only the registry has; the gateway's user has an empty Docker config."""
     name = f"{registry}/closed/{uuid.uuid4().hex[:8]}:1"
     client.images.get(image).tag(name)
     client.images.push(name, auth_config={"username": USER, "password": PASSWORD})
@@ -44,7 +44,7 @@ def secret_of(registry, password=PASSWORD):
 
 
 def test_with_the_credentials_of_the_docker_config(world, closed, registry, tmp_path):
-    """Also those of a login after the gateway has started; without, one line says what to do."""
+    """A login after the gateway's start counts; without one, the error has a hint."""
 
     async def scenario(provider):
         with pytest.raises(Invalid, match=r"cannot be pulled: .*log in with `docker login`") as caught:
@@ -59,7 +59,7 @@ def test_with_the_credentials_of_the_docker_config(world, closed, registry, tmp_
 
 
 def test_with_a_secret_of_the_function(world, closed, registry):
-    """It is for the engine: the function sees its other secrets, and not this one."""
+    """Pull credentials are for the engine: the function sees only its other secrets."""
 
     async def scenario(provider):
         await provider.create_secret(secret_of(registry))
@@ -75,7 +75,7 @@ def test_with_a_secret_of_the_function(world, closed, registry):
 
 
 def test_with_nothing_but_that_secret(world, closed, registry):
-    """The function has no secrets to see, and runs."""
+    """The function runs without secrets."""
 
     async def scenario(provider):
         await provider.create_secret(secret_of(registry))
@@ -87,7 +87,7 @@ def test_with_nothing_but_that_secret(world, closed, registry):
 
 
 def test_with_a_secret_that_is_wrong(world, closed, registry):
-    """Refused in one line, nothing left behind."""
+    """Refused in one line; nothing is left behind."""
 
     async def scenario(provider):
         await provider.create_secret(secret_of(registry, "wrong"))

@@ -1,4 +1,4 @@
-"""Updates of a function and restarts of the gateway while calls come, on both engines."""
+"""Updates of a function and restarts of the gateway under load, on both engines."""
 
 import http.client
 import re
@@ -21,14 +21,14 @@ FUNCTION = "load"
 
 
 def free_port():
-    """A port nobody has; a gateway that comes back must have the same."""
+    """A free port; a restarted gateway must have the same."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
 
 
 @pytest.fixture(params=["process", "docker"])
 def gateway(request, tmp_path):
-    """A gateway whose function answers what it is sent, with one replica."""
+    """A gateway with one replica of an echo function."""
     build_watchdog()
     state = tmp_path / "state"
     state.mkdir()
@@ -63,7 +63,7 @@ def instance_of(state):
 
 
 def test_no_call_fails_while_versions_change(gateway, tool):
-    """wrk counts every answer that is not a success and every connection that breaks: there is none."""
+    """wrk counts no failed response and no broken connection."""
     command = [
         tool("wrk"),
         "-t1",
@@ -88,7 +88,7 @@ def test_no_call_fails_while_versions_change(gateway, tool):
 
 
 class Load:
-    """Callers, each over a new connection for every call; what came back, and when it was asked."""
+    """Clients with a new connection for every call; results with the times of their requests."""
 
     def __init__(self, url, callers=4):
         self._parts = urlsplit(url)
@@ -128,7 +128,7 @@ class Load:
 
 
 def test_a_restart_of_the_gateway_under_load(gateway):
-    """Connections fail while nobody listens, and nothing else ever does: what is asked before or after is answered."""
+    """Only connections made while no gateway listens fail; every other call is answered."""
     with Load(gateway.url) as load:
         wait_for(lambda: load.succeeded() > 50, 30)
         stopping = time.monotonic()

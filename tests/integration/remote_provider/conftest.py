@@ -1,4 +1,4 @@
-"""A gateway in front of a provider served alone: two real processes with state directories of their own."""
+"""A gateway in front of a standalone provider: two real processes with state directories of their own."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ __all__ = ["nats"]
 
 
 class Provider(Gateway):
-    """A provider served alone, and a client of its REST API."""
+    """A standalone provider, and a client of its REST API."""
 
     command = "provide"
 
@@ -66,7 +66,7 @@ def make_gateway(tmp_path):
 
 @pytest.fixture
 def gateway(make_gateway, provider):
-    """A gateway that has the provider run its functions."""
+    """A gateway whose functions the provider runs."""
     return make_gateway("--provider-url", provider.url, "--provider-secrets-dir", str(provider.state))
 
 

@@ -1,4 +1,4 @@
-"""Providers that are not ours: what they leave out, and how they fail."""
+"""Other providers: fields they leave out, and how they fail."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ ECHO = {"name": "echo", "image": "i", "labels": None, "replicas": 1, "availableR
 
 
 class Foreign:
-    """A provider that answers what a test has put into `answers`, and notes what it was asked."""
+    """A provider that responds with the test's `answers`, and records its requests."""
 
     def __init__(self):
         self.answers = {("GET", "/system/functions"): (200, [ECHO])}
@@ -65,7 +65,7 @@ def foreign():
 
 
 def run(work):
-    """The value of a coroutine; everything here is over within seconds."""
+    """The value of a coroutine, with a timeout of seconds."""
     return asyncio.run(asyncio.wait_for(work, 20))
 
 

@@ -1,4 +1,4 @@
-"""Two gateways that meet on NATS: one leads, on the load of both."""
+"""Two gateways connected by NATS: one leads and scales on the load of both."""
 
 import http.client
 import threading

@@ -1,4 +1,4 @@
-"""The REST contract of a gateway holds when a provider elsewhere runs the functions."""
+"""The gateway's REST contract holds with a remote provider."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What becomes of calls and requests when the provider is away, wrong or unwilling."""
+"""Calls and requests when the provider is away, broken or refuses."""
 
 import http.server
 import json

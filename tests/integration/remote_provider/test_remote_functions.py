@@ -1,4 +1,4 @@
-"""Functions of a provider elsewhere, through the REST API of our gateway."""
+"""Functions of a remote provider, through the gateway's REST API."""
 
 import base64
 import contextlib
@@ -163,7 +163,7 @@ def test_each_tells_who_it_is(gateway, provider):
 
 
 def test_a_canary_lives_at_the_provider_and_gets_its_share_here(gateway, provider):
-    """To the provider they are two functions, to everybody else one."""
+    """The provider has two functions, the gateway's clients see one."""
     gateway.deploy("server", "server", envVars={"GREETING": "one"})
     share = {"com.faas.traffic": "50"}
     assert gateway.update("server", "server", envVars={"GREETING": "two"}, annotations=share).status == 202

@@ -66,7 +66,7 @@ def swarm(missing, program):
 
 
 class World:
-    """A provider, what it says about routing, and the Swarm from outside."""
+    """A provider, its routes, and the Swarm from outside."""
 
     def __init__(self, cluster, folder):
         self.cluster, self.folder = cluster, folder
@@ -132,7 +132,7 @@ class World:
 
 @pytest.fixture
 def world(swarm, tmp_path, monkeypatch):
-    """A provider on the Swarm; everything it made is gone afterwards."""
+    """A provider on the Swarm; everything it made is removed afterwards."""
     monkeypatch.setenv("DOCKER_HOST", swarm.manager.socket)
     made = World(swarm, tmp_path / "state")
     yield made
@@ -141,7 +141,7 @@ def world(swarm, tmp_path, monkeypatch):
 
 @pytest.fixture
 def large(missing, program, tmp_path, monkeypatch):
-    """A provider on a Swarm of three machines, which is its own: it does not end as it began."""
+    """A provider on a Swarm of three machines of its own, since the test changes it."""
     for cluster in form(3, missing, program):
         monkeypatch.setenv("DOCKER_HOST", cluster.manager.socket)
         yield World(cluster, tmp_path / "state")

@@ -1,4 +1,4 @@
-"""A real gateway in front of a Swarm of three engines, one of which goes: calls recover, none is lost in the queue."""
+"""A gateway in front of a Swarm of three engines that loses one: calls recover, the queue loses none."""
 
 import http.client
 import threading
@@ -34,7 +34,7 @@ def gateway(large):
 
 
 class Caller(threading.Thread):
-    """Calls again and again; remembers when a call failed."""
+    """Calls in a loop; records when a call failed."""
 
     def __init__(self, gateway):
         super().__init__()
@@ -53,7 +53,7 @@ class Caller(threading.Thread):
 
 
 def test_a_machine_is_cut_off_and_killed(large, gateway):
-    """Both kinds of calls go on; every asynchronous one is made."""
+    """Synchronous calls recover; every asynchronous one is made."""
     deployed = gateway.deploy("fn", IMAGE, envVars={"PAUSE": "50ms"}, labels=LABELS, annotations=ANNOTATIONS)
     assert deployed.status == 202, deployed
     wait_for(lambda: gateway.status("fn").get("availableReplicas") == 6, 60)

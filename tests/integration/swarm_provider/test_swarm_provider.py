@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_a_function_comes_is_scaled_and_goes(world):
-    """Calls reach its tasks by themselves, without a virtual address or the ingress mesh."""
+    """Calls reach its tasks directly, without a virtual address or the ingress mesh."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())
@@ -38,7 +38,7 @@ def test_a_function_comes_is_scaled_and_goes(world):
 
 
 def test_another_gateway_sees_the_same(world):
-    """Nothing is kept outside the Swarm."""
+    """All state is in the Swarm."""
 
     async def scenario(provider):
         annotations = {"com.faas.timeout": "9s", "com.faas.expose": "internal"}
@@ -61,7 +61,7 @@ def test_another_gateway_sees_the_same(world):
 
 
 def test_an_update_fails_no_call(world):
-    """The new version is up before the old one goes, and that one finishes what it has."""
+    """The new version is ready before the old one stops, and the old one finishes its calls."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())
@@ -88,7 +88,7 @@ def test_an_update_fails_no_call(world):
 
 
 def test_a_version_that_does_not_come_up_changes_nothing(world):
-    """The Swarm goes back, and says why."""
+    """The Swarm rolls back, and the fault has the reason."""
 
     async def scenario(provider):
         with pytest.raises(StartFailed, match="does not start"):
@@ -104,7 +104,7 @@ def test_a_version_that_does_not_come_up_changes_nothing(world):
 
 
 def test_what_no_swarm_can_do_is_refused(world):
-    """Before anything is made; the field is named."""
+    """Refused before anything is made; the error names the field."""
 
     async def scenario(provider):
         with pytest.raises(Invalid, match="no-such-image"):
@@ -123,7 +123,7 @@ def test_what_no_swarm_can_do_is_refused(world):
 
 
 def test_secrets_are_the_swarms(world):
-    """Where functions look for them, in no environment; a new value reaches the function."""
+    """At the usual path, in no environment; a new value reaches the function."""
 
     async def scenario(provider):
         secret = Secret(name="word", namespace="openfaas-fn", value="sesame")
@@ -149,7 +149,7 @@ def test_secrets_are_the_swarms(world):
 
 
 def test_namespaces_keep_functions_apart(world):
-    """One name in two of them is two functions; a namespace goes with its functions."""
+    """One name in two of them is two functions; a namespace is deleted with its functions."""
 
     async def scenario(provider):
         await provider.create_namespace(FunctionNamespace(name="dev", labels={"stage": "dev"}))
@@ -173,7 +173,7 @@ def test_namespaces_keep_functions_apart(world):
 
 
 def test_logs_of_all_tasks(world):
-    """History and what comes, each line with the task it is of."""
+    """History and new lines, each with its task."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())
@@ -200,7 +200,7 @@ def test_logs_of_all_tasks(world):
 
 
 def test_a_task_that_dies_is_replaced(world):
-    """By the Swarm; the route follows."""
+    """The Swarm replaces it; the route follows."""
 
     async def scenario(provider):
         await provider.deploy(world.deployment())

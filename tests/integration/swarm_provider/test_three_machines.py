@@ -1,4 +1,4 @@
-"""A Swarm of three engines: what is left of it serves on when a machine goes."""
+"""A Swarm of three engines keeps serving when it loses one."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ CONTAINERS = {"com.openfaas.scale.min": "6"}
 
 
 class Callers:
-    """Calls all endpoints in turn, as the proxy would, and remembers when one failed."""
+    """Calls all endpoints in turn, as the proxy would, and records when one failed."""
 
     def __init__(self, world):
         self._world, self._number, self._over = world, 0, False

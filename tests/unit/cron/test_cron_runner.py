@@ -1,4 +1,4 @@
-"""Calls of scheduled functions, with a clock that the test turns."""
+"""Calls of scheduled functions, with the test's clock."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ KEY = FunctionKey("report", "openfaas-fn")
 
 
 class Functions:
-    """Stands in for the catalogue."""
+    """Stands in for the status cache."""
 
     def __init__(self, annotations):
         self.annotations = annotations
@@ -57,4 +57,4 @@ def test_the_schedule_may_be_in_a_time_zone():
 def test_other_functions_are_left_alone():
     assert run({"topic": "uploads", "schedule": "* * * * *"}, 5) == []
     assert run({"topic": "cron-function"}, 5) == []
-    assert run({"topic": "cron-function", "schedule": "nonsense"}, 5) == []
+    assert run({"topic": "cron-function", "schedule": "invalid"}, 5) == []

@@ -1,4 +1,4 @@
-"""What annotations ask of every engine."""
+"""Annotations that every engine follows."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def deployment(annotations, **variables):
 
 
 def test_one_timeout_sets_all_of_the_watchdogs():
-    """Nobody has to know that there are three."""
+    """One annotation sets all three variables."""
     found = watchdog_settings(deployment({"com.faas.timeout": "90s"}, exec_timeout="1m30s", other="x"))
     assert found == {"exec_timeout": "90s", "read_timeout": "90s", "write_timeout": "90s"}
 
@@ -20,7 +20,7 @@ def test_one_timeout_sets_all_of_the_watchdogs():
 @pytest.mark.parametrize("name", ["exec_timeout", "read_timeout", "write_timeout"])
 @pytest.mark.parametrize("value", ["5s", "2h", "soon"])
 def test_two_timeouts_are_refused(name, value):
-    """The shorter one would cut calls off without a word; both are named."""
+    """The shorter one would cut calls off; the error names both."""
     with pytest.raises(Invalid) as caught:
         watchdog_settings(deployment({"com.faas.timeout": "90s"}, **{name: value}))
     assert f"`{name}: {value}` contradict each other" in str(caught.value)
@@ -28,12 +28,12 @@ def test_two_timeouts_are_refused(name, value):
 
 
 def test_variables_alone_are_the_users_own():
-    """Without the annotation everything is as OpenFaaS has it."""
+    """Without the annotation no variable is set."""
     assert watchdog_settings(deployment({}, exec_timeout="5s", max_inflight="3")) == {}
 
 
 def test_concurrency_limits_the_watchdog():
-    """What is too much waits elsewhere."""
+    """The limit of one replica is the watchdog's `max_inflight`."""
     assert watchdog_settings(deployment({"com.faas.concurrency": "4"}, max_inflight="4")) == {"max_inflight": "4"}
     with pytest.raises(Invalid, match="`max_inflight: 5` contradict"):
         watchdog_settings(deployment({"com.faas.concurrency": "4"}, max_inflight="5"))
@@ -41,6 +41,6 @@ def test_concurrency_limits_the_watchdog():
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "\u0663"])
 def test_concurrency_is_a_number(text):
-    """A typo is refused."""
+    """Anything but a whole number above zero is refused."""
     with pytest.raises(Invalid, match="is not a whole number above zero"):
         concurrency(deployment({"com.faas.concurrency": text}))

@@ -1,4 +1,4 @@
-"""Readers of routing changes, and knowing that they have taken them over."""
+"""Readers of routing changes, and waiting for their acknowledgement."""
 
 import asyncio
 from typing import Any

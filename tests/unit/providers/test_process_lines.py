@@ -1,4 +1,4 @@
-"""Cutting what a function prints into lines."""
+"""Splitting a function's output into lines."""
 
 from faas_runtime.providers.common.logs import MAX_LINE_BYTES, LineSplitter
 

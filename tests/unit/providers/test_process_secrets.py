@@ -1,4 +1,4 @@
-"""The value of a secret, as requests carry it."""
+"""The value of a secret in a request."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""From a deployment and an image to what a replica is started with."""
+"""From a deployment and an image to the spec of its replicas."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_a_process_is_started_where_the_image_says():
 
 
 def test_the_deployment_wins_over_the_image():
-    """Variables of the deployment, and its process over everything."""
+    """The deployment's variables and process replace those of the image."""
     found = image(env={"fprocess": "./handler", "LEVEL": "info", "OTHER": "1"})
     environment = spec(found, env_vars={"LEVEL": "debug", "fprocess": "cat"}, env_process="wc").environment
 
@@ -84,7 +84,7 @@ def test_initial_replicas(label, count):
 
 
 @pytest.mark.parametrize("label", ["", "x", "-1", "1.5", "99999"])
-def test_nonsense_initial_replicas(label):
+def test_invalid_initial_replicas(label):
     with pytest.raises(Invalid, match=r"com\.openfaas\.scale\.min"):
         initial_replicas(FunctionDeployment(service="a", image="a", labels={"com.openfaas.scale.min": label}))
 

@@ -1,4 +1,4 @@
-"""What the engine is told to run."""
+"""The arguments with which the engine creates containers."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def config(secrets="", **changes):
 
 
 def test_the_whole_configuration():
-    """Published to loopback alone, by digest, with our labels, and no way to more rights."""
+    """Published to loopback only, by digest, with our labels, without new privileges."""
     found = config()
     environment = found.pop("environment")
     assert environment["OPENFAAS_NAME"] == "fn"
@@ -40,13 +40,13 @@ def test_the_whole_configuration():
 
 
 def test_a_users_label_cannot_take_the_place_of_ours():
-    """Or a function could hide from its gateway."""
+    """A function's labels cannot replace them."""
     labels = config(labels={"io.faas.gateway": "other", "team": "a"})["labels"]
     assert (labels["io.faas.gateway"], labels["team"]) == ("here", "a")
 
 
 def test_environment():
-    """The deployment's, its process, and its timeout for the watchdog."""
+    """The deployment's variables, its process, and its timeout for the watchdog."""
     found = config(
         env_process="cat",
         env_vars={"read_timeout": "20000ms", "fprocess": "env"},
@@ -66,7 +66,7 @@ def test_resources():
 
 
 def test_secrets_and_a_read_only_root():
-    """A folder nobody writes to, and a /tmp that lives in memory."""
+    """Secrets are mounted read-only, and /tmp is in memory."""
     found = config(secrets="/dev/shm/x", read_only_root_filesystem=True)
     assert found["volumes"] == {"/dev/shm/x": {"bind": "/var/openfaas/secrets", "mode": "ro"}}
     assert found["read_only"]
@@ -75,7 +75,7 @@ def test_secrets_and_a_read_only_root():
 
 @pytest.mark.parametrize("memory", ["1Mi", "lots", "0"])
 def test_memory_that_makes_no_sense(memory):
-    """Named by field, before any image is fetched."""
+    """The error names the field, before an image is pulled."""
     deployment = FunctionDeployment(service="fn", image="fn:1", limits=FunctionResources(memory=memory))
     with pytest.raises(Invalid, match=r"limits\.memory"):
         check_deployment(deployment)

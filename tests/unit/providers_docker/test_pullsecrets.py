@@ -1,4 +1,4 @@
-"""Which secrets are for the engine, and for which registry."""
+"""Pull credentials: which secrets are for the engine, and for which registry."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ VALUES = {"a": config(one_example="me"), "b": config(two_example="you"), "word":
 
 
 def test_the_registry_of_the_image():
-    """By host, whichever secret it is in."""
+    """The registry's host selects the credentials, in any of the secrets."""
     assert credentials("one.example/acme/fn:1", VALUES)["username"] == "me"
     assert credentials("two.example/acme/fn:1", VALUES)["username"] == "you"
     assert credentials("three.example/acme/fn:1", VALUES) is None
@@ -30,16 +30,16 @@ def test_the_registry_of_the_image():
 
 @pytest.mark.parametrize("image", ["", "no/such image", "-/x", "http://one.example/x"])
 def test_names_that_are_none(image):
-    """The engine says what is wrong with them."""
+    """Invalid references have no credentials; the engine reports them."""
     assert credentials(image, {"word": b"sesame"}) is None
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'{"auths": {"one.example": {"auth": "%%%"}}}', b"\xff{"])
 def test_values_that_are_no_credentials(value):
-    """Passed over."""
+    """Invalid secrets are skipped."""
     assert credentials("one.example/fn", {"a": value}) is None
 
 
 def test_what_the_function_sees():
-    """All but the credentials."""
+    """A function gets all secrets but pull credentials."""
     assert set(for_function(VALUES)) == {"word", "json"}

@@ -1,4 +1,4 @@
-"""Replacing what ended, without wearing the machine out."""
+"""The reconciler replaces containers that end, with back-off."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ KEY = FunctionKey("fn", "openfaas-fn")
 
 
 class Containers:
-    """Stands in for an engine's containers: which live and die is what a test is about."""
+    """Stands in for an engine's containers: the test decides which run."""
 
     def __init__(self):
         self.alive = {}
@@ -61,7 +61,7 @@ def run(scenario):
 
 
 def test_missing_replicas_are_started():
-    """As many as are wanted."""
+    """Missing containers are started up to the desired number."""
 
     async def scenario():
         containers, function, reconciler = world(replicas=3)
@@ -75,7 +75,7 @@ def test_missing_replicas_are_started():
 
 
 def test_a_pause_grows_for_containers_that_do_not_live(monkeypatch):
-    """Each takes longer than the one before it, up to a limit."""
+    """Each restart waits longer than the one before it, up to a limit."""
     monkeypatch.setattr(reconciler_module, "_MIN_RESTART_DELAY", 0.001)
     monkeypatch.setattr(reconciler_module, "_MAX_RESTART_DELAY", 0.005)
 
@@ -96,7 +96,7 @@ def test_a_pause_grows_for_containers_that_do_not_live(monkeypatch):
 
 
 def test_one_that_lived_long_is_replaced_at_once(monkeypatch):
-    """No pause is left of earlier problem."""
+    """A container that ran long enough resets the back-off."""
     monkeypatch.setattr(reconciler_module, "MIN_LIFETIME", 0.0)
 
     async def scenario():
@@ -114,7 +114,7 @@ def test_one_that_lived_long_is_replaced_at_once(monkeypatch):
 
 
 def test_a_start_that_fails_is_tried_again(monkeypatch):
-    """And what is wrong is known meanwhile."""
+    """The function reports the problem meanwhile."""
     monkeypatch.setattr(reconciler_module, "_MIN_RESTART_DELAY", 0.001)
 
     async def scenario():
@@ -129,7 +129,7 @@ def test_a_start_that_fails_is_tried_again(monkeypatch):
 
 
 def test_an_unhealthy_replica_is_replaced():
-    """By its own health check; it takes no new calls and is ended when it has finished those it has."""
+    """A failed health check: no new calls, and it is stopped when its calls are done."""
 
     async def scenario():
         containers, function, reconciler = world()
@@ -149,7 +149,7 @@ def test_an_unhealthy_replica_is_replaced():
 
 
 def test_fewer_replicas():
-    """The surplus takes no new calls, then is ended."""
+    """The surplus gets no new calls, then is stopped."""
 
     async def scenario():
         containers, function, reconciler = world(replicas=3)

@@ -1,4 +1,4 @@
-"""A gateway on the engine's machine, and one in a container of the engine."""
+"""The self-container lookup: a gateway on the engine's machine, and one in a container."""
 
 from pathlib import PurePosixPath
 
@@ -22,7 +22,7 @@ ATTRS = {
 
 
 class FakeEngine:
-    """Knows one container, and remembers what was connected."""
+    """An engine with one container; it records connections to networks."""
 
     def __init__(self, name, networks):
         self.containers = self.networks = self
@@ -46,19 +46,19 @@ class FakeEngine:
 
 @pytest.mark.parametrize(("reached_on", "host", "port"), [("", "127.0.0.1", 32768), ("faas", "172.19.0.3", 8080)])
 def test_where_a_container_is_reached(reached_on, host, port):
-    """At its published port from the host, at its own address from beside it."""
+    """At its published port from the host, at its own address from another container."""
     found = container_of(ATTRS, reached_on)
     assert (found.host, found.port) == (host, port)
 
 
 def test_one_without_an_address_is_not_reached_yet():
-    """Port 0 is how the others know."""
+    """A container without an address has port 0."""
     assert container_of(ATTRS, "other").port == 0
 
 
 @pytest.mark.parametrize("hostname", ["gateway", "0123456789ab"])
 def test_on_the_host(monkeypatch, hostname):
-    """A machine whose name looks like a container's is none unless the engine knows it."""
+    """A host name like a container's id counts only if the engine knows the container."""
     monkeypatch.setattr("socket.gethostname", lambda: hostname)
     here = find_self_container(FakeEngine("aaaaaaaaaaaa", []), "faas")
     assert here == SelfContainer()
@@ -67,7 +67,7 @@ def test_on_the_host(monkeypatch, hostname):
 
 @pytest.mark.parametrize(("networks", "connected"), [(["faas"], []), (["bridge"], ["f" * 64])])
 def test_in_a_container(monkeypatch, networks, connected):
-    """It is on the functions' network, connected to it once, and knows what its volumes are outside."""
+    """It is connected to the functions' network once, and its volumes are mapped to the engine's paths."""
     monkeypatch.setattr("socket.gethostname", lambda: "0123456789ab")
     engine = FakeEngine("0123456789ab", networks)
     here = find_self_container(engine, "faas")
@@ -77,7 +77,7 @@ def test_in_a_container(monkeypatch, networks, connected):
 
 
 def test_a_folder_that_is_no_volume():
-    """What the engine would mount instead is another folder of the same name, so that is refused."""
+    """The engine would mount another folder of the same name, so the path is refused."""
     here = SelfContainer("id", "faas", ((STATE, VOLUME),))
     with pytest.raises(Invalid, match="mount a volume"):
         here.host_path("/var/lib/faas-other")

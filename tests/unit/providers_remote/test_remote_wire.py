@@ -1,4 +1,4 @@
-"""Reading addresses, statuses and log lines as providers write them."""
+"""Addresses, statuses and log lines of other providers."""
 
 import asyncio
 
@@ -67,9 +67,9 @@ def test_only_what_changed_is_told():
         for name, replicas in (("stays", 1), ("goes", 1), ("comes", 1), ("changes", 1), ("changes", 2))
     )
 
-    told = changes({r.key: r for r in (stays, goes, before)}, {r.key: r for r in (stays, comes, after)})
+    found = changes({r.key: r for r in (stays, goes, before)}, {r.key: r for r in (stays, comes, after)})
 
-    assert told == [RouteRemoved(goes.key), comes, after]
+    assert found == [RouteRemoved(goes.key), comes, after]
 
 
 def test_a_status_is_completed_with_what_providers_withdraw():

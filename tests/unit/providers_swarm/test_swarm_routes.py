@@ -26,7 +26,7 @@ def a_service(**changes):
 
 
 def test_only_what_runs_is_wanted_and_on_a_node_that_is_up_gets_calls():
-    """A task that drains is not wanted any more; a node that is down takes its tasks along."""
+    """Tasks that drain, and those of a node that is down, get no calls."""
     tasks = [
         a_task(),
         a_task(id="draining", desired=False),
@@ -50,12 +50,12 @@ def test_only_what_runs_is_wanted_and_on_a_node_that_is_up_gets_calls():
     ],
 )
 def test_inside_the_network_its_address_outside_its_nodes(task, node, inside, expected):
-    """None where there is no way to it yet."""
+    """None while it has no address."""
     assert endpoint_of(task, node, inside=inside) == expected
 
 
 def test_a_route_says_what_the_deployment_does():
-    """Endpoints in an order that does not change by itself."""
+    """Endpoints have a stable order."""
     service = a_service(annotations={"com.faas.timeout": "3s", "com.faas.expose": "internal"})
     route = route_of(service.deployment, [Endpoint("b", "h", 1), Endpoint("a", "h", 2)], service.replicas)
     assert [each.instance for each in route.endpoints] == ["a", "b"]
@@ -63,14 +63,14 @@ def test_a_route_says_what_the_deployment_does():
 
 
 def test_this_machine_is_inside_of_its_own_networks():
-    """What is asked is which address a packet would be sent from."""
+    """The source address of a packet decides."""
     assert is_inside(["127.0.0.0/8"])
     assert not is_inside(["203.0.113.0/24"])
     assert not is_inside([])
 
 
 def test_what_the_manager_tells_of_a_task():
-    """Its address on our network among others, and the port its node gave it."""
+    """Its address on the functions' network, and its published port."""
     attrs = {
         "ID": "t1", "ServiceID": "s1", "NodeID": "n1", "DesiredState": "running",
         "Spec": {"ContainerSpec": {"Labels": {"io.faas.version": "v"}}},
@@ -87,7 +87,7 @@ def test_what_the_manager_tells_of_a_task():
 
 
 def test_what_the_manager_tells_of_a_node():
-    """Ready is up, anything else is not."""
+    """Only the state `ready` is up."""
     attrs = {"ID": "n1", "Description": {"Hostname": "one"}, "Status": {"State": "ready", "Addr": "10.1.0.4"}}
     assert node_of(attrs) == NODE
     assert not node_of({**attrs, "Status": {"State": "down"}}).up

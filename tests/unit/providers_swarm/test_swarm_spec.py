@@ -1,4 +1,4 @@
-"""What a Swarm is told to run, and how the deployment is read back."""
+"""The service of a deployment, and the deployment of a service."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def spec_of(deployment, published=True):
 
 
 def test_a_deployment_comes_back_from_the_labels():
-    """Nothing is kept elsewhere."""
+    """The deployment is in a label of the service."""
     deployment = a_deployment(
         env_vars={"a": "b"}, labels={"c": "d"}, secrets=["s"], limits=FunctionResources(memory="64Mi")
     )
@@ -32,12 +32,12 @@ def test_a_deployment_comes_back_from_the_labels():
 
 
 def test_every_specification_is_a_version_of_its_own():
-    """So that an update that changes nothing is one, too."""
+    """An update without changes is an update, too."""
     assert version_of(spec_of(a_deployment())) != version_of(spec_of(a_deployment()))
 
 
 def test_new_tasks_come_before_old_ones_go():
-    """And the Swarm goes back where they do not come up."""
+    """The Swarm rolls back where they fail."""
     update = spec_of(a_deployment())["update_config"]
     assert (update["Order"], update["FailureAction"]) == ("start-first", "rollback")
 
@@ -53,7 +53,7 @@ def test_ports_are_published_on_the_tasks_node_for_gateways_outside():
 
 
 def test_resources_and_placement():
-    """In the numbers of the engine."""
+    """Quantities in the engine's units."""
     deployment = a_deployment(
         limits=FunctionResources(memory="64Mi", cpu="500m"),
         requests=FunctionResources(memory="16Mi", cpu="100m"),
@@ -66,20 +66,20 @@ def test_resources_and_placement():
 
 
 def test_a_constraint_no_swarm_understands():
-    """The field is named."""
+    """The error names the field."""
     with pytest.raises(Invalid, match="`constraints`: `fast`"):
         spec_of(a_deployment(constraints=["fast"]))
 
 
 def test_a_task_may_take_as_long_to_end_as_a_call():
-    """And a little more, for what the watchdog waits."""
+    """Its timeout, and a margin for the watchdog."""
     deployment = a_deployment(annotations={"com.faas.timeout": "5m"})
     grace = spec_of(deployment)["task_template"]["ContainerSpec"]["StopGracePeriod"]
     assert grace == 310 * 1_000_000_000
 
 
 def test_names_of_services_are_host_names_and_never_the_same():
-    """However long, and wherever the dash is."""
+    """Names of any length, with dashes anywhere."""
     long = FunctionKey("f" * 60, "n" * 30)
     assert len(service_name(long)) == 63
     assert service_name(FunctionKey("a", "b-c")) != service_name(FunctionKey("a-b", "c"))
@@ -87,5 +87,5 @@ def test_names_of_services_are_host_names_and_never_the_same():
 
 
 def test_a_secret_is_a_file_where_functions_refresh():
-    """Under its own name, whatever the Swarm calls it."""
+    """The file has the secret's own name, not the Swarm's."""
     assert secret_reference("id", "faas-x", "word")["File"]["Name"] == "/var/openfaas/secrets/word"

@@ -1,4 +1,4 @@
-"""What becomes of a claimed call, under a clock that jumps when the dispatcher sleeps."""
+"""The dispatcher completes, retries and dead-letters calls; its clock jumps when it sleeps."""
 
 import asyncio
 import random
@@ -63,7 +63,7 @@ def test_a_good_answer_ends_the_call_and_is_delivered():
 
 
 def test_failures_are_tried_again_until_the_attempts_are_spent():
-    """Three attempts, then the callback hears of the failure."""
+    """Three attempts, then the callback gets the failure."""
 
     async def answer(claim):
         return CallResult(500)
@@ -74,11 +74,11 @@ def test_failures_are_tried_again_until_the_attempts_are_spent():
 
 
 def test_a_busy_function_costs_no_attempt():
-    """Ten times `not now`, then success: no attempt was spent on waiting."""
-    told = iter([429] * 10 + [200])
+    """Ten times 429, then success: no attempt is spent on waiting."""
+    statuses = iter([429] * 10 + [200])
 
     async def answer(claim):
-        return CallResult(next(told))
+        return CallResult(next(statuses))
 
     seen, _ = run(answer, [call()], settle=_ended)
     assert {claim.attempts for claim in seen} == {1}
@@ -102,7 +102,7 @@ def test_a_function_never_gets_more_calls_than_its_concurrency():
 
 
 def test_calls_of_a_deleted_function_are_buried():
-    """Nobody will answer them; they can be seen among the dead."""
+    """Calls of a deleted function become dead letters."""
 
     async def answer(claim):
         raise AssertionError("there is nothing to call")
@@ -114,7 +114,7 @@ def test_calls_of_a_deleted_function_are_buried():
 
 
 def test_a_shared_queue_leaves_the_calls_of_other_gateways_alone():
-    """A function unknown here may be another gateway's."""
+    """In a shared queue, calls of an unknown function are left to other gateways."""
 
     async def scenario():
         queue = SqliteQueue(":memory:")
@@ -140,7 +140,7 @@ def test_a_shared_queue_leaves_the_calls_of_other_gateways_alone():
 
 
 def test_a_client_that_gives_up_what_it_waits_for_does_not_end_the_loop():
-    """As a lost server's client does: the loop goes on, and says meanwhile what is wrong."""
+    """As the client of a lost server does: the loop continues, and reports the problem meanwhile."""
 
     class Lost(SqliteQueue):
         failures = 1

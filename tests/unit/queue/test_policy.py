@@ -1,4 +1,4 @@
-"""When a failed asynchronous call is tried again."""
+"""When a failed asynchronous call is retried."""
 
 import random
 
@@ -25,7 +25,7 @@ def test_annotations_override_the_defaults():
 
 
 def test_a_wrong_annotation_names_itself():
-    """The error says which annotation cannot be read."""
+    """The error names the invalid annotation."""
     with pytest.raises(ValueError, match=r"com\.openfaas\.retry"):
         RetryPolicy.of({"com.openfaas.retry.attempts": "many"})
 
@@ -42,7 +42,7 @@ def test_a_wrong_annotation_names_itself():
     ],
 )
 def test_codes_and_platform_failures_are_tried_again(result, again):
-    """A function's own refusal is final; a failure of the platform never is."""
+    """A function's own refusal is final; a failure of the platform is retried."""
     assert RetryPolicy().should_retry(result) is again
 
 
@@ -54,7 +54,7 @@ def test_waits_grow_up_to_the_limit():
 
 
 def test_retry_after_is_honoured_within_the_limit():
-    """A busy function may say when to come back."""
+    """A busy function may name the time of the retry."""
     policy = RetryPolicy(max_wait=30)
     assert policy.wait(1, CallResult(503, (("Retry-After", "7"),)), FIXED) == 7
     assert policy.wait(1, CallResult(429, (("retry-after", "700"),)), FIXED) == 30

@@ -1,4 +1,4 @@
-"""The life of an asynchronous call in the embedded queue, under a clock that the test turns."""
+"""The life of an asynchronous call in the SQLite queue, with the test's clock."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ KEY = FunctionKey("resize", "openfaas-fn")
 
 
 class Hands:
-    """A clock turned by hand."""
+    """A clock that the test sets."""
 
     def __init__(self):
         self.time = 1000.0
@@ -55,7 +55,7 @@ def test_a_call_is_claimed_with_everything_it_came_with():
 
 
 def test_a_delayed_call_waits_until_it_is_due():
-    """`not_before` holds a call back and no longer."""
+    """`not_before` delays a call until then."""
 
     async def steps(queue, clock):
         await queue.put(call(not_before=1060.0))
@@ -68,7 +68,7 @@ def test_a_delayed_call_waits_until_it_is_due():
 
 
 def test_a_lost_lease_fences_its_holder_off():
-    """Who lost the lease cannot end the call that another now holds."""
+    """A gateway that lost the lease cannot end the call that another now holds."""
 
     async def steps(queue, clock):
         await queue.put(call())
@@ -100,7 +100,7 @@ def test_a_renewed_lease_is_kept():
 
 @pytest.mark.parametrize(("spend", "attempts"), [(True, 2), (False, 1)])
 def test_a_retry_may_give_the_attempt_back(spend, attempts):
-    """Being told `not now` does not spend an attempt."""
+    """A 429 does not spend an attempt."""
 
     async def steps(queue, clock):
         await queue.put(call())
@@ -114,7 +114,7 @@ def test_a_retry_may_give_the_attempt_back(spend, attempts):
 
 
 def test_a_dead_call_can_be_replayed_with_its_body():
-    """Burying keeps the request, so that it can be sent again."""
+    """A dead letter keeps its request, so that it can be replayed."""
 
     async def steps(queue, clock):
         await queue.put(call())
@@ -130,7 +130,7 @@ def test_a_dead_call_can_be_replayed_with_its_body():
 
 
 def test_only_a_waiting_call_can_be_cancelled():
-    """What runs already cannot be taken back."""
+    """A running call cannot be cancelled."""
 
     async def steps(queue, clock):
         await queue.put(call("a"))
@@ -144,7 +144,7 @@ def test_only_a_waiting_call_can_be_cancelled():
 
 
 def test_ended_calls_are_forgotten_after_their_time():
-    """A purge leaves what waits, runs or ended later."""
+    """A purge keeps calls that wait, run or ended later."""
 
     async def steps(queue, clock):
         for name in "abc":
@@ -161,7 +161,7 @@ def test_ended_calls_are_forgotten_after_their_time():
 
 
 def test_an_operation_that_fails_leaves_its_batch_alone():
-    """One refused operation rolls back nothing but itself."""
+    """A failed operation rolls back only itself."""
 
     async def steps(queue, clock):
         put = queue.put(call("a"))

@@ -30,7 +30,7 @@ _CONNECT_LIMIT = 5.0
 _FETCH_WAIT = 0.1
 _TRIES = 3
 # Calls of functions that no gateway knows any more are forgotten after so many seconds.
-_LONGEST_WAIT = 31 * 24 * 3600.0
+_MAX_RETENTION_SECONDS = 31 * 24 * 3600.0
 # Headers and envelope of a message, beside the body.
 _ENVELOPE = 16 * 1024
 _ENDED = (State.DONE, State.DEAD, State.CANCELLED)
@@ -78,7 +78,7 @@ class JetStreamQueue:
                 self._nats = await nats.connect(self._url, max_reconnect_attempts=-1, error_cb=_quiet)
             self._stream = self._nats.jetstream(timeout=10)
             config = StreamConfig(name=_STREAM, subjects=[f"{_SUBJECT}.>"], retention=RetentionPolicy.WORK_QUEUE)
-            config.max_age = _LONGEST_WAIT
+            config.max_age = _MAX_RETENTION_SECONDS
             await self._stream.add_stream(config)
             self._records = await self._stream.create_key_value(KeyValueConfig(bucket=_RECORDS, ttl=self._keep))
             self._ids = await self._stream.create_key_value(KeyValueConfig(bucket=_IDS, ttl=self._keep))

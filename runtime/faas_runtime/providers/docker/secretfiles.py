@@ -11,7 +11,7 @@ from pathlib import Path
 from faas_runtime.core.files import write_file
 from faas_runtime.providers.common.store import Deployed
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made in it is ours alone
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
 
 
 class SecretFiles:
