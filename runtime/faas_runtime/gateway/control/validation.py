@@ -12,6 +12,7 @@ from faas_runtime.gateway.cron.schedule import Schedule, schedule_text
 from faas_runtime.gateway.queue.policy import RetryPolicy
 from faas_runtime.gateway.traffic.canary import SUFFIX, weight_of
 from faas_runtime.providers.common.annotations import AUTH_ANNOTATION
+from faas_runtime.providers.common.readiness import probe_of
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -52,6 +53,7 @@ def check_deployment(deployment: FunctionDeployment) -> None:
     _check_keys(deployment.annotations or {}, "annotations")
     _check_text(deployment.env_process, "envProcess")
     _check_annotations(deployment)
+    probe_of(deployment, None)
     _check_schedule(deployment)
     for name in deployment.secrets:
         if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from faas_runtime.providers.common.docker_api import WATCHDOG_PORT
@@ -23,6 +24,10 @@ class Container:
     out_of_memory: bool = False
     healthy: bool = True
     host: str = "127.0.0.1"
+    pid: int = 0
+    """Its first process on the engine's machine; 0 while it does not run."""
+    started_at: float = 0.0
+    """When it was started, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +59,14 @@ def container_of(attrs: Mapping[str, Any], reached_on: str = "") -> Container:
         out_of_memory=bool(state.get("OOMKilled")),
         healthy=(state.get("Health") or {}).get("Status") != "unhealthy",
         host=host,
+        pid=int(state.get("Pid") or 0),
+        started_at=_seconds(str(state.get("StartedAt") or "")),
     )
+
+
+def _seconds(moment: str) -> float:
+    """The engine's time, which has nanoseconds, as seconds since 1970; 0 for none."""
+    try:
+        return datetime.fromisoformat(f"{moment[:19]}+00:00").timestamp()
+    except ValueError:
+        return 0.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets as random_secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from faas_runtime.core.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import FunctionKey
-from faas_runtime.providers.common.readiness import HEALTH, READY, is_ready
+from faas_runtime.providers.common.readiness import Probe, ProbeTarget, accepted_probe, is_ready
 from faas_runtime.providers.common.secrets import SecretStore
 from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.docker.container import Container, Image
@@ -32,7 +33,6 @@ READY_TIMEOUT = 60.0
 """Seconds in which a container must become ready."""
 LAST_LINES = 20
 """Lines of output in the fault of a container that did not become ready."""
-_POLL = 0.05
 
 
 class Replicas:
@@ -80,8 +80,8 @@ class Replicas:
     async def answering(self, function: DockerFunction, containers: Iterable[Container]) -> list[Container]:
         """Those that are ready now."""
         known = [container for container in containers if container.running]
-        paths = await self._probes(function)
-        answers = await asyncio.gather(*(is_ready(each.host, each.port, *paths) for each in known))
+        probe = await self._probe(function)
+        answers = await asyncio.gather(*(is_ready(_asked(each), probe) for each in known))
         return [container for container, ready in zip(known, answers, strict=True) if ready]
 
     async def of(self, function: DockerFunction, *, every_version: bool = False) -> Sequence[Container]:
@@ -127,10 +127,10 @@ class Replicas:
             deployed.deployment, deployed.digest, labels, self._network, secrets, published=not own.network
         )
         name = f"faas-{key.namespace}-{key.name}-{random_secrets.token_hex(4)}"
-        paths = await self._probes(function)
+        probe = await self._probe(function)
         container = await self._create(name, config)
         function.notify_log_readers(container)
-        await self._until_ready(key, container, paths)
+        await self._until_ready(key, container, probe)
         return container
 
     async def _create(self, name: str, config: Mapping[str, Any]) -> Container:
@@ -142,28 +142,30 @@ class Replicas:
             await self.stop([await creating], 0)
             raise
 
-    async def _probes(self, function: DockerFunction) -> tuple[str, ...]:
-        """The paths at which its watchdog reports that it is ready: a classic one has no `/_/ready`."""
+    async def _probe(self, function: DockerFunction) -> Probe:
         image: Image = await self._threads.call(self._engine.image, function.deployed.digest)
-        of_watchdog = "mode" in {**image.environment, **function.deployed.deployment.env_vars}
-        return (HEALTH, READY) if of_watchdog else (HEALTH,)
+        return accepted_probe(function.deployed.deployment, image.environment)
 
-    async def _until_ready(self, key: FunctionKey, container: Container, paths: Sequence[str]) -> None:
+    async def _until_ready(self, key: FunctionKey, container: Container, probe: Probe) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + READY_TIMEOUT
-        while not container.port or not await is_ready(container.host, container.port, *paths):
+        deadline = loop.time() + READY_TIMEOUT + (probe.initial_delay or 0.0)
+        while not container.port or not await is_ready(_asked(container), probe):
             now = await self._threads.call(self._engine.get, container.id)
             if now is None or not now.running:
                 raise await self._start_failed(key, container, f"ended before it was ready ({ending(now)})")
             if loop.time() > deadline:
                 raise await self._start_failed(key, container, f"was not ready after {READY_TIMEOUT:g} s")
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(probe.period)
 
     async def _start_failed(self, key: FunctionKey, container: Container, what: str) -> StartFailed:
         lines = await self._threads.call(self._engine.last_lines, container.id, LAST_LINES)
         await self.stop([container], 0)
         output = ":\n" + "\n".join(lines) if lines else " and printed nothing"
         return StartFailed(f"`{key.name}` {what}{output}")
+
+
+def _asked(container: Container) -> ProbeTarget:
+    return ProbeTarget(container.host, container.port, time.time() - container.started_at, container.pid)
 
 
 def ending(container: Container | None) -> str:

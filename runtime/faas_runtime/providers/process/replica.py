@@ -18,7 +18,7 @@ from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.common.logs import FunctionLog, LineSplitter
-from faas_runtime.providers.common.readiness import READY, is_ready
+from faas_runtime.providers.common.readiness import ProbeTarget, is_ready
 from faas_runtime.providers.process.mounts import in_secrets_namespace
 from faas_runtime.providers.process.processes import MARK_FILE, Machine, ProcessMark, child_setup, mark_of_child
 from faas_runtime.providers.process.spec import ReplicaSpec
@@ -44,6 +44,7 @@ class Replica:
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self.endpoint = Endpoint(instance)
+        self._started = 0.0
 
     @property
     def pid(self) -> int:
@@ -57,6 +58,7 @@ class Replica:
 
     async def _start(self) -> None:
         self._socket = _listening_socket()
+        self._started = asyncio.get_running_loop().time()
         host, port = self._socket.getsockname()
         self.endpoint = Endpoint(self.instance, host=host, port=port)
         try:
@@ -135,7 +137,10 @@ class Replica:
 
     async def _answers(self) -> bool:
         # The socket accepts connections before the watchdog runs: only a response counts.
-        return not self._is_over() and await is_ready(self.endpoint.host, self.endpoint.port, READY, limit=1.0)
+        if self._is_over():
+            return False
+        age = asyncio.get_running_loop().time() - self._started
+        return await is_ready(ProbeTarget(self.endpoint.host, self.endpoint.port, age), self.spec.probe)
 
     def _start_failure(self) -> str:
         assert self._process is not None

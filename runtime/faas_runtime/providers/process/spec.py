@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
@@ -15,6 +15,7 @@ from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.annotations import function_environment
 from faas_runtime.providers.common.limits import check_resources
+from faas_runtime.providers.common.readiness import OWN_WATCHDOG, Probe, accepted_probe
 from faas_runtime.providers.common.secrets import SecretStore
 from faas_runtime.providers.common.status import key_of
 from faas_runtime.providers.common.store import NamespaceStore
@@ -41,6 +42,7 @@ class ReplicaSpec:
     environment: Mapping[str, str]
     port_variable: str = ""
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    probe: Probe = OWN_WATCHDOG
 
 
 class Preparer:
@@ -90,6 +92,7 @@ def build_spec(
     environment = function_environment(deployment, _DRAIN_WINDOW, {**_base_environment(), **image.env})
     if not environment.get("fprocess") and not environment.get("function_process"):
         raise Invalid(f"image `{deployment.image}` names no process to run: set `fprocess`")
+    probe = accepted_probe(deployment, environment)
     environment["metrics_port"] = "off"
     environment["FAAS_ROOTFS"] = str(rootfs)
     return ReplicaSpec(
@@ -100,6 +103,7 @@ def build_spec(
         environment=environment,
         port_variable=_port_variable(image, environment),
         secrets=secrets,
+        probe=replace(probe, path=probe.path or OWN_WATCHDOG.path, timeout=OWN_WATCHDOG.timeout),
     )
 
 

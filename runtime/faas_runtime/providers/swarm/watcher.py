@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
 from faas_runtime.providers.common.feed import RoutingFeed
-from faas_runtime.providers.common.readiness import HEALTH, is_ready
+from faas_runtime.providers.common.readiness import ProbeTarget, accepted_probe, is_ready
 from faas_runtime.providers.common.status import route_of, unknown_function
 from faas_runtime.providers.common.threads import EngineThreads
 from faas_runtime.providers.swarm.engine import SwarmEngine
@@ -40,6 +41,8 @@ class Watcher:
         """Why the last poll failed; empty when it did not."""
         self._routes: dict[FunctionKey, RouteUpdate] = {}
         self._answered: set[str] = set()
+        self._seen: dict[str, float] = {}
+        """When each task that has not answered was first seen, by the event loop's clock."""
         self._unreachable: dict[str, int] = {}
         self._withdrawn: set[str] = set()
         self._refreshing = asyncio.Lock()
@@ -118,13 +121,21 @@ class Watcher:
     async def _probe_new(self, snapshot: Snapshot, running: list[Task]) -> None:
         """Probe tasks that have not been ready before: without a health check in the image, `running` means little."""
         self._answered &= {task.id for task in running}
+        now = asyncio.get_running_loop().time()
         new = [task for task in running if task.id not in self._answered]
-        endpoints = [(task, self._endpoint(task, snapshot)) for task in new]
-        known = [(task, endpoint) for task, endpoint in endpoints if endpoint is not None]
-        answers = await asyncio.gather(
-            *(is_ready(endpoint.host, endpoint.port, HEALTH, limit=_CONNECT_TIMEOUT) for _, endpoint in known)
-        )
-        self._answered |= {task.id for (task, _), ready in zip(known, answers, strict=True) if ready}
+        self._seen = {task.id: self._seen.get(task.id, now) for task in new}
+        services = {service.id: service for service in snapshot.services.values()}
+        asked = []
+        for task in new:
+            endpoint, service = self._endpoint(task, snapshot), services.get(task.service)
+            if endpoint is not None and service is not None:
+                # The image is on the task's node; only what the deployment says about it is known here.
+                probe = replace(accepted_probe(service.deployment, None), timeout=_CONNECT_TIMEOUT)
+                asked.append(
+                    (task.id, is_ready(ProbeTarget(endpoint.host, endpoint.port, now - self._seen[task.id]), probe))
+                )
+        answers = await asyncio.gather(*(answer for _, answer in asked))
+        self._answered |= {task for (task, _), ready in zip(asked, answers, strict=True) if ready}
 
     async def _probe_nodes(self, snapshot: Snapshot, running: list[Task]) -> None:
         """Test whether each node can be reached, with at most two of its tasks."""

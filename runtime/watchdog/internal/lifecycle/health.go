@@ -23,8 +23,12 @@ type Probes struct {
 	Function  http.Handler
 }
 
+// watchdogHeader tells a provider that /_/ready is about the function: other watchdogs report on themselves only.
+const watchdogHeader = "X-Watchdog"
+
 // Health answers 200 while the watchdog accepts requests and its long-lived process runs.
 func (p *Probes) Health(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set(watchdogHeader, "faas")
 	switch {
 	case r.Method != http.MethodGet:
 		w.WriteHeader(http.StatusMethodNotAllowed)
