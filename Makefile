@@ -11,8 +11,6 @@ install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --r
 SOURCES := pyproject.toml hatch_build.py $(shell find faas_cli runtime/faas_runtime templates runtime/watchdog \
 	-type f ! -path '*/__pycache__/*' ! -path '*/faas_runtime/bin/*' ! -name '*_test.go' 2>/dev/null)
 WATCHDOG := $(shell find runtime/watchdog -type f -name '*.go' ! -name '*_test.go' 2>/dev/null) runtime/watchdog/go.mod
-# These share nothing, and mostly wait for commands they have started. The others measure, or need a part for themselves.
-AT_ONCE := tests/unit tests/conformance/cli
 
 .PHONY: help demo test lint types format bench docs man clean
 
@@ -22,12 +20,11 @@ help:  ## list the targets
 demo: $(DEMO_VENV)/.installed  ## scaffold, build, deploy, invoke and delete a Go function, every command shown
 	@FAAS_BIN=$(CURDIR)/$(DEMO_VENV)/bin sh scripts/demo.sh
 
-test: $(VENV)/.installed  ## run every test whose parts are there; the others say what starts them
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh scripts/go-test.sh
-	@failed=0; \
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -n 4 --dist worksteal $(AT_ONCE) || failed=1; \
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS) $(addprefix --ignore=,$(AT_ONCE)) || failed=1; \
-	exit $$failed
+test: $(VENV)/.installed  ## run every test whose parts are there (COVERAGE=1 measures); the others say what starts them
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYTEST_ARGS="$(PYTEST_ARGS)" COVERAGE="$(COVERAGE)" sh scripts/test.sh
+
+coverage: $(VENV)/.installed  ## what the last `make test COVERAGE=1` covered, against the floor
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python scripts/coverage_floor.py check
 
 lint: types $(VENV)/.installed  ## ruff, mypy, codespell, shellcheck, gofmt, go vet, biome
 	$(VENV)/bin/ruff check .

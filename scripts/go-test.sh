@@ -8,8 +8,10 @@ if ! command -v go >/dev/null 2>&1; then
     exit 0
 fi
 export GOTOOLCHAIN=local
+set -- ./...
 # The race detector needs cgo, so a C compiler.
-if command -v gcc >/dev/null 2>&1; then
-    exec go test -race ./...
+if command -v gcc >/dev/null 2>&1; then set -- -race "$@"; fi
+if [ -n "${COVERAGE:-}" ]; then
+    set -- -covermode=atomic -coverpkg=./... "$@" -args -test.gocoverdir="$GOCOVERDIR/../unit"
 fi
-exec go test ./...
+exec go test "$@"

@@ -26,14 +26,15 @@ def binary(
     given = request.config.getoption("--watchdog", default=None) or os.environ.get("FAAS_WATCHDOG")
     if given:
         return Path(given).resolve()
+    measured = "GOCOVERDIR" in os.environ
     built = tmp_path_factory.mktemp("bin") / "fwatchdog"
     subprocess.run(
         [
             tool("go"),
             "build",
             "-trimpath",
-            "-tags",
-            "nethttpomithttp2",
+            *(("-cover", "-covermode=atomic", "-coverpkg=./...") if measured else ()),
+            *("-tags", "nethttpomithttp2,coverage" if measured else "nethttpomithttp2"),
             *("-ldflags", "-s -w -X main.version=1.2.3"),
             "-o",
             built,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.watchdog.watchdog_driver import DEADLINE, Watchdog, eventually, free_port, seen
+from tests.conformance.watchdog.watchdog_driver import DEADLINE, MEASURED, Watchdog, eventually, free_port, seen
 
 SCRIPTS = {
     "mix": "echo out-text; echo err-text >&2",
@@ -466,7 +466,8 @@ def test_other_signals_end_it_at_once_and_leave_the_lock_file(start, number):
 def test_healthcheck_needs_no_configuration(binary, tmp_path):
     (tmp_path / ".lock").touch()
 
-    result = subprocess.run([binary, "-run-healthcheck"], env={"TMPDIR": str(tmp_path)}, capture_output=True)
+    env = {"TMPDIR": str(tmp_path)} | MEASURED
+    result = subprocess.run([binary, "-run-healthcheck"], env=env, capture_output=True)
 
     assert (result.returncode, result.stdout + result.stderr) == (0, b"")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.watchdog.watchdog_driver import (
+    MEASURED,
     alive,
     eventually,
     free_port,
@@ -24,7 +25,11 @@ from tests.conformance.watchdog.watchdog_driver import (
 
 def run(binary, *arguments, **env):
     return subprocess.run(
-        [binary, *arguments], env={"PATH": os.environ["PATH"]} | env, capture_output=True, text=True, timeout=15
+        [binary, *arguments],
+        env=MEASURED | {"PATH": os.environ["PATH"]} | env,
+        capture_output=True,
+        text=True,
+        timeout=15,
     )
 
 

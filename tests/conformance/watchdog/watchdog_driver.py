@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 SOURCE = Path(__file__).resolve().parents[3] / "runtime" / "watchdog"
+MEASURED = {name: os.environ[name] for name in ("GOCOVERDIR",) if name in os.environ}
+"""Where watchdogs write what they ran, when coverage is measured."""
 FUNCTION = Path(__file__).parent / "upstream_function.py"
 DEADLINE = 15.0  # seconds after which anything a test waits for counts as missing
 
@@ -143,7 +146,9 @@ class Watchdog:
         base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         own = {"port": str(self.port), "metrics_port": str(self.metrics_port), "TMPDIR": str(folder)}
         with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(command, env={**base, **own, **env}, stdout=log, stderr=log, cwd=folder)
+            self.process = subprocess.Popen(
+                command, env={**MEASURED, **base, **own, **env}, stdout=log, stderr=log, cwd=folder
+            )
 
     @property
     def log(self) -> str:
@@ -223,6 +228,10 @@ class Watchdog:
         return self.process.wait(timeout=DEADLINE)
 
     def close(self) -> None:
+        if self.process.poll() is None and MEASURED:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.send_signal(signal.SIGUSR2)
+                self.process.wait(2)
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
