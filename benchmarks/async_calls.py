@@ -1,10 +1,10 @@
-"""How fast asynchronous calls are accepted, beside a bare loop that writes the same into SQLite or NATS.
+"""How fast asynchronous calls are accepted, compared with a bare loop that writes the same to SQLite or NATS.
 
     python benchmarks/async_calls.py [SECONDS]
 
-Needs `wrk`; the second half `nats-server` and `nats-py`. Both sides write to the same disk, in turns,
-and both wait: each answer, and each turn of the loop, for the sync of SQLite's log or the
-confirmation of the server. The gateway commits calls that wait together.
+Needs `wrk`; the second half `nats-server` and `nats-py`. Both sides write to the same disk, alternating, and
+both wait for durability: each response, and each iteration of the loop, for the sync of SQLite's log or the
+acknowledgement of the server. The gateway commits concurrent calls together.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BODY = b"x" * 256
 
 @contextlib.contextmanager
 def gateway(state: Path, *options: str) -> Iterator[str]:
-    """A gateway with one function; yields its address."""
+    """A gateway with one function; yields its URL."""
     config = {"architecture": host_architecture(), "os": "linux", "config": {"Env": ["fprocess=cat"]}}
     ImageStore(images_dir(state)).put_image("cat", config, [])
     command = [sys.executable, "-m", "faas_runtime.gateway", "run", "--state-dir", str(state), "--port", "0"]
@@ -61,7 +61,7 @@ def gateway(state: Path, *options: str) -> Iterator[str]:
 
 
 def accepted_rate(url: str, seconds: int, connections: int) -> float:
-    """Calls accepted a second; they are delayed, so that making them costs nothing meanwhile."""
+    """Calls accepted a second; they are delayed, so that they do not run during the measurement."""
     script = f'wrk.method="POST"; wrk.body="{BODY.decode()}"; wrk.headers["X-Faas-Delay"]="1h"'
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
         lua.write(script)
@@ -73,7 +73,7 @@ def accepted_rate(url: str, seconds: int, connections: int) -> float:
 
 
 def insert_rate(folder: Path, seconds: float) -> float:
-    """Durable inserts a second of one connection, one transaction each."""
+    """Durable inserts a second on one connection, one transaction each."""
     path = folder / "bare.db"
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -89,7 +89,7 @@ def insert_rate(folder: Path, seconds: float) -> float:
 
 @contextlib.contextmanager
 def nats_server(folder: Path) -> Iterator[str]:
-    """A server with JetStream; yields its address."""
+    """A NATS server with JetStream; yields its URL."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with (folder / "nats.log").open("wb") as log:
@@ -107,7 +107,7 @@ def nats_server(folder: Path) -> Iterator[str]:
 
 
 def publish_rate(url: str, seconds: float) -> float:
-    """Confirmed messages a second of a loop that publishes one after the other."""
+    """Acknowledged messages a second of a loop that publishes them one after the other."""
     import nats
 
     async def loop() -> float:
@@ -125,7 +125,7 @@ def publish_rate(url: str, seconds: float) -> float:
 
 
 def compare(url: str, seconds: int, bare: Callable[[float], float], what: str) -> None:
-    """Measure the gateway and the bare loop in turns, and print."""
+    """Measure the gateway and the bare loop, alternating, and print."""
     for connections in (1, 32):
         accepted_rate(url, 1, connections)
         pairs = [(accepted_rate(url, seconds, connections), bare(seconds)) for _ in range(ROUNDS)]
@@ -142,7 +142,7 @@ def main() -> None:
         with gateway(state) as url:
             compare(url, seconds, lambda limit: insert_rate(state, limit), "bare SQLite inserts")
     if NATS is None:
-        print("no nats-server, so JetStream is not measured: apt-get install nats-server")
+        print("JetStream is not measured: `nats-server` is missing (apt-get install nats-server)")
         return
     with tempfile.TemporaryDirectory(prefix="faas-bench-") as name:
         state = Path(name)
@@ -151,7 +151,7 @@ def main() -> None:
 
 
 def report(connections: int, pairs: list[tuple[float, float]], what: str) -> None:
-    """One line for a number of connections."""
+    """Print one line for a number of connections."""
     ratios = [accepted / bare for accepted, bare in pairs]
     ratio = statistics.median(ratios)
     accepted, bare = (statistics.median(values) for values in zip(*pairs, strict=True))

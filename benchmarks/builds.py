@@ -1,9 +1,9 @@
-"""Builds with an engine, beside plain `docker build` of the same contexts, pair by pair in one run.
+"""Builds with an engine, compared with plain `docker build` of the same contexts, alternating.
 
     python benchmarks/builds.py [--runs 5] [--functions 8] [--parallel 4]
 
 Needs an engine and the base images (`python tests/images/make_base_images.py`). Both sides
-get the same edit before each build, so neither finds the other's result.
+get the same edit before each build, so neither uses the other's cache.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COMMAND = (sys.executable, "-c", "import sys; from faas_cli.cli import main; sys
 
 
 class Project:
-    """Some functions, built by us and, from a copy of the same contexts, by `docker build`."""
+    """Some functions, built by `faas build` and, from a copy of the same contexts, by `docker build`."""
 
     def __init__(self, folder: Path, lang: str, count: int, builder: str) -> None:
         self.folder, self.builder = folder, builder
@@ -57,11 +57,11 @@ class Project:
             path.write_text("\n".join([*lines, f"{mark} edit {uuid.uuid4().hex}", ""]))
 
     def faas(self, parallel: int) -> None:
-        """`faas build` of all."""
+        """Run `faas build` for all."""
         self._faas("build", "-f", "stack.yml", "--builder", self.builder, "--quiet", "--parallel", str(parallel))
 
     def docker(self, parallel: int) -> None:
-        """`docker build` of all contexts."""
+        """Run `docker build` for all contexts."""
         with ThreadPoolExecutor(parallel) as pool:
             list(pool.map(self._docker, self.names))
 
@@ -70,7 +70,7 @@ class Project:
         self._faas("build", "-f", "stack.yml", "--builder", self.builder, "--shrinkwrap")
 
     def remove(self) -> None:
-        """Take the images away."""
+        """Remove the images."""
         images = [f"{self.prefix}/{name}{suffix}" for name in self.names for suffix in (":latest", ":plain")]
         subprocess.run(["docker", "image", "rm", "--force", *images], capture_output=True, check=False)
 
@@ -117,7 +117,7 @@ def compare(title: str, project: Project, parallel: int, runs: int) -> bool:
 
 
 def main() -> int:
-    """Run all comparisons; 1 when one is beyond the target."""
+    """Run all comparisons; returns 1 if one misses its target."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--functions", type=int, default=8)

@@ -1,10 +1,10 @@
-"""How long after a file is saved `faas dev` answers with it.
+"""How long `faas dev` takes from saving a file to a response of the new code.
 
     python benchmarks/dev_loop.py [--edits N]
 
-For each language, N edits of a handler on the process engine, each timed from the save to the first answer
-that has it. The bar: 95 of 100 edits answer within one second. Everything runs in a folder, a state
-directory and on a port of its own; a bare `go build` of the same context stands beside the Go figures.
+For each language, N edits of a handler on the process engine, each timed from the save to the first response
+of the new code. Target: 95 of 100 edits within one second. Everything runs in a temporary folder, with its own
+state directory and port; Go is also compared with a bare `go build` of the same context.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pathlib import Path
 from measure import seconds
 from toolchain import BIN, FAAS, Edit, free_port, run
 
-BAR = 1.0
+TARGET = 1.0
 _PATIENCE = 60.0
 
 
 class Loop:
-    """A function of one language under `faas dev`."""
+    """A function in one language, run by `faas dev`."""
 
     def __init__(self, work: Path, env: dict[str, str], lang: str, gateway: str) -> None:
         self.name = f"bench-{lang}"
@@ -43,9 +43,9 @@ class Loop:
         self._until(self._last)
 
     def edit(self, number: int) -> float:
-        """Save a new text; seconds until the function says it."""
+        """Save a new text; returns the seconds until the function responds with it."""
         new = f"Edit {number} said"
-        # The handler's test asks for the words; it changes with them, and before them.
+        # The handler's test checks the text, so it changes first.
         for path in sorted(self._handler.parent.iterdir(), key=lambda path: path == self._handler):
             if path.is_file() and self._last in path.read_text():
                 path.write_text(path.read_text().replace(self._last, new))
@@ -68,7 +68,7 @@ class Loop:
             except (urllib.error.URLError, OSError):
                 pass
             time.sleep(0.005)
-        sys.exit(f"`{self.name}` never said `{text}`")
+        sys.exit(f"`{self.name}` never responded with `{text}`")
 
 
 def bare_go_build(work: Path, env: dict[str, str], edits: int) -> list[float]:
@@ -106,17 +106,17 @@ def main() -> int:
                     found = sorted(loop.edit(number) for number in range(edits))
                 finally:
                     loop.close()
-                within = sum(each <= BAR for each in found) / edits
+                within = sum(each <= TARGET for each in found) / edits
                 met &= within >= 0.95
                 print(
                     f"{lang}: median {found[edits // 2]:.2f} s, slowest {found[-1]:.2f} s, "
-                    f"{within:.0%} within {BAR:g} s  target >= 95%: {'met' if within >= 0.95 else 'MISSED'}",
+                    f"{within:.0%} within {TARGET:g} s  target >= 95%: {'met' if within >= 0.95 else 'MISSED'}",
                     flush=True,
                 )
                 if lang == "go":
                     bare = bare_go_build(work, env, edits)
                     ratio = found[edits // 2] / bare[edits // 2]
-                    print(f"go: {ratio:.1f} times a bare `go build` (which runs no test and starts nothing)")
+                    print(f"go: {ratio:.1f} times a bare `go build` (which runs no test and starts no function)")
         finally:
             run(FAAS, "gateway", "stop", cwd=work, env=env)
     return 0 if met else 1

@@ -1,12 +1,11 @@
-"""The proxy beside other reverse proxies, each on one core, in turn, before the same upstream.
+"""Compares the proxy with other reverse proxies, each on one core, alternating, with the same upstream.
 
     python benchmarks/gateway.py [--rounds N] [--seconds S] [--only go] [--sources]
 
-The proxy is compiled as in a wheel; `--sources` takes it as an editable install has it. Always
-measured are our proxy, with everything a user has on by default, and Go's own reverse proxy;
-nginx and Caddy too where they are installed. Proxies have one core, the load and the upstream
-the other. What counts are the ratios, and of these the ones of processor time spent on a call,
-which hold on a machine that does other things as well.
+The proxy is compiled as in a wheel; `--sources` measures it as an editable install runs it. The proxy, with
+its default settings, and Go's reverse proxy are always measured, nginx and Caddy where they are installed.
+Proxies have one core, the load and the upstream the other. Compare the ratios, best those of processor
+time for a call, which hold on a machine that does other things as well.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ REPORT = 'done = function(s, l, r) print("p99", l:percentile(99) / 1000) end\n'
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One kind of call: its path, the size of its body, how many connections make it at once."""
+    """One kind of call: its path, the size of its body, the number of connections."""
 
     title: str
     path: str
@@ -39,7 +38,7 @@ class Load:
     connections: int
 
     def script(self) -> str:
-        """What wrk is told to send."""
+        """The script for wrk."""
         if not self.body:
             return REPORT
         return f'wrk.method = "POST"\nwrk.body = string.rep("x", {self.body})\n' + REPORT
@@ -55,7 +54,7 @@ LOADS = (
 
 @dataclass(slots=True)
 class Result:
-    """What one proxy did under one load, round by round."""
+    """Results of one proxy under one load, round by round."""
 
     rates: list[float] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
@@ -97,7 +96,7 @@ def measure(load: Load, pid: int, port: int, seconds: float, script: Path, resul
 
 
 def paced(options: argparse.Namespace, port: int, upstream: int) -> tuple[float, ...]:
-    """Median, p99 and p99.9 of calls at a fixed rate to a port; what it leads to listens on the other one."""
+    """Median, p99 and p99.9 of calls at a fixed rate to a port; the upstream listens on the other one."""
     numbers = (port, upstream, options.rate, options.paced_connections, max(options.seconds, 2))
     command = pinned(LOAD_CORE, sys.executable, str(HERE / "paced.py"), *map(str, numbers))
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -107,9 +106,9 @@ def paced(options: argparse.Namespace, port: int, upstream: int) -> tuple[float,
 
 
 def waited(pid: int) -> float:
-    """Milliseconds that a server's threads could have run and had to wait for their core.
+    """Milliseconds that a server's threads were runnable and waited for their core.
 
-    What else the machine does is in them: rounds in which they are many say nothing about the proxy.
+    They come from other load on the machine: rounds with many of them do not measure the proxy.
     """
     total = 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():
@@ -119,9 +118,9 @@ def waited(pid: int) -> float:
 
 
 def compare_tails(options: argparse.Namespace, helper: Path, chosen: list[str], work: Path, runtime: Path) -> None:
-    """The slowest calls of each proxy when all are offered the same, well below what any of them carries.
+    """The slowest calls of each proxy at the same rate, well below what each can handle.
 
-    Where there is no proxy, the load calls its own upstream: below that nothing can be measured.
+    `none` is the load calling its own upstream: the lower bound of what can be measured.
     """
     upstream = free_port()
     proxies = choose(commands(helper, upstream, work, runtime), chosen)
@@ -145,13 +144,13 @@ def compare_tails(options: argparse.Namespace, helper: Path, chosen: list[str], 
 
 
 def report(load: Load, results: dict[str, Result]) -> None:
-    """One line for each proxy: its rate, its tail, and our rate in terms of it."""
+    """Print one line for each proxy: its rate, its tail, and the ratio of ours to it."""
     print(f"{load.title}:")
     for name, result in results.items():
         rate, tail = statistics.median(result.rates), statistics.median(result.tails)
         cost = statistics.median(result.costs)
         beside = (
-            "" if name == "faas" else f"   faas/{name} {ratio(results['faas'].rates, result.rates):.2f} by the clock"
+            "" if name == "faas" else f"   faas/{name} {ratio(results['faas'].rates, result.rates):.2f} by wall clock"
         )
         if beside:
             beside += f", {ratio(result.costs, results['faas'].costs):.2f} by processor time"
@@ -165,7 +164,7 @@ def ratio(of: list[float], to: list[float]) -> float:
 
 
 def idle_memory(command: list[str], port: int, count: int) -> None:
-    """How much memory a proxy needs for connections that do nothing."""
+    """Print the memory that a proxy needs for idle connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count + 200:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -182,7 +181,7 @@ def idle_memory(command: list[str], port: int, count: int) -> None:
 
 
 def resident(pid: int) -> float:
-    """Memory of a process, in MB."""
+    """Resident memory of a process, in MB."""
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found is not None
     return int(found[1]) / 1024

@@ -1,4 +1,4 @@
-"""Timing two things side by side, so that a slow moment of the machine hits both."""
+"""Times two actions, alternating, so that other load on the machine affects both."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""Calls at a fixed rate, whatever the answers do: `paced.py PORT UPSTREAM RATE CONNECTIONS SECONDS`.
+"""Calls at a fixed rate, independent of the responses: `paced.py PORT UPSTREAM RATE CONNECTIONS SECONDS`.
 
-wrk sends the next call when the last one is answered, so a slow proxy is offered less. Here each call has
-a moment at which it is due, and its time counts from then on. Prints p50, p99 and p999 in milliseconds.
+wrk sends the next call after the last response, so a slow proxy gets fewer calls. Here each call has a time at
+which it is due, and its latency counts from then. Prints p50, p99 and p99.9 in milliseconds.
 
-The upstream is in here, too, and echoes. As a process of its own on the same core it had to wait for the
-load to be preempted, and the load for it: a turn of the scheduler, 4 ms, which was then the p99 of any proxy
-and of none. Started by gateway.py.
+This process is also the upstream, which echoes. Two processes on one core would wait for each other's time
+slice, 4 ms, which would be the p99 with any proxy and with none. Started by gateway.py.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import cast
 import uvloop
 
 BODY = b"x" * 1024
-# Caddy answers others than its own host with an empty page.
+# Caddy answers requests for other hosts with an empty page.
 REQUEST = b"POST /function/echo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 _WARM_UP = 0.5
@@ -29,7 +28,7 @@ _LAST = 5.0
 
 
 class Upstream(asyncio.Protocol):
-    """Answers a call when the last byte of its body is there."""
+    """Answers a call once its body is complete."""
 
     def __init__(self) -> None:
         self._received = b""
@@ -47,7 +46,7 @@ class Upstream(asyncio.Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """Has one call under way at a time. An answer has the body of the call, so it is over with the body's last byte."""
+    """Makes one call at a time. The response echoes the body, so it ends with the body's last byte."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -59,7 +58,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def send(self, due: float) -> None:
-        """Make a call that was due then."""
+        """Make a call that was due at this time."""
         self._due = due
         self.transport.write(REQUEST)
 
@@ -74,7 +73,7 @@ class Connection(asyncio.Protocol):
 
 
 class Load:
-    """Deals due calls out to idle connections; those that find none wait, and their time runs."""
+    """Gives due calls to idle connections; calls without one wait, and that time counts."""
 
     def __init__(self, rate: float) -> None:
         self._pause = 1 / rate
@@ -85,7 +84,7 @@ class Load:
         self.from_then = 0.0
 
     async def run(self, seconds: float) -> None:
-        """Offer calls for so long, then wait for the last ones."""
+        """Make calls for so long, then wait for the last responses."""
         due = time.perf_counter()
         self.from_then, end = due + _WARM_UP, due + _WARM_UP + seconds
         while due < end:
@@ -98,7 +97,7 @@ class Load:
             await asyncio.sleep(0.01)
 
     def done(self, connection: Connection, due: float) -> None:
-        """An answer has come."""
+        """A response has arrived."""
         if due >= self.from_then:
             self.times.append(time.perf_counter() - due)
         if self._waiting:
@@ -128,6 +127,6 @@ async def main(port: int, upstream: int, rate: float, connections: int, seconds:
     print(*(f"{times[int(len(times) * share)] * 1000:.3f}" for share in (0.5, 0.99, 0.999)))
 
 
-# Its pauses would be taken for the proxy's.
+# Its pauses would count as the proxy's latency.
 gc.disable()
 uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])))

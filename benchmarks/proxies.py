@@ -1,4 +1,4 @@
-"""The proxies that are measured beside the proxy: how each is configured, started and ended."""
+"""Configures, starts and stops the proxies that gateway.py measures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pinned(core: str, *command: str) -> list[str]:
 
 
 def compiled_runtime() -> Path:
-    """A folder with the runtime as a wheel has it, the proxy compiled; made anew when a source has changed."""
+    """A folder with the runtime as in a wheel, the proxy compiled; made again when a source has changed."""
     folder = ROOT / "build" / "compiled"
     sources = [*(ROOT / "runtime" / "faas_runtime").rglob("*.py"), ROOT / "scripts" / "compile_proxy.py"]
     made = folder / ".made"
@@ -40,7 +40,7 @@ def compiled_runtime() -> Path:
         script = [sys.executable, str(ROOT / "scripts" / "compile_proxy.py"), str(folder)]
         done = subprocess.run(script, capture_output=True, text=True)
         if done.returncode:
-            sys.exit(f"the proxy cannot be compiled (`--sources` measures it as it is):\n{done.stderr[-2000:]}")
+            sys.exit(f"the proxy cannot be compiled (`--sources` measures it uncompiled):\n{done.stderr[-2000:]}")
         watchdogs = folder / "faas_runtime" / "bin"
         shutil.rmtree(watchdogs, ignore_errors=True)
         watchdogs.symlink_to(ROOT / "runtime" / "faas_runtime" / "bin")
@@ -49,7 +49,7 @@ def compiled_runtime() -> Path:
 
 @contextmanager
 def running(command: list[str], port: int, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A server, from when it accepts connections to when it has ended."""
+    """A server, from the time it accepts connections until it has ended."""
     with tempfile.TemporaryFile() as said:
         server = subprocess.Popen(command, env={**os.environ, **(env or {})}, stderr=said)
         try:
@@ -60,7 +60,7 @@ def running(command: list[str], port: int, env: dict[str, str] | None = None) ->
 
 
 def _await(server: subprocess.Popen[bytes], port: int, said: IO[bytes]) -> None:
-    """Wait until a server listens, or say why it does not."""
+    """Wait until a server listens; exits with the reason if it does not."""
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -113,7 +113,7 @@ def caddy_config(port: int, upstream: int, work: Path) -> Path:
 
 
 def commands(helper: Path, upstream: int, work: Path, runtime: Path) -> dict[str, tuple[list[str], int]]:
-    """How each proxy is started, and its port. `faas` is the proxy of this runtime."""
+    """The command and port of each proxy. `faas` is the proxy of this runtime."""
     ports = {name: free_port() for name in ("faas", "go", "nginx", "caddy")}
     found = {
         "faas": [
@@ -135,5 +135,5 @@ def commands(helper: Path, upstream: int, work: Path, runtime: Path) -> dict[str
 
 
 def choose(proxies: dict[str, tuple[list[str], int]], chosen: list[str]) -> dict[str, tuple[list[str], int]]:
-    """Our proxy and the others asked for, or all."""
+    """This project's proxy and the others requested, or all."""
     return {name: proxies[name] for name in proxies if not chosen or name in ("faas", *chosen)}

@@ -1,9 +1,9 @@
-"""What a call, a queued call and a change of routing cost here, and what follows for many: see docs/scale.md.
+"""What a call, a queued call and a change of routing cost, extrapolated to many: see docs/scale.md.
 
     python benchmarks/scale_model.py [SECONDS]
 
-Needs `wrk`, `nats-server` and `nats-py`. Processor time is measured, not the wall: what else the machine does
-matters little. Rates, prices and the load of a processor are assumptions, stated below.
+Needs `wrk`, `nats-server` and `nats-py`. Processor time is measured, not wall-clock time, so other load on the
+machine matters little. Rates, prices and the load of a core are assumptions, stated below.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ REPLICAS = 2
 RATE = 100_000
 """Requests per second to extrapolate to."""
 LOAD = 0.6
-"""How busy a processor may be on average, so that a burst finds it free."""
+"""Average load of a core that leaves room for bursts."""
 PRICE = 0.04
-"""Of one processor with its memory, in dollars an hour: about what clouds ask for one without a contract."""
+"""Price of one core with its memory in dollars an hour: about the on-demand price of clouds."""
 CHANGES = 6
-"""Changes of a function's replicas in an hour, on average over all functions."""
+"""Average number of changes of a function's replicas in an hour."""
 ROUNDS = 3
 CONNECTIONS = 32
 NATS = shutil.which("nats-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -53,7 +53,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 class _Upstream(asyncio.Protocol):
-    """Answers every request at once: the function that costs nothing."""
+    """Answers every request at once: a function without a cost."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -64,7 +64,7 @@ class _Upstream(asyncio.Protocol):
 
 
 async def serve(port: int, functions: int) -> None:
-    """A proxy before one upstream, with so many functions in its table."""
+    """Serve a proxy with one upstream and so many functions in its routing table."""
     server = await asyncio.get_running_loop().create_server(_Upstream, "127.0.0.1", 0)
     replica = Endpoint("upstream", "127.0.0.1", server.sockets[0].getsockname()[1])
     routes = RoutingTable()
@@ -77,31 +77,31 @@ async def serve(port: int, functions: int) -> None:
 
 
 async def answer_only(port: int) -> None:
-    """The upstream alone: what is not the proxy's."""
+    """Serve the upstream without a proxy."""
     await asyncio.get_running_loop().create_server(_Upstream, "127.0.0.1", port)
     print("ready", flush=True)
     await asyncio.Event().wait()
 
 
 def route(number: int, replica: Endpoint) -> RouteUpdate:
-    """Function `fN` at this replica."""
+    """The route of function `fN`."""
     return RouteUpdate(FunctionKey(f"f{number}", "openfaas-fn"), (replica,) * REPLICAS, REPLICAS)
 
 
 def processor_seconds(pid: int) -> float:
-    """What a process has used until now."""
+    """Processor seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def resident(pid: int) -> float:
-    """Its memory in MB."""
+    """Resident memory of a process, in MB."""
     text = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
 
 
 def calls_cost(mode: str, functions: int, seconds: float) -> tuple[float, float]:
-    """Processor seconds of one call in such a server, and its memory."""
+    """Processor seconds of one call in such a server, and the server's memory in MB."""
     port = free_port()
     command = [sys.executable, __file__, mode, str(port), str(functions)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -122,7 +122,7 @@ def calls_cost(mode: str, functions: int, seconds: float) -> tuple[float, float]
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -138,7 +138,7 @@ def median_time(action: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 
 def apply_cost() -> float:
-    """Processor seconds of one change in a full table."""
+    """Processor seconds of one change in a full routing table."""
     routes, replica = RoutingTable(), Endpoint("other", "127.0.0.1", 1)
     changes = [route(number, replica) for number in range(FUNCTIONS)]
 
@@ -151,11 +151,11 @@ def apply_cost() -> float:
 
 
 def snapshot_cost(functions: int) -> tuple[float, float]:
-    """Processor seconds in which a gateway reads a Swarm's state, and the megabytes of it."""
+    """Processor seconds in which a gateway reads a Swarm's state, and its size in MB."""
     services, tasks = _swarm_state(functions)
     texts = json.dumps(services), json.dumps(tasks)
     engine = SwarmEngine("faas-functions")
-    # What the client library does with an answer is to decode it.
+    # The client library decodes the response.
     api = SimpleNamespace(
         services=lambda filters: json.loads(texts[0]), tasks=lambda: json.loads(texts[1]), nodes=lambda: []
     )
@@ -193,7 +193,7 @@ def _swarm_state(functions: int) -> tuple[list[dict[str, Any]], list[dict[str, A
 
 
 async def queue_cost(count: int) -> tuple[float, float, float]:
-    """One asynchronous call kept, taken and ended: accepted per second, our processor seconds, the server's."""
+    """Asynchronous calls: accepted per second, processor seconds of one in the gateway, and in NATS."""
     assert NATS is not None
     folder, port = tempfile.mkdtemp(prefix="faas-scale-"), free_port()
     command = [NATS, "--addr", "127.0.0.1", "--port", str(port), "--jetstream", "--store_dir", folder]
@@ -237,12 +237,12 @@ async def _listening(port: int) -> None:
 
 
 def processors(cost: float, rate: float) -> float:
-    """How many it takes to do so much so often."""
+    """Number of cores for so many actions a second."""
     return cost * rate / LOAD
 
 
 def per_million(cost: float) -> float:
-    """Dollars for a million."""
+    """Dollars for a million actions."""
     return cost * 1e6 / LOAD / 3600 * PRICE
 
 
@@ -263,19 +263,17 @@ def main() -> None:
     print(f"proxy: {call * 1e6:.0f} us a call ({one * 1e6:.0f} with the upstream and one function)")
     print(f"  {FUNCTIONS} functions instead of 1: {growth:.2f} times the processor time, {memory:.0f} MB more")
     print(f"  one process at {LOAD:.0%}: {LOAD / call:.0f} calls/s; {RATE} calls/s take {processors(call, RATE):.1f}")
-    print(f"  ${per_million(call):.4f} for a million calls at ${PRICE} a processor-hour")
+    print(f"  ${per_million(call):.4f} for a million calls at ${PRICE} a core-hour")
     print(
         f"queue: {rate:.0f} accepted/s by one gateway; a call costs it {ours * 1e6:.0f} us, NATS {theirs * 1e6:.0f} us"
     )
     print(f"  ${per_million(call + ours + theirs):.4f} for a million asynchronous calls")
     print(f"routing: {change * 1e6:.1f} us a change; {FUNCTIONS} functions, {CHANGES} changes an hour each:")
-    print(f"  {change * FUNCTIONS * CHANGES / 3600:.2e} of a processor in every gateway")
+    print(f"  {change * FUNCTIONS * CHANGES / 3600:.2e} of a core in every gateway")
     for functions in (100, 1_000, FUNCTIONS):
         cost, size = snapshot_cost(functions)
         share = cost / (cost + INTERVAL)
-        print(
-            f"  a Swarm's state, {functions} functions: {size:.1f} MB, {cost * 1e3:.0f} ms, {share:.0%} of a processor"
-        )
+        print(f"  a Swarm's state, {functions} functions: {size:.1f} MB, {cost * 1e3:.0f} ms, {share:.0%} of a core")
 
 
 if __name__ == "__main__":

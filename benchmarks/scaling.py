@@ -1,4 +1,4 @@
-"""A function under load, scaled by the built-in scaler: 1, more, 1, 0 and back. Writes a picture of the run.
+"""Runs a function under load, scaled by the built-in scaler: 1, more, 1, 0 and back. Writes a picture of the run.
 
 python benchmarks/scaling.py docs/images/scaling.svg
 """
@@ -22,12 +22,12 @@ from faas_runtime.core.paths import host_architecture, images_dir
 from faas_runtime.images.store import ImageStore
 
 LABELS = {"type": "rps", "target": "20", "max": "4", "down.window": "4s", "zero": "true", "zero-duration": "6s"}
-# Seconds of the run, and calls a second from then on.
+# Seconds since the start, and calls a second from then on.
 PLAN = [(0, 10.0), (6, 45.0), (14, 75.0), (24, 5.0), (36, 0.0), (48, 10.0), (54, 0.0)]
 
 
 class Gateway:
-    """A gateway of its own state directory, and calls to it."""
+    """A gateway with its own state directory, and calls to it."""
 
     def __init__(self, state: Path) -> None:
         config = {"architecture": host_architecture(), "os": "linux", "config": {"Env": ["fprocess=cat"]}}
@@ -51,12 +51,12 @@ class Gateway:
 
 
 def wanted_rate(at: float) -> float:
-    """Calls a second that the plan has at this moment."""
+    """Calls a second that the plan has at this time."""
     return [rate for begin, rate in PLAN if begin <= at][-1]
 
 
 def drive(call: Callable[[], object], seconds: float) -> None:
-    """Call as the plan says."""
+    """Make calls according to the plan."""
     began = time.monotonic()
     while (at := time.monotonic() - began) < seconds:
         rate = wanted_rate(at)
@@ -66,7 +66,7 @@ def drive(call: Callable[[], object], seconds: float) -> None:
 
 
 def watch(gateway: Gateway, seconds: float) -> list[tuple[float, int, int]]:
-    """Moment, replicas wanted and calls ended, four times a second."""
+    """Time, desired replicas and ended calls, four times a second."""
     began, found = time.monotonic(), []
     while (at := time.monotonic() - began) < seconds:
         one = json.loads(gateway.ask("/system/stats"))[0]
@@ -106,7 +106,7 @@ def picture(samples: list[tuple[float, int, int]]) -> str:
 
 
 def main() -> None:
-    """Run, print the course of replicas, write the picture."""
+    """Run, print the sequence of replicas, write the picture."""
     with tempfile.TemporaryDirectory(prefix="faas-scaling-") as name:
         gateway = Gateway(Path(name))
         try:

@@ -1,11 +1,10 @@
-"""Many clients, replicas killed at random, the function scaled up and down: who failed, and why.
+"""Many clients, replicas killed at random, the function scaled up and down: which calls fail, and why.
 
     python benchmarks/soak.py [--seconds 600] [--connections 500] [--workers N] [--sources]
 
-A gateway with the process engine serves one function. Every call that fails has to be one that was on
-a replica when that was killed: the access log says which replica each call was on. Memory, descriptors
-and tasks of the gateway are read when nothing runs, after a tenth of the time and at the end. The front
-proxy is compiled, as in a wheel; with --sources it runs as an editable install has it.
+A gateway with the process engine serves one function. Every call that fails must have been on a replica when
+that was killed: the access log has each call's replica. Memory, descriptors and tasks of the idle gateway are
+read after a tenth of the time and at the end. The proxy is compiled as in a wheel, unless you give --sources.
 """
 
 from __future__ import annotations
@@ -36,41 +35,41 @@ from proxies import compiled_runtime  # noqa: E402
 
 from tests.gateways import SERVER, Gateway, build_watchdog  # noqa: E402
 
-# As it is, Python's server queues five connections; all calls that waited for a replica come at once.
+# Python's server queues five connections by default; calls that waited for a replica arrive at once.
 FUNCTION = SERVER.replace(
     "import http.server, os, time",
     """import http.server, os, time
 http.server.ThreadingHTTPServer.request_queue_size = 1024""",
 )
-SCALE_EVERY = 5.0
-# A replica that lives for less than ten seconds is started again later each time; most are to live longer.
-KILL_EVERY = 6.0
-FEWEST, MOST = 2, 5
-_LATE = 3.0
-_CLOCKS = 0.1
+SCALE_INTERVAL = 5.0
+# A replica that runs for less than ten seconds is restarted with a growing back-off; most should run longer.
+KILL_INTERVAL = 6.0
+MIN_REPLICAS, MAX_REPLICAS = 2, 5
+_DETECTION_TIMEOUT = 3.0
+_CLOCK_TOLERANCE = 0.1
 
 
 @dataclass(slots=True)
 class Soak:
-    """What has happened."""
+    """Results of a run."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
-    """Calls that did not succeed, by their ids."""
+    """Status of the calls that failed, by call id."""
     kills: dict[str, float] = field(default_factory=dict)
     """When each replica was killed."""
     scaled: int = 0
     killed_with: int = 0
     """Failed calls that were on a replica when it was killed."""
-    sent_to_the_dead: int = 0
+    sent_to_dead_replica: int = 0
     """Failed calls that began on a replica after it had been killed."""
     unexplained: list[str] = field(default_factory=list)
     usage: list[tuple[float, int, int]] = field(default_factory=list)
-    """MB of memory, descriptors and tasks of the gateway, at rest."""
+    """MB of memory, descriptors and tasks of the idle gateway."""
 
 
 class Client:
-    """One connection that calls again and again, with a pause in between."""
+    """One connection that makes calls in a loop, with pauses."""
 
     def __init__(self, port: int, number: int, soak: Soak) -> None:
         self._port, self._number, self._soak = port, number, soak
@@ -119,38 +118,38 @@ class Client:
 
 
 async def kill_replicas(gateway: Gateway, soak: Soak, end: float, every: float) -> None:
-    """Kill a replica every now and then."""
+    """Kill a replica at random intervals."""
     while time.monotonic() < end - 2:
         await asyncio.sleep(random.uniform(0.5, 1.5) * every)
-        marks = list((gateway.state / "process/replicas").glob("*/process.json"))
-        # It may have gone by itself, or there may be none for a moment.
+        files = list((gateway.state / "process/replicas").glob("*/process.json"))
+        # The replica may have ended, or there may be none for a moment.
         with contextlib.suppress(OSError, ValueError, IndexError):
-            mark = random.choice(marks)
-            pid = json.loads(mark.read_text())["pid"]
-            soak.kills[mark.parent.name] = time.time()
+            file = random.choice(files)
+            pid = json.loads(file.read_text())["pid"]
+            soak.kills[file.parent.name] = time.time()
             os.kill(pid, signal.SIGKILL)
 
 
 async def scale(gateway: Gateway, soak: Soak, end: float) -> None:
-    """Ask for another number of replicas every now and then."""
+    """Scale to a random number of replicas at intervals."""
     while time.monotonic() < end - 2:
-        await asyncio.sleep(SCALE_EVERY)
-        answer = await asyncio.to_thread(gateway.scale, "server", random.randint(FEWEST, MOST))
+        await asyncio.sleep(SCALE_INTERVAL)
+        answer = await asyncio.to_thread(gateway.scale, "server", random.randint(MIN_REPLICAS, MAX_REPLICAS))
         assert answer.status in (200, 202), answer
         soak.scaled += 1
 
 
 async def load(gateway: Gateway, soak: Soak, seconds: float, connections: int) -> None:
-    """Put the gateway under load for so long."""
+    """Put the gateway under load for so many seconds."""
     end = time.monotonic() + seconds
     port = int(gateway.url.rpartition(":")[2])
-    every = max(1.0, min(KILL_EVERY, seconds / 20))
+    every = max(1.0, min(KILL_INTERVAL, seconds / 20))
     clients = [Client(port, number, soak).run(end) for number in range(connections)]
     await asyncio.gather(kill_replicas(gateway, soak, end, every), scale(gateway, soak, end), *clients)
 
 
 def explain(gateway: Gateway, soak: Soak) -> None:
-    """Find the kill that each failed call was on."""
+    """Match each failed call with the kill that caused it."""
     logged = {}
     for line in gateway.log().splitlines():
         if line.startswith('{"time"') and '"soak-' in line:
@@ -162,11 +161,11 @@ def explain(gateway: Gateway, soak: Soak) -> None:
         killed = soak.kills.get(replica)
         if entry is None or killed is None:
             soak.unexplained.append(f"{call_id}: {status}, its replica was not killed: {entry}")
-        elif started(entry) <= killed + _CLOCKS and killed <= ended(entry) + _CLOCKS:
+        elif started(entry) <= killed + _CLOCK_TOLERANCE and killed <= ended(entry) + _CLOCK_TOLERANCE:
             soak.killed_with += 1
-        elif killed < started(entry) <= killed + _LATE:
-            # The replica was dead and the gateway did not know yet. That is no kill the call was on.
-            soak.sent_to_the_dead += 1
+        elif killed < started(entry) <= killed + _DETECTION_TIMEOUT:
+            # The replica was dead, and the gateway had not detected it yet.
+            soak.sent_to_dead_replica += 1
         else:
             soak.unexplained.append(f"{call_id}: {status}, {killed - started(entry):+.1f} s to the kill: {entry}")
 
@@ -177,12 +176,12 @@ def started(entry: dict[str, object]) -> float:
 
 
 def ended(entry: dict[str, object]) -> float:
-    """When it was over."""
+    """When a logged call ended."""
     return started(entry) + float(str(entry["seconds"]))
 
 
 def at_rest(gateway: Gateway, metrics_port: int) -> tuple[float, int, int]:
-    """What the gateway uses once every connection to a replica has been given up."""
+    """The gateway's usage once every connection to a replica has been closed."""
     time.sleep(5)
     with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10) as answer:
         lines = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
@@ -191,24 +190,23 @@ def at_rest(gateway: Gateway, metrics_port: int) -> tuple[float, int, int]:
 
 
 def soak_for(seconds: float, connections: int, state: Path, workers: int = 1) -> Soak:
-    """Start a gateway, put it under load, and account for what failed."""
+    """Start a gateway, put it under load, and explain every failed call."""
     build_watchdog()
     soak = Soak()
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     options = ["--access-log", "json", "--metrics-port", str(port), "--workers", str(workers)]
-    # The last of an option counts.
     gateway = Gateway(state, *options)
     state.mkdir(parents=True, exist_ok=True)
     environment = {"fprocess": f"{sys.executable} server.py", "mode": "http", "upstream_url": "http://127.0.0.1:8082"}
     gateway.add_image("server", {"server.py": FUNCTION}, environment, {"io.faas.upstream-port-env": "PORT"})
     gateway.start()
     try:
-        gateway.deploy("server", "server", labels={"com.openfaas.scale.min": str(FEWEST)})
+        gateway.deploy("server", "server", labels={"com.openfaas.scale.min": str(MIN_REPLICAS)})
         for share in (0.1, 0.9):
             asyncio.run(load(gateway, soak, seconds * share, connections))
-            gateway.scale("server", FEWEST)
-            gateway.wait_available("server", FEWEST)
+            gateway.scale("server", MIN_REPLICAS)
+            gateway.wait_available("server", MIN_REPLICAS)
             soak.usage.append(at_rest(gateway, port))
     finally:
         gateway.stop()
@@ -217,12 +215,12 @@ def soak_for(seconds: float, connections: int, state: Path, workers: int = 1) ->
 
 
 def report(soak: Soak) -> None:
-    """Print what has happened."""
+    """Print the results."""
     calls = sum(soak.statuses.values())
     print(f"{calls} calls, {len(soak.kills)} replicas killed, scaled {soak.scaled} times")
     print("  answers: " + ", ".join(f"{count} x {status}" for status, count in soak.statuses.most_common()))
     print(f"  {len(soak.failed)} failed: {soak.killed_with} were on a replica when it was killed,")
-    print(f"  {soak.sent_to_the_dead} began on one that had just been killed, {len(soak.unexplained)} have no kill")
+    print(f"  {soak.sent_to_dead_replica} began on one that had just been killed, {len(soak.unexplained)} have no kill")
     for line in soak.unexplained[:20]:
         print(f"    {line}")
     for when, (memory, descriptors, tasks) in zip(("after a tenth", "at the end"), soak.usage, strict=True):

@@ -1,11 +1,10 @@
-"""How long the command line makes a person wait, beside what nobody can go below.
+"""How long the command line takes, compared with a lower bound.
 
     python benchmarks/toolchain.py [--runs N]
 
-Start-up is compared with a bare import of click, an edit's rebuild with `go build` of the
-same context, a deployment's first answer and the completion of a name with a bare start of the
-interpreter. Everything
-runs in a folder, a state directory and on a port of its own.
+Start-up is compared with a bare import of click, the rebuild after an edit with `go build` of the same
+context, the first response after a deployment and the completion of a name with a bare start of the
+interpreter. Everything runs in a temporary folder, with its own state directory and port.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def free_port() -> int:
 
 
 class Edit:
-    """Changes one line of a Go handler to something it has not been before."""
+    """Changes one line of a Go handler to a new value."""
 
     def __init__(self, handler: Path) -> None:
         self.handler, self.count = handler, 0
@@ -48,7 +47,7 @@ class Edit:
     def __call__(self) -> None:
         self.count += 1
         text = re.sub(r"\n// edit \d+\n", "\n", self.handler.read_text())
-        # A string constant, not a comment, so that the binary really changes.
+        # A string constant, not a comment, so that the binary changes.
         text = re.sub(r'\nvar edit = "\d+"\n', "\n", text).rstrip("\n") + f'\n\nvar edit = "{self.count}"\n'
         self.handler.write_text(text)
 
@@ -93,7 +92,7 @@ def rebuilds(work: Path, env: dict[str, str], runs: int) -> bool:
         run(go, "test", "-count=1", "handler/function/...", cwd=plain, env={**env, "GOTOOLCHAIN": "local"})
 
     met = report("edit rebuild", alternate(ours, bare, runs), "faas build", "go build", target=1.5)
-    # The same work: a build of ours runs the handler's tests as well.
+    # The same work: `faas build` runs the handler's tests, too.
     report("edit rebuild", alternate(ours, with_tests, runs), "faas build", "go build + go test")
     return met and own <= 0.3
 
@@ -120,12 +119,12 @@ def deployment(work: Path, env: dict[str, str], runs: int) -> bool:
 
 
 def completion(work: Path, env: dict[str, str], runs: int) -> bool:
-    """A function's name from the live gateway, as a shell asks for it."""
+    """Complete a function's name from the running gateway, as a shell does."""
     asked = {**env, "_FAAS_COMPLETE": "bash_complete", "COMP_WORDS": "faas invoke go", "COMP_CWORD": "2"}
 
     def complete() -> None:
         if run(FAAS, cwd=work, env=asked) != b"plain,gohash\n":
-            sys.exit("the function was not offered")
+            sys.exit("the function is missing among the completions")
 
     comparison = alternate(complete, lambda: run(sys.executable, "-c", "import click", cwd=work, env=env), runs)
     report("completion from a gateway", comparison, "faas invoke go<Tab>", "import click")

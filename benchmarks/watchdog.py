@@ -1,16 +1,16 @@
-"""How fast and how small the watchdog is, beside what others do and what nobody can go below.
+"""Speed and size of the watchdog, compared with other programs and with lower bounds.
 
     python benchmarks/watchdog.py [--seconds N] [--rounds N] [a b c d]
     python benchmarks/watchdog.py --against OLD_BINARY
 
-a  a process per request, beside a loop that only spawns the same process
-b  a long-lived process behind the proxy, beside Caddy and nginx in front of the same upstream
+a  a process per request, compared with a loop that only spawns the same process
+b  a long-lived process behind the watchdog, compared with Caddy and nginx in front of the same upstream
 c  a Python function with and without processes started in advance
 d  size of the binary, memory when idle, time from exec to the first answer
 
-What is measured runs on one pinned core, the load on another; rounds alternate, so that a slow
-moment of the machine hits all. Throughput is answers per second of processor time: what one core
-of its own would do, whoever else uses this one. Needs go, wrk, nginx and caddy (Debian packages) on PATH.
+What is measured runs on one pinned core, the load on another; rounds alternate, so that other load on the
+machine affects all. Throughput is responses per second of processor time: that of a dedicated
+core. Needs go, wrk, nginx and caddy (Debian packages) on PATH.
 """
 
 from __future__ import annotations

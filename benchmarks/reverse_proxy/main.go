@@ -1,5 +1,5 @@
-// Command reverseproxy is what benchmarks/gateway.py measures the proxy beside: `proxy` is the standard
-// library's reverse proxy, `upstream` the function behind every proxy.
+// Command reverseproxy is for benchmarks/gateway.py: `proxy` is the standard library's reverse proxy,
+// `upstream` the function behind every proxy.
 package main
 
 import (

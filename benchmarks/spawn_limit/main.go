@@ -1,4 +1,4 @@
-// Spawn_limit starts a command again and again, with pipes, and does nothing else: what no process per request can beat.
+// Spawn_limit starts a command again and again, with pipes, and does nothing else: the upper bound of a process per request.
 //
 // Arguments: number of times, command.
 package main

@@ -11,13 +11,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="module")
 def soak():
-    """The benchmark as a module; it finds its neighbours as a script does."""
+    """The benchmark, imported as a module; its imports are those of a script."""
     sys.path.append(str(ROOT / "benchmarks"))
     return importlib.import_module("soak")
 
 
 def test_every_failed_call_has_a_kill(soak, tmp_path, watchdog_binary):
-    """It was on the replica, or was sent there before the gateway knew; nothing of the calls is left behind."""
+    """Each failed call was on a killed replica, or was sent there before the gateway detected it; nothing leaks."""
     done = soak.soak_for(20, 60, tmp_path / "state")
 
     assert done.unexplained == []
