@@ -45,6 +45,11 @@ def app_entries(recipe: Recipe, context: Path) -> list[LayerEntry]:
     return collect(context, recipe.runtime.include, HOME, [*recipe.runtime.exclude, *made])
 
 
+def dependency_excludes(recipe: Recipe) -> list[str]:
+    """The patterns of `exclude` for dependencies: paths only, since a name would match their modules, too."""
+    return [pattern for pattern in recipe.runtime.exclude if "/" in pattern]
+
+
 def image_config(job: BuildJob, recipe: Recipe, architecture: str, diff_ids: Sequence[str]) -> dict[str, Any]:
     """The image configuration (OCI image specification 1.1, config.md)."""
     template = job.template

@@ -40,7 +40,10 @@ class Images(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Content of the image: paths of the context except those matching `exclude`, environment, labels."""
+    """Content of the image: paths of the context except those matching `exclude`, environment, labels.
+
+    A pattern of `exclude` without a `/` applies to the function's own files, not to its dependencies.
+    """
 
     include: list[str] = []
     exclude: list[str] = []

@@ -18,7 +18,14 @@ from pathlib import Path
 from faas_cli.errors import BuildError
 from faas_cli.images.builders.layers import collect, write_layer
 from faas_cli.images.context import matching, sync_tree
-from faas_cli.images.image import app_entries, image_annotations, image_config, system_entries
+from faas_cli.images.image import (
+    HOME,
+    app_entries,
+    dependency_excludes,
+    image_annotations,
+    image_config,
+    system_entries,
+)
 from faas_cli.images.model import BuildJob, BuildReporter
 from faas_cli.images.toolchains import Toolchain, write_shims
 from faas_cli.templates.model import Recipe, Step
@@ -27,7 +34,7 @@ from faas_runtime.core.paths import host_architecture, watchdog_binary
 from faas_runtime.images.store import Descriptor, ImageStore
 
 # Part of every key: increase it when a build writes something else for the same inputs.
-FORMAT = "1"
+FORMAT = "2"
 
 
 class StepRunner:
@@ -156,7 +163,7 @@ class RecipeRun:
         return layer is None or self._store.has(layer.digest)
 
     def _dependency_layer(self, step: Step) -> Descriptor | None:
-        entries = collect(self._work, step.outputs, "home/app", self._recipe.runtime.exclude)
+        entries = collect(self._work, step.outputs, HOME, dependency_excludes(self._recipe))
         return write_layer(self._store, entries) if entries else None
 
     def _compile(self, runner: StepRunner, *, together: bool) -> None:
@@ -226,7 +233,7 @@ class RecipeRun:
 
 def inputs_digest(work: Path, step: Step, toolchain: Toolchain) -> str:
     """A digest of a step's inputs, command and toolchain."""
-    total = hashlib.sha256(f"{step.run}\0{toolchain.identity}\0".encode())
+    total = hashlib.sha256(f"{FORMAT}\0{step.run}\0{toolchain.identity}\0".encode())
     for name in matching(work, step.inputs):
         total.update(f"{name}\0".encode())
         total.update(hashlib.sha256((work / name).read_bytes()).digest())

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
+from faas_cli.images.image import dependency_excludes
 from faas_cli.templates.model import Recipe, Step
 
 STAGING = "/function"
@@ -73,9 +74,8 @@ def _collect(recipe: Recipe, outputs: Sequence[str]) -> str:
         without = "".join(f" --exclude={shlex.quote(name)}" for name in inside)
         commands.append(f"tar -cf /tmp/function.tar{without} {_words(included)}")
         commands.append(f"tar -xf /tmp/function.tar -C {STAGING} && rm /tmp/function.tar")
-    for folder, prefix in ((STAGING, f"{STAGING}/"), (_words(outputs), "")):
-        if excluded and folder:
-            commands.append(_remove(folder, prefix, excluded))
+    own, dependencies = (STAGING, f"{STAGING}/", excluded), (_words(outputs), "", dependency_excludes(recipe))
+    commands += [_remove(*each) for each in (own, dependencies) if all((each[0], each[2]))]
     commands.append(f"chmod -R u=rwX,go=rX {STAGING}")
     return " && \\\n    ".join(commands)
 

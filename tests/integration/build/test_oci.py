@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from faas_cli.images.builders.oci import OciBuilder
+from faas_cli.images.dockerfile.instructions import scripts
 from faas_cli.images.model import BuildOptions
 from faas_cli.images.plan import build_functions
 from faas_cli.stack.model import Function, Provider, Stack
@@ -183,3 +184,39 @@ def test_errors_that_are_found_before_any_step(project):
     results, _ = project.build()
     for result in results:
         assert functions[result.function][1] in result.error.message
+
+
+EXCLUDING = """\
+fprocess: cat
+faas:
+  toolchain: sh
+  dependencies:
+    run: mkdir -p packages/bin packages/lib && touch packages/lib/own_test.py packages/bin/tool
+    outputs: [packages]
+  runtime:
+    include: [function]
+    exclude: ["*_test.py", packages/bin]
+"""
+
+
+def test_excluded_names_stay_in_dependencies(project, tmp_path):
+    """A pattern such as `*_test.py` removes the function's own tests, not a module of a library."""
+    template = project.folder / "template" / "mine"
+    template.mkdir(parents=True)
+    (template / "template.yml").write_text(EXCLUDING)
+    handler = project.folder / "fn"
+    handler.mkdir()
+    (handler / "own_test.py").touch()
+    (handler / "handler.py").touch()
+    project.stack.functions["fn"] = Function(name="fn", lang="mine", handler="./fn", image="fn:latest")
+    (result,), _ = project.build()
+    assert result.error is None, result.error and result.error.detail
+    root = project.store.unpack(result.outcome.digest, tmp_path / "roots") / "home/app"
+    files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    assert files == {"function/handler.py", "packages/lib/own_test.py"}
+    removing = scripts(find_template("mine", project.folder).recipe)["collect"].splitlines()
+    own, dependencies = (line.strip() for line in removing if line.strip().startswith("find "))
+    assert own.startswith("find /function ")
+    assert "_test.py" in own
+    assert dependencies.startswith("find packages ")
+    assert "_test.py" not in dependencies
