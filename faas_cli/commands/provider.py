@@ -23,7 +23,7 @@ def serve(**values: Any) -> None:
     """Serve an engine's REST API and its functions in the foreground.
 
     \b
-    faas provider serve --host 0.0.0.0                   on the machine that runs functions
+    faas provider serve --host 0.0.0.0                   on the functions' machine
     faas gateway start --provider-url http://HOST:8081   on the gateway's machine
 
     Settings are also read from the environment and from `provider.toml` in the state directory.

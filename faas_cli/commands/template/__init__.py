@@ -79,7 +79,7 @@ def new(console: Console, name: str, base: str) -> None:
 
 @command.command(name="test")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@option("--body", default="faas", show_default=True, metavar="TEXT", help="Body of the test call.")
+@option("--body", default="faas", show_default=True, metavar="BODY", help="Body of the test call.")
 @option("--timeout", type=Duration(), default="30s", show_default=True, help="Timeout of the start, and of the call.")
 @switch("--quiet", help="Hide tool output.")
 @output_options
