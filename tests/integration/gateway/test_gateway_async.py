@@ -152,14 +152,37 @@ def test_a_host_that_is_allowed_is_called_back_until_it_takes_the_answer(gateway
     assert float(headers["X-Duration-Seconds"]) > 0
 
 
-def test_callbacks_to_this_machine_are_refused(gateway, wait_for):
+def test_callbacks_to_this_machine_are_refused(gateway):
+    """At once, with the flag that allows them: nobody would see a refusal later."""
     gateway.deploy("echo")
-    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
-        called = threading.Event()
-        server.process_request = lambda *_: called.set()
+    for host in ("127.0.0.1", "[::1]", "localhost", "169.254.169.254"):
+        answer = gateway.ask("POST", "/async-function/echo", b"", {"X-Callback-Url": f"http://{host}:1/"})
+        assert answer.status == 400
+        assert "--callback-host" in answer.text
+
+
+def test_a_host_that_cannot_be_resolved_now(gateway):
+    """May be there when the answer is."""
+    gateway.deploy("echo")
+    assert submit(gateway, "echo", X_Callback_Url="http://no-such-host.invalid/")
+
+
+def test_a_large_response_is_delivered_whole(gateway, wait_for):
+    """The queue keeps a megabyte of it; the callback gets all."""
+    gateway.stop()
+    gateway.options += ["--callback-host", "127.0.0.1"]
+    gateway.start()
+    gateway.deploy("echo")
+    server: Any = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    sent = bytes(range(250)) * 6000
+    with server:
+        server.seen = [None]
         threading.Thread(target=server.serve_forever).start()
-        call_id = submit(gateway, "echo", X_Callback_Url=f"http://127.0.0.1:{server.server_port}/")
-        wait_for(lambda: f"callback of {call_id} refused" in gateway.log())
+        call_id = submit(gateway, "echo", sent, X_Callback_Url=f"http://127.0.0.1:{server.server_port}/")
+        wait_for(lambda: len(server.seen) == 2, 30)
         server.shutdown()
 
-    assert not called.is_set()
+    assert server.seen[1][2] == sent
+    assert "X-Response-Truncated" not in server.seen[1][1]
+    state = gateway.ask("GET", f"/system/async/{call_id}").json()
+    assert state["reason"] == "only the first 1000000 bytes of the response were kept"

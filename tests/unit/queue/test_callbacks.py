@@ -45,3 +45,12 @@ def test_a_public_address_is_called_as_it_is():
 def test_an_operator_may_allow_a_host():
     """`--callback-host` opens one name, not all."""
     assert asyncio.run(Callbacks(frozenset({"127.0.0.1"})).resolve("127.0.0.1", 80)) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/", "http://[::1]:9/", "http://192.0.2.1.invalid@127.0.0.1/", "ftp://x/"]
+)
+def test_an_address_that_no_delivery_reaches_is_refused_at_once(url):
+    """The caller still listens; the log of the gateway it never sees."""
+    with pytest.raises(CallbackRefused):
+        asyncio.run(Callbacks().check(url))

@@ -16,7 +16,7 @@ from faas_runtime.gateway.auth.failures import client_host
 from faas_runtime.gateway.auth.function_auth import BASIC, unauthorized
 from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
 from faas_runtime.gateway.control.services import ControlRoom, room_of
-from faas_runtime.gateway.queue.callbacks import CallbackRefused, check_url
+from faas_runtime.gateway.queue.callbacks import CallbackRefused
 from faas_runtime.gateway.queue.model import NewCall, Record, State
 from faas_runtime.gateway.queue.service import QueueService
 from faas_runtime.providers.base import FunctionKey
@@ -50,7 +50,7 @@ async def accept(request: Request) -> Response:
     not_before = _not_before(request.headers.get(DELAY_HEADER, ""))
     if callback:
         try:
-            check_url(callback)
+            await queue.callbacks.check(callback)
         except CallbackRefused as refused:
             raise Invalid(f"header `X-Callback-Url`: {refused}") from None
     body = await _body(request, queue.settings.max_body)

@@ -9,6 +9,7 @@ address, so that a name whose address changes between check and use gains nothin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import socket
@@ -24,6 +25,8 @@ log = logging.getLogger("faas.queue")
 
 _ATTEMPTS = 4
 _FIRST_PAUSE = 1.0
+_RESOLVE_TIMEOUT = 2.0
+"""Seconds that a caller waits for the callback's host to be resolved."""
 _MAX_READ_BYTES = 64 * 1024
 """Nothing is done with the response's body; it is read so that its sender sees no broken connection."""
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
@@ -33,6 +36,10 @@ _DROPPED = frozenset({"connection", "keep-alive", "transfer-encoding", "content-
 
 class CallbackRefused(Exception):
     """The gateway may not call the address; the message has the reason."""
+
+
+class HostUnknown(CallbackRefused):
+    """The host's name cannot be resolved now; that may pass."""
 
 
 def check_url(url: str) -> None:
@@ -75,12 +82,20 @@ class Callbacks:
             await asyncio.sleep(_FIRST_PAUSE * 2**attempt)
         log.warning("callback of %s to %s failed: %s", claim.call.call_id, claim.call.callback, problem)
 
+    async def check(self, url: str) -> None:
+        """Raise CallbackRefused for an address that no delivery would reach; a name that fails to resolve may pass."""
+        check_url(url)
+        parts = urlsplit(url)
+        with contextlib.suppress(HostUnknown, TimeoutError):
+            async with asyncio.timeout(_RESOLVE_TIMEOUT):
+                await self.resolve(parts.hostname or "", parts.port or 80)
+
     async def resolve(self, host: str, port: int) -> str:
         """The address to connect to. Raises CallbackRefused for one the gateway must not reach."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise CallbackRefused(f"`{host}` cannot be resolved: {error}") from error
+            raise HostUnknown(f"`{host}` cannot be resolved: {error}") from error
         address = str(found[0][4][0])
         if host not in self._allowed and not _is_public(address):
             raise CallbackRefused(
@@ -103,7 +118,9 @@ class Callbacks:
         )
         target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
         headers = _headers(claim, result, attempt)
-        async with request(address, "POST", target, headers, result.body, connect_timeout=self._timeout) as response:
+        async with request(
+            address, "POST", target, headers, result.body + result.rest, connect_timeout=self._timeout
+        ) as response:
             await response.read(_MAX_READ_BYTES)
             return response.status
 
@@ -121,7 +138,9 @@ def _is_public(text: str) -> bool:
 
 
 def _headers(claim: Claim, result: CallResult, attempt: int) -> list[tuple[str, str]]:
+    cut = {"X-Response-Truncated": str(len(result.body) + len(result.rest))} if result.truncated else {}
     ours = {
+        **cut,
         "X-Call-Id": claim.call.call_id,
         "X-Duration-Seconds": f"{result.seconds:.6f}",
         "X-Function-Status": str(result.status or 503),

@@ -66,8 +66,13 @@ class CallResult:
     status: int
     headers: Headers = ()
     body: bytes = b""
+    """As much of the response as the queue keeps."""
     reason: str = ""
     seconds: float = 0.0
+    rest: bytes = b""
+    """What follows `body`, for the callback only."""
+    truncated: bool = False
+    """Whether even `rest` is not all of the response."""
 
 
 @dataclass(frozen=True, slots=True)

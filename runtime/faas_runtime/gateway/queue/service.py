@@ -54,6 +54,7 @@ class QueueService:
         self.calls: CallQueue = (
             JetStreamQueue(settings.nats, settings.keep) if settings.nats else SqliteQueue(settings.path)
         )
+        self.callbacks = Callbacks(settings.callback_hosts)
         self._function = function
         self._dispatcher: Dispatcher | None = None
 
@@ -69,7 +70,7 @@ class QueueService:
             self.calls,
             FunctionCaller(gateway, read_timeout=settings.call_timeout),
             self._target,
-            Callbacks(settings.callback_hosts).deliver,
+            self.callbacks.deliver,
             self._dispatcher_settings(),
         )
         await self._dispatcher.start()
