@@ -15,7 +15,7 @@ DEFAULT_NAMESPACE = "openfaas-fn"
 """Namespace of a function when neither the caller nor the stack file names one."""
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
-"""`createdAt` of a function whose provider does not know when it was made."""
+"""`createdAt` of a function whose provider does not know the time."""
 
 SECRETS_PATH = "/var/openfaas/secrets"
 """Folder in which a function finds its secrets, one file each."""
@@ -33,7 +33,7 @@ class FunctionResources(_Wire, frozen=True, kw_only=True):
 
 
 class FunctionDeployment(_Wire, frozen=True, kw_only=True):
-    """Body of POST and PUT `/system/functions`: everything a provider must know to run a function."""
+    """Body of POST and PUT `/system/functions`: the whole specification of a function."""
 
     service: str
     image: str
@@ -50,7 +50,7 @@ class FunctionDeployment(_Wire, frozen=True, kw_only=True):
 
 
 class FunctionUsage(_Wire, frozen=True, kw_only=True):
-    """What a function uses now: CPU in thousandths of a core, memory in bytes, over all replicas."""
+    """Usage of all replicas of a function: CPU in thousandths of a core, memory in bytes."""
 
     cpu: float = 0.0
     total_memory_bytes: float = 0.0
@@ -78,7 +78,7 @@ class FunctionStatus(_Wire, frozen=True, kw_only=True):
     created_at: str
     usage: FunctionUsage | None = None
     next_run: str = ""
-    """When its schedule calls it next; empty where it has none."""
+    """The next run of its schedule; empty without one."""
 
 
 class DeleteFunctionRequest(_Wire, frozen=True, kw_only=True):
@@ -109,7 +109,7 @@ class Secret(_Wire, frozen=True, kw_only=True):
 
 
 class FunctionNamespace(_Wire, frozen=True, kw_only=True):
-    """A namespace and its marks."""
+    """A namespace with its labels and annotations."""
 
     name: str
     annotations: dict[str, str] | None = None
@@ -125,7 +125,7 @@ class VersionInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Who runs the functions: answered by a provider's own `/system/info`."""
+    """The provider; the response of a provider's own `/system/info`."""
 
     provider: str
     version: VersionInfo
@@ -161,7 +161,7 @@ class FunctionVersion(_Wire, frozen=True, kw_only=True):
 
 
 class RollbackRequest(_Wire, frozen=True, kw_only=True):
-    """Body of POST `/system/function/NAME/rollback`; version 0 is the one before the present."""
+    """Body of POST `/system/function/NAME/rollback`; version 0 is the previous one."""
 
     version: int = 0
 
@@ -204,7 +204,7 @@ class StoreEntry(_Wire, frozen=True, kw_only=True):
 
 
 class AsyncCall(_Wire, frozen=True, kw_only=True):
-    """What became of an asynchronous call. Times are seconds since the epoch."""
+    """The state of an asynchronous call. Times are seconds since the epoch."""
 
     seq: int = 0
     call_id: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -229,18 +230,16 @@ class Usage:
     memory: float
 
 
-class docker_faults:
-    """Turns the client library's errors into our faults, except those about a single container."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, err: BaseException | None, trace: object) -> None:
-        if isinstance(err, (NoSuchContainer, ImageNotFound)):
-            return
-        if isinstance(err, APIError):
-            if err.status_code == 409:
-                return
-            raise Unavailable(f"the container engine failed: {first_line(err)}") from None
-        if isinstance(err, (DockerException, OSError)):
-            raise Unavailable(f"the container engine does not answer: {first_line(err)}") from None
+@contextlib.contextmanager
+def docker_faults() -> Iterator[None]:
+    """Turns the client library's errors into faults, except those about a single container."""
+    try:
+        yield
+    except (NoSuchContainer, ImageNotFound):
+        raise
+    except APIError as err:
+        if err.status_code == 409:
+            raise
+        raise Unavailable(f"the container engine failed: {first_line(err)}") from None
+    except (DockerException, OSError) as err:
+        raise Unavailable(f"the container engine does not answer: {first_line(err)}") from None

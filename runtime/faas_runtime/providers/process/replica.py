@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import os
 import shutil
 import signal
 import socket
+import subprocess
 from asyncio.subprocess import Process
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from faas_runtime.core.api import SECRETS_PATH
 from faas_runtime.core.errors import StartFailed
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.common.logs import FunctionLog, LineSplitter
 from faas_runtime.providers.common.readiness import ProbeTarget, is_ready
-from faas_runtime.providers.process.mounts import in_secrets_namespace
 from faas_runtime.providers.process.processes import MARK_FILE, Machine, ProcessMark, child_setup, mark_of_child
 from faas_runtime.providers.process.spec import ReplicaSpec
 
@@ -28,6 +31,7 @@ _LAST_LINES = 20
 # The watchdog expects its socket as descriptor 3; it is handed over as standard input, which every
 # way of starting a process can do, and moved by the shell, which then becomes the watchdog.
 _HANDOVER = 'exec "$@" 3<&0 0</dev/null'
+_BIND = f'mount --bind "$0" {SECRETS_PATH} && exec "$@"'
 
 
 class Replica:
@@ -214,3 +218,26 @@ def _free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def in_secrets_namespace(command: list[str], folder: Path) -> list[str]:
+    """The command, wrapped so that it sees `folder` at the usual path; unchanged where that is not possible."""
+    prefix = namespace_prefix()
+    return [*prefix, "/bin/sh", "-c", _BIND, str(folder), *command] if prefix else command
+
+
+@functools.cache
+def namespace_prefix() -> tuple[str, ...]:
+    """The `unshare` command that works on this machine, or nothing. Tested once."""
+    if not Path(SECRETS_PATH).is_dir() or not shutil.which("unshare") or not shutil.which("mount"):
+        return ()
+    # As root of a container or of the machine, without a user namespace; else with one that keeps our own number.
+    options = ("--mount",) if os.geteuid() == 0 else ("--user", "--map-root-user", "--mount")
+    prefix = ("unshare", *options, "--propagation", "private")
+    try:
+        probe = subprocess.run(
+            [*prefix, "/bin/sh", "-c", f"mount --bind / {SECRETS_PATH}"], capture_output=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return prefix if probe.returncode == 0 else ()

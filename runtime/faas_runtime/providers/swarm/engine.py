@@ -173,32 +173,27 @@ class SwarmEngine:
                 )
 
 
-class swarm_faults:
-    """Turns the client library's errors into faults; with `subject`, a refusal is the request's own fault."""
-
-    def __init__(self, subject: str = "") -> None:
-        self._subject = subject
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, err: BaseException | None, trace: object) -> None:
-        if isinstance(err, NoSuchObject) and not self._subject:
-            return
-        if isinstance(err, APIError):
-            if self._subject and err.status_code == 409:
-                raise AlreadyExists(f"the Swarm has this {self._subject} already: {first_line(err)}") from None
-            if self._subject and err.status_code is not None and 400 <= err.status_code < 500:
-                raise Invalid(f"the Swarm refuses the {self._subject}: {first_line(err)}") from None
-            if "out of sequence" in str(err):
-                raise OutOfDate from None
-            raise Unavailable(f"the Swarm's manager failed: {first_line(err)}") from None
-        if isinstance(err, (DockerException, OSError)):
-            raise Unavailable(f"the Swarm's manager does not answer: {first_line(err)}") from None
-
-
 class OutOfDate(Exception):
     """Another client has changed the service meanwhile: read it again."""
+
+
+@contextlib.contextmanager
+def swarm_faults(subject: str = "") -> Iterator[None]:
+    """Turns the client library's errors into faults; with `subject`, a refusal is the request's own fault."""
+    try:
+        yield
+    except APIError as err:
+        if isinstance(err, NoSuchObject) and not subject:
+            raise
+        if subject and err.status_code == 409:
+            raise AlreadyExists(f"the Swarm has this {subject} already: {first_line(err)}") from None
+        if subject and err.status_code is not None and 400 <= err.status_code < 500:
+            raise Invalid(f"the Swarm refuses the {subject}: {first_line(err)}") from None
+        if "out of sequence" in str(err):
+            raise OutOfDate from None
+        raise Unavailable(f"the Swarm's manager failed: {first_line(err)}") from None
+    except (DockerException, OSError) as err:
+        raise Unavailable(f"the Swarm's manager does not answer: {first_line(err)}") from None
 
 
 def _log_line(line: str) -> tuple[str, str, str]:
