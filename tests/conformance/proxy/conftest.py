@@ -15,13 +15,13 @@ from tests.conformance.proxy.wire import PATIENCE
 
 
 def pytest_report_header() -> str:
-    """Which proxy it is: its sources, or what is compiled of them."""
+    """The proxy under test: its sources, or the compiled modules."""
     return f"proxy: {cycle.__file__}"
 
 
 @pytest.fixture
 def new_replica() -> Iterator[Callable[[], Replica]]:
-    """Starts replicas; what goes wrong in their scripts fails the test."""
+    """Starts replicas; an error in a replica's script fails the test."""
     replicas: list[Replica] = []
 
     def start() -> Replica:
@@ -43,13 +43,13 @@ def replica(new_replica: Callable[[], Replica]) -> Replica:
 
 @pytest.fixture
 def control(new_replica: Callable[[], Replica]) -> Replica:
-    """What stands in for the control API."""
+    """A stand-in for the control API."""
     return new_replica()
 
 
 @pytest.fixture
 def open_proxy(replica: Replica, control: Replica) -> Iterator[Callable[..., RunningProxy]]:
-    """Starts proxies with settings of their own."""
+    """Starts proxies with other settings."""
     proxies: list[RunningProxy] = []
 
     def start(**settings: Any) -> RunningProxy:
@@ -69,7 +69,7 @@ def proxy(open_proxy: Callable[..., RunningProxy]) -> RunningProxy:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], bool]], None]:
-    """Waits until a condition holds, for as long as patience lasts."""
+    """Waits until a condition holds, for at most `PATIENCE` seconds."""
 
     def wait(condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -67,24 +67,24 @@ class RunningProxy:
         return self.run(called())
 
     def route(self, change: RoutingChange) -> None:
-        """Tell the proxy about a function."""
+        """Apply a change of routing."""
         self.call(lambda: self._routes.apply(change))
 
     def replicas(self, *replicas: Replica, desired: int | None = None, **fields: Any) -> None:
-        """Change what the proxy knows of `echo`."""
+        """Change the replicas of `echo`."""
         endpoints = tuple(replica.endpoint for replica in replicas)
         self.route(RouteUpdate(ECHO, endpoints, len(endpoints) if desired is None else desired, **fields))
 
     def in_flight(self) -> int:
-        """Calls of `echo` that are not over."""
+        """Calls of `echo` in flight."""
         return self.call(lambda: self.metrics.in_flight(ECHO))
 
     def codes(self) -> dict[int, int]:
-        """Calls of `echo` that are over, by status."""
+        """Finished calls of `echo`, by status."""
         return self.call(lambda: {code: series.count for code, series in self.metrics.meter(ECHO).codes.items()})
 
     def begin_stop(self, grace: float = PATIENCE) -> Callable[[], None]:
-        """Start to stop; the result waits until it has."""
+        """Begin to stop; the returned function waits until the proxy has stopped."""
         self.stopped = True
         stopping = asyncio.run_coroutine_threadsafe(self._proxy.stop(grace), self._loop)
         return lambda: stopping.result(PATIENCE)
@@ -114,7 +114,7 @@ class RunningProxy:
         return wire
 
     def ask(self, request: bytes) -> Message:
-        """The response to one request, on a connection of its own."""
+        """The response to one request, on a new connection."""
         wire = self.connect()
         wire.send(request)
         return wire.response(request.partition(b" ")[0].decode("latin-1"))

@@ -1,4 +1,4 @@
-"""A replica that does whatever a test tells it to, byte for byte."""
+"""A replica that a test scripts byte for byte."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ Script = Callable[["Wire"], object]
 
 
 class Replica:
-    """Listens on a port of its own. Each connection is run by `script`, in a thread.
+    """Listens on its own port. `script` handles each connection, in a thread.
 
-    Whatever the script raises is raised again by `check()`; what it reads with `seen`
-    is there for the test.
+    `check()` raises again what the script raised; `saw()` returns what it read with `seen`.
     """
 
     def __init__(self) -> None:
@@ -33,15 +32,15 @@ class Replica:
 
     @property
     def endpoint(self) -> Endpoint:
-        """What the routing table says of it."""
+        """This replica as the routing table has it."""
         return Endpoint(f"replica-{self.port}", "127.0.0.1", self.port)
 
     def saw(self) -> Message:
-        """The next request that came to any connection."""
+        """The next request on any connection."""
         return self._requests.get(timeout=PATIENCE)
 
     def saw_nothing(self) -> bool:
-        """Whether every request it got has been taken by `saw`."""
+        """Whether `saw` has returned every request."""
         return self._requests.empty()
 
     def note(self, request: Message) -> Message:
@@ -77,7 +76,7 @@ class Replica:
         self.script = script
 
     def check(self) -> None:
-        """Raise what went wrong in a script."""
+        """Raise the first error of a script."""
         if self._errors:
             raise self._errors[0]
 
@@ -106,7 +105,7 @@ class Replica:
         try:
             script(wire)
         except (Closed, OSError):
-            # The proxy may leave at any time; tests that care about it look themselves.
+            # The proxy may disconnect at any time; tests that depend on it check that themselves.
             pass
         except BaseException as err:
             self._errors.append(err)

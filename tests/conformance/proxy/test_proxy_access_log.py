@@ -1,4 +1,4 @@
-"""The access log: one line for each request, whatever became of it."""
+"""The access log: one line for each request, whatever its result."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Capture = pytest.CaptureFixture[str]
 
 
 def entries(proxy: RunningProxy, capfd: Capture) -> list[dict[str, Any]]:
-    """Everything that was logged; the proxy is stopped for it."""
+    """All entries; the proxy is stopped first."""
     proxy.begin_stop()()
     return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
 
 
-def test_nothing_is_logged_unless_asked_for(proxy: RunningProxy, capfd: Capture):
+def test_access_log_is_off_by_default(proxy: RunningProxy, capfd: Capture):
     proxy.ask(get())
     proxy.begin_stop()()
 
     assert capfd.readouterr().out == ""
 
 
-def test_call_is_logged_with_everything_about_it(open_proxy: OpenProxy, replica: Replica, capfd: Capture):
+def test_call_is_logged_with_all_fields(open_proxy: OpenProxy, replica: Replica, capfd: Capture):
     replica.always(ok(b"12345"))
     proxy = open_proxy(access_log="json")
 
@@ -50,7 +50,7 @@ def test_call_is_logged_with_everything_about_it(open_proxy: OpenProxy, replica:
     }
 
 
-def test_id_made_here_is_logged(open_proxy: OpenProxy, replica: Replica, capfd: Capture):
+def test_generated_call_id_is_logged(open_proxy: OpenProxy, replica: Replica, capfd: Capture):
     proxy = open_proxy(access_log="json")
 
     response = proxy.ask(get())
@@ -58,7 +58,7 @@ def test_id_made_here_is_logged(open_proxy: OpenProxy, replica: Replica, capfd: 
     assert [entry["call_id"] for entry in entries(proxy, capfd)] == [response.get("X-Call-Id")]
 
 
-def test_what_never_became_a_call_is_logged(open_proxy: OpenProxy, capfd: Capture):
+def test_request_without_a_backend_is_logged(open_proxy: OpenProxy, capfd: Capture):
     proxy = open_proxy(access_log="json")
 
     proxy.ask(get("/function/ghost"))
@@ -70,7 +70,7 @@ def test_what_never_became_a_call_is_logged(open_proxy: OpenProxy, capfd: Captur
     assert logged == [(404, "/function/ghost", ""), (301, "//", ""), (400, "-", ""), (200, "/system/info", "")]
 
 
-def test_text_is_for_people(open_proxy: OpenProxy, replica: Replica, capfd: Capture):
+def test_text_format(open_proxy: OpenProxy, replica: Replica, capfd: Capture):
     replica.always(ok(b"12345"))
     proxy = open_proxy(access_log="text")
 
@@ -94,7 +94,7 @@ def test_hostile_request_cannot_forge_a_line(open_proxy: OpenProxy, capfd: Captu
     assert len(capfd.readouterr().out.splitlines()) == 2
 
 
-def test_call_that_nobody_waited_for_is_logged(
+def test_call_of_a_client_that_left_is_logged(
     open_proxy: OpenProxy, replica: Replica, capfd: Capture, eventually: Callable[[Callable[[], bool]], None]
 ):
     replica.script = lambda wire: (replica.note(wire.request()), wire.ended())[1]

@@ -1,4 +1,4 @@
-"""What a well-behaved client and a well-behaved function see of each other."""
+"""Calls of a well-behaved client to a well-behaved function."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def test_every_spelling_of_a_function_reaches_its_root(proxy: RunningProxy, repl
     assert replica.saw().start == "GET / HTTP/1.1"
 
 
-def test_post_carries_its_body_both_ways(proxy: RunningProxy, replica: Replica):
+def test_post_body_passes_in_both_directions(proxy: RunningProxy, replica: Replica):
     assert proxy.ask(post(b"a body", "Content-Type: text/x")).body == b"a body"
     request = replica.saw()
     assert (request.get("Content-Length"), request.get("Content-Type")) == ("6", "text/x")
 
 
-def test_empty_post_says_that_it_is_empty(proxy: RunningProxy, replica: Replica):
+def test_empty_post_has_a_length(proxy: RunningProxy, replica: Replica):
     proxy.ask(b"POST /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
 
     assert replica.saw().get("Content-Length") == "0"
@@ -65,7 +65,7 @@ def test_response_that_ends_with_its_connection_becomes_chunked(proxy: RunningPr
     assert client.response().status == 200
 
 
-def test_old_client_gets_a_chunked_response_without_chunks(proxy: RunningProxy, replica: Replica):
+def test_http10_client_gets_a_chunked_response_without_chunks(proxy: RunningProxy, replica: Replica):
     replica.always(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
     client = proxy.connect()
 
@@ -99,7 +99,7 @@ def test_unknown_function_is_not_found(proxy: RunningProxy, replica: Replica):
 
 
 @pytest.mark.parametrize("path", ["/function/ghost.elsewhere", "/function/echo.dev", "/function/", "/function/%41"])
-def test_names_that_are_not_there_are_not_found(proxy: RunningProxy, path: str):
+def test_other_unknown_names_are_not_found(proxy: RunningProxy, path: str):
     assert proxy.ask(get(path)).status == 404
 
 
@@ -113,7 +113,7 @@ def test_connection_is_kept_on_both_sides(proxy: RunningProxy, replica: Replica)
     assert len(replica.connections) == 1
 
 
-def test_connection_survives_a_function_that_is_not_there(proxy: RunningProxy):
+def test_connection_survives_an_unknown_function(proxy: RunningProxy):
     client = proxy.connect()
 
     client.send(post(b"lost", path="/function/ghost"))
@@ -122,7 +122,7 @@ def test_connection_survives_a_function_that_is_not_there(proxy: RunningProxy):
     assert client.response().body == b"found"
 
 
-def test_client_that_says_close_gets_it(proxy: RunningProxy, replica: Replica):
+def test_connection_close_is_obeyed(proxy: RunningProxy, replica: Replica):
     client = proxy.connect()
 
     client.send(get("/function/echo", "Connection: close"))
@@ -132,7 +132,7 @@ def test_client_that_says_close_gets_it(proxy: RunningProxy, replica: Replica):
     assert replica.saw().get("Connection") is None
 
 
-def test_old_client_keeps_its_connection_if_it_asks(proxy: RunningProxy):
+def test_http10_client_keeps_its_connection_on_request(proxy: RunningProxy):
     client = proxy.connect()
 
     for _ in range(2):
@@ -163,7 +163,7 @@ def test_status_without_body_ends_with_its_head(proxy: RunningProxy, replica: Re
     assert client.quiet(0.05)
 
 
-def test_not_modified_keeps_the_length_it_tells(proxy: RunningProxy, replica: Replica):
+def test_not_modified_keeps_its_content_length(proxy: RunningProxy, replica: Replica):
     replica.always(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n")
 
     assert proxy.ask(get()).get("Content-Length") == "7"
@@ -185,7 +185,7 @@ def test_expectation_is_answered_by_the_function(proxy: RunningProxy, replica: R
     assert client.response().body == b"body"
 
 
-def test_expectation_may_be_turned_down(proxy: RunningProxy, replica: Replica):
+def test_expectation_may_be_refused(proxy: RunningProxy, replica: Replica):
     replica.script = lambda wire: (wire.head(), wire.send(ok(b"no thanks").replace(b"200 OK", b"413 Too Large")))[1]
     client = proxy.connect()
 
@@ -196,7 +196,7 @@ def test_expectation_may_be_turned_down(proxy: RunningProxy, replica: Replica):
     assert response.get("Connection") == "close"
 
 
-def test_unasked_continue_is_not_passed_on(proxy: RunningProxy, replica: Replica):
+def test_unexpected_continue_is_not_passed_on(proxy: RunningProxy, replica: Replica):
     replica.always(b"HTTP/1.1 100 Continue\r\n\r\n" + ok(b"x"))
 
     assert proxy.ask(post(b"abc")).status == 200
@@ -212,7 +212,7 @@ def test_early_hints_are_passed_on(proxy: RunningProxy, replica: Replica):
     assert client.response().body == b"x"
 
 
-def test_old_client_sees_no_interim_response(proxy: RunningProxy, replica: Replica):
+def test_http10_client_gets_no_interim_response(proxy: RunningProxy, replica: Replica):
     replica.always(b"HTTP/1.1 103 Early Hints\r\n\r\n" + ok(b"x"))
 
     assert proxy.ask(b"GET /function/echo HTTP/1.0\r\n\r\n").status == 200
@@ -248,7 +248,7 @@ def test_large_bodies_stream_in_bounded_memory(proxy: RunningProxy, replica: Rep
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30 * 1024
 
 
-def test_everything_else_goes_to_the_control_room(proxy: RunningProxy, control: Replica, replica: Replica):
+def test_other_paths_go_to_the_control_api(proxy: RunningProxy, control: Replica, replica: Replica):
     control.always(ok(b"control"))
 
     assert proxy.ask(get("/system/info")).body == b"control"

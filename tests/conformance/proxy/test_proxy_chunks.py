@@ -1,4 +1,4 @@
-"""Bodies in chunks that two readers could understand differently."""
+"""Chunked bodies that two parsers could read differently."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ CHUNKS_REFUSED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("case", CHUNKS_REFUSED)
-def test_bad_chunks_are_refused(proxy: RunningProxy, replica: Replica, case: str):
-    """The function does not see such a body, nor a request smuggled behind it."""
+def test_invalid_chunks_are_refused(proxy: RunningProxy, replica: Replica, case: str):
+    """The function receives neither such a body nor a request smuggled after it."""
     client = proxy.connect()
 
     client.send(HEAD + CHUNKS_REFUSED[case] + get("/function/echo/smuggled"))
@@ -55,8 +55,8 @@ def test_bad_chunks_are_refused(proxy: RunningProxy, replica: Replica, case: str
 
 
 @pytest.mark.parametrize("case", CHUNKS_REFUSED)
-def test_bad_chunks_cut_a_running_call_off(proxy: RunningProxy, replica: Replica, case: str):
-    """The function has read part of the body: it sees a broken connection, not the body's end."""
+def test_invalid_chunks_abort_a_running_call(proxy: RunningProxy, replica: Replica, case: str):
+    """The function has read part of the body: its connection breaks, the body does not end."""
     received: queue.Queue[bytes] = queue.Queue()
 
     def script(wire: Wire) -> None:
@@ -77,7 +77,7 @@ def test_bad_chunks_cut_a_running_call_off(proxy: RunningProxy, replica: Replica
     assert not received.get(timeout=PATIENCE).endswith(b"0\r\n\r\n")
 
 
-def test_extensions_end_at_the_proxy(proxy: RunningProxy, replica: Replica):
+def test_chunk_extensions_are_dropped(proxy: RunningProxy, replica: Replica):
     client = proxy.connect()
 
     client.send(HEAD + b'3;a=b;c="d"\r\nabc\r\n0;z\r\n\r\n')
@@ -86,7 +86,7 @@ def test_extensions_end_at_the_proxy(proxy: RunningProxy, replica: Replica):
     assert replica.saw().body == b"abc"
 
 
-def test_trailers_that_could_change_the_request_end_at_the_proxy(proxy: RunningProxy, replica: Replica):
+def test_trailers_that_could_change_the_request_are_dropped(proxy: RunningProxy, replica: Replica):
     client = proxy.connect()
     forbidden = b"Content-Length: 9\r\nTransfer-Encoding: x\r\nHost: evil\r\nAuthorization: y\r\nX-Call-Id: z\r\n"
 

@@ -1,4 +1,4 @@
-"""Timeouts, clients and replicas that leave, connections that died: who is told what, and what is freed."""
+"""Timeouts, clients and replicas that leave, closed connections: the responses, and what is freed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OpenProxy = Callable[..., RunningProxy]
 
 
 def hang(replica: Replica) -> queue.Queue[bool]:
-    """Let a replica read calls and never answer; the queue tells when the proxy leaves it."""
+    """Have a replica read calls and never answer; the queue gets an item when the proxy disconnects."""
     left: queue.Queue[bool] = queue.Queue()
 
     def script(wire: Wire) -> None:
@@ -34,8 +34,8 @@ def hang(replica: Replica) -> queue.Queue[bool]:
 # Timeouts.
 
 
-def test_function_that_takes_too_long_is_given_up(open_proxy: OpenProxy, replica: Replica):
-    """The answer names the hop and the setting; the function sees its caller leave."""
+def test_call_timeout(open_proxy: OpenProxy, replica: Replica):
+    """The response names the hop and the setting; the function's connection closes."""
     left = hang(replica)
     proxy = open_proxy(upstream_timeout=0.2)
     client = proxy.connect()
@@ -55,15 +55,15 @@ def test_function_that_takes_too_long_is_given_up(open_proxy: OpenProxy, replica
     assert client.response().body == b"next"
 
 
-def test_functions_own_timeout_wins(proxy: RunningProxy, replica: Replica):
+def test_function_timeout_has_precedence(proxy: RunningProxy, replica: Replica):
     hang(replica)
     proxy.replicas(replica, timeout=0.2)
 
     assert b"within 0.2 s" in proxy.ask(get()).body
 
 
-def test_timeout_that_changes_during_a_call_ends_no_later_call(proxy: RunningProxy, replica: Replica):
-    """The first call's clock stops with the first call, whatever its function's timeout is by then."""
+def test_timeout_changed_during_a_call_does_not_end_later_calls(proxy: RunningProxy, replica: Replica):
+    """The first call's timer stops with the first call, whatever the function's timeout is by then."""
     go_on = threading.Event()
 
     def script(wire: Wire) -> None:
@@ -88,8 +88,8 @@ def test_timeout_that_changes_during_a_call_ends_no_later_call(proxy: RunningPro
     assert client.response().body == b"second"
 
 
-def test_response_that_takes_too_long_breaks_off(open_proxy: OpenProxy, replica: Replica):
-    """It has begun: another status is impossible, a clean end would be a lie."""
+def test_timeout_within_a_response_resets_the_connection(open_proxy: OpenProxy, replica: Replica):
+    """The response has begun, so its status cannot change, and it must not end cleanly."""
 
     def script(wire: Wire) -> None:
         wire.request()
@@ -105,8 +105,8 @@ def test_response_that_takes_too_long_breaks_off(open_proxy: OpenProxy, replica:
         client.response()
 
 
-def test_slow_head_is_cut_off(open_proxy: OpenProxy):
-    """Each byte in time is not enough: the whole head has a limit."""
+def test_head_timeout(open_proxy: OpenProxy):
+    """The timeout is for the whole head, not for each byte."""
     client = open_proxy(head_timeout=0.3).connect()
     stop = threading.Event()
 
@@ -128,7 +128,7 @@ def test_slow_head_is_cut_off(open_proxy: OpenProxy):
     assert response.body == b"the request's head took too long\n"
 
 
-def test_silent_body_is_cut_off(open_proxy: OpenProxy, replica: Replica):
+def test_read_timeout(open_proxy: OpenProxy, replica: Replica):
     left = hang(replica)
     replica.script = lambda wire: (wire.head(), left.put(wire.take(2) == b"ab" and wire.ended()))[1]
     client = open_proxy(read_timeout=0.2).connect()
@@ -140,7 +140,7 @@ def test_silent_body_is_cut_off(open_proxy: OpenProxy, replica: Replica):
     assert left.get(timeout=PATIENCE)
 
 
-def test_idle_connection_is_closed_without_a_word(open_proxy: OpenProxy):
+def test_idle_connection_is_closed_without_a_response(open_proxy: OpenProxy):
     proxy = open_proxy(idle_timeout=0.2)
     fresh, used = proxy.connect(), proxy.connect()
 
@@ -157,7 +157,7 @@ def test_connection_in_use_is_not_idle(open_proxy: OpenProxy, replica: Replica):
     assert open_proxy(idle_timeout=0.1, head_timeout=0.1, read_timeout=0.1).ask(get()).body == b"slow"
 
 
-def test_client_that_takes_nothing_is_cut_off(open_proxy: OpenProxy, replica: Replica):
+def test_write_timeout(open_proxy: OpenProxy, replica: Replica):
     left: queue.Queue[bool] = queue.Queue()
 
     def script(wire: Wire) -> None:
@@ -270,12 +270,12 @@ def test_client_that_leaves_while_it_waits_for_a_replica(proxy: RunningProxy, ev
 
 
 def refusing() -> Endpoint:
-    """An address where nobody listens."""
+    """An address that refuses connections."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return Endpoint("gone", "127.0.0.1", listener.getsockname()[1])
 
 
-def test_replica_that_refuses_is_passed_over(proxy: RunningProxy, replica: Replica):
+def test_replica_that_refuses_a_connection_is_skipped(proxy: RunningProxy, replica: Replica):
     proxy.route(RouteUpdate(ECHO, (refusing(), replica.endpoint), 2))
     client = proxy.connect()
 
@@ -285,7 +285,7 @@ def test_replica_that_refuses_is_passed_over(proxy: RunningProxy, replica: Repli
         assert client.response().body == body
 
 
-def test_nobody_listens(open_proxy: OpenProxy):
+def test_no_replica_accepts_connections(open_proxy: OpenProxy):
     proxy = open_proxy(connect_timeout=0.1)
     proxy.route(RouteUpdate(ECHO, (refusing(),), 1))
 
@@ -310,7 +310,7 @@ IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]
 
 
 def die_on_second_use(replica: Replica) -> None:
-    """Answer one request on each connection, and close it at the next without an answer."""
+    """Answer the first request on each connection, and close it at the second."""
 
     def script(wire: Wire) -> None:
         replica.note(wire.request())
@@ -321,7 +321,7 @@ def die_on_second_use(replica: Replica) -> None:
 
 
 @pytest.mark.parametrize("method", IDEMPOTENT)
-def test_harmless_call_on_a_dead_connection_is_sent_again(proxy: RunningProxy, replica: Replica, method: str):
+def test_idempotent_call_on_a_closed_connection_is_retried(proxy: RunningProxy, replica: Replica, method: str):
     die_on_second_use(replica)
     request = post(b"body").replace(b"POST", method.encode())
     proxy.ask(request)
@@ -331,7 +331,7 @@ def test_harmless_call_on_a_dead_connection_is_sent_again(proxy: RunningProxy, r
     assert [replica.saw().body for _ in range(3)] == [b"body"] * 3
 
 
-def test_call_that_may_have_had_an_effect_is_not_sent_twice(proxy: RunningProxy, replica: Replica):
+def test_post_is_never_sent_twice(proxy: RunningProxy, replica: Replica):
     die_on_second_use(replica)
     proxy.ask(post(b"1"))
 
@@ -340,14 +340,14 @@ def test_call_that_may_have_had_an_effect_is_not_sent_twice(proxy: RunningProxy,
     assert replica.saw_nothing()
 
 
-def test_call_on_a_new_connection_is_not_sent_again(proxy: RunningProxy, replica: Replica):
+def test_call_on_a_new_connection_is_not_retried(proxy: RunningProxy, replica: Replica):
     replica.script = lambda wire: replica.note(wire.request()) and None
 
     assert proxy.ask(get()).status == 502
     assert len(replica.connections) == 1
 
 
-def test_call_that_was_answered_in_part_is_not_sent_again(proxy: RunningProxy, replica: Replica):
+def test_call_with_a_partial_response_is_not_retried(proxy: RunningProxy, replica: Replica):
     replica.answers(ok(b""), b"HTTP/1.1 2")
     proxy.ask(get())
 
@@ -367,8 +367,8 @@ def test_connection_that_a_replica_closed_while_idle_is_not_used(
         proxy.call(lambda: None)
 
 
-def test_connection_that_has_just_died_is_not_used(proxy: RunningProxy, replica: Replica):
-    """The call and the end of the kept connection reach the proxy at the same moment: it looks before it sends."""
+def test_connection_closed_at_this_moment_is_not_used(proxy: RunningProxy, replica: Replica):
+    """The call and the end of the kept connection reach the proxy at the same time: it checks before it sends."""
     ends, together = threading.Event(), threading.Barrier(8)
 
     def script(wire: Wire) -> None:
@@ -387,7 +387,7 @@ def test_connection_that_has_just_died_is_not_used(proxy: RunningProxy, replica:
     replica.always(ok(b""))
 
     def meanwhile() -> None:
-        # The loop stands still: what happens now is found all at once, the calls first.
+        # The event loop is blocked: it will find these events together, the calls first.
         time.sleep(0.1)
         for client in clients:
             client.send(post(b"y"))
@@ -437,7 +437,7 @@ def test_draining_replica_finishes_its_call_and_gets_no_new_one(
 
 
 def test_calls_are_spread_by_load(proxy: RunningProxy, replica: Replica, new_replica: Callable[[], Replica]):
-    """A replica that is busy gets nothing while another one is free."""
+    """A busy replica gets no call while another one is idle."""
     go_on = threading.Event()
     busy, free = replica, new_replica()
     busy.script = lambda wire: (busy.note(wire.request()), go_on.wait(PATIENCE), wire.send(ok(b"busy")))[2]
@@ -462,7 +462,7 @@ def test_idle_replicas_take_turns(proxy: RunningProxy, replica: Replica, new_rep
     assert {proxy.ask(get()).body for _ in range(6)} == {b"0", b"1", b"2"}
 
 
-def test_one_connection_too_many_is_told_so(open_proxy: OpenProxy, eventually: Eventually):
+def test_connections_over_the_limit_get_503(open_proxy: OpenProxy, eventually: Eventually):
     proxy = open_proxy(max_connections=1)
     first = proxy.connect()
     first.send(get())

@@ -1,4 +1,4 @@
-"""What the proxy adds to requests and responses, what it takes away, and that a client cannot forge it."""
+"""Headers that the proxy adds and removes, and that a client cannot forge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def test_call_id_and_start_time_are_made_and_told(proxy: RunningProxy, replica: Replica):
+def test_call_id_and_start_time_are_generated(proxy: RunningProxy, replica: Replica):
     response = proxy.ask(get())
     request = replica.saw()
 
@@ -30,7 +30,7 @@ def test_call_id_and_start_time_are_made_and_told(proxy: RunningProxy, replica: 
     assert response.get("X-Served-By") == f"faas/{__version__}"
 
 
-def test_every_call_has_an_id_of_its_own(proxy: RunningProxy, replica: Replica):
+def test_every_call_has_its_own_id(proxy: RunningProxy, replica: Replica):
     client = proxy.connect()
     for _ in range(300):
         client.send(get())
@@ -59,7 +59,7 @@ FORGED = ["X-Start-Time: 1", "X-Served-By: evil", "X-OpenFaaS-Internal: proxy", 
 
 
 @pytest.mark.parametrize("line", FORGED)
-def test_marks_of_the_gateway_cannot_be_forged(proxy: RunningProxy, replica: Replica, line: str):
+def test_gateway_headers_cannot_be_forged(proxy: RunningProxy, replica: Replica, line: str):
     proxy.ask(get("/function/echo", line))
 
     request = replica.saw()
@@ -78,7 +78,7 @@ HOP_BY_HOP = {
 
 
 @pytest.mark.parametrize("name", HOP_BY_HOP)
-def test_header_for_the_next_hop_alone_ends_at_the_proxy(proxy: RunningProxy, replica: Replica, name: str):
+def test_hop_by_hop_request_header_is_dropped(proxy: RunningProxy, replica: Replica, name: str):
     proxy.ask(get("/function/echo", f"{name}: {HOP_BY_HOP[name]}", "Connection: keep-alive, Upgrade, HTTP2-Settings"))
 
     request = replica.saw()
@@ -86,13 +86,13 @@ def test_header_for_the_next_hop_alone_ends_at_the_proxy(proxy: RunningProxy, re
 
 
 @pytest.mark.parametrize("name", ["Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Upgrade", "Connection"])
-def test_header_from_the_last_hop_alone_ends_at_the_proxy(proxy: RunningProxy, replica: Replica, name: str):
+def test_hop_by_hop_response_header_is_dropped(proxy: RunningProxy, replica: Replica, name: str):
     replica.answers(ok(b"", f"{name}: x"))
 
     assert proxy.ask(get()).all(name) == []
 
 
-def test_header_that_connection_names_ends_at_the_proxy(proxy: RunningProxy, replica: Replica):
+def test_header_named_by_connection_is_dropped(proxy: RunningProxy, replica: Replica):
     replica.always(ok(b"", "X-Private: 1", "Connection: x-private"))
 
     response = proxy.ask(get("/function/echo", "X-Hop: 1", "Connection: X-Hop"))
@@ -102,7 +102,7 @@ def test_header_that_connection_names_ends_at_the_proxy(proxy: RunningProxy, rep
 
 
 @pytest.mark.parametrize("name", ["Authorization", "Cookie", "Content-Type", "Host", "X-Forwarded-For", "X-Call-Id"])
-def test_connection_cannot_take_a_header_away_that_matters(proxy: RunningProxy, replica: Replica, name: str):
+def test_connection_cannot_remove_an_end_to_end_header(proxy: RunningProxy, replica: Replica, name: str):
     proxy.ask(get("/function/echo", "Authorization: a", "Cookie: b", "Content-Type: c", f"Connection: {name}"))
 
     assert len(replica.saw().all(name)) == 1
@@ -119,7 +119,7 @@ def test_other_headers_pass_byte_for_byte(proxy: RunningProxy, replica: Replica)
     assert [header for header in response.headers if header in expected] == expected
 
 
-def test_function_sees_where_a_call_came_from(proxy: RunningProxy, replica: Replica):
+def test_function_gets_the_client_address(proxy: RunningProxy, replica: Replica):
     client = proxy.connect()
     client.send(get())
     client.response()
@@ -131,7 +131,7 @@ def test_function_sees_where_a_call_came_from(proxy: RunningProxy, replica: Repl
     assert request.get("Host") == f"127.0.0.1:{replica.port}"
 
 
-def test_trusted_proxy_says_where_a_call_came_from(proxy: RunningProxy, replica: Replica):
+def test_trusted_proxy_states_the_client_address(proxy: RunningProxy, replica: Replica):
     proxy.ask(get("/function/echo", "X-Forwarded-For: 9.9.9.9", "X-Forwarded-Proto: https", "Forwarded: for=9.9.9.9"))
 
     request = replica.saw()
@@ -145,8 +145,10 @@ SPELLINGS = ["-".join(p) for p in (["X", "Forwarded", "For"], ["x", "forwarded",
 
 
 @pytest.mark.parametrize("name", [*SPELLINGS, "X-Forwarded-Proto", "X_Forwarded_Host", "Forwarded", "X-Real-Ip"])
-def test_nobody_else_says_where_a_call_came_from(open_proxy: Callable[..., RunningProxy], replica: Replica, name: str):
-    """Neither under a name that is the same in an environment variable."""
+def test_untrusted_client_cannot_state_the_client_address(
+    open_proxy: Callable[..., RunningProxy], replica: Replica, name: str
+):
+    """Nor under a name that becomes the same environment variable."""
     open_proxy(trusted_proxies=()).ask(get("/function/echo", f"{name}: 6.6.6.6"))
 
     request = replica.saw()
@@ -154,7 +156,7 @@ def test_nobody_else_says_where_a_call_came_from(open_proxy: Callable[..., Runni
     assert (request.get("X-Forwarded-For") or "").startswith("127.0.0.1:")
 
 
-def test_trace_is_begun_where_there_is_none(proxy: RunningProxy, replica: Replica):
+def test_missing_trace_is_started(proxy: RunningProxy, replica: Replica):
     proxy.ask(get())
 
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", replica.saw().get("traceparent") or "")
@@ -168,7 +170,7 @@ def test_trace_is_passed_on(proxy: RunningProxy, replica: Replica):
 
 
 @pytest.mark.parametrize("trace", ["", "nonsense", TRACE.replace("00-", "ff-"), "00-" + "0" * 32 + TRACE[35:]])
-def test_bad_trace_is_replaced(proxy: RunningProxy, replica: Replica, trace: str):
+def test_invalid_trace_is_replaced(proxy: RunningProxy, replica: Replica, trace: str):
     proxy.ask(get("/function/echo", f"traceparent: {trace}", "tracestate: a=1"))
 
     request = replica.saw()
@@ -176,7 +178,7 @@ def test_bad_trace_is_replaced(proxy: RunningProxy, replica: Replica, trace: str
     assert request.all("tracestate") == []
 
 
-def test_control_room_gets_no_marks_of_a_call(proxy: RunningProxy, control: Replica):
+def test_control_api_gets_no_call_headers(proxy: RunningProxy, control: Replica):
     response = proxy.ask(get("/system/functions", "Authorization: Basic eDp5"))
 
     request = control.saw()
@@ -185,7 +187,7 @@ def test_control_room_gets_no_marks_of_a_call(proxy: RunningProxy, control: Repl
     assert (request.get("X-Forwarded-For") or "").startswith("127.0.0.1:")
 
 
-def test_asynchronous_calls_are_marked_too(proxy: RunningProxy, control: Replica):
+def test_asynchronous_calls_get_call_headers(proxy: RunningProxy, control: Replica):
     response = proxy.ask(post(b"later", path="/async-function/echo"))
 
     request = control.saw()

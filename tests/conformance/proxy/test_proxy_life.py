@@ -73,7 +73,7 @@ def test_any_number_of_calls_wake_a_function_once(open_proxy: OpenProxy, replica
     assert waker.calls == 1
 
 
-def test_client_that_leaves_does_not_end_the_waiting_of_others(
+def test_client_that_leaves_does_not_affect_other_waiting_calls(
     open_proxy: OpenProxy, replica: Replica, eventually: Eventually
 ):
     waker = Waker()
@@ -92,7 +92,7 @@ def test_client_that_leaves_does_not_end_the_waiting_of_others(
     assert second.response().status == 200
 
 
-def test_waiting_has_an_end(open_proxy: OpenProxy):
+def test_ready_timeout(open_proxy: OpenProxy):
     proxy = open_proxy(wake=Waker(), ready_timeout=0.2)
     proxy.route(ASLEEP)
 
@@ -102,7 +102,7 @@ def test_waiting_has_an_end(open_proxy: OpenProxy):
     assert response.body == b"function `echo.openfaas-fn` has no replica ready after 0.2 s\n"
 
 
-def test_function_that_cannot_be_woken_says_why(open_proxy: OpenProxy):
+def test_failed_wake_up_is_explained(open_proxy: OpenProxy):
     waker = Waker(RuntimeFault("the disk is full"))
     waker.go_on.set()
     proxy = open_proxy(wake=waker)
@@ -114,7 +114,7 @@ def test_function_that_cannot_be_woken_says_why(open_proxy: OpenProxy):
     assert response.body == b"function `echo.openfaas-fn` could not be woken: the disk is full\n"
 
 
-def test_function_that_could_not_be_woken_is_tried_again(open_proxy: OpenProxy):
+def test_failed_wake_up_is_retried_by_the_next_call(open_proxy: OpenProxy):
     waker = Waker(RuntimeFault("no"))
     waker.go_on.set()
     proxy = open_proxy(wake=waker)
@@ -155,7 +155,7 @@ def test_call_waits_for_a_replica_that_starts_without_waking_it(
     assert waker.calls == 0
 
 
-def test_time_to_wake_is_no_part_of_the_calls_own_limit(
+def test_wake_up_time_does_not_count_for_the_call_timeout(
     open_proxy: OpenProxy, replica: Replica, eventually: Eventually
 ):
     waker = Waker()
@@ -175,7 +175,7 @@ def test_time_to_wake_is_no_part_of_the_calls_own_limit(
 
 
 def slow(replica: Replica) -> threading.Event:
-    """Let a replica answer only when the event is set."""
+    """Have a replica answer only once the event is set."""
     go_on = threading.Event()
     replica.script = lambda wire: (replica.note(wire.request()), go_on.wait(PATIENCE), wire.send(ok(b"slow")))[2]
     return go_on
@@ -219,7 +219,7 @@ def test_stopping_closes_idle_connections(proxy: RunningProxy):
 
 
 def test_stopping_answers_a_request_that_was_on_its_way(open_proxy: OpenProxy):
-    """A client that has just connected, or sends its next request, sees an answer and not a reset."""
+    """A client that has just connected, or sends its next request, gets a response and not a reset."""
     proxy = open_proxy(drain_timeout=PATIENCE)
     fresh, used, slow_head = proxy.connect(), proxy.connect(), proxy.connect()
     used.send(get())
@@ -239,7 +239,7 @@ def test_stopping_answers_a_request_that_was_on_its_way(open_proxy: OpenProxy):
     wait()
 
 
-def test_stopping_cuts_off_what_takes_too_long(proxy: RunningProxy, replica: Replica):
+def test_stopping_cuts_calls_after_the_grace_time(proxy: RunningProxy, replica: Replica):
     go_on = slow(replica)
     client = proxy.connect()
     client.send(get())
@@ -252,7 +252,7 @@ def test_stopping_cuts_off_what_takes_too_long(proxy: RunningProxy, replica: Rep
     go_on.set()
 
 
-def test_stopping_waits_for_a_response_that_flows(proxy: RunningProxy, replica: Replica):
+def test_stopping_waits_for_a_streaming_response(proxy: RunningProxy, replica: Replica):
     go_on = threading.Event()
 
     def script(wire: Wire) -> None:
@@ -302,7 +302,7 @@ def test_stopping_serves_no_second_pipelined_call(proxy: RunningProxy, replica: 
     wait()
 
 
-def test_stopping_frees_waiting_calls(open_proxy: OpenProxy, eventually: Eventually):
+def test_stopping_ends_waiting_calls(open_proxy: OpenProxy, eventually: Eventually):
     proxy = open_proxy(wake=Waker())
     proxy.route(ASLEEP)
     client = proxy.connect()
@@ -314,8 +314,8 @@ def test_stopping_frees_waiting_calls(open_proxy: OpenProxy, eventually: Eventua
     assert client.ended()
 
 
-def test_proxy_takes_the_descriptors_it_needs(open_proxy: OpenProxy):
-    """Each call takes two; a usual soft limit of 1024 would end at 500 clients."""
+def test_descriptor_limit_is_raised(open_proxy: OpenProxy):
+    """Each call needs two; the usual soft limit of 1024 would allow 500 clients."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
     try:
@@ -330,8 +330,8 @@ def test_proxy_takes_the_descriptors_it_needs(open_proxy: OpenProxy):
 # Other listeners.
 
 
-def test_unix_socket_is_a_trusted_way_in(open_proxy: OpenProxy, replica: Replica, tmp_path: Path):
-    """Whoever may open the socket is a proxy of this machine; what is behind it is not ours to judge."""
+def test_unix_socket_is_trusted(open_proxy: OpenProxy, replica: Replica, tmp_path: Path):
+    """A process that may open the socket is a proxy on this machine; its headers are kept."""
     path = tmp_path / "proxy.sock"
     proxy = open_proxy(unix_path=path)
     sock = socket.socket(socket.AF_UNIX)

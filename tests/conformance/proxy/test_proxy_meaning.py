@@ -1,4 +1,4 @@
-"""Whatever a client means, and however it writes it down, is what the function gets; and the other way round."""
+"""The function gets exactly the client's message, however it is framed, and the client the function's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[Healt
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a message says, however it is framed."""
+    """A message, independent of its framing."""
 
     start: str
     headers: list[tuple[str, str]]
@@ -37,7 +37,7 @@ class Meaning:
 
 
 def write(start: str, headers: list[tuple[str, str]], body: bytes | None, chunk: int) -> bytes:
-    """The bytes of a message: with a length, or in chunks of a size."""
+    """The bytes of a message: with a length, or in chunks of one size."""
     lines = [start, *(f"{name}: {value}" for name, value in headers)]
     if body is None:
         return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
@@ -49,26 +49,26 @@ def write(start: str, headers: list[tuple[str, str]], body: bytes | None, chunk:
 
 
 def send(wire: Wire, data: bytes, cuts: list[int]) -> None:
-    """Send the data in pieces."""
+    """Send the data in parts."""
     edges = [0, *(cut for cut in cuts if cut < len(data)), len(data)]
     for start, end in itertools.pairwise(edges):
         wire.send(data[start:end])
 
 
 def told(message: Message) -> list[tuple[str, str]]:
-    """The headers a test has made."""
+    """The headers that the test added."""
     return [(name, value) for name, value in message.headers if name.startswith("t-")]
 
 
 @pytest.fixture
 def client(proxy: RunningProxy) -> Wire:
-    """One connection for every example, so that a byte too many of one would show in the next."""
+    """One connection for all examples, so that a surplus byte of one would appear in the next."""
     return proxy.connect()
 
 
 @RELAXED
 @given(TOKEN.map(str.upper), PATH, QUERY, HEADERS, BODY, st.integers(0, 50), CUTS)
-def test_function_gets_what_the_client_means(
+def test_function_gets_the_clients_message(
     client: Wire,
     replica: Replica,
     method: str,
@@ -96,7 +96,7 @@ def test_function_gets_what_the_client_means(
 
 @RELAXED
 @given(st.integers(200, 599).filter(lambda status: status not in (204, 304)), HEADERS, BODY, st.integers(0, 50), CUTS)
-def test_client_gets_what_the_function_means(
+def test_client_gets_the_functions_message(
     proxy: RunningProxy,
     client: Wire,
     replica: Replica,

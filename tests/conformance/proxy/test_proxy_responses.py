@@ -1,4 +1,4 @@
-"""Functions that answer badly: their caller sees 502, or a response that visibly breaks off, never a wrong one."""
+"""Invalid responses of functions: the caller gets 502, or a response that visibly fails, never a wrong one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MALFORMED: dict[str, bytes] = {
 
 @pytest.mark.parametrize("case", MALFORMED)
 def test_malformed_response_is_a_bad_gateway(proxy: RunningProxy, replica: Replica, case: str):
-    """The caller's connection goes on; the replica's does not."""
+    """The caller's connection stays open, the replica's closes."""
     replica.answers(MALFORMED[case])
     client = proxy.connect()
 
@@ -92,8 +92,8 @@ BREAKING_OFF: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("case", BREAKING_OFF)
-def test_response_that_breaks_off_is_not_ended_cleanly(proxy: RunningProxy, replica: Replica, case: str):
-    """The caller cannot take what came for the whole response."""
+def test_broken_response_does_not_end_cleanly(proxy: RunningProxy, replica: Replica, case: str):
+    """The caller cannot mistake the partial response for a complete one."""
     replica.answers(BREAKING_OFF[case])
     client = proxy.connect()
 
@@ -120,7 +120,7 @@ def test_reset_by_a_replica_is_a_bad_gateway(proxy: RunningProxy, replica: Repli
     assert proxy.ask(post(b"x")).status == 502
 
 
-def test_answer_nobody_asked_for_reaches_nobody(
+def test_unsolicited_response_reaches_no_client(
     proxy: RunningProxy, replica: Replica, eventually: Callable[[Callable[[], bool]], None]
 ):
     """A second response on a kept connection would become the next caller's."""
@@ -140,7 +140,7 @@ def test_answer_nobody_asked_for_reaches_nobody(
     assert gone == [True]
 
 
-def test_bytes_on_an_idle_connection_reach_nobody(
+def test_bytes_on_an_idle_connection_reach_no_client(
     proxy: RunningProxy, replica: Replica, eventually: Callable[[Callable[[], bool]], None]
 ):
     gone: list[bool] = []
@@ -163,8 +163,8 @@ def test_bytes_on_an_idle_connection_reach_nobody(
     assert client.response().body == b"second"
 
 
-def test_body_where_none_may_be_reaches_nobody(proxy: RunningProxy, replica: Replica):
-    """A response to HEAD with a body, which would be read as the next response."""
+def test_body_of_a_head_response_reaches_no_client(proxy: RunningProxy, replica: Replica):
+    """A response to HEAD with a body, which would be parsed as the next response."""
     replica.answers(ok(b"HTTP/1.1 200 OK\r\nPoison: yes\r\nContent-Length: 0\r\n\r\n"))
     client = proxy.connect()
 
@@ -176,7 +176,7 @@ def test_body_where_none_may_be_reaches_nobody(proxy: RunningProxy, replica: Rep
     assert client.response().body == b"good"
 
 
-def test_status_nobody_knows_passes(proxy: RunningProxy, replica: Replica):
+def test_unknown_status_passes(proxy: RunningProxy, replica: Replica):
     replica.always(b"HTTP/1.1 599 What Ever\r\nContent-Length: 1\r\n\r\nx")
 
     response = proxy.ask(get())
@@ -191,7 +191,7 @@ def test_status_without_a_reason_passes(proxy: RunningProxy, replica: Replica):
 
 
 def test_early_answer_to_an_upload_reaches_the_client(proxy: RunningProxy, replica: Replica):
-    """The function says no before it has read everything, and leaves."""
+    """The function refuses the upload before it has read all of it, and disconnects."""
     replica.script = lambda wire: (wire.head(), wire.send(ok(b"too big").replace(b"200 OK", b"413 Too Large")))[1]
     client = proxy.connect()
 

@@ -1,4 +1,4 @@
-"""Many clients, replicas that are killed and replaced all the time: every failed call is accounted for by a kill."""
+"""Many clients, replicas killed and replaced all the time: a kill explains every failed call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLIENTS = 24
 
 
 class Caller(threading.Thread):
-    """Calls without pause, over kept connections, and checks every answer."""
+    """Makes calls without pause, over kept connections, and checks every response."""
 
     def __init__(self, proxy: RunningProxy, number: int, end: float) -> None:
         super().__init__(daemon=True)
@@ -48,10 +48,10 @@ class Caller(threading.Thread):
                 self.wrong.append(f"{response.start} {response.body!r} for {body!r}")
 
 
-def test_killed_replicas_cost_only_the_calls_they_had(
+def test_killed_replicas_fail_only_their_own_calls(
     proxy: RunningProxy, new_replica: Callable[[], Replica], eventually: Callable[[Callable[[], bool]], None]
 ):
-    """A kill fails at most the calls on the replica at that moment; nothing is mixed up, nothing is left over."""
+    """A kill fails at most the calls on the replica at that time; no response is mixed up, nothing leaks."""
     replicas = [new_replica() for _ in range(3)]
     proxy.replicas(*replicas)
     callers = [Caller(proxy, number, time.monotonic() + SECONDS) for number in range(CLIENTS)]
@@ -63,7 +63,7 @@ def test_killed_replicas_cost_only_the_calls_they_had(
         victim = replicas.pop(random.randrange(len(replicas)))
         replicas.append(new_replica())
         if random.random() < 0.5:
-            # It dies before anybody knows.
+            # It dies before the proxy detects it.
             victim.stop()
             proxy.replicas(*replicas)
         else:
@@ -82,8 +82,8 @@ def test_killed_replicas_cost_only_the_calls_they_had(
     assert codes[200] == sum(caller.good for caller in callers)
 
 
-def test_connections_leave_nothing_behind(proxy: RunningProxy, eventually: Callable[[Callable[[], bool]], None]):
-    """No descriptor and no object stays of clients that came and went in every possible way."""
+def test_connections_do_not_leak(proxy: RunningProxy, eventually: Callable[[Callable[[], bool]], None]):
+    """Clients that disconnect in every possible way leave no descriptor and no object."""
 
     def come_and_go() -> None:
         for leave in (Wire.close, Wire.reset):

@@ -1,4 +1,4 @@
-"""Bodies that flow: events, tunnels, pipelined calls, half-closed clients, sides too slow for each other."""
+"""Streaming bodies: events, tunnels, pipelined calls, half-closed clients, flow control."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade
 
 @pytest.mark.parametrize("framing", ["chunked", "until the end"])
 def test_events_arrive_one_by_one(proxy: RunningProxy, replica: Replica, framing: str):
-    """Each is at the client before the function makes the next one."""
+    """The client has each event before the function sends the next one."""
     next_one = threading.Semaphore(0)
 
     def script(wire: Wire) -> None:
@@ -65,7 +65,7 @@ def test_head_arrives_before_the_body(proxy: RunningProxy, replica: Replica):
     assert client.take(4) == b"body"
 
 
-def test_upload_arrives_piece_by_piece(proxy: RunningProxy, replica: Replica):
+def test_upload_is_streamed(proxy: RunningProxy, replica: Replica):
     seen: queue.Queue[bytes] = queue.Queue()
 
     def script(wire: Wire) -> None:
@@ -82,7 +82,7 @@ def test_upload_arrives_piece_by_piece(proxy: RunningProxy, replica: Replica):
         assert seen.get(timeout=PATIENCE) == piece
 
 
-def test_call_and_answer_flow_at_the_same_time(proxy: RunningProxy, replica: Replica):
+def test_request_and_response_stream_at_the_same_time(proxy: RunningProxy, replica: Replica):
     """A conversation within one call: the response begins before the request ends."""
 
     def script(wire: Wire) -> None:
@@ -111,7 +111,7 @@ def test_call_and_answer_flow_at_the_same_time(proxy: RunningProxy, replica: Rep
 
 
 def tunnel(replica: Replica) -> None:
-    """Accept an upgrade, then send back whatever comes, in capitals, until the end."""
+    """Accept an upgrade, then echo everything in capitals until the end."""
 
     def script(wire: Wire) -> None:
         replica.note(wire.request())
@@ -151,7 +151,7 @@ def test_bytes_sent_with_the_upgrade_request_are_tunnelled(proxy: RunningProxy, 
     assert client.take(12) == b"WELCOMEEARLY"
 
 
-def test_client_may_end_its_half_of_a_tunnel(proxy: RunningProxy, replica: Replica, eventually: Eventually):
+def test_client_may_half_close_a_tunnel(proxy: RunningProxy, replica: Replica, eventually: Eventually):
     tunnel(replica)
     client = proxy.connect()
     client.send(get("/function/echo", *WEBSOCKET))
@@ -197,7 +197,7 @@ def test_silent_tunnel_is_closed(open_proxy: OpenProxy, replica: Replica):
     assert client.ended()
 
 
-def test_tunnel_is_no_call_that_takes_too_long(open_proxy: OpenProxy, replica: Replica):
+def test_call_timeout_does_not_apply_to_tunnels(open_proxy: OpenProxy, replica: Replica):
     tunnel(replica)
     client = open_proxy(upstream_timeout=0.2).connect()
 
@@ -209,7 +209,7 @@ def test_tunnel_is_no_call_that_takes_too_long(open_proxy: OpenProxy, replica: R
     assert client.take(11) == b"STILL THERE"
 
 
-def test_upgrade_that_is_turned_down_is_an_ordinary_call(proxy: RunningProxy, replica: Replica):
+def test_refused_upgrade_is_an_ordinary_call(proxy: RunningProxy, replica: Replica):
     client = proxy.connect()
 
     client.send(get("/function/echo", *WEBSOCKET))
@@ -220,13 +220,13 @@ def test_upgrade_that_is_turned_down_is_an_ordinary_call(proxy: RunningProxy, re
 
 @pytest.mark.parametrize("protocol", ["h2c", "websocket, h2c", "TLS/1.0"])
 def test_other_protocols_are_not_tunnelled(proxy: RunningProxy, replica: Replica, protocol: str):
-    """HTTP/2 in a tunnel would carry requests past every check at the proxy."""
+    """HTTP/2 in a tunnel would bypass every check of the proxy."""
     assert proxy.ask(get("/function/echo", "Connection: Upgrade", f"Upgrade: {protocol}")).status == 200
     assert replica.saw().get("Upgrade") is None
 
 
-def test_large_tunnel_keeps_both_sides_in_step(proxy: RunningProxy, replica: Replica):
-    """Nobody reads for a while: both senders are stopped, then everything arrives."""
+def test_tunnel_has_flow_control(proxy: RunningProxy, replica: Replica):
+    """Neither side reads for a while: both senders are paused, then everything arrives."""
     size = 8 * 1024 * 1024
 
     def script(wire: Wire) -> None:
@@ -268,7 +268,7 @@ def test_pipelined_calls_of_every_kind(proxy: RunningProxy, replica: Replica):
     assert [client.response().status for _ in range(6)] == [200, 200, 404, 200, 301, 200]
 
 
-def test_pipelined_call_waits_for_the_one_before(proxy: RunningProxy, replica: Replica):
+def test_pipelined_call_waits_for_the_previous_one(proxy: RunningProxy, replica: Replica):
     go_on = threading.Event()
 
     def script(wire: Wire) -> None:
@@ -289,7 +289,7 @@ def test_pipelined_call_waits_for_the_one_before(proxy: RunningProxy, replica: R
     assert [client.response().body, client.response().body] == [b"first", b"second"]
 
 
-def test_refused_request_behind_a_good_one(proxy: RunningProxy, replica: Replica):
+def test_refused_request_after_a_valid_one(proxy: RunningProxy, replica: Replica):
     client = proxy.connect()
 
     client.send(get() + b"nonsense\r\n\r\n" + get())
@@ -298,7 +298,7 @@ def test_refused_request_behind_a_good_one(proxy: RunningProxy, replica: Replica
     assert client.ended()
 
 
-def test_nothing_is_served_behind_a_close(proxy: RunningProxy, replica: Replica):
+def test_nothing_is_served_after_a_close(proxy: RunningProxy, replica: Replica):
     client = proxy.connect()
 
     client.send(get("/function/echo", "Connection: close") + get())
@@ -307,8 +307,8 @@ def test_nothing_is_served_behind_a_close(proxy: RunningProxy, replica: Replica)
     assert client.ended()
 
 
-def test_pipelining_client_that_never_reads_is_stopped(open_proxy: OpenProxy, replica: Replica):
-    """It can send only so much before its own sending stops."""
+def test_reading_from_a_pipelining_client_is_paused(open_proxy: OpenProxy, replica: Replica):
+    """It can send only a limited amount before its writes block."""
     go_on = threading.Event()
     replica.script = lambda wire: (replica.note(wire.request()), go_on.wait(PATIENCE), wire.send(ok(b"")))[2]
     client = open_proxy().connect()
@@ -331,7 +331,7 @@ def test_pipelining_client_that_never_reads_is_stopped(open_proxy: OpenProxy, re
 
 
 @pytest.mark.parametrize("request_", [get(), post(b"body"), chunked(b"body"), post(b"a") + post(b"b")])
-def test_client_that_has_finished_sending_gets_its_answers(proxy: RunningProxy, replica: Replica, request_: bytes):
+def test_half_closed_client_gets_its_responses(proxy: RunningProxy, replica: Replica, request_: bytes):
     client = proxy.connect()
 
     client.send(request_)
@@ -342,7 +342,7 @@ def test_client_that_has_finished_sending_gets_its_answers(proxy: RunningProxy, 
 
 
 def test_half_closed_client_waits_for_a_slow_function(proxy: RunningProxy, replica: Replica):
-    """It has not gone: the function's time is not wasted."""
+    """It has not disconnected: the call is not cancelled."""
     replica.script = lambda wire: (wire.request(), wire.quiet(0.5), wire.send(ok(b"slow")))[2]
     client = proxy.connect()
 
@@ -352,7 +352,7 @@ def test_half_closed_client_waits_for_a_slow_function(proxy: RunningProxy, repli
     assert client.rest().endswith(b"slow")
 
 
-def test_half_closed_old_client_gets_its_answer(proxy: RunningProxy, replica: Replica):
+def test_half_closed_http10_client_gets_its_response(proxy: RunningProxy, replica: Replica):
     client = proxy.connect()
 
     client.send(b"POST /function/echo HTTP/1.0\r\nContent-Length: 4\r\n\r\nbody")
@@ -371,7 +371,7 @@ def test_client_that_stops_within_a_head_is_closed(proxy: RunningProxy, replica:
     assert client.ended()
 
 
-# Back-pressure.
+# Flow control.
 
 
 def test_slow_function_stops_an_upload(proxy: RunningProxy, replica: Replica):
@@ -410,7 +410,7 @@ def test_upload_waits_for_a_replica_in_bounded_memory(proxy: RunningProxy, repli
 
 
 def _send_until_stopped(client: Wire, size: int) -> int:
-    """Bytes that could be sent before the other side took no more for a while."""
+    """Number of bytes sent until the other side accepted no more for a while."""
     client.sock.settimeout(0.3)
     sent, piece = 0, bytes(65536)
     try:

@@ -1,4 +1,4 @@
-"""Requests that two readers could understand differently: what an attacker sees, and that no function sees them."""
+"""Requests that two parsers could read differently: they are refused, and no function receives them."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[int, bytes]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_request_is_refused(proxy: RunningProxy, replica: Replica, case: str):
-    """The answer says why, the connection ends, and a request smuggled behind it goes nowhere."""
+    """The response gives the reason, the connection closes, and a request smuggled after it is not served."""
     status, request = REFUSED[case]
     client = proxy.connect()
 
@@ -185,10 +185,8 @@ def test_request_that_arrives_byte_by_byte(proxy: RunningProxy, replica: Replica
         ("/function/echo/..", "/function/"),
     ],
 )
-def test_path_with_empty_or_dot_segments_is_sent_elsewhere(
-    proxy: RunningProxy, replica: Replica, path: str, location: str
-):
-    """Never followed silently, so no check on a path can be passed by writing it differently."""
+def test_path_with_empty_or_dot_segments_is_redirected(proxy: RunningProxy, replica: Replica, path: str, location: str):
+    """Never rewritten silently, so that no spelling of a path bypasses a check."""
     client = proxy.connect()
 
     client.send(get(path + "?q=//.."))
@@ -201,7 +199,7 @@ def test_path_with_empty_or_dot_segments_is_sent_elsewhere(
 
 
 @pytest.mark.parametrize("path", ["/a%2Fb", "/a%2fb%3Fc", "/%25", "/a..b", "/.well-known/x", "/...", "/a%20b", "/;p=1"])
-def test_path_is_passed_on_as_it_was_sent(proxy: RunningProxy, replica: Replica, path: str):
+def test_path_is_passed_on_unchanged(proxy: RunningProxy, replica: Replica, path: str):
     proxy.ask(get("/function/echo" + path))
 
     assert replica.saw().start == f"GET {path} HTTP/1.1"

@@ -43,7 +43,7 @@ def certificate(make: Make, tmp_path: Path) -> Certificate:
 
 @pytest.fixture
 def connect(open_proxy: OpenProxy, certificate: Certificate, tmp_path: Path) -> Callable[[], Wire]:
-    """Connections to a proxy with that certificate, by a client that trusts what the file says now."""
+    """Connections to a proxy with that certificate, by a client that trusts the file's current content."""
     proxy = open_proxy(tls=certificate.context)
 
     def start() -> Wire:
@@ -54,7 +54,7 @@ def connect(open_proxy: OpenProxy, certificate: Certificate, tmp_path: Path) -> 
     return start
 
 
-def test_calls_come_through_tls(connect: Callable[[], Wire], replica: Replica):
+def test_calls_over_tls(connect: Callable[[], Wire], replica: Replica):
     client = connect()
 
     for _ in range(3):
@@ -65,7 +65,7 @@ def test_calls_come_through_tls(connect: Callable[[], Wire], replica: Replica):
     client.close()
 
 
-def test_large_body_comes_through_tls(connect: Callable[[], Wire]):
+def test_large_body_over_tls(connect: Callable[[], Wire]):
     client = connect()
     body = bytes(range(256)) * 20_000
 
@@ -97,10 +97,8 @@ def test_plain_request_on_the_tls_port_is_closed(connect: Callable[[], Wire], re
     assert replica.saw_nothing()
 
 
-def test_certificate_that_changes_is_served_from_then_on(
-    connect: Callable[[], Wire], certificate: Certificate, make: Make
-):
-    """Connections that are open go on with the one before."""
+def test_changed_certificate_is_served(connect: Callable[[], Wire], certificate: Certificate, make: Make):
+    """Open connections keep the previous certificate."""
     before = connect()
     assert not certificate.reload()
 
@@ -117,7 +115,7 @@ def test_certificate_that_changes_is_served_from_then_on(
 
 
 @pytest.mark.parametrize("broken", ["cert.pem", "key.pem"])
-def test_certificate_that_cannot_be_used_changes_nothing(
+def test_unusable_certificate_changes_nothing(
     connect: Callable[[], Wire], certificate: Certificate, tmp_path: Path, broken: str
 ):
     good = (tmp_path / broken).read_text()

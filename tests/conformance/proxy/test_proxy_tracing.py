@@ -19,7 +19,7 @@ OpenProxy = Callable[..., RunningProxy]
 
 
 class Collector(http.server.ThreadingHTTPServer):
-    """Keeps the spans it is sent. It decodes them with the published protocol's own classes."""
+    """Keeps the spans it receives, decoded with the classes of the OTLP package."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -48,7 +48,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def collector(missing: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    """A collector that the environment names."""
+    """A collector, named in the environment."""
     try:
         import opentelemetry.exporter.otlp.proto.http  # noqa: F401
     except ImportError:
@@ -67,7 +67,7 @@ def attributes(span: Any) -> dict[str, Any]:
 
 
 def stop(proxy: RunningProxy) -> None:
-    """Stopping sends what is left."""
+    """Stop the proxy, which exports the remaining spans."""
     proxy.begin_stop()()
 
 
@@ -99,7 +99,7 @@ def test_call_is_a_span_between_the_callers_and_the_functions(
     assert names["service.name"] == "faas-gateway"
 
 
-def test_call_without_a_trace_begins_one(collector: Collector, open_proxy: OpenProxy, replica: Replica):
+def test_call_without_a_trace_starts_one(collector: Collector, open_proxy: OpenProxy, replica: Replica):
     proxy = open_proxy()
 
     proxy.ask(get())
@@ -111,9 +111,7 @@ def test_call_without_a_trace_begins_one(collector: Collector, open_proxy: OpenP
     assert seen.get("traceparent") == f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01"
 
 
-def test_call_that_its_caller_does_not_sample_is_not_told(
-    collector: Collector, open_proxy: OpenProxy, replica: Replica
-):
+def test_unsampled_call_is_not_exported(collector: Collector, open_proxy: OpenProxy, replica: Replica):
     proxy = open_proxy()
 
     proxy.ask(get("/function/echo", f"traceparent: 00-{TRACE}-{PARENT}-00"))
@@ -136,7 +134,7 @@ def test_call_that_reached_no_replica_is_a_failed_span(collector: Collector, ope
     assert (span.status.code, attributes(span)["http.response.status_code"]) == (2, 503)
 
 
-def test_collector_that_is_down_costs_no_call(
+def test_unreachable_collector_fails_no_call(
     collector: Collector, open_proxy: OpenProxy, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
@@ -146,7 +144,7 @@ def test_collector_that_is_down_costs_no_call(
     assert [proxy.ask(get()).status for _ in range(5)] == [200] * 5
 
 
-def test_nothing_is_traced_unless_asked_for(collector: Collector, open_proxy: OpenProxy, replica: Replica):
+def test_tracing_is_off_by_default(collector: Collector, open_proxy: OpenProxy, replica: Replica):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT")
         proxy = open_proxy()

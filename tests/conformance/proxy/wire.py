@@ -1,4 +1,4 @@
-"""HTTP/1.1 over a plain socket, for both ends of the proxy: what is sent and seen is exactly the bytes."""
+"""HTTP/1.1 over a plain socket, for both sides of the proxy, byte for byte."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PATIENCE = 10.0
 
 
 class Closed(Exception):
-    """The other side ended the connection; `data` is what had come before."""
+    """The other side closed the connection; `data` had arrived before."""
 
     def __init__(self, data: bytes = b"") -> None:
         super().__init__(f"closed after {data[-200:]!r}")
@@ -37,14 +37,14 @@ class Message:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def get(self, name: str) -> str | None:
-        """The only value of a header, None when it is not there."""
+        """The only value of a header, None without it."""
         found = self.all(name)
         assert len(found) < 2, f"{name} is there twice: {found}"
         return found[0] if found else None
 
 
 class Wire:
-    """One end of a connection. Every wait is bounded by `PATIENCE`."""
+    """One end of a connection. No wait exceeds `PATIENCE`."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -112,7 +112,7 @@ class Wire:
             return not closed.data
 
     def quiet(self, seconds: float) -> bool:
-        """Whether nothing at all comes for so long."""
+        """Whether no byte arrives for so many seconds."""
         if self.buffer:
             return False
         self.sock.settimeout(seconds)
@@ -132,13 +132,13 @@ class Wire:
         return Message(start, [_split(line) for line in lines])
 
     def request(self) -> Message:
-        """A whole request."""
+        """A complete request."""
         message = self.head()
         self._body(message, has_body=False)
         return message
 
     def response(self, method: str = "GET") -> Message:
-        """A whole final response; interim ones must be read with `head`."""
+        """A complete final response; read interim ones with `head`."""
         message = self.head()
         if method != "HEAD" and message.status not in (204, 304):
             self._body(message, has_body=True)
@@ -168,7 +168,7 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def quietly_close(sock: socket.socket) -> None:
-    """Wake whoever waits on the socket, and close it."""
+    """Wake every thread that waits on the socket, and close it."""
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
     sock.close()

@@ -1,4 +1,4 @@
-"""The proxy as a wheel has it, compiled, passes what its sources pass."""
+"""The compiled proxy, as wheels contain it, passes every case that its sources pass."""
 
 import os
 import re
@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 SUITE = ROOT / "tests" / "conformance" / "proxy"
-LEAST = 450
-"""So many cases the suite has at least: a run that finds none proves nothing."""
+MIN_CASES = 450
+"""Minimum number of cases in the suite: a run that finds none must fail."""
 
 
 @pytest.fixture(scope="module")
@@ -29,30 +29,30 @@ def compiled(tmp_path_factory, missing):
 
 
 def run(folder, *arguments):
-    """Run Python with this runtime in front of the one that is installed."""
+    """Run Python with this runtime ahead of the installed one."""
     environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=580)
 
 
-def test_every_case_of_the_sources(compiled):
-    # What the compiler makes of `async def` ends coroutines in a way that Python 3.12 would have otherwise.
+def test_compiled_proxy_passes_every_case(compiled):
+    # Compiled coroutines end with a call that Python 3.12 deprecates.
     old = "ignore:the (type, exc, tb) signature of throw:DeprecationWarning"
     done = run(compiled, "-m", "pytest", "-p", "no:cacheprovider", "-W", old, str(SUITE))
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    # What was tested is what was compiled.
+    # The tested modules are the compiled ones.
     module = re.search(r"^proxy: (\S+)$", done.stdout, re.MULTILINE)
     assert module is not None
     assert module[1].startswith(str(compiled))
     assert module[1].endswith(".so")
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed is not None
-    assert int(passed[1]) >= LEAST
+    assert int(passed[1]) >= MIN_CASES
 
 
-def test_the_sources_stay_for_another_python(compiled):
-    """What one Python's compiler has made is no other's: without it the proxy runs as it is."""
+def test_sources_run_under_another_python(compiled):
+    """Modules compiled for another Python are ignored: the sources run."""
     for path in compiled.rglob("*.so"):
         path.rename(path.with_suffix(".so.other"))
     try:

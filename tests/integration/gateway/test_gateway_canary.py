@@ -21,7 +21,7 @@ def canary(gateway, weight, **more):
 
 
 def drawn(gateway, calls=CALLS, path="/function/server"):
-    """How often each version answered."""
+    """Number of responses of each version."""
     return Counter(gateway.ask("POST", path).text.split()[0] for _ in range(calls))
 
 

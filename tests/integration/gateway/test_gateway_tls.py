@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def faas(tmp_path):
-    """The command line, with a home and a state directory of its own; what it starts is stopped."""
+    """The command line, with its own home and state directory; gateways it starts are stopped."""
     environment = {
         **os.environ,
         "PYTHONPATH": f"{ROOT / 'runtime'}:{ROOT}",

@@ -1,4 +1,4 @@
-"""What a function's owner has said about it holds at every worker, as soon as the gateway has confirmed it."""
+"""Every setting of a function is in effect at every worker once the gateway has confirmed it."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def workers(gateway):
 
 
 def drawn(worker, calls):
-    """How often each version answered."""
+    """Number of responses of each version."""
     return Counter(worker.call("server").text.split()[0] for _ in range(calls))
 
 
@@ -41,8 +41,8 @@ def weigh(gateway, weight):
     assert gateway.ask("PUT", "/system/function/server/traffic", {"weight": weight}).status == 200
 
 
-def test_shares_of_the_calls_hold_at_every_worker(gateway, workers):
-    """They hold for the very next call once the change is confirmed; a fair lot is 6 standard deviations away."""
+def test_canary_share_is_in_effect_at_every_worker(gateway, workers):
+    """It applies to the next call once the change is confirmed; the bounds are 6 standard deviations."""
     gateway.deploy("server", "server", envVars={"GREETING": "one"})
     share = {"com.faas.traffic": "100"}
     assert gateway.update("server", "server", annotations=share, envVars={"GREETING": "two"}).status == 202
@@ -89,7 +89,7 @@ def test_every_worker_asks_for_credentials(gateway, workers, kind):
     assert [worker.call("server").status for worker in workers] == [401, 401]
 
 
-def test_what_is_internal_is_so_at_every_worker(gateway, workers):
+def test_internal_function_is_internal_at_every_worker(gateway, workers):
     internal = {"com.faas.expose": "internal"}
     gateway.deploy("server", "server", annotations=internal)
     assert [worker.call("server").status for worker in workers] == [404, 404]
@@ -101,7 +101,7 @@ def test_what_is_internal_is_so_at_every_worker(gateway, workers):
     assert [worker.call("server").status for worker in workers] == [404, 404]
 
 
-def test_what_is_deleted_is_gone_at_every_worker(gateway, workers):
+def test_deleted_function_is_gone_at_every_worker(gateway, workers):
     for _ in range(3):
         assert gateway.deploy("server", "server").status == 202
         assert [worker.call("server").status for worker in workers] == [200, 200]
@@ -117,8 +117,8 @@ def test_what_is_deleted_is_gone_at_every_worker(gateway, workers):
         ("DELETE", "/system/functions", {"functionName": "server"}, 200, 404),
     ],
 )
-def test_no_change_is_confirmed_before_all_know_it(gateway, workers, method, path, body, before, after):
-    """While a worker is held up, whoever makes a change has to wait for it."""
+def test_change_returns_once_all_workers_acknowledge_it(gateway, workers, method, path, body, before, after):
+    """A change waits for a worker that does not respond."""
 
     def found():
         answer = late.call("server")
@@ -146,8 +146,8 @@ def test_no_change_is_confirmed_before_all_know_it(gateway, workers, method, pat
 
 
 @pytest.mark.parametrize("other", ["worker", "queue"])
-def test_guesses_at_all_workers_are_counted_together(gateway, workers, wait_for, other):
-    """Twenty in all, calls for the queue among them; a worker that is new knows who has to wait."""
+def test_failed_logins_at_all_workers_are_counted_together(gateway, workers, wait_for, other):
+    """Twenty in total, including asynchronous calls; a new worker knows the blocked addresses."""
 
     def lets_in(worker):
         return worker.call("server", Authorization=f"Bearer {TOKEN}").status == 200
@@ -174,8 +174,8 @@ def test_guesses_at_all_workers_are_counted_together(gateway, workers, wait_for,
         assert [lets_in(worker) for worker in anew] == [False, False]
 
 
-def test_a_worker_spares_replicas_that_another_keeps_busy(gateway, workers, wait_for):
-    """With nothing in flight of its own, it would let both replicas take turns."""
+def test_worker_avoids_replicas_that_another_keeps_busy(gateway, workers, wait_for):
+    """With no call of its own in flight, it would use both replicas in turn."""
 
     def replicas():
         return {other.call("server").text.rpartition(" ")[2] for _ in range(8)}

@@ -66,7 +66,7 @@ def gateway(tmp_path, watchdog_binary):
 
 
 def load(gateway, over, results):
-    """Call over a new connection each time, until `over`; what came back is counted."""
+    """Make calls over new connections until `over`, and count the results."""
     parts = urlsplit(gateway.url)
     while not over.is_set():
         try:
@@ -136,8 +136,8 @@ def test_calls_that_run_are_finished_by_the_old_gateway(gateway, wait_for):
     assert gateway.call("server", b"later").text.startswith("hello later")
 
 
-def test_what_is_behind_the_proxy_comes_along(gateway, wait_for):
-    """Control room, queue and Unix socket work as before, with other options where they were given."""
+def test_control_api_queue_and_unix_socket_survive_a_restart(gateway, wait_for):
+    """All three work as before, with the options of the restart."""
     path = gateway.state / "proxy.sock"
     gateway.start("--unix", str(path))
     gateway.deploy("server", "server")
@@ -158,8 +158,8 @@ def test_what_is_behind_the_proxy_comes_along(gateway, wait_for):
     assert not list(gateway.state.glob("*.sock"))
 
 
-def test_a_gateway_that_does_not_come_up_changes_nothing(gateway, certificate):
-    """The old one goes on and the reason is told."""
+def test_new_gateway_that_does_not_start_changes_nothing(gateway, certificate):
+    """The old one continues, and the command prints the reason."""
     gateway.start("--tls-cert", str(certificate))
     before = gateway.told()
     certificate.write_text("nonsense")
@@ -173,15 +173,15 @@ def test_a_gateway_that_does_not_come_up_changes_nothing(gateway, certificate):
     assert gateway.faas("gateway", "status").returncode == 0
 
 
-def test_a_successor_that_dies_while_it_starts_changes_nothing(gateway, wait_for):
-    """It is killed after the old one has closed its control API: that is opened again."""
+def test_new_gateway_that_dies_while_starting_changes_nothing(gateway, wait_for):
+    """It is killed after the old one has closed its control API, which is opened again."""
     gateway.start()
     gateway.deploy("server", "server")
     before = gateway.told()
     answers = []
     restarting = threading.Thread(target=lambda: answers.append(gateway.faas("gateway", "restart")))
     restarting.start()
-    # Its number is in the lock from the moment in which the state directory is its own.
+    # The lock file has its process ID once it owns the state directory.
     lock = gateway.state / "gateway.lock"
     new = wait_for(lambda: (text := lock.read_text().strip()) and text != str(before["pid"]) and int(text))
     os.kill(new, signal.SIGKILL)
@@ -205,7 +205,7 @@ def test_restart_without_a_gateway(gateway):
     assert answer.stderr.startswith(f"faas: no gateway is running in `{gateway.state}`\n  hint: start one")
 
 
-def test_systemd_is_told_which_process_it_is_now(gateway):
+def test_systemd_is_notified_of_the_new_process(gateway):
     """As with `Type=notify`: ready, then another main process."""
     path = gateway.state / "notify.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:

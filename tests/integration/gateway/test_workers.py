@@ -1,4 +1,4 @@
-"""`--workers N`: several proxies on one port that agree, with one control process behind them."""
+"""`--workers N`: several proxies on one port, with one control process."""
 
 import collections
 import os
@@ -25,12 +25,12 @@ def gateway(tmp_path, watchdog_binary):
 
 
 def served_by(gateway, process):
-    """How many connections a process has accepted that are open now."""
+    """Number of open connections that a process has accepted."""
     return sum(target.startswith("socket:") for target in descriptors(process))
 
 
 def test_every_worker_knows_a_function_at_once(gateway):
-    """A deployment, an update and a deletion are known to all workers when the caller hears of them."""
+    """When a deployment, an update or a deletion returns, it is in effect at all workers."""
     assert len(gateway.workers()) == 2
     assert gateway.deploy("server", "server", envVars={"GREETING": "one"}).status in (200, 202)
     assert {gateway.call("server").text.split()[0] for _ in range(20)} == {"one"}
@@ -40,7 +40,7 @@ def test_every_worker_knows_a_function_at_once(gateway):
     assert {gateway.call("server").status for _ in range(20)} == {404}
 
 
-def test_connections_are_dealt_out_and_metrics_are_of_all(gateway, wait_for):
+def test_connections_are_distributed_and_metrics_summed(gateway, wait_for):
     gateway.deploy("server", "server")
     before = {process: served_by(gateway, process) for process in gateway.workers().values()}
     held = [gateway.connection() for _ in range(40)]
@@ -61,7 +61,7 @@ def test_connections_are_dealt_out_and_metrics_are_of_all(gateway, wait_for):
     assert [(one["started"], one["inFlight"]) for one in stats] == [(40, 0)]
 
 
-def test_calls_in_flight_are_added_up(gateway, wait_for):
+def test_calls_in_flight_are_summed(gateway, wait_for):
     def in_flight():
         return gateway.ask("GET", "/system/stats").json()[0]["inFlight"]
 
@@ -85,7 +85,7 @@ def test_a_worker_that_is_killed_loses_only_its_own_calls(gateway, wait_for):
     for connection in held:
         connection.request("POST", "/function/server", b"x", {"X-Sleep": "1.5"})
     wait_for(lambda: gateway.ask("GET", "/system/stats").json()[0]["inFlight"] == 16)
-    # Each call is two connections, one on either side; the control API's question may be another.
+    # Each call is two connections, one on either side; the control API may have another one.
     had = (served_by(gateway, victim) - idle) // 2
     os.kill(victim, signal.SIGKILL)
 
@@ -102,7 +102,7 @@ def test_a_worker_that_is_killed_loses_only_its_own_calls(gateway, wait_for):
     assert results["lost"] in (had - 1, had, had + 1)
     assert 0 < results["lost"] < 16
     wait_for(lambda: len(set(gateway.workers().values()) - {victim}) == 2)
-    # Not one connection is refused meanwhile: those that come to its socket wait for the new one.
+    # No connection is refused meanwhile: those to its socket wait for the new worker.
     assert {gateway.call("server", b"y").status for _ in range(20)} == {200}
     wait_for(lambda: gateway.ask("GET", "/system/stats").json()[0]["inFlight"] == 0)
     assert gateway.ask("GET", "/healthz").status == 200
@@ -130,7 +130,7 @@ def test_no_connection_is_refused_while_a_worker_is_replaced(gateway, wait_for):
 
 
 def test_scale_from_zero_through_workers(gateway, wait_for):
-    """Calls that wait at both workers go through; the control process wakes the function once."""
+    """Calls waiting at both workers succeed; the control process wakes the function once."""
     gateway.deploy("server", "server")
     gateway.scale("server", 0)
     gateway.wait_available("server", 0)
@@ -167,8 +167,8 @@ def test_workers_end_with_their_gateway(gateway, wait_for):
     wait_for(lambda: not any(os.path.exists(f"/proc/{process}") for process in workers))
 
 
-def test_asynchronous_calls_and_the_port_are_as_ever(gateway, wait_for):
-    """The queue calls through the control process's own proxy, and nobody else gets the port."""
+def test_asynchronous_calls_work_with_workers(gateway, wait_for):
+    """The queue makes calls through the control process's own proxy, and the port stays exclusive."""
     gateway.deploy("echo")
     call_id = gateway.ask("POST", "/async-function/echo", b"queued").headers["X-Call-Id"]
     wait_for(lambda: gateway.ask("GET", f"/system/async/{call_id}").json().get("state") == "done")

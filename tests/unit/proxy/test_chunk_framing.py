@@ -1,4 +1,4 @@
-"""The chunk decoder, alone: however the bytes arrive, what comes out is what was put in, or nothing at all."""
+"""The chunk decoder: however the bytes arrive, it returns the encoded data or refuses them."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ EXTENSION = st.sampled_from([b"", b";", b";a=b", b'; a="b c"', b";\xff"])
 
 
 def cut(data: bytes, cuts: list[int]) -> list[bytes]:
-    """The data in pieces, cut at these offsets."""
+    """The data, cut at these offsets."""
     edges = [0, *sorted(at for at in cuts if at < len(data)), len(data)]
     return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 def decode(data: bytes, cuts: list[int]) -> tuple[bytes, ChunkedDecoder]:
-    """What a decoder makes of data that arrives in these pieces."""
+    """The result of decoding data that arrives in these parts."""
     decoder = ChunkedDecoder(ProxySettings().max_trailer_bytes)
     body = b""
     for piece in cut(data, cuts):
@@ -57,7 +57,7 @@ def decode(data: bytes, cuts: list[int]) -> tuple[bytes, ChunkedDecoder]:
 
 
 @given(PIECES, CUTS, SIZES, EXTENSION, st.binary(max_size=20))
-def test_body_comes_out_as_it_went_in(pieces: list[bytes], cuts: list[int], size: str, extension: bytes, rest: bytes):
+def test_body_is_decoded_unchanged(pieces: list[bytes], cuts: list[int], size: str, extension: bytes, rest: bytes):
     lines = [b"%b%b\r\n%b\r\n" % ((size % len(piece)).encode(), extension, piece) for piece in pieces]
     wire = b"".join(lines) + b"0" + extension + b"\r\n\r\n" + rest
 
@@ -67,7 +67,7 @@ def test_body_comes_out_as_it_went_in(pieces: list[bytes], cuts: list[int], size
 
 
 @given(PIECES, CUTS)
-def test_own_chunks_are_understood(pieces: list[bytes], cuts: list[int]):
+def test_encoded_chunks_are_decoded(pieces: list[bytes], cuts: list[int]):
     wire = b"".join(chunks([piece]) for piece in pieces) + last_chunk([b"A: b"])
 
     body, decoder = decode(wire, cuts)
@@ -102,8 +102,8 @@ def test_own_chunks_are_understood(pieces: list[bytes], cuts: list[int]):
     CUTS,
 )
 @example(b"3\r\nabc\r\n0\r\n\r\n", [4])
-def test_whatever_is_accepted_means_the_same_to_another_parser(wire: bytes, cuts: list[int]):
-    """And how it arrives makes no difference to what it means."""
+def test_accepted_input_means_the_same_to_another_parser(wire: bytes, cuts: list[int]):
+    """Independent of how it arrives."""
     try:
         body, decoder = decode(wire, cuts)
     except Malformed:
@@ -137,13 +137,13 @@ def _other_parser(wire: bytes) -> bytes:
 
 
 @given(st.binary(max_size=60))
-def test_no_bytes_make_it_fail_in_another_way(wire: bytes):
+def test_any_bytes_are_decoded_or_malformed(wire: bytes):
     with contextlib.suppress(Malformed):
         assert len(decode(wire, [])[0]) <= len(wire)
 
 
 def test_pending_bytes_stay_small():
-    """Whoever never ends a size line is refused before it costs memory."""
+    """A size line without an end is refused before it needs memory."""
     decoder = ChunkedDecoder(ProxySettings().max_trailer_bytes)
 
     def feed() -> None:
@@ -154,12 +154,12 @@ def test_pending_bytes_stay_small():
         feed()
 
 
-def test_several_pieces_become_one_chunk():
+def test_several_parts_become_one_chunk():
     assert chunks([b"ab", b"c"]) == b"3\r\nabc\r\n"
     assert chunks([]) == b""
 
 
-def test_forbidden_trailers_are_left_out():
+def test_forbidden_trailers_are_dropped():
     decoder = ChunkedDecoder(ProxySettings().max_trailer_bytes)
 
     decoder.feed(b"0\r\nContent-Length: 3\r\nDigest: x\r\nCookie: y\r\n\r\n")

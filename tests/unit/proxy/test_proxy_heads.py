@@ -1,4 +1,4 @@
-"""Reading heads, alone: what is accepted means the same to another strict parser."""
+"""Parsing heads: what is accepted means the same to another strict parser."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def response(data: bytes) -> ResponseHead:
 
 
 class _Seen:
-    """What the other parser reads; it reads heads only."""
+    """The result of the other parser, which parses heads only."""
 
     def __init__(self) -> None:
         self.url = b""
@@ -59,7 +59,7 @@ class _Seen:
 
 
 @given(EDITS)
-def test_whatever_is_accepted_means_the_same_to_another_parser(edits: list[tuple[int, int, bytes]]):
+def test_accepted_input_means_the_same_to_another_parser(edits: list[tuple[int, int, bytes]]):
     data = GOOD
     for at, removed, fragment in edits:
         data = data[:at] + fragment + data[at + removed :]
@@ -67,7 +67,7 @@ def test_whatever_is_accepted_means_the_same_to_another_parser(edits: list[tuple
         head = request(data)
     except Malformed:
         return
-    # The other parser knows a fixed list of methods; any token is one for us.
+    # The other parser knows a fixed list of methods; the proxy accepts any token.
     assume(head.method in (b"GET", b"POST"))
 
     seen = _Seen()
@@ -86,7 +86,7 @@ def test_whatever_is_accepted_means_the_same_to_another_parser(edits: list[tuple
 
 
 @given(st.integers(1, len(GOOD) - 1), st.integers(1, len(GOOD) - 1))
-def test_head_in_pieces_is_the_same_head(first: int, second: int):
+def test_head_in_several_parts_is_the_same_head(first: int, second: int):
     partial = bytearray()
     found = -1
     for start, end in ((0, min(first, second)), (min(first, second), max(first, second)), (max(first, second), None)):
@@ -100,12 +100,12 @@ def test_head_in_pieces_is_the_same_head(first: int, second: int):
 @pytest.mark.parametrize(
     "data", [b"GET / HTTP/1.1\nHost: h", b"GET / HTTP/1.1\r\nA: b\rC", b"GET / HTTP/1.1\r\nA: b\n\r"]
 )
-def test_hopeless_head_is_refused_before_its_end(data: bytes):
+def test_invalid_head_is_refused_before_its_end(data: bytes):
     with pytest.raises(Malformed, match="bare CR or LF"):
         find_head_end(data, 0, 65536)
 
 
-def test_head_is_taken_apart():
+def test_request_head_is_parsed():
     head = request(
         b"PUT /p/a?q=1?2 HTTP/1.1\r\nhost: H:1\r\nA:  b \r\nContent-Length: 007\r\nExpect: 100-Continue\r\n"
         b"X-Call-Id: id\r\nConnection: A, keep-alive\r\nB: c\r\n\r\n"
@@ -147,7 +147,7 @@ def test_upgrade(lines: bytes, upgrade: bytes):
     assert request(b"GET / HTTP/1.1\r\nHost: h\r\n" + lines + b"\r\n").upgrade == upgrade
 
 
-def test_response_head_is_taken_apart():
+def test_response_head_is_parsed():
     head = response(b"HTTP/1.0 201 Made\r\nContent-Length: 5\r\nA: b\r\nKeep-Alive: x\r\nX-Call-Id: c\r\n\r\n")
 
     assert (head.status_line, head.status, head.length) == (b"HTTP/1.1 201 Made", 201, 5)
@@ -160,7 +160,7 @@ def test_statuses_without_a_body(status: int, bodiless: bool):
 
 
 @given(st.binary(max_size=80))
-def test_no_bytes_make_a_reader_fail_in_another_way(data: bytes):
+def test_any_bytes_are_parsed_or_malformed(data: bytes):
     for read in (find_head_end, lambda raw, _, limit: find_response_end(raw, limit)):
         with contextlib.suppress(Malformed):
             read(data, 0, 60)

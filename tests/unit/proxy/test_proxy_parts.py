@@ -1,4 +1,4 @@
-"""The small parts of the proxy: deadlines, ids, answers, counters, read gates."""
+"""The small parts of the proxy: deadlines, ids, text responses, counters, flow control."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ECHO = FunctionKey("echo", "openfaas-fn")
 
 
 class Timer:
-    """The part of a loop that a queue uses: its time, and one call at a later one."""
+    """The part of an event loop that a queue uses: the time, and one delayed call."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -37,7 +37,7 @@ class Timer:
         self.planned.clear()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and make the calls that are due."""
+        """Advance the time, and make the calls that are due."""
         self.now += seconds
         due = [plan for plan in self.planned if plan[0] <= self.now]
         self.planned = [plan for plan in self.planned if plan[0] > self.now]
@@ -61,7 +61,7 @@ def deadlines(timer: Timer, expired: list[str]) -> DeadlineQueue[str]:
     return DeadlineQueue(cast(asyncio.AbstractEventLoop, timer), 10.0, expired.append)
 
 
-def test_items_expire_in_their_own_time(timer: Timer, expired: list[str], deadlines: DeadlineQueue[str]):
+def test_items_expire_separately(timer: Timer, expired: list[str], deadlines: DeadlineQueue[str]):
     deadlines.arm("a")
     timer.advance(4)
     deadlines.arm("b")
@@ -78,7 +78,7 @@ def test_one_timer_serves_all(timer: Timer, deadlines: DeadlineQueue[str]):
     assert len(timer.planned) == 1
 
 
-def test_arming_again_starts_anew(timer: Timer, expired: list[str], deadlines: DeadlineQueue[str]):
+def test_arming_again_restarts_the_timeout(timer: Timer, expired: list[str], deadlines: DeadlineQueue[str]):
     deadlines.arm("a")
     timer.advance(8)
     deadlines.arm("a")
@@ -97,7 +97,7 @@ def test_disarmed_items_never_expire(timer: Timer, expired: list[str], deadlines
     assert (expired, timer.planned, "a" in deadlines) == ([], [], False)
 
 
-def test_closed_queue_is_still(timer: Timer, expired: list[str], deadlines: DeadlineQueue[str]):
+def test_closed_queue_expires_nothing(timer: Timer, expired: list[str], deadlines: DeadlineQueue[str]):
     deadlines.arm("a")
     deadlines.close()
     timer.advance(20)
@@ -119,14 +119,14 @@ def test_traces_differ():
     assert len({ids.traceparent() for _ in range(1000)}) == 1000
 
 
-def test_answer_is_a_whole_response():
+def test_text_response_is_complete():
     assert text_response(404, "no such thing", lines=(b"A: b",), close=True) == (
         b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
         b"Content-Length: 14\r\nA: b\r\nConnection: close\r\n\r\nno such thing\n"
     )
 
 
-def test_answer_to_head_has_only_the_length():
+def test_text_response_to_head_has_only_the_length():
     assert text_response(400, "bad", head_only=True).endswith(b"Content-Length: 4\r\n\r\n")
 
 
@@ -146,7 +146,7 @@ class Valve:
         self.log.append("resume")
 
 
-def test_gate_opens_when_every_reason_is_gone():
+def test_reading_resumes_without_any_reason_to_pause():
     valve = Valve()
     flow = FlowControl(cast(asyncio.Transport, valve))
 
@@ -189,7 +189,7 @@ def test_function_that_was_never_called_counts_nothing():
     assert (metrics.started(ECHO), metrics.in_flight(ECHO), metrics.invocation_count(ECHO)) == (0, 0, 0)
 
 
-def test_a_canarys_calls_are_its_functions_and_told_apart_by_version():
+def test_canary_calls_count_for_the_function_and_by_version():
     metrics = InvocationMetrics()
     whole, canary = metrics.meter(ECHO), metrics.meter(canary_of(ECHO))
 
@@ -213,7 +213,7 @@ def test_a_canarys_calls_are_its_functions_and_told_apart_by_version():
     ):
         assert f"{line}\n" in text
     assert "--canary" not in text
-    # The scaler sees each of them alone.
+    # The scaler sees them separately.
     assert (metrics.started(ECHO), metrics.started(canary.key)) == (3, 2)
 
     metrics.end_canary(ECHO)

@@ -17,7 +17,7 @@ from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, Rou
 
 
 class Clock(asyncio.SelectorEventLoop):
-    """A loop whose time moves only when a test says so."""
+    """An event loop whose time a test sets."""
 
     now = 100.0
 
@@ -38,19 +38,19 @@ def connector(clock: Clock) -> Connector:
 
 
 def endpoints(count: int) -> list[Endpoint]:
-    """So many replicas."""
+    """A number of replicas."""
     return [Endpoint(f"r{number}", "127.0.0.1", 1000 + number) for number in range(count)]
 
 
 def backend(connector: Connector, count: int) -> Backend:
-    """A function with so many replicas."""
+    """A function with a number of replicas."""
     made = Backend("f", 60.0, connector.loop.time)
     made.update(endpoints(count), connector)
     return made
 
 
 def chosen(of: Backend, *tried: EndpointPool) -> str | None:
-    """The name of the replica that is chosen."""
+    """The name of the chosen replica."""
     pool = of.choose(tried)
     return None if pool is None else pool.endpoint.instance
 
@@ -62,7 +62,7 @@ def test_no_replica(connector: Connector):
     assert chosen(backend(connector, 0)) is None
 
 
-def test_only_replica_is_chosen_even_when_set_aside(connector: Connector):
+def test_only_replica_is_chosen_even_when_ejected(connector: Connector):
     only = backend(connector, 1)
     only.pools[0].eject()
 
@@ -85,7 +85,7 @@ def test_equally_busy_replicas_take_turns(connector: Connector):
     assert Counter(chosen(three) for _ in range(30)) == {"r0": 10, "r1": 10, "r2": 10}
 
 
-def test_replica_set_aside_comes_back(connector: Connector, clock: Clock):
+def test_ejected_replica_comes_back(connector: Connector, clock: Clock):
     two = backend(connector, 2)
     two.pools[0].eject()
 
@@ -94,7 +94,7 @@ def test_replica_set_aside_comes_back(connector: Connector, clock: Clock):
     assert {chosen(two) for _ in range(4)} == {"r0", "r1"}
 
 
-def test_replica_is_set_aside_longer_each_time_but_not_for_ever(connector: Connector, clock: Clock):
+def test_ejection_grows_up_to_a_maximum(connector: Connector, clock: Clock):
     pool = backend(connector, 1).pools[0]
     pauses = []
     for _ in range(8):
@@ -114,7 +114,7 @@ def test_of_many_replicas_the_busiest_is_never_chosen(connector: Connector):
     assert len(seen) == 19
 
 
-def test_of_many_replicas_none_that_is_set_aside_is_chosen(connector: Connector):
+def test_of_many_replicas_no_ejected_one_is_chosen(connector: Connector):
     many = backend(connector, 20)
     for pool in many.pools[1:]:
         pool.eject()
@@ -122,7 +122,7 @@ def test_of_many_replicas_none_that_is_set_aside_is_chosen(connector: Connector)
     assert {chosen(many) for _ in range(50)} == {"r0"}
 
 
-def test_update_keeps_what_is_known_of_replicas_that_stay(connector: Connector):
+def test_update_keeps_the_state_of_remaining_replicas(connector: Connector):
     two = backend(connector, 2)
     first, second = two.pools
     first.in_flight = 3
@@ -175,7 +175,7 @@ def test_path_leads_to_its_function(router: Router, path: bytes, key: FunctionKe
 
 
 @pytest.mark.parametrize("path", [b"/", b"/system/functions", b"/function", b"/functions/x", b"/async-function/echo"])
-def test_other_paths_lead_to_the_control_room(router: Router, path: bytes):
+def test_other_paths_lead_to_the_control_api(router: Router, path: bytes):
     assert router.find(path) == (router.control, path)
 
 
@@ -196,7 +196,7 @@ def test_unknown_function_is_named(router: Router, name: bytes, text: str):
     assert str(unknown.value) == text
 
 
-def test_functions_own_timeout_wins(router: Router):
+def test_function_timeout_has_precedence(router: Router):
     assert [found.timeout for key in (ECHO, OTHER) if (found := router.backend(key))] == [60.0, 7.0]
 
 
@@ -235,7 +235,7 @@ def test_a_canary_gets_its_share(router: Router, routes: RoutingTable):
     routes.set_canary(ECHO, 0.1)
 
     found = drawn(router, 4000)
-    # 400 expected; a fair lot is 6 standard deviations from these bounds.
+    # 400 expected; the bounds are 6 standard deviations away.
     assert 280 < found["echo--canary"] < 520
     assert router.find(b"/function/echo.dev")[0].key == OTHER
     assert router.find(b"/function/echo--canary")[0].key == CANARY
@@ -264,8 +264,8 @@ def test_a_canary_that_is_down_gets_no_calls_and_one_scaled_to_zero_is_woken(
     assert set(drawn(router, 10)) == called
 
 
-def test_a_share_comes_along_with_a_route_of_another_table(router: Router, routes: RoutingTable):
-    """As the processes of one gateway tell them to each other."""
+def test_canary_share_is_part_of_a_route(router: Router, routes: RoutingTable):
+    """As a control process sends routes to its workers."""
     routes.apply(RouteUpdate(CANARY, tuple(endpoints(1)), 1))
     routes.apply(RouteUpdate(ECHO, tuple(endpoints(1)), 1, canary=1.0))
     assert set(drawn(router, 10)) == {"echo--canary"}

@@ -1,4 +1,4 @@
-"""Cleaning paths: what is clean stays as it is, what is not has one clean form."""
+"""Cleaning paths: a clean path is unchanged, any other has one clean form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATHS = st.lists(st.sampled_from([b"/", b".", b"..", b"a", b"%2e", b"%2F", b"%41
 
 
 @pytest.mark.parametrize("path", [b"/", b"/a/b", b"/a/b/", b"/a.b", b"/a..", b"/.a", b"/%2F", b"/%41", b"/a%2e%2eb"])
-def test_clean_path_is_left_alone(path: bytes):
+def test_clean_path_is_unchanged(path: bytes):
     assert cleaned(path) is None
 
 
@@ -40,7 +40,7 @@ def test_empty_and_dot_segments_are_resolved(path: bytes, clean: bytes):
 @pytest.mark.parametrize(
     "path", [b"/a\\b", b"/%", b"/%4", b"/%g0", b"/%00", b"/..%2f", b"/.%2F/.", b"/a/..%2fb", b"/%2f..%2f"]
 )
-def test_path_that_hides_something_is_refused(path: bytes):
+def test_path_with_hidden_segments_is_refused(path: bytes):
     with pytest.raises(Malformed):
         cleaned(path)
 
