@@ -76,7 +76,7 @@ function compile() {
   const own = fs.existsSync(path.join(folder, 'tsconfig.json'))
   const options = own
     ? ['--project', 'function']
-    : ['--module', 'node16', '--target', 'es2022', '--esModuleInterop', '--skipLibCheck', ...files]
+    : ['--module', 'node16', '--target', 'es2022', '--esModuleInterop', '--skipLibCheck', '--inlineSourceMap', ...files]
   const known = types.length ? ['--typeRoots', types.join(','), '--types', 'node'] : []
   const done = spawnSync(process.execPath, [path.join(modules, 'typescript/bin/tsc'), ...options, ...known], {
     cwd: __dirname,

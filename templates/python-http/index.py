@@ -35,6 +35,10 @@ class Query(dict):
         """Every value of a key, in the order they came."""
         return [value for each, value in self.pairs if each == key]
 
+    def to_dict(self, flat=True):
+        """The first value of each key, or with `flat=False` a list of all."""
+        return dict(self) if flat else {key: self.getlist(key) for key in self}
+
 
 class Event:
     """One request, as the handler sees it."""
@@ -221,7 +225,8 @@ def guarded(entry):
 
 def main():
     # A log that is read while the function runs has to be written while it runs.
-    sys.stdout.reconfigure(line_buffering=True)
+    if hasattr(sys.stdout, "reconfigure"):  # a handler may have put something else there
+        sys.stdout.reconfigure(line_buffering=True)
     entry = find_entry()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with socket.create_server(("127.0.0.1", int(os.environ.get("PORT") or "8082")), backlog=512) as server:
