@@ -67,9 +67,9 @@ def accepted_rate(url: str, seconds: int, connections: int) -> float:
         lua.write(script)
         lua.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", lua.name, f"{url}/async-function/cat"]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in told, told
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in output, output
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])
 
 
 def insert_rate(folder: Path, seconds: float) -> float:

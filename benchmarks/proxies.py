@@ -50,16 +50,16 @@ def compiled_runtime() -> Path:
 @contextmanager
 def running(command: list[str], port: int, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A server, from the time it accepts connections until it has ended."""
-    with tempfile.TemporaryFile() as said:
-        server = subprocess.Popen(command, env={**os.environ, **(env or {})}, stderr=said)
+    with tempfile.TemporaryFile() as errors:
+        server = subprocess.Popen(command, env={**os.environ, **(env or {})}, stderr=errors)
         try:
-            _await(server, port, said)
+            _await(server, port, errors)
             yield server
         finally:
             _end(server)
 
 
-def _await(server: subprocess.Popen[bytes], port: int, said: IO[bytes]) -> None:
+def _await(server: subprocess.Popen[bytes], port: int, errors: IO[bytes]) -> None:
     """Wait until a server listens; exits with the reason if it does not."""
     deadline = time.monotonic() + 10
     while True:
@@ -68,8 +68,8 @@ def _await(server: subprocess.Popen[bytes], port: int, said: IO[bytes]) -> None:
             return
         except OSError:
             if server.poll() is not None or time.monotonic() > deadline:
-                said.seek(0)
-                last = said.read().decode(errors="replace").strip().rpartition("\n")[2]
+                errors.seek(0)
+                last = errors.read().decode(errors="replace").strip().rpartition("\n")[2]
                 sys.exit(f"{server.args!r} does not start: {last}")
             time.sleep(0.02)
 
@@ -120,7 +120,7 @@ def commands(helper: Path, upstream: int, work: Path, runtime: Path) -> dict[str
             "env",
             f"PYTHONPATH={runtime}",
             sys.executable,
-            str(HERE / "proxy_alone.py"),
+            str(HERE / "proxy_standalone.py"),
             str(ports["faas"]),
             str(upstream),
         ],

@@ -28,7 +28,7 @@ def compare(options: argparse.Namespace, work: Path, loads: list[Load]) -> list[
     """For each load, each version's processor time of a call, round by round."""
     helper = work / "reverseproxy"
     subprocess.run(["go", "build", "-o", helper, "."], cwd=HERE / "reverse_proxy", check=True)
-    upstream, script = free_port(), HERE / "proxy_alone.py"
+    upstream, script = free_port(), HERE / "proxy_standalone.py"
     old = (options.old, options.old_script or script)
     versions = {"old": old, "new": (options.new, script), "old again": old}
     results = [{name: Result() for name in versions} for _ in loads]

@@ -255,8 +255,8 @@ def main() -> None:
         (calls_cost("answer", 1, seconds), calls_cost("proxy", 1, seconds), calls_cost("proxy", FUNCTIONS, seconds))
         for _ in range(ROUNDS)
     ]
-    alone, one, many = (statistics.median(each[side][0] for each in rounds) for side in range(3))
-    call, growth = many - alone, statistics.median(each[2][0] / each[1][0] for each in rounds)
+    without, one, many = (statistics.median(each[side][0] for each in rounds) for side in range(3))
+    call, growth = many - without, statistics.median(each[2][0] / each[1][0] for each in rounds)
     memory = statistics.median(each[2][1] - each[1][1] for each in rounds)
     rate, ours, theirs = uvloop.run(queue_cost(int(1000 * seconds)))
     change = apply_cost()

@@ -218,7 +218,7 @@ def report(soak: Soak) -> None:
     """Print the results."""
     calls = sum(soak.statuses.values())
     print(f"{calls} calls, {len(soak.kills)} replicas killed, scaled {soak.scaled} times")
-    print("  answers: " + ", ".join(f"{count} x {status}" for status, count in soak.statuses.most_common()))
+    print("  responses: " + ", ".join(f"{count} x {status}" for status, count in soak.statuses.most_common()))
     print(f"  {len(soak.failed)} failed: {soak.killed_with} were on a replica when it was killed,")
     print(f"  {soak.sent_to_dead_replica} began on one that had just been killed, {len(soak.unexplained)} have no kill")
     for line in soak.unexplained[:20]:

@@ -192,7 +192,7 @@ def http_mode(binary: Path, folder: Path, seconds: int, rounds: int) -> None:
     caddy = ["caddy", "run", "--config", str(caddyfile), "--adapter", "caddyfile"]
     with ExitStack() as stack:
         servers = {
-            "upstream alone": (up, stack.enter_context(running(upstream, up, LOAD)).pid),
+            "upstream only": (up, stack.enter_context(running(upstream, up, LOAD)).pid),
             "nginx": (nginx_port, stack.enter_context(running(proxy, nginx_port)).pid),
             "Caddy": (caddy_port, stack.enter_context(running(caddy, caddy_port, HOME=str(folder))).pid),
         }
@@ -255,7 +255,7 @@ def warm_pool(binary: Path, folder: Path, seconds: int, rounds: int) -> None:
             actions = {
                 "without": partial(latency, cold),
                 "warm=4": partial(latency, warm),
-                "waiting process alone": partial(bare_finish, function),
+                "waiting process only": partial(bare_finish, function),
             }
             found = compare(f"a Python function ({kind}), median latency", actions, rounds, "ms")
         if kind == "of the template":

@@ -1,10 +1,10 @@
-"""Compile the modules that every call goes through; the sources stay beside what is made of them.
+"""Compile the modules that every call runs through; their sources stay beside the results.
 
     python scripts/compile_proxy.py FOLDER
 
-copies the runtime to FOLDER/faas_runtime and compiles there. A wheel that is built from the project
-holds the result, wherever there is a C compiler; an editable install runs the sources. The compiler is
-mypyc: typed Python in, a C extension with the same behaviour out.
+copies the runtime to FOLDER/faas_runtime and compiles it there with mypyc, which makes C extensions of typed
+Python. A wheel contains the results if it is built where there is a C compiler; an editable install runs
+the sources.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 
 REQUIREMENTS = ("mypy[mypyc]>=1.13", "msgspec>=0.18")
-"""What has to be installed for it: the compiler, and the library in terms of which the runtime's types are written."""
+"""Packages it needs: the compiler, and the library of the runtime's types."""
 
-MADE = ".made"
-"""File in the folder that is as old as what was compiled."""
+STAMP = ".made"
+"""File in the folder, as old as the compiled modules."""
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -60,9 +60,9 @@ def compile_proxy(folder: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python scripts/compile_proxy.py FOLDER")
-    wanted = Path(sys.argv[1]).resolve()
-    wanted.mkdir(parents=True, exist_ok=True)
-    if strangers := {path.name for path in wanted.iterdir()} - {"faas_runtime", MADE}:
-        sys.exit(f"{wanted} holds other things ({min(strangers)}): name a folder of its own, whose content is replaced")
-    compile_proxy(wanted)
-    (wanted / MADE).touch()
+    folder = Path(sys.argv[1]).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    if others := {path.name for path in folder.iterdir()} - {"faas_runtime", STAMP}:
+        sys.exit(f"{folder} has other files ({min(others)}): choose an empty folder, whose content will be replaced")
+    compile_proxy(folder)
+    (folder / STAMP).touch()

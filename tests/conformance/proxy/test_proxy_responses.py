@@ -33,7 +33,7 @@ MALFORMED: dict[str, bytes] = {
     "length beyond any number": OK + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n",
     "unknown coding": OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "chunked twice": OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "upgrade nobody asked for": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
+    "unexpected upgrade": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
     "interim responses without end": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20,
 }
 

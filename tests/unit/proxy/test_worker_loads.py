@@ -114,7 +114,7 @@ def test_unchanged_loads_are_not_reported(new_proxies):
 def test_proxies_do_not_oscillate_together(new_proxies, count):
     """All calls but those held are short: each proxy distributes all of them anew between two reports."""
     _, proxies = new_proxies(count)
-    # More than that proxy can balance alone.
+    # More than that proxy can balance by itself.
     proxies[0].begin(24, at=0)
     busy = []
     for _ in range(200):

@@ -34,7 +34,7 @@ READING_HEAD, IN_CYCLE, LINGERING, CLOSED = Phase
 class ClientConnection(ClientSide):
     """Lives as long as a client's socket. Pipelined requests wait in `_buffer`.
 
-    It is an `asyncio.Protocol` by its methods alone: a class with a base that is not compiled is not compiled either.
+    It has the methods of `asyncio.Protocol` without deriving from it: mypyc cannot compile a class with such a base.
     """
 
     __slots__ = (

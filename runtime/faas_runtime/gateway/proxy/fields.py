@@ -81,7 +81,7 @@ def with_underscores(fields: dict[bytes, Field]) -> dict[bytes, Field]:
 
 
 def check_no_bare_line_end(data: bytes | bytearray, start: int = 0) -> None:
-    """Refuse a CR or LF that stands alone after `start`; a CR at the very end may still get its LF."""
+    """Refuse a bare CR or LF after `start`; a CR at the very end may still get its LF."""
     found = _BARE_LINE_END.search(data, start)
     if found and not (found.start() == len(data) - 1 and data.endswith(b"\r")):
         raise Malformed("a line ends with a bare CR or LF")

@@ -64,7 +64,7 @@ class ClientSide:
         """Send bytes to the client."""
 
     def write_eof(self) -> bool:
-        """End the stream to the client; False where the transport cannot end one direction alone."""
+        """End the stream to the client; False where the transport cannot end one direction only."""
         raise NotImplementedError
 
     def take_queued(self) -> bytes:

@@ -42,7 +42,7 @@ class ConnectionOwner:
 class UpstreamConnection:
     """A pooled connection. It serves one call at a time, or none while idle.
 
-    It is an `asyncio.Protocol` by its methods alone: a class with a base that is not compiled is not compiled either.
+    It has the methods of `asyncio.Protocol` without deriving from it: mypyc cannot compile a class with such a base.
     """
 
     __slots__ = (

@@ -1,4 +1,4 @@
-"""Only a proxy, before one upstream: `proxy_alone.py PORT UPSTREAM_PORT`. Started by proxy_versions.py and soak.py."""
+"""A standalone proxy with one upstream: `proxy_standalone.py PORT UPSTREAM_PORT`. Started by gateway.py and others."""
 
 from __future__ import annotations
 
