@@ -1,9 +1,9 @@
 """The queue on NATS JetStream: several gateways share the work.
 
-Calls are messages of one work-queue stream, a subject for each function. What became of each call
-is a record in a key-value bucket, under the number the stream gave it; a second bucket leads from a
-call's id to that number. A claim is a message that has not been acknowledged, its lease the server's
-`ack_wait`. Every change of a record names the revision it was made from: that is the fence.
+Calls are messages of one work-queue stream, with a subject for each function. The state of each call
+is a record (`jetstream_records`) under the number that the stream gave it. A claim is a message that has
+not been acknowledged, its lease the server's `ack_wait`. Every change of a record names the revision it
+was made from: that is the fence.
 """
 
 from __future__ import annotations
@@ -19,34 +19,20 @@ import msgspec
 
 from faas_runtime.core.distribution import install_command
 from faas_runtime.core.errors import Invalid, Unavailable
+from faas_runtime.gateway.queue.jetstream_records import CallRecord, RecordStore
 from faas_runtime.gateway.queue.model import CallResult, Claim, Clock, NewCall, Record, State, SystemClock
 from faas_runtime.providers.base import FunctionKey
 
 _STREAM = "FAAS_CALLS"
 _SUBJECT = "faas.calls"
-_RECORDS = "faas-calls"
-_IDS = "faas-call-ids"
-_CONNECT_LIMIT = 5.0
+_CONNECT_TIMEOUT = 5.0
 _FETCH_WAIT = 0.1
 _TRIES = 3
-# Calls of functions that no gateway knows any more are forgotten after so many seconds.
+# Calls of functions that no gateway knows any more are dropped after so many seconds.
 _MAX_RETENTION_SECONDS = 31 * 24 * 3600.0
 # Headers and envelope of a message, beside the body.
 _ENVELOPE = 16 * 1024
 _ENDED = (State.DONE, State.DEAD, State.CANCELLED)
-
-
-class _Kept(msgspec.Struct, array_like=True):
-    """A record as it is stored; the call itself only while it may have to be made again."""
-
-    seq: int
-    call: NewCall
-    state: State
-    attempts: int
-    created: float
-    not_before: float
-    finished: float = 0.0
-    answer: CallResult = CallResult(0)
 
 
 class JetStreamQueue:
@@ -59,42 +45,40 @@ class JetStreamQueue:
         self._clock = clock or SystemClock()
         self._nats: Any = None
         self._stream: Any = None
-        self._records: Any = None
-        self._ids: Any = None
+        self._records = RecordStore(None, None)
         self._consumers: dict[FunctionKey, Any] = {}
         self._held: dict[tuple[int, int], tuple[Any, int]] = {}
 
     async def open(self) -> None:
-        """Connect, and make what is missing on the server. Raises Unavailable."""
+        """Connect, and create the stream and buckets if missing. Raises Unavailable."""
         try:
             import nats
             from nats.errors import Error
-            from nats.js.api import KeyValueConfig, RetentionPolicy, StreamConfig
+            from nats.js.api import RetentionPolicy, StreamConfig
         except ImportError:
             raise Unavailable(f"the queue on NATS needs a package: `{install_command('nats')}`") from None
         try:
-            # The client tries for ever, which is right later on and wrong at the start.
-            async with asyncio.timeout(_CONNECT_LIMIT):
+            # The client retries for ever, which is right later on and wrong at the start.
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
                 self._nats = await nats.connect(self._url, max_reconnect_attempts=-1, error_cb=_quiet)
             self._stream = self._nats.jetstream(timeout=10)
             config = StreamConfig(name=_STREAM, subjects=[f"{_SUBJECT}.>"], retention=RetentionPolicy.WORK_QUEUE)
             config.max_age = _MAX_RETENTION_SECONDS
             await self._stream.add_stream(config)
-            self._records = await self._stream.create_key_value(KeyValueConfig(bucket=_RECORDS, ttl=self._keep))
-            self._ids = await self._stream.create_key_value(KeyValueConfig(bucket=_IDS, ttl=self._keep))
+            self._records = await RecordStore.open(self._stream, self._keep)
         except (Error, OSError) as error:
-            raise Unavailable(f"NATS at {self._url} cannot be used: {error or 'no answer'}") from None
+            raise Unavailable(f"NATS at {self._url} cannot be used: {error or 'no response'}") from None
 
     async def close(self) -> None:
-        """Give every claim back and leave."""
+        """Give every claim back and disconnect."""
         if self._nats is None:
             return
         for message, _ in self._held.values():
             with contextlib.suppress(Exception):
                 await message.nak()
-        # The client may be in the middle of connecting again, and then trips over its own connection.
+        # The client may be reconnecting, and then fails on its own connection.
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(_CONNECT_LIMIT):
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
                 await self._nats.close()
 
     async def put(self, call: NewCall) -> int:
@@ -113,9 +97,9 @@ class JetStreamQueue:
         claims: list[Claim] = []
         while messages:
             try:
-                claim = await self._take(messages[0])
+                claim = await self._claim(messages[0])
             except BaseException:
-                # The server counts them as ours now: given back, they need not wait until the lease has run out.
+                # Given back at once, they need not wait until the lease has run out.
                 await self._give_back(messages)
                 if claims:
                     break
@@ -138,17 +122,17 @@ class JetStreamQueue:
                 await held[0].in_progress()
 
     async def complete(self, claim: Claim, result: CallResult) -> bool:
-        """Keep the function's answer. False when the claim is no longer ours."""
+        """Store the result. False when the claim is no longer ours."""
         return await self._end(claim, State.DONE, result)
 
     async def dead_letter(self, claim: Claim, result: CallResult) -> bool:
-        """Give the call up and keep why. False when the claim is no longer ours."""
+        """Store the result of a call that is not retried. False when the claim is no longer ours."""
         return await self._end(claim, State.DEAD, result)
 
     async def retry(self, claim: Claim, not_before: float, result: CallResult, *, spend: bool = True) -> bool:
         """Queue the call again for `not_before`; `spend` False gives the attempt back. False when not ours."""
         attempts = claim.attempts if spend else claim.attempts - 1
-        kept = _Kept(claim.seq, claim.call, State.QUEUED, attempts, claim.created, not_before, answer=result)
+        kept = CallRecord(claim.seq, claim.call, State.QUEUED, attempts, claim.created, not_before, result=result)
         message = await self._change(claim, kept)
         if message is None:
             return False
@@ -172,64 +156,56 @@ class JetStreamQueue:
     async def counts(self) -> dict[FunctionKey, dict[State, int]]:
         """How many calls of each function are in each state."""
         found: dict[FunctionKey, dict[State, int]] = {}
-        for kept in await self._all():
+        for kept in await self._records.all():
             states = found.setdefault(kept.call.key, {})
             states[kept.state] = states.get(kept.state, 0) + 1
         return found
 
     async def find(self, call_id: str) -> Record | None:
         """The newest call of that id, with the function's answer when there is one."""
-        seq = await self._number(call_id)
-        found = await self._read(seq) if seq else None
-        return _record(found[0]) if found else None
+        found = await self._records.find(call_id)
+        return found[0].public() if found else None
 
     async def list(self, state: State | None = None, limit: int = 100, after: int = 0) -> Sequence[Record]:
         """Calls in a state (all without one), by number, beginning behind `after`."""
-        chosen = [kept for kept in await self._all() if kept.seq > after and state in (None, kept.state)]
-        return [_record(kept) for kept in sorted(chosen, key=lambda kept: kept.seq)[:limit]]
+        chosen = [kept for kept in await self._records.all() if kept.seq > after and state in (None, kept.state)]
+        return [kept.public() for kept in sorted(chosen, key=lambda kept: kept.seq)[:limit]]
 
     async def cancel(self, call_id: str) -> bool:
         """Take a call that has not begun out of the queue. False when there is none."""
-        seq = await self._number(call_id)
-        found = await self._read(seq) if seq else None
+        found = await self._records.find(call_id)
         if found is None or found[0].state is not State.QUEUED:
             return False
         kept, revision = found
         kept.state, kept.finished = State.CANCELLED, self._clock.now()
-        return await self._write(kept, revision) is not None
+        return await self._records.write(kept, revision) is not None
 
     async def replay(self, call_ids: Sequence[str] = ()) -> int:
         """Queue dead letters again with all their attempts (every one without ids); return how many."""
         count = 0
-        for kept in await self._all():
+        for kept in await self._records.all():
             if kept.state is State.DEAD and (not call_ids or kept.call.call_id in call_ids):
                 await self._publish(kept.call)
-                await self._records.delete(str(kept.seq))
+                await self._records.delete(kept.seq)
                 count += 1
         return count
 
     async def purge(self, states: Sequence[State] = _ENDED, before: float | None = None) -> int:
-        """Forget calls that ended in one of `states` before a moment (any time without one)."""
+        """Delete calls that ended in one of `states` before a moment (any time without one)."""
         if before is not None:
-            return 0  # the bucket forgets by itself what is old enough
-        ended = [kept for kept in await self._all() if kept.state in states]
+            return 0  # the bucket deletes old records by itself
+        ended = [kept for kept in await self._records.all() if kept.state in states]
         for kept in ended:
-            await self._records.delete(str(kept.seq))
+            await self._records.delete(kept.seq)
         return len(ended)
 
     async def _publish(self, call: NewCall) -> int:
         from nats.errors import Error
-        from nats.js.errors import KeyWrongLastSequenceError
 
         try:
             accepted = await self._stream.publish(_subject(call.key), msgspec.msgpack.encode((time.time(), call)))
-            kept = _Kept(accepted.seq, call, State.QUEUED, 0, self._clock.now(), call.not_before)
-            await asyncio.gather(
-                self._records.create(str(accepted.seq), msgspec.msgpack.encode(kept)),
-                self._ids.put(call.call_id.encode().hex(), str(accepted.seq).encode()),
-            )
-        except KeyWrongLastSequenceError:
-            pass  # a gateway was so quick that the call runs already
+            record = CallRecord(accepted.seq, call, State.QUEUED, 0, self._clock.now(), call.not_before)
+            await self._records.create(record)
         except Error as error:
             raise Unavailable(f"NATS does not accept the call: {error}") from None
         return int(accepted.seq)
@@ -248,13 +224,13 @@ class JetStreamQueue:
             self._consumers[key] = consumer
         return consumer
 
-    async def _take(self, message: Any) -> Claim | None:
+    async def _claim(self, message: Any) -> Claim | None:
         """Mark a message's call as running; None when it is not to be made now."""
         seq, fence = message.metadata.sequence.stream, message.metadata.num_delivered
         created, call = msgspec.msgpack.decode(message.data, type=tuple[float, NewCall])
         for _ in range(_TRIES):
-            found = await self._read(seq)
-            kept, revision = found or (_Kept(seq, call, State.QUEUED, 0, created, call.not_before), 0)
+            found = await self._records.read(seq)
+            kept, revision = found or (CallRecord(seq, call, State.QUEUED, 0, created, call.not_before), 0)
             if kept.state in _ENDED:
                 await message.ack()
                 return None
@@ -262,11 +238,11 @@ class JetStreamQueue:
                 await message.nak(delay=kept.not_before - self._clock.now())
                 return None
             kept.state, kept.attempts = State.RUNNING, kept.attempts + 1
-            written = await self._write(kept, revision)
+            written = await self._records.write(kept, revision)
             if written is not None:
                 self._held[seq, fence] = (message, written)
                 return Claim(seq, fence, kept.attempts, kept.created, call)
-            # Whoever has accepted the call wrote its record in between.
+            # The gateway that accepted the call wrote its record in between.
         await message.nak()
         return None
 
@@ -278,74 +254,19 @@ class JetStreamQueue:
             result = CallResult(result.status, result.headers, result.body[: max(0, limit)], cut, result.seconds)
         # Only a dead letter can be replayed; the others need no body any more.
         call = claim.call if state is State.DEAD else dataclasses.replace(claim.call, body=b"")
-        kept = _Kept(claim.seq, call, state, claim.attempts, claim.created, 0.0, now, result)
+        kept = CallRecord(claim.seq, call, state, claim.attempts, claim.created, 0.0, now, result)
         message = await self._change(claim, kept)
         if message is None:
             return False
         await message.ack_sync(timeout=10)
         return True
 
-    async def _change(self, claim: Claim, kept: _Kept) -> Any:
-        """Write the record of a call we hold and let go of it; its message, None when it is not ours any more."""
+    async def _change(self, claim: Claim, kept: CallRecord) -> Any:
+        """Write the record of a claimed call and end the claim; its message, None when the claim was lost."""
         message, revision = self._held.pop((claim.seq, claim.fence), (None, 0))
-        if message is None or await self._write(kept, revision) is None:
+        if message is None or await self._records.write(kept, revision) is None:
             return None
         return message
-
-    async def _read(self, seq: int) -> tuple[_Kept, int] | None:
-        from nats.js.errors import KeyNotFoundError
-
-        try:
-            entry = await self._records.get(str(seq))
-        except KeyNotFoundError:
-            return None
-        return msgspec.msgpack.decode(entry.value, type=_Kept), int(entry.revision)
-
-    async def _write(self, kept: _Kept, revision: int) -> int | None:
-        """The new revision; None when another has changed the record since `revision`."""
-        from nats.js.errors import KeyWrongLastSequenceError
-
-        try:
-            return int(await self._records.update(str(kept.seq), msgspec.msgpack.encode(kept), last=revision))
-        except KeyWrongLastSequenceError:
-            return None
-
-    async def _number(self, call_id: str) -> int:
-        from nats.js.errors import KeyNotFoundError
-
-        try:
-            return int((await self._ids.get(call_id.encode().hex())).value)
-        except KeyNotFoundError:
-            return 0
-
-    async def _all(self) -> Sequence[_Kept]:
-        from nats.js.errors import NoKeysError
-
-        try:
-            numbers = await self._records.keys()
-        except NoKeysError:
-            return []
-        found = [await self._read(int(number)) for number in numbers]
-        return [entry[0] for entry in found if entry is not None]
-
-
-def _record(kept: _Kept) -> Record:
-    call, result = kept.call, kept.answer
-    return Record(
-        seq=kept.seq,
-        call_id=call.call_id,
-        key=call.key,
-        state=kept.state,
-        attempts=kept.attempts,
-        created=kept.created,
-        not_before=kept.not_before,
-        finished=kept.finished,
-        status=result.status,
-        reason=result.reason,
-        callback=call.callback,
-        headers=result.headers,
-        body=result.body,
-    )
 
 
 def _subject(key: FunctionKey) -> str:
@@ -358,4 +279,4 @@ def _key(subject: str) -> FunctionKey:
 
 
 async def _quiet(_: Exception) -> None:
-    """Lost connections are seen in the operations that fail; the client goes on trying."""
+    """Lost connections show in the operations that fail; the client keeps reconnecting."""
