@@ -62,7 +62,7 @@ class FailureCounter:
         return {address: seconds for address in self._windows if (seconds := self.blocked_seconds(address)) > 0}
 
     def block(self, address: str, seconds: float) -> None:
-        """Block an address, whatever has been counted here: other processes of this gateway count, too."""
+        """Block an address although few failures were counted here: other processes of this gateway count, too."""
         self._windows.pop(address, None)
         self._note(address, self._clock() - FAILURE_WINDOW + seconds, MAX_FAILURES)
 
@@ -73,7 +73,7 @@ class FailureCounter:
 
 
 def client_host(forwarded_for: str) -> str:
-    """The last address in an `X-Forwarded-For`, without its port: the one our proxy saw."""
+    """The last address in an `X-Forwarded-For`, without its port: the one that the proxy saw."""
     last = forwarded_for.rpartition(",")[2].strip()
     if last.startswith("["):
         return last[1:].partition("]")[0]

@@ -77,7 +77,7 @@ class QueueService:
 
     def _dispatcher_settings(self) -> DispatcherSettings:
         settings, shared = self.settings, bool(self.settings.nats)
-        # NATS does not wake us for a call that another gateway took in.
+        # NATS sends no notification of a call that another gateway accepted.
         idle = 0.25 if shared else 5.0
         return DispatcherSettings(
             workers=settings.workers, lease=settings.lease, keep=settings.keep, idle=idle, shared=shared

@@ -111,7 +111,7 @@ class SqliteQueue:
         return await self._end(claim, State.DONE, result)
 
     async def dead_letter(self, claim: Claim, result: CallResult) -> bool:
-        """Give the call up and keep why. False when the claim is no longer ours."""
+        """Store the result of a call that is not retried. False when the claim is no longer ours."""
         return await self._end(claim, State.DEAD, result)
 
     async def _end(self, claim: Claim, state: State, result: CallResult) -> bool:

@@ -192,7 +192,7 @@ class DockerProvider(LocalStores):
         function.wake.set()
 
     async def logs(self, query: LogQuery) -> AsyncIterator[LogMessage]:
-        """Yield log lines of every replica by time, then (`follow`) as they come. Raises NotFound."""
+        """Yield log lines of every replica by time, then (`follow`) new ones. Raises NotFound."""
         function = self._function(query.key)
         reader = ContainerLogReader(self._engine, query)
         function.log_readers.add(reader.add)
@@ -234,7 +234,7 @@ class DockerProvider(LocalStores):
         )
 
     async def _bring_up(self, function: DockerFunction) -> Sequence[Container]:
-        """All replicas of a new version, which is then the one on disk. On any failure nothing of it is left."""
+        """Start all replicas of a new version and store it. On any failure nothing of it is left."""
         try:
             containers = await self._replicas.start(function, function.deployed.replicas)
             await asyncio.to_thread(self._store.save, function.deployed)

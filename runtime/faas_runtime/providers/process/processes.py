@@ -72,13 +72,13 @@ def mark_of(pid: int) -> ProcessMark | None:
 
 
 def mark_of_child(pid: int) -> ProcessMark:
-    """The mark of a process that this one has started, with our own. It may be over already."""
+    """The mark of a child process, with this process as its owner. The child may have ended already."""
     mark = mark_of(pid) or ProcessMark(pid, 0, _boot_id())
     return dataclasses.replace(mark, owner=mark_of(os.getpid()))
 
 
 def kill_sessions(leaders: Iterable[ProcessMark]) -> set[int]:
-    """Kill every process of the sessions that these lead or led, whatever process groups they made. Blocking.
+    """Kill every process of the sessions that these lead or led, in all their process groups. Blocking.
 
     Returns the leaders whose sessions still had processes. A number that belongs to another process by now is skipped.
     """

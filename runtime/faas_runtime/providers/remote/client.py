@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class ProviderClient:
-    """The REST API of one provider, with our credentials. Raises only RuntimeFault."""
+    """The REST API of one provider, with the gateway's credentials. Raises only RuntimeFault."""
 
     def __init__(self, address: Address, user: str, password: str) -> None:
         self.address = address

@@ -162,7 +162,7 @@ class SwarmProvider:
         await self._watcher.refresh()
 
     async def logs(self, query: LogQuery) -> AsyncIterator[LogMessage]:
-        """Yield log lines of every task by time, then (`follow`) as they come. Raises NotFound."""
+        """Yield log lines of every task by time, then (`follow`) new ones. Raises NotFound."""
         reader = ServiceLogReader(self._engine, self._watcher.service(query.key), query)
         try:
             async for message in reader.read(self._threads):
