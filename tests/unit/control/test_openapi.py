@@ -59,3 +59,25 @@ def test_no_body_is_a_500(client, method, path, body, name):
 
     # 501: this control room has neither a queue nor versions.
     assert client.ask(method, target, body).status in {*range(200, 500), 501}
+
+
+OPEN = {"/", "/healthz", "/async-function/{name}", "/async-function/{name}/{rest:any}"}
+CLOSED = [(method, path) for path, methods in ROUTES.items() for method in methods if path not in OPEN]
+
+
+@pytest.mark.parametrize(("method", "path"), CLOSED, ids=lambda value: value)
+def test_the_anonymous_get_only_health_and_functions(guarded, provider, method, path):
+    """Not a list, not a secret, not a change, whatever the body says."""
+    provider.secrets["token", "openfaas-fn"] = "kept"
+    for placeholder in ("{name}", "{name:any}", "{rest:any}", "{call_id}", "{path:path}"):
+        path = path.replace(placeholder, "echo")
+    for user in (None, "admin:guess"):
+        answer = guarded.ask(method, path, {"service": "echo", "name": "token", "image": "x", "value": "v"}, user=user)
+        assert (answer.status, answer.text) == (401, "invalid credentials")
+    assert provider.secrets == {("token", "openfaas-fn"): "kept"}
+    assert provider.functions == {}
+
+
+def test_secrets_are_among_what_is_closed():
+    """Each way to see or change one."""
+    assert {method for method, path in CLOSED if path == "/system/secrets"} == {"GET", "POST", "PUT", "DELETE"}

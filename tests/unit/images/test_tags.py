@@ -64,3 +64,16 @@ def test_a_digest_and_another_tag():
     """They exclude each other."""
     with pytest.raises(FaasError, match="names a digest, which `--tag sha` cannot change"):
         image_reference(named(f"fn@sha256:{'0' * 64}"), "sha")
+
+
+def test_symlinks_are_not_in_the_digest(tmp_path):
+    """Neither the file nor the folder they lead to, even where it changes."""
+    outside, handler = tmp_path / "outside", tmp_path / "handler"
+    for folder in (outside, handler):
+        folder.mkdir()
+        (folder / "a").write_text(folder.name)
+    plain = handler_digest(handler)
+    (handler / "file").symlink_to(outside / "a")
+    (handler / "folder").symlink_to(outside, target_is_directory=True)
+    (handler / "broken").symlink_to("nowhere")
+    assert handler_digest(handler) == plain

@@ -1,7 +1,15 @@
 """What the scaler decides, look by look."""
 
+import asyncio
+from types import SimpleNamespace
+
+from faas_runtime.core.api import FunctionStatus
+from faas_runtime.core.errors import Unavailable
 from faas_runtime.gateway.scaling.limits import ScaleLimits
-from faas_runtime.gateway.scaling.scaler import Sample, Watched
+from faas_runtime.gateway.scaling.scaler import Sample, Scaler, Watched
+from faas_runtime.providers.base import FunctionKey
+
+KEY = FunctionKey("f", "n")
 
 LIMITS = ScaleLimits(maximum=5, target=10, proportion=1.0, down_window=30, automatic=True)
 
@@ -78,3 +86,59 @@ def test_a_function_that_was_woken_starts_a_new_idle_time():
 
 def test_a_function_below_its_minimum_is_brought_up():
     assert run([0] * 3, ScaleLimits(minimum=2, automatic=True))[-1] == 2
+
+
+class World:
+    """One function below its minimum, whose provider refuses to scale; `now` is the clock."""
+
+    leads = True
+
+    def __init__(self):
+        self.now, self.asked, self.fault = 100.0, [], Unavailable("no room")
+        self.load = self
+
+    def all(self):
+        labels = {"com.openfaas.scale.min": "2", "com.openfaas.scale.target": "10"}
+        return {KEY: FunctionStatus(name="f", namespace="n", image="i", created_at="", labels=labels)}
+
+    def lookup(self, key):
+        return SimpleNamespace(replicas=1)
+
+    def started(self, key):
+        return 0
+
+    in_flight = started
+
+    async def scale(self, key, replicas):
+        self.asked.append((self.now, replicas))
+        if self.fault:
+            raise self.fault
+
+
+def test_a_fault_pauses_the_scaler_for_half_a_minute():
+    """An engine that is full is not asked every second; afterwards it is asked again."""
+    world = World()
+    scaler = Scaler(world, world, world, world, clock=lambda: world.now)
+
+    async def looks():
+        for second in range(62):
+            world.now = 100.0 + second
+            await scaler.look()
+
+    asyncio.run(looks())
+    assert world.asked == [(100.0, 2), (130.0, 2), (160.0, 2)]
+
+
+def test_nothing_pauses_the_scaler_after_a_success():
+    """The next look asks again while the number is not reached."""
+    world = World()
+    world.fault = None
+    scaler = Scaler(world, world, world, world, clock=lambda: world.now)
+
+    async def looks():
+        for second in range(3):
+            world.now = 100.0 + second
+            await scaler.look()
+
+    asyncio.run(looks())
+    assert [at for at, _ in world.asked] == [100.0, 101.0, 102.0]
