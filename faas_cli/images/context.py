@@ -15,8 +15,6 @@ from faas_cli.stack.variables import unset_hint
 from faas_cli.templates.find import PROJECT_FOLDER
 
 if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
-
     from faas_cli.stack.model import Function
     from faas_cli.templates.model import Template
 
@@ -35,20 +33,20 @@ def assemble(function: Function, template: Template | None, project: Path, extra
 
     `template` is None for `lang: dockerfile`, whose handler folder is the context. `extra` are paths
     inside the project that are copied beside the handler. Symbolic links are followed if they stay
-    inside the project. Raises BuildError naming the path.
+    inside the project. A `.dockerignore` is not applied here: the engine applies the context's own.
+    Raises BuildError naming the path.
     """
     handler = project / function.handler
     _check_handler(function, handler)
     context = project / BUILD_FOLDER / function.name
     _clear(context)
-    copier = _Copier(project, function.name)
+    copier = _Copier(project, function.name, _NEVER if template is not None else frozenset())
     overlay = context
     if template is not None:
         copier.copy_template(template.folder, context)
         overlay = context / template.handler_folder
     overlay.mkdir(parents=True, exist_ok=True)
-    # With `lang: dockerfile` the engine applies `.dockerignore`, which may even exclude the Dockerfile.
-    copier.copy(handler, overlay, _ignore_rules(handler) if template is not None else None)
+    copier.copy(handler, overlay)
     for path in extra:
         _copy_extra(copier, project, path, overlay, function.name)
     return context
@@ -100,8 +98,8 @@ def sync_tree(source: Path, target: Path, keep: list[str]) -> None:
 class _Copier:
     """Copies trees into one function's context."""
 
-    def __init__(self, project: Path, function: str) -> None:
-        self._function = function
+    def __init__(self, project: Path, function: str, never: frozenset[str]) -> None:
+        self._function, self._never = function, never
         self._project = project.resolve()
         # Our own output is excluded by its path: a user's folder may be called `build`, too.
         self._own = {self._project / BUILD_FOLDER, self._project / PROJECT_FOLDER}
@@ -116,27 +114,25 @@ class _Copier:
             else:
                 shutil.copy(entry, target / entry.name)
 
-    def copy(self, source: Path, target: Path, rules: GitIgnoreSpec | None = None) -> None:
-        self._tree(source, target, source, rules, ())
+    def copy(self, source: Path, target: Path) -> None:
+        self._tree(source, target, ())
 
     def copy_file(self, source: Path, target: Path) -> None:
         self._check_inside(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
 
-    def _tree(
-        self, source: Path, target: Path, top: Path, rules: GitIgnoreSpec | None, above: tuple[Path, ...]
-    ) -> None:
+    def _tree(self, source: Path, target: Path, above: tuple[Path, ...]) -> None:
         real = source.resolve()
         if real in above:
             raise BuildError(f"`{self._function}`: the link `{source}` leads to one of its parent folders")
         target.mkdir(parents=True, exist_ok=True)
         for entry in sorted(source.iterdir()):
-            if entry.name in _NEVER or entry.resolve() in self._own or _matches(rules, entry, top):
+            if entry.name in self._never or entry.resolve() in self._own:
                 continue
             self._check_inside(entry)
             if entry.is_dir():
-                self._tree(entry, target / entry.name, top, rules, (*above, real))
+                self._tree(entry, target / entry.name, (*above, real))
                 shutil.copymode(entry, target / entry.name)
             elif entry.is_file():
                 _replace(entry, target / entry.name)
@@ -158,22 +154,6 @@ def _replace(source: Path, target: Path) -> None:
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
     shutil.copy(source, target)
-
-
-def _matches(rules: GitIgnoreSpec | None, entry: Path, top: Path) -> bool:
-    if rules is None:
-        return False
-    name = entry.relative_to(top).as_posix()
-    return rules.match_file(f"{name}/" if entry.is_dir() else name)
-
-
-def _ignore_rules(handler: Path) -> GitIgnoreSpec | None:
-    path = handler / ".dockerignore"
-    if not path.is_file():
-        return None
-    import pathspec
-
-    return pathspec.GitIgnoreSpec.from_lines(path.read_text(encoding="utf-8").splitlines())
 
 
 def _check_handler(function: Function, handler: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from faas_cli.errors import BuildError
 from faas_cli.images.context import DOCKERFILE_NAME, SUPPORT_FOLDER
-from faas_cli.images.dockerfile.inject import SCRIPT, Injection, NothingToRun, inject
-from faas_cli.images.dockerfile.parse import DockerfileError, parse
+from faas_cli.images.dockerfile.inject import Injection, NothingToRun, inject
+from faas_cli.images.dockerfile.parse import Dockerfile, DockerfileError, parse
 from faas_cli.images.dockerfile.render import architectures, is_generated, write_support
 from faas_cli.images.model import BuildJob, BuildReporter
+
+_WINDOWS = re.compile(r"(?:^|/)(?:windows/|windowsservercore|nanoserver)|[:-](?:windowsservercore|nanoserver)")
 
 
 def complete(job: BuildJob, report: BuildReporter, *, buildkit: bool) -> None:
@@ -19,8 +23,9 @@ def complete(job: BuildJob, report: BuildReporter, *, buildkit: bool) -> None:
     text = dockerfile_text(job)
     try:
         if job.template is not None or not job.options.inject:
-            parse(text)
+            _refuse_windows(job, parse(text))
             return
+        _refuse_windows(job, parse(text))
         (architecture, *_) = architectures(job)
         injection = inject(text, fprocess=job.function.fprocess, buildkit=buildkit, architecture=architecture)
     except DockerfileError as err:
@@ -51,15 +56,21 @@ def dockerfile_text(job: BuildJob) -> str:
 
 def _write(job: BuildJob, injection: Injection) -> None:
     write_support(job, rootfs=injection.temporary)
-    folder = job.context / SUPPORT_FOLDER
-    if injection.script:
-        (folder / SCRIPT).write_text(injection.script, encoding="utf-8")
-        (folder / SCRIPT).chmod(0o755)
     (job.context / DOCKERFILE_NAME).write_text(injection.text, encoding="utf-8")
     ignored = job.context / ".dockerignore"
     if ignored.exists():
         # The user's patterns may exclude our folder; the last pattern that matches wins.
         ignored.write_text(f"{ignored.read_text(encoding='utf-8')}\n!{SUPPORT_FOLDER}\n", encoding="utf-8")
+
+
+def _refuse_windows(job: BuildJob, dockerfile: Dockerfile) -> None:
+    for stage in dockerfile.chain():
+        if _WINDOWS.search(stage.image.lower()):
+            raise BuildError(
+                f"`{job.function.name}`: {_source_path(job)}:{stage.line}: `{stage.image}` is a Windows image, "
+                "and functions run on Linux",
+                hint="use a base image for Linux",
+            )
 
 
 def _on_scratch(job: BuildJob) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -12,11 +13,7 @@ from faas_cli.images.dockerfile.parse import BuildStage, Dockerfile, parse, text
 from faas_cli.images.dockerfile.render import quoted
 from faas_cli.images.image import WATCHDOG
 
-SCRIPT = "command"
-"""File beside the watchdog that starts a command which `fprocess` cannot express."""
-
 _STAGE = "faas-watchdog"
-_SCRIPT_TARGET = f"{WATCHDOG}-{SCRIPT}"
 _WATCHDOGS = re.compile(r"(?:\bf|of-|classic-)watchdog\b")
 
 
@@ -30,8 +27,6 @@ class Injection:
 
     text: str
     notes: tuple[str, ...] = ()
-    script: str = ""
-    """Content of `SCRIPT`, empty if the command needs none."""
     temporary: bool = False
     """Whether the watchdog's stage contains `/tmp`, for an image without a base."""
 
@@ -50,14 +45,13 @@ def inject(text: str, *, fprocess: str = "", buildkit: bool = False, architectur
     dockerfile = parse(text)
     if has_watchdog(dockerfile):
         return Injection(text)
-    process, script, remark = _process(dockerfile, fprocess)
+    process, arguments, remark = _process(dockerfile, fprocess)
     base = dockerfile.chain()[-1].image.lower()
     name = _free_name(dockerfile.stages)
     stage = [
         f"FROM scratch AS {name}",
         "ARG TARGETARCH" if buildkit else f"ARG TARGETARCH={architecture}",
         f"COPY {SUPPORT_FOLDER}/fwatchdog-${{TARGETARCH}} {WATCHDOG}",
-        *[f"COPY {SUPPORT_FOLDER}/{SCRIPT} {_SCRIPT_TARGET}"] * bool(script),
         *[f"COPY {SUPPORT_FOLDER}/rootfs/tmp /tmp"] * (base == "scratch"),
         "",
     ]
@@ -70,34 +64,33 @@ def inject(text: str, *, fprocess: str = "", buildkit: bool = False, architectur
         *[f'HEALTHCHECK --interval=3s CMD ["{WATCHDOG}", "--run-healthcheck"]']
         * (dockerfile.last("HEALTHCHECK") is None),
         "ENTRYPOINT []",
-        f'CMD ["{WATCHDOG}"]',
+        f"CMD {json.dumps([WATCHDOG, *arguments], ensure_ascii=False)}",
     ]
     lines = _closed(text_lines(text), dockerfile.escape)
     place = dockerfile.stages[-1].line - 1
     return Injection(
         "\n".join([*lines[:place], *stage, *lines[place:], *ending]) + "\n",
         notes=(f"added the watchdog to its Dockerfile; {remark}", *_remarks(dockerfile)),
-        script=script,
         temporary=base == "scratch",
     )
 
 
-def _process(dockerfile: Dockerfile, fprocess: str) -> tuple[str, str, str]:
-    """The value for `fprocess`, the script it needs, and a remark for the user."""
+def _process(dockerfile: Dockerfile, fprocess: str) -> tuple[str, list[str], str]:
+    """The value for `fprocess`, else the watchdog's arguments, and a remark for the user."""
     for stage in dockerfile.chain():
         for instruction in stage.instructions:
             if instruction.keyword == "ENV" and re.search(r"(?:^|\s)f(?:unction_)?process[=\s]", instruction.value):
-                return "", "", "each request runs the `fprocess` it sets"
+                return "", [], "each request runs the `fprocess` it sets"
     if fprocess:
-        return fprocess, "", f"each request runs `{fprocess}`, from the stack file"
+        return fprocess, [], f"each request runs `{fprocess}`, from the stack file"
     words = dockerfile.command()
     if not words:
         raise NothingToRun
     remark = f"each request runs its command, `{shlex.join(words)}`"
     if all(words) and not any(re.search(r"\s", word) for word in words):
-        return " ".join(words), "", remark
-    # The watchdog splits `fprocess` at spaces and has no quotes.
-    return _SCRIPT_TARGET, f"#!/bin/sh\nexec {shlex.join(words)}\n", remark
+        return " ".join(words), [], remark
+    # The watchdog splits `fprocess` at spaces and has no quotes; its own arguments can be any words.
+    return "", words, remark
 
 
 def _remarks(dockerfile: Dockerfile) -> list[str]:

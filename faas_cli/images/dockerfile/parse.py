@@ -21,7 +21,9 @@ DEFAULT_SHELL = ("/bin/sh", "-c")
 
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
 _FLAG = re.compile(r"--([a-z][a-z0-9-]*)(?:=(\S*))?(?:\s+|$)")
-_HEREDOC = re.compile(r"<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_.-]*)\2")
+# A whole word, perhaps with the number of a file descriptor, as BuildKit has it.
+_HEREDOC = re.compile(r"\d*<<(-?)([^<]+)")
+_WORD = re.compile(r"""(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|[^\s\\'"])+""", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::([-+])([^}]*))?\}|(\w+))")
 _HEREDOC_KEYWORDS = frozenset({"RUN", "COPY", "ADD"})
 
@@ -93,8 +95,8 @@ class Dockerfile:
         entrypoint: list[str] | None = None
         command: list[str] | None = None
         by_shell = False
+        shell: Sequence[str] = DEFAULT_SHELL
         for stage in reversed(self.chain()):
-            shell: Sequence[str] = DEFAULT_SHELL
             for instruction in stage.instructions:
                 if instruction.keyword == "SHELL":
                     shell = instruction.words() or shell
@@ -183,9 +185,10 @@ def _instruction(lines: Sequence[str], start: int, escape: str) -> tuple[Instruc
     if not rest:
         raise DockerfileError(f"`{keyword}` has nothing after it", start + 1)
     heredocs: list[str] = []
-    if keyword in _HEREDOC_KEYWORDS and exec_form(rest) is None:
-        for marker in _HEREDOC.finditer(rest):
-            body, position = _heredoc(lines, position, marker[3], tabs=bool(marker[1]), start=start)
+    inner = rest.removeprefix(rest.split()[0]).strip() if keyword == "ONBUILD" else rest
+    if (keyword if keyword != "ONBUILD" else rest.split()[0].upper()) in _HEREDOC_KEYWORDS and exec_form(inner) is None:
+        for tabs, word in _heredoc_markers(inner):
+            body, position = _heredoc(lines, position, word, tabs=tabs, start=start)
             heredocs.append(body)
     return Instruction(keyword, rest, start + 1, position, tuple(flags), tuple(heredocs)), position
 
@@ -204,6 +207,21 @@ def _joined(lines: Sequence[str], position: int, escape: str) -> tuple[str, int]
             break
         parts.append(stripped[: -len(escape)])
     return "".join(parts).replace("\t", " "), position
+
+
+def _heredoc_markers(text: str) -> list[tuple[bool, str]]:
+    """The here-documents that begin in an instruction: whether tabs are stripped, and the last line.
+
+    As in BuildKit a marker is a word of its own, outside of quotes: `1<<2` in `$((1<<2))` and `<<<` are none.
+    """
+    if _WORD.sub("", text).strip():
+        return []  # a quote that does not end: the shell reports it
+    markers = (_HEREDOC.fullmatch(word) for word in _WORD.findall(text))
+    return [(bool(marker[1]), _unquoted(marker[2])) for marker in markers if marker]
+
+
+def _unquoted(word: str) -> str:
+    return re.sub(r"""\\(.)|["']""", lambda found: found[1] or "", word)
 
 
 def _heredoc(lines: Sequence[str], position: int, word: str, *, tabs: bool, start: int) -> tuple[str, int]:

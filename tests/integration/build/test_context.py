@@ -49,15 +49,20 @@ def test_what_tools_make_is_not_copied(project):
     assert not any("node_modules" in name or ".git/" in name for name in names(build(project)))
 
 
-def test_dockerignore_rules_apply_while_copying(project):
-    """Row 11: with exceptions, as git reads them."""
-    for name in ("data.bin", "keep.bin", "notes.txt"):
-        (project / "fn" / name).write_text("")
-    (project / "fn" / ".dockerignore").write_text("*.bin\n!keep.bin\n")
-    found = names(build(project))
-    assert "function/keep.bin" in found
-    assert "function/notes.txt" in found
-    assert "function/data.bin" not in found
+def test_a_dockerignore_of_a_handler_removes_nothing(project):
+    """As with faas-cli: only a `.dockerignore` at the top of the context means anything, to the engine."""
+    (project / "fn" / "data.bin").write_text("")
+    (project / "fn" / ".dockerignore").write_text("*.bin\n")
+    assert {"function/data.bin", "function/.dockerignore"} <= names(build(project))
+
+
+def test_a_dockerfiles_context_is_complete(project):
+    """With `lang: dockerfile` the user's `.dockerignore` decides about `.git`, `node_modules` and `.venv`."""
+    for folder in (".git", "node_modules", ".venv"):
+        (project / "fn" / folder).mkdir()
+        (project / "fn" / folder / "x").write_text("")
+    context = assemble(Function(name="fn", lang="dockerfile", handler="./fn"), None, project)
+    assert names(context) == {"handler.go", ".git/x", "node_modules/x", ".venv/x"}
 
 
 def test_a_folder_called_build_is_copied(project):

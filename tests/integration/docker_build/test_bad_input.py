@@ -56,6 +56,18 @@ def test_no_command(project):
     assert "neither `ENTRYPOINT` nor `CMD`" in result.error.message
 
 
+@pytest.mark.parametrize(
+    "base", ["mcr.microsoft.com/windows/servercore:ltsc2022", "nanoserver", "golang:1.25-nanoserver-ltsc2025"]
+)
+def test_a_windows_base(project, base):
+    """It is refused with its line before anything is built."""
+    project.own("fn", f"FROM {base}\nCMD x\n")
+    result, report = project.build("fn")
+    assert "fn/Dockerfile:1: `" in result.error.message
+    assert "is a Windows image" in result.error.message
+    assert report.steps == []
+
+
 def test_a_step_of_ones_own_that_fails(project):
     """The line counts in the file that was built, which shows the injected stage too."""
     project.own("fn", "FROM debian:stable-slim\nRUN true\nRUN exit 7\nCMD cat\n")
@@ -114,7 +126,7 @@ def test_a_docker_context_and_podmans_socket_are_found(tmp_path):
     assert find_engine(environment) == EngineAddress("tcp://far.example:2375", "the Docker context `far`")
     assert find_engine({**environment, "DOCKER_HOST": "/x.sock"}) == EngineAddress("unix:///x.sock", "DOCKER_HOST")
     assert find_engine({**environment, "DOCKER_CONTEXT": "default"}).source != "the Docker context `far`"
-    with pytest.raises(FaasError, match="`near` is not there"):
+    with pytest.raises(FaasError, match="`near` does not exist"):
         find_engine({**environment, "DOCKER_CONTEXT": "near"})
 
 

@@ -57,8 +57,8 @@ def test_a_dockerignore_that_leaves_all_out_does_not_leave_the_watchdog_out(proj
 
 
 def test_an_image_from_scratch(project, run, tmp_path):
-    """There is no `/tmp` but the watchdog's."""
-    folder = project.own("fn", 'FROM scratch\nCOPY fw /fw\nENTRYPOINT ["/fw", "--version"]\n')
+    """It has no shell, so an argument with a space reaches the command directly; `/tmp` is the watchdog's."""
+    folder = project.own("fn", 'FROM scratch\nCOPY fw /fw\nENTRYPOINT ["/fw", "--version", "a b"]\n')
     # The one static program that is surely here.
     shutil.copy(build_watchdog(), folder / "fw")
     text = (folder / "Dockerfile").read_text()

@@ -9,37 +9,33 @@ from faas_cli.images.dockerfile.parse import parse
 
 
 def process(text, **options):
-    """The value of `fprocess` in the injected file, the script, and the parsed file."""
+    """The value of `fprocess` in the injected file, the watchdog's arguments, and the parsed file."""
     injection = inject(text, **options)
     dockerfile = parse(injection.text)
     found = [each.value for each in dockerfile.stages[-1].instructions if each.keyword == "ENV"]
-    return found, injection.script, dockerfile
+    return found, dockerfile.command()[1:], dockerfile
 
 
 @pytest.mark.parametrize(
-    ("text", "environment", "script"),
+    ("text", "environment", "arguments"),
     [
-        ('FROM a\nENTRYPOINT ["/bin/x"]\n', 'fprocess="/bin/x"', ""),
-        ('FROM a\nENTRYPOINT ["/bin/x"]\nCMD ["-v"]\n', 'fprocess="/bin/x -v"', ""),
-        ("FROM a\nCMD cat", 'fprocess="/bin/sh -c cat"', ""),
-        ('FROM a\nCMD ["x", "a b"]', 'fprocess="/usr/bin/fwatchdog-command"', "#!/bin/sh\nexec x 'a b'\n"),
-        ('FROM a\nCMD ["x", ""]', 'fprocess="/usr/bin/fwatchdog-command"', "#!/bin/sh\nexec x ''\n"),
-        ('FROM a\nCMD ["x", "$Y"]', 'fprocess="x \\$Y"', ""),
+        ('FROM a\nENTRYPOINT ["/bin/x"]\n', ['fprocess="/bin/x"'], []),
+        ('FROM a\nENTRYPOINT ["/bin/x"]\nCMD ["-v"]\n', ['fprocess="/bin/x -v"'], []),
+        ("FROM a\nCMD cat", ['fprocess="/bin/sh -c cat"'], []),
+        ('FROM a\nCMD ["x", "a b"]', [], ["x", "a b"]),
+        ('FROM a\nCMD ["x", ""]', [], ["x", ""]),
+        ('FROM a\nCMD ["x", "\\"ä\\" b"]', [], ["x", '"ä" b']),
+        ('FROM a\nCMD ["x", "$Y"]', ['fprocess="x \\$Y"'], []),
+        ("FROM a\nCMD cat - | wc -c", [], ["/bin/sh", "-c", "cat - | wc -c"]),
+        ('FROM a AS b\nSHELL ["/bin/bash", "-c"]\nFROM b\nCMD cat', ['fprocess="/bin/bash -c cat"'], []),
     ],
 )
-def test_the_command_becomes_fprocess(text, environment, script):
-    """Words without blanks are written as they are; others need a script, as the watchdog knows no quotes."""
+def test_the_command_becomes_fprocess_or_arguments(text, environment, arguments):
+    """Words without spaces are `fprocess`; others are the watchdog's arguments, so no shell is needed."""
     found, made, dockerfile = process(text)
-    assert found == [environment]
-    assert made == script
-    assert dockerfile.command() == ["/usr/bin/fwatchdog"]
-
-
-def test_shell_form_needs_a_script():
-    """A line for the shell has blanks."""
-    _, script, dockerfile = process("FROM a\nCMD cat - | wc -c")
-    assert script == "#!/bin/sh\nexec /bin/sh -c 'cat - | wc -c'\n"
-    assert any("fwatchdog-command" in each.value for each in dockerfile.stages[-2].instructions)
+    assert found == environment
+    assert made == arguments
+    assert dockerfile.command()[0] == "/usr/bin/fwatchdog"
 
 
 def test_the_stack_files_fprocess_wins():
@@ -137,7 +133,7 @@ def test_whatever_is_injected_starts_the_watchdog_and_only_once(lines):
     """A second time changes nothing."""
     text = "\n".join(["FROM base", *lines, "CMD run"])
     once = inject(text)
-    assert parse(once.text).command() == ["/usr/bin/fwatchdog"]
+    assert parse(once.text).command()[0] == "/usr/bin/fwatchdog"
     assert inject(once.text).text == once.text
     left = iter(each.value for each in parse(once.text).instructions)
     assert all(value in left for value in [each.value for each in parse(text).instructions]), "lost or out of order"

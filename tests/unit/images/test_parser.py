@@ -187,3 +187,42 @@ def test_exec_words_come_back(words):
     import json
 
     assert parse(f"FROM a\nENTRYPOINT {json.dumps(words)}").command() == words
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN echo $((1<<2))",
+        "RUN echo $((1 << 2))",
+        "RUN cat <<< EOF",
+        "RUN cat <<<EOF",
+        'RUN echo "<<EOF"',
+        "RUN echo '<<EOF'",
+        "RUN cat<<EOF",
+        'RUN ["cat", "<<EOF"]',
+        "ENV x=<<EOF",
+        "ONBUILD ENV x <<EOF",
+    ],
+)
+def test_no_heredoc(line):
+    """BuildKit recognises only whole words outside of quotes, after RUN, COPY and ADD."""
+    dockerfile = parse(f"FROM a\n{line}\nCMD x\n")
+    assert [each.heredocs for each in dockerfile.instructions] == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("line", "end"),
+    [
+        ("RUN cat <<1", "1"),
+        ("RUN cat 3<<EOF", "EOF"),
+        ('RUN cat <<"E F"', "E F"),
+        ("RUN cat <<'E'\"F\"", "EF"),
+        ("RUN cat <<E\\ F", "E F"),
+        ("ONBUILD RUN cat <<EOF", "EOF"),
+        ("onbuild copy <<EOF /x", "EOF"),
+    ],
+)
+def test_heredoc_words(line, end):
+    """The last line is the word without quotes and escapes."""
+    dockerfile = parse(f"FROM a\n{line}\ntext\n{end}\nCMD x\n")
+    assert [each.heredocs for each in dockerfile.instructions] == [(), ("text",), ()]
