@@ -214,8 +214,8 @@ async def _connect(address: Address) -> tuple[asyncio.StreamReader, asyncio.Stre
 def _head(address: Address, method: str, target: str, headers: Headers, body: bytes) -> bytes:
     if _UNSAFE_TARGET.search(target):
         raise HttpFailure("the path of the request has a space or a control character")
-    lines = [f"{method} {address.path}{target} HTTP/1.1", f"Host: {address.authority}", "Connection: close"]
-    for name, value in headers:
+    lines = [f"{method} {address.path}{target} HTTP/1.1"]
+    for name, value in (("Host", address.authority), ("Connection", "close"), *headers):
         if not name or _UNSAFE_NAME.search(name) or _UNSAFE_VALUE.search(value):
             raise HttpFailure(f"the header {name!r} cannot be sent")
         lines.append(f"{name}: {value}")

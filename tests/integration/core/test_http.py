@@ -150,6 +150,12 @@ def test_nothing_is_smuggled_into_a_request(target, headers):
         asyncio.run(send())
 
 
+def test_the_host_header_is_checked_like_any_other():
+    """It may come from a callback's URL."""
+    with pytest.raises(HttpFailure, match="'Host' cannot be sent"):
+        asyncio.run(get(Address("127.0.0.1", 1, host_header="a\r\nX: y")))
+
+
 def test_a_refused_connection_is_named():
     """In the system's words."""
     with pytest.raises(HttpFailure, match="connection refused"):
