@@ -30,7 +30,7 @@ def write_pipeline(service: str, login: str, project: Path = Path()) -> Path:
     """Write the pipeline of a service into a project; returns its path. Raises UsageError when it exists."""
     target = project / SERVICES[service]
     if target.exists():
-        raise UsageError(f"`{target}` exists already; nothing was changed", hint="remove or rename it first")
+        raise UsageError(f"`{target}` already exists; nothing was changed", hint="remove or rename it first")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(pipeline(service, login), encoding="utf-8")
     return target

@@ -77,7 +77,7 @@ def append_function(text: str, function: Function, file: str) -> str:
         return _insert(text, functions.node.end_mark.line + 1 if functions.node else 0, function_text(function, "  "))
     names = functions.fields()
     if function.name in names:
-        names[function.name].fail("exists already; nothing was changed", hint="choose another name")
+        names[function.name].fail("already exists; nothing was changed", hint="choose another name")
     node = functions.node
     assert node is not None
     _refuse_braces(functions)

@@ -73,7 +73,7 @@ def start_template(name: str, base: str) -> Path:
     """Copy a template to `./template/NAME`; return the folder. Raises UsageError when it exists."""
     target = Path(PROJECT_FOLDER) / name
     if target.exists():
-        raise UsageError(f"`{target}` exists already; nothing was changed")
+        raise UsageError(f"`{target}` already exists; nothing was changed")
     source = find_template(base).folder
     target.parent.mkdir(exist_ok=True)
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))

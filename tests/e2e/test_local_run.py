@@ -68,4 +68,4 @@ def answer(url, body, patience=10):
 def test_several_functions_need_a_name(project):
     """And they are listed."""
     project.faas("new", "--lang", "python", "other", "--append", "fn.yml")
-    assert "the stack has fn, other" in project.fails("local-run", "--print", code=2)
+    assert "several functions match: fn, other" in project.fails("local-run", "--print", code=2)

@@ -157,7 +157,7 @@ def test_secrets_namespaces_and_scale(gateway):
     gateway.faas("deploy", "-f", "fn.yml", "--secret", "word")
     assert gateway.faas("invoke", "fn").stdout == b"sesame"
     assert b"sesame" not in gateway.faas("secret", "list", "--json").stdout
-    assert "there is a secret `word` already" in gateway.fails("secret", "create", "word", "--from-literal", "x")
+    assert "the secret `word` already exists" in gateway.fails("secret", "create", "word", "--from-literal", "x")
     gateway.faas("scale", "fn", "3")
     gateway.faas("ready", "fn", "--attempts", "20", "--interval", "100ms")
     assert b"Replicas:           3" in gateway.faas("describe", "fn").stdout

@@ -60,7 +60,7 @@ def create(
         console.data(f"Created: {status} Created")
         return
     if not replace:
-        raise GatewayError(f"the secret `{name}` exists already", hint="add `--replace`, or use `faas secret update`")
+        raise GatewayError(f"the secret `{name}` already exists", hint="add `--replace`, or use `faas secret update`")
     console.data(f"Updated: {client.update_secret(secret)} Accepted")
 
 

@@ -24,7 +24,7 @@ def keygen(console: Console, output: Path) -> None:
     public_path = output.with_name(output.name + ".pub")
     for path in (output, public_path):
         if path.exists():
-            raise FaasError(f"`{path}` exists already; nothing was changed", hint="choose another name: `-o FILE`")
+            raise FaasError(f"`{path}` already exists; nothing was changed", hint="choose another name: `-o FILE`")
     private, public = sealing.make_keys()
     sealing.write_private(output, private)
     public_path.write_text(public, encoding="utf-8")

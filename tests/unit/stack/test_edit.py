@@ -46,7 +46,7 @@ def test_append_keeps_every_line(text):
 
 def test_append_refuses_a_name_that_is_there():
     """And says where."""
-    with pytest.raises(StackError, match=r"f:7:5: .*exists already"):
+    with pytest.raises(StackError, match=r"f:7:5: .*already exists"):
         append_function(new_stack_text("http://h", ONE), ONE, "f")
 
 
