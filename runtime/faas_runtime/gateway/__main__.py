@@ -16,11 +16,11 @@ from typing import Any
 from faas_runtime.core.configuration import configure
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.core.settings import GATEWAY, PROVIDER, SWITCH, GatewaySettings, Role, Setting
-from faas_runtime.gateway.app import Gateway, serve
+from faas_runtime.gateway.app import GatewayApp, ProviderApp
 from faas_runtime.gateway.auth.accounts import Account, read_account
 from faas_runtime.gateway.listeners.bind import PortInUse
 from faas_runtime.gateway.listeners.handover import HandoverFailed, Predecessor
-from faas_runtime.gateway.standalone import provide
+from faas_runtime.gateway.run import GatewayServer, ProviderServer, serve
 from faas_runtime.gateway.state import AlreadyRunning, StateDir
 from faas_runtime.providers.base import Provider
 from faas_runtime.providers.engines import ENGINES, remote_provider
@@ -49,13 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             provider = _provider(settings)
             if role is PROVIDER:
-                _run(provide(configuration, state, provider))
+                _run(serve(ProviderServer(ProviderApp(configuration, state, provider))))
             else:
-                gateway = Gateway(configuration, state, provider, words, predecessor)
+                app = GatewayApp(configuration, state, provider)
                 if predecessor is not None:
                     predecessor.wait_for_go()
                     state.adopt(predecessor.lock)
-                _run(serve(gateway))
+                _run(serve(GatewayServer(app, words, predecessor)))
         finally:
             state.release()
     except (AlreadyRunning, HandoverFailed, PortInUse, RuntimeFault) as err:

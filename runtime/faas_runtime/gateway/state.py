@@ -1,4 +1,4 @@
-"""The gateway's own files in the state directory: its lock, its password, where it listens."""
+"""The gateway's own files in the state directory: lock, password, and the description of the running gateway."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ import msgspec
 from faas_runtime.core.files import write_file
 
 USER = "admin"
-"""Name of the account made at the first start."""
+"""User of the account that is made at the first start."""
 PASSWORD_FILE = "basic-auth-password"  # noqa: S105
 USERS_FILE = "users.htpasswd"
-"""Further accounts, where there is such a file."""
+"""Further accounts; optional."""
 LOCK_FILE = "gateway.lock"
 RUNNING_FILE = "gateway.json"
-"""Describes the gateway that runs; it appears once the gateway answers, and goes when it stops."""
+"""Describes the running gateway; written once the gateway serves, deleted when it stops."""
 
 
 class AlreadyRunning(Exception):
-    """Another gateway uses the state directory; the text is one sentence."""
+    """Another gateway holds the lock of the state directory; the text is one sentence."""
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway that runs."""
+    """A running gateway, or a provider served alone."""
 
     pid: int
     url: str
     metrics_url: str = ""
     auth: bool = True
     engine: str = ""
-    """What runs the functions: `process`, `docker`, ...; `remote` for a provider elsewhere."""
+    """The engine that runs the functions; `remote` for a provider elsewhere."""
     started_at: str = ""
     restart: str = ""
     """The Unix socket on which a restart can be requested; empty where that is not possible."""
@@ -43,14 +43,14 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StateDir:
-    """A state directory that this process has to itself until `release`."""
+    """A state directory that this process has locked until `release`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._lock = -1
 
     def acquire(self) -> None:
-        """Take the directory. Raises AlreadyRunning, naming the process that has it; OSError."""
+        """Lock the directory. Raises AlreadyRunning, naming the process that holds the lock; OSError."""
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.root / LOCK_FILE
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -64,27 +64,27 @@ class StateDir:
 
     @property
     def lock(self) -> int:
-        """The descriptor that holds the lock: who inherits it has the directory, too."""
+        """The descriptor of the lock; a process that inherits it holds the lock, too."""
         return self._lock
 
     def adopt(self, lock: int) -> None:
-        """The directory is ours with this lock, which may have been another gateway's until now."""
+        """Hold the directory with this lock, which another gateway may have held until now."""
         self._lock = lock
         self.reclaim()
         self._running().unlink(missing_ok=True)
 
     def reclaim(self) -> None:
-        """Put our process number into the lock's file."""
+        """Write our process number into the lock file."""
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
     def leave(self) -> None:
-        """The next gateway has the directory: nothing in it is ours any more."""
+        """Leave the directory to the successor, which holds the lock now."""
         os.close(self._lock)
         self._lock = -1
 
     def password(self) -> str:
-        """The password of the first account; made when there is none yet."""
+        """The password of the account; made when there is none yet."""
         path = self.root / PASSWORD_FILE
         try:
             return path.read_text(encoding="utf-8").strip()
@@ -94,11 +94,11 @@ class StateDir:
             return password
 
     def announce(self, running: Running) -> None:
-        """Tell other processes where this gateway is."""
+        """Describe this gateway to other processes."""
         write_file(self._running(), msgspec.json.encode(running), durable=False)
 
     def release(self) -> None:
-        """Give the directory up."""
+        """Release the lock."""
         if self._lock >= 0:
             self._running().unlink(missing_ok=True)
             os.close(self._lock)

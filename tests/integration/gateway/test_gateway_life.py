@@ -179,7 +179,7 @@ def test_metrics_show_calls_replicas_queue_and_loops(gateway, wait_for):
         f"gateway_function_invocation_started{{{name}}} 2",
         f"gateway_service_count{{{name}}} 1",
         f"faas_function_replicas_ready{{{name}}} 1",
-        *(f'faas_loop_up{{loop="{loop}"}} 1' for loop in ("routing", "catalogue", "scaler", "cron", "queue")),
+        *(f'faas_loop_up{{loop="{loop}"}} 1' for loop in ("routing", "statuses", "scaler", "cron", "queue")),
     ):
         assert line in lines
     assert any(line.startswith("process_resident_memory_bytes") for line in lines)

@@ -1,4 +1,4 @@
-"""The control room without sockets: an ASGI client, and a provider that only remembers."""
+"""The control API without sockets: an ASGI client, and a provider that only remembers."""
 
 import asyncio
 import base64
@@ -10,7 +10,8 @@ import pytest
 from faas_runtime.core.api import FunctionNamespace, FunctionStatus, LogMessage, ProviderInfo, VersionInfo
 from faas_runtime.core.errors import AlreadyExists, NotFound
 from faas_runtime.gateway.auth.accounts import Account
-from faas_runtime.gateway.control import ControlRoom, create_app
+from faas_runtime.gateway.control.app import create_app
+from faas_runtime.gateway.control.requests import Services
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import FunctionKey
@@ -124,8 +125,8 @@ class Client:
         self.metrics = InvocationMetrics()
         self.problems = {}
         self.routes = RoutingTable()
-        room = ControlRoom(provider, self.routes, self.metrics, loops=lambda: self.problems)
-        self.app = create_app(room, accounts)
+        services = Services(provider, self.routes, self.metrics, problems=lambda: self.problems)
+        self.app = create_app(services, accounts)
 
     def ask(self, method, target, body=b"", user=None, headers=()):
         path, _, query = target.partition("?")
@@ -175,11 +176,11 @@ def provider():
 
 @pytest.fixture
 def client(provider):
-    """A control room that is open to everybody."""
+    """A control API that is open to everybody."""
     return Client(provider)
 
 
 @pytest.fixture
 def guarded(provider):
-    """A control room that asks for a password."""
+    """A control API that asks for a password."""
     return Client(provider, [Account("admin", "pa:ss"), Account("ops", "word")])

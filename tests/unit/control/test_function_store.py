@@ -7,8 +7,8 @@ import pytest
 
 from faas_runtime.core.errors import NotFound, Unavailable
 from faas_runtime.core.function_store import own_platform, parse_store
-from faas_runtime.gateway.control import function_store as module
-from faas_runtime.gateway.control.function_store import FunctionStore
+from faas_runtime.gateway.control import store as module
+from faas_runtime.gateway.control.store import FunctionStore
 
 ENTRY = {"name": "env", "images": {own_platform().upper(): "env:1"}, "fprocess": "env", "storeVersion": 7}
 
@@ -28,13 +28,13 @@ def test_what_is_no_store_is_refused(data):
 
 def test_a_store_is_asked_once_in_a_while(monkeypatch):
     asked, now = [], [100.0]
-    monkeypatch.setattr(module, "_read", lambda url: asked.append(url) or parse_store(json.dumps([ENTRY]).encode()))
+    monkeypatch.setattr(module, "_fetch", lambda url: asked.append(url) or parse_store(json.dumps([ENTRY]).encode()))
 
     async def scenario():
         store = FunctionStore("http://store", lambda: now[0])
         for _ in range(3):
             assert len(await store.functions()) == 1
-        now[0] += module.KEPT
+        now[0] += module.CACHE_TIMEOUT
         await store.functions()
 
     asyncio.run(scenario())
@@ -45,7 +45,7 @@ def test_a_store_is_asked_once_in_a_while(monkeypatch):
     ("url", "fault", "words"),
     [
         ("", NotFound, "has no function store"),
-        ("file:///etc/passwd", Unavailable, "is not an http or https address"),
+        ("file:///etc/passwd", Unavailable, "is not an http or https URL"),
         ("http://127.0.0.1:1/x", Unavailable, r"`http://127\.0\.0\.1:1/x` cannot be read"),
     ],
 )

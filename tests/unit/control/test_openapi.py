@@ -57,7 +57,7 @@ def test_no_body_is_a_500(client, method, path, body, name):
     for placeholder in ("{name}", "{name:any}", "{rest:any}", "{call_id}"):
         target = target.replace(placeholder, name)
 
-    # 501: this control room has neither a queue nor versions.
+    # 501: this control API has neither a queue nor versions.
     assert client.ask(method, target, body).status in {*range(200, 500), 501}
 
 

@@ -1,4 +1,4 @@
-"""What the scaler decides, look by look."""
+"""What the scaler decides, sample by sample."""
 
 import asyncio
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from faas_runtime.core.api import FunctionStatus
 from faas_runtime.core.errors import Unavailable
 from faas_runtime.gateway.scaling.limits import ScaleLimits
-from faas_runtime.gateway.scaling.scaler import Sample, Scaler, Watched
+from faas_runtime.gateway.scaling.scaler import Sample, Scaler, ScalingHistory
 from faas_runtime.providers.base import FunctionKey
 
 KEY = FunctionKey("f", "n")
@@ -14,13 +14,13 @@ KEY = FunctionKey("f", "n")
 LIMITS = ScaleLimits(maximum=5, target=10, proportion=1.0, down_window=30, automatic=True)
 
 
-def run(loads, limits=LIMITS, current=1, watched=None, start=100.0, in_flight=0):
-    """One look a second with so many calls in each; returns the replicas after each look."""
-    watched = watched or Watched()
+def run(loads, limits=LIMITS, current=1, history=None, start=100.0, in_flight=0):
+    """One sample a second with so many calls in each; returns the replicas after each."""
+    history = history or ScalingHistory()
     started, found = 0, []
     for second, load in enumerate(loads):
         started += load
-        current = watched.decide(Sample(start + second, started, in_flight), limits, current)
+        current = history.decide(Sample(start + second, started, in_flight), limits, current)
         found.append(current)
     return found
 
@@ -58,7 +58,7 @@ def test_capacity_counts_the_calls_under_way():
 def test_cpu_counts_thousandths_of_a_core():
     limits = ScaleLimits(maximum=5, kind="cpu", target=500, proportion=1.0, automatic=True)
 
-    assert Watched().decide(Sample(100, 0, 1, 1400.0), limits, 1) == 3
+    assert ScalingHistory().decide(Sample(100, 0, 1, 1400.0), limits, 1) == 3
 
 
 def test_an_idle_function_goes_to_zero_after_its_time():
@@ -77,11 +77,11 @@ def test_a_call_under_way_is_not_idle():
 
 def test_a_function_that_was_woken_starts_a_new_idle_time():
     limits = ScaleLimits(zero=True, zero_after=5, automatic=True)
-    watched = Watched()
-    assert run([0] * 10, limits, watched=watched)[-1] == 0
-    assert run([0] * 3, limits, current=0, watched=watched, start=200) == [0, 0, 0]
+    history = ScalingHistory()
+    assert run([0] * 10, limits, history=history)[-1] == 0
+    assert run([0] * 3, limits, current=0, history=history, start=200) == [0, 0, 0]
 
-    assert run([0] * 4, limits, current=1, watched=watched, start=203) == [1, 1, 1, 1]
+    assert run([0] * 4, limits, current=1, history=history, start=203) == [1, 1, 1, 1]
 
 
 def test_a_function_below_its_minimum_is_brought_up():
@@ -91,7 +91,7 @@ def test_a_function_below_its_minimum_is_brought_up():
 class World:
     """One function below its minimum, whose provider refuses to scale; `now` is the clock."""
 
-    leads = True
+    is_leader = True
 
     def __init__(self):
         self.now, self.asked, self.fault = 100.0, [], Unavailable("no room")
@@ -120,25 +120,25 @@ def test_a_fault_pauses_the_scaler_for_half_a_minute():
     world = World()
     scaler = Scaler(world, world, world, world, clock=lambda: world.now)
 
-    async def looks():
+    async def steps():
         for second in range(62):
             world.now = 100.0 + second
-            await scaler.look()
+            await scaler.scale_all()
 
-    asyncio.run(looks())
+    asyncio.run(steps())
     assert world.asked == [(100.0, 2), (130.0, 2), (160.0, 2)]
 
 
 def test_nothing_pauses_the_scaler_after_a_success():
-    """The next look asks again while the number is not reached."""
+    """The next sample scales again while the number is not reached."""
     world = World()
     world.fault = None
     scaler = Scaler(world, world, world, world, clock=lambda: world.now)
 
-    async def looks():
+    async def steps():
         for second in range(3):
             world.now = 100.0 + second
-            await scaler.look()
+            await scaler.scale_all()
 
-    asyncio.run(looks())
+    asyncio.run(steps())
     assert [at for at, _ in world.asked] == [100.0, 101.0, 102.0]

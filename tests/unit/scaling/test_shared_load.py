@@ -1,6 +1,6 @@
 """The load of several gateways, as the one that scales sees it."""
 
-from faas_runtime.gateway.scaling.peers import Alone, Report, SharedLoad
+from faas_runtime.gateway.scaling.peers import LoadReport, SharedLoad, Standalone
 from faas_runtime.providers.base import FunctionKey
 
 KEY = FunctionKey("fn", "openfaas-fn")
@@ -26,25 +26,25 @@ class Clock:
 
 
 def report(sender, started, in_flight=0):
-    return Report(sender, [(*KEY, started, in_flight)])
+    return LoadReport(sender, [(*KEY, started, in_flight)])
 
 
 def test_alone_it_leads_on_its_own_counters():
     own = Own()
-    assert Alone(own).leads
-    assert Alone(own).load is own
+    assert Standalone(own).is_leader
+    assert Standalone(own).load is own
 
 
 def test_calls_of_all_add_up():
     """What a gateway did before we knew of it is no load."""
     own, clock = Own(), Clock()
     shared = SharedLoad(own, clock)
-    shared.hear(report("a", 1000))
+    shared.add(report("a", 1000))
     own.calls = 5
     assert shared.started(KEY) == 5
-    shared.hear(report("a", 1010, 3))
-    shared.hear(report("b", 7, 2))
-    shared.hear(report("b", 9, 2))
+    shared.add(report("a", 1010, 3))
+    shared.add(report("b", 7, 2))
+    shared.add(report("b", 9, 2))
     own.running = 1
     assert (shared.started(KEY), shared.in_flight(KEY)) == (17, 6)
 
@@ -53,11 +53,11 @@ def test_the_sum_never_shrinks():
     """A gateway that starts anew counts from nothing, and one that is gone takes nothing along."""
     own, clock = Own(), Clock()
     shared = SharedLoad(own, clock)
-    shared.hear(report("a", 100))
-    shared.hear(report("a", 110, 4))
-    shared.hear(report("a", 2, 4))
+    shared.add(report("a", 100))
+    shared.add(report("a", 110, 4))
+    shared.add(report("a", 2, 4))
     assert shared.started(KEY) == 10
-    shared.hear(report("a", 3, 4))
+    shared.add(report("a", 3, 4))
     assert shared.started(KEY) == 11
     clock.now += 6
     assert (shared.started(KEY), shared.in_flight(KEY)) == (11, 0)

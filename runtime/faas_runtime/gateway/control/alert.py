@@ -1,4 +1,4 @@
-"""`/system/alert`: Alertmanager's webhook, for people who run Prometheus."""
+"""`/system/alert`: the webhook of Alertmanager."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from faas_runtime.core.api import DEFAULT_NAMESPACE
 from faas_runtime.core.errors import Invalid, RuntimeFault
-from faas_runtime.gateway.control.bodies import read_json
-from faas_runtime.gateway.control.services import ControlRoom, room_of
+from faas_runtime.gateway.control.requests import Services, read_json, services_of
 from faas_runtime.gateway.scaling.limits import after_alert, limits_of
 from faas_runtime.providers.base import FunctionKey
 
@@ -28,34 +27,34 @@ class _Message(msgspec.Struct):
     alerts: list[_Alert] = []
 
 
-async def alert(request: Request) -> Response:
-    """Scale each function an alert names: a step up while it fires, back to its minimum when it is resolved."""
+async def receive_alert(request: Request) -> Response:
+    """Scale each function that an alert names: one step up while it fires, to its minimum once it is resolved."""
     try:
         message = msgspec.convert(await read_json(request), _Message)
     except msgspec.ValidationError as err:
         raise Invalid(f"the body is not an alert: {err}") from None
-    room = room_of(request)
+    services = services_of(request)
     problems = []
-    for number, each in enumerate(message.alerts, 1):
+    for number, alert in enumerate(message.alerts, 1):
         try:
-            await _handle(room, each)
+            await _handle(services, alert)
         except RuntimeFault as fault:
             problems.append(f"{number}. {fault}")
-    await room.changed()
+    await services.changed()
     return PlainTextResponse("\n".join(problems), 500) if problems else Response()
 
 
-async def _handle(room: ControlRoom, each: _Alert) -> None:
-    name = str(each.labels.get("function_name", ""))
+async def _handle(services: Services, alert: _Alert) -> None:
+    name = str(alert.labels.get("function_name", ""))
     plain, dot, namespace = name.rpartition(".")
     key = FunctionKey(plain, namespace) if dot else FunctionKey(name, DEFAULT_NAMESPACE)
     try:
-        status = await room.provider.get(key)
+        status = await services.provider.get(key)
     except RuntimeFault as fault:
-        # Alerts outlive functions; a webhook that fails would only be sent again.
+        # Alerts outlive functions, and Alertmanager would only repeat a webhook that fails.
         log.warning("alert for `%s`: %s", name, fault)
         return
-    wanted = after_alert(limits_of(status.labels), status.replicas, each.status == "firing")
-    if wanted != status.replicas:
-        await room.provider.scale(key, wanted)
-        log.info("scaled %s from %d to %d replicas after an alert", key, status.replicas, wanted)
+    desired = after_alert(limits_of(status.labels), status.replicas, alert.status == "firing")
+    if desired != status.replicas:
+        await services.provider.scale(key, desired)
+        log.info("scaled %s from %d to %d replicas after an alert", key, status.replicas, desired)

@@ -1,4 +1,4 @@
-"""The routes of the control room."""
+"""The routes of the control API, as an ASGI application."""
 
 from __future__ import annotations
 
@@ -25,26 +25,25 @@ from faas_runtime.gateway.control import (
     pages,
     queue,
     secrets,
-    stats,
-    store,
     traffic,
     versions,
 )
 from faas_runtime.gateway.control.faults import EXCEPTION_HANDLERS
-from faas_runtime.gateway.control.services import ControlRoom
+from faas_runtime.gateway.control.requests import Services
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
+"""Answers the requests with one method to one path."""
 
 
 class AnyText(StringConvertor):
-    """The rest of a path, whatever is in it; Starlette's own `path` ends at a line feed (`%0A`)."""
+    """The rest of a path, whatever is in it; Starlette's own `path` stops at a line feed (`%0A`)."""
 
     regex = "(?s:.*)"
 
 
 register_url_convertor("any", AnyText())
 
-ROUTES: dict[str, dict[str, Endpoint]] = {
+ROUTES: dict[str, dict[str, Handler]] = {
     "/healthz": {"GET": info.health},
     "/async-function/{name}": {"POST": async_calls.accept, "DELETE": async_calls.cancel},
     "/async-function/{name}/{rest:any}": {"POST": async_calls.accept},
@@ -53,9 +52,9 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
     "/": {"GET": pages.home},
     "/openapi.json": {"GET": openapi.openapi},
     "/ui/{path:path}": {"GET": pages.page},
-    "/system/stats": {"GET": stats.stats},
-    "/system/store": {"GET": store.list_store},
-    "/system/alert": {"POST": alert.alert},
+    "/system/stats": {"GET": info.stats},
+    "/system/store": {"GET": info.store},
+    "/system/alert": {"POST": alert.receive_alert},
     "/system/queue": {"GET": queue.list_calls, "DELETE": queue.purge},
     "/system/queue/replay": {"POST": queue.replay},
     "/system/info": {"GET": info.info},
@@ -86,16 +85,16 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
         "DELETE": namespaces.delete,
     },
 }
-"""Every path, and what answers each method. One route for each path: any other method is answered 405."""
+"""Every path, and the handler of each method. Any other method is answered 405."""
 
 
 def create_app(
-    room: ControlRoom,
+    services: Services,
     accounts: Sequence[Account] = (),
-    routes: Mapping[str, Mapping[str, Endpoint]] = ROUTES,
+    routes: Mapping[str, Mapping[str, Handler]] = ROUTES,
     users: UserFile | None = None,
 ) -> Starlette:
-    """The control room as an ASGI application. Without accounts everybody may do everything.
+    """The control API as an ASGI application. Without accounts every request is allowed.
 
     `users` are further accounts, in a file that may change.
     """
@@ -104,17 +103,17 @@ def create_app(
         middleware.append(Middleware(BasicAuth, accounts=tuple(accounts), users=users))
     app = Starlette(routes=_routes(routes), middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False
-    app.state.room = room
+    app.state.services = services
     return app
 
 
-def _routes(table: Mapping[str, Mapping[str, Endpoint]]) -> list[Route]:
-    return [Route(path, _by_method(endpoints), methods=sorted(endpoints)) for path, endpoints in table.items()]
+def _routes(table: Mapping[str, Mapping[str, Handler]]) -> list[Route]:
+    return [Route(path, _by_method(handlers), methods=sorted(handlers)) for path, handlers in table.items()]
 
 
-def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        # A route for GET is also asked for HEAD, which it answers without a body.
-        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+def _by_method(handlers: Mapping[str, Handler]) -> Handler:
+    async def handle(request: Request) -> Response:
+        # Starlette sends HEAD to the route for GET, and leaves out the body.
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
 
-    return endpoint
+    return handle

@@ -1,4 +1,4 @@
-"""Serving an ASGI application inside a process that has other work to do."""
+"""An ASGI server inside a process that does other work, too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-_STOP_GRACE = 2
+_STOP_TIMEOUT = 2
 
 
 class _Server(uvicorn.Server):
@@ -18,7 +18,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the gateway's business."""
+        """The gateway handles signals."""
         yield
 
 
@@ -36,9 +36,9 @@ class AsgiServer:
                 server_header=False,
                 date_header=False,
                 ws="none",
-                # The proxy in front of it has its own, shorter one; this is never the first to hang up.
+                # Longer than the proxy's own, so that this side is never the first to close.
                 timeout_keep_alive=75,
-                timeout_graceful_shutdown=_STOP_GRACE,
+                timeout_graceful_shutdown=_STOP_TIMEOUT,
             )
         )
         self._task: asyncio.Task[None] | None = None
@@ -55,7 +55,7 @@ class AsgiServer:
         return f"stopped: {error}" if error else "stopped"
 
     async def stop(self) -> None:
-        """Finish what is being answered (streams are cut after a moment) and close the socket."""
+        """Finish the requests in progress (streams are cut after 2 s) and close the socket."""
         if self._task is not None:
             self._server.should_exit = True
             await asyncio.wait([self._task])

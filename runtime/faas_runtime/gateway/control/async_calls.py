@@ -1,4 +1,4 @@
-"""`/async-function/NAME` and `/system/async/CALL_ID`: calls that are answered later."""
+"""`/async-function/NAME` and `/system/async/CALL_ID`: calls that are queued."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from faas_runtime.core.durations import parse_duration
 from faas_runtime.core.errors import Invalid, NotFound, Unsupported
 from faas_runtime.gateway.auth.failures import client_host
 from faas_runtime.gateway.auth.function_auth import BASIC, unauthorized
-from faas_runtime.gateway.control.answers import ACCEPTED, json_answer
-from faas_runtime.gateway.control.services import ControlRoom, room_of
+from faas_runtime.gateway.control.requests import ACCEPTED, Services, json_response, read_bytes, services_of
 from faas_runtime.gateway.queue.callbacks import CallbackRefused
 from faas_runtime.gateway.queue.model import NewCall, Record, State
 from faas_runtime.gateway.queue.service import QueueService
 from faas_runtime.providers.base import FunctionKey
 
 DELAY_HEADER = "x-faas-delay"
-"""Seconds, or a Go duration, that a call waits in the queue at least."""
-LONGEST_DELAY = 30 * 24 * 3600.0
+"""Minimum time that a call waits in the queue, in seconds or as a Go duration."""
+MAX_DELAY = 30 * 24 * 3600.0
+"""Seconds."""
 _NAME = re.compile(r"[-a-zA-Z0-9_.]+")
 _CALL_ID = re.compile(r"[-a-zA-Z0-9_.:]{1,128}")
-# A function's answer is shown under the gateway's own address: it must never act as one of its pages.
-_HARMLESS = {
+# A function's response is served from the gateway's own origin: a browser must not treat it as one of its pages.
+_INERT = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
     "Content-Disposition": "attachment",
@@ -35,16 +35,16 @@ _HARMLESS = {
 
 
 async def accept(request: Request) -> Response:
-    """Queue a call; the answer leaves once the call is on disk."""
-    room = room_of(request)
-    queue = queue_of(room)
+    """Queue a call; the response is sent once the call is on disk."""
+    services = services_of(request)
+    queue = queue_of(services)
     key = _key(request.path_params["name"])
-    route = room.routes.lookup(key)
+    route = services.routes.lookup(key)
     if route is None:
         raise NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")
-    # Anybody can reach this path: what is not for everybody needs an account here, if it asks for nothing else.
+    # This path needs no account: calls to internal functions do, unless the function has its own rule.
     rule = route.auth or (BASIC if route.internal else "")
-    if rule and (refusal := await _refusal(room, rule, request)) is not None:
+    if rule and (refusal := await _refusal(services, rule, request)) is not None:
         return refusal
     callback = request.headers.get("x-callback-url", "")
     not_before = _not_before(request.headers.get(DELAY_HEADER, ""))
@@ -53,16 +53,16 @@ async def accept(request: Request) -> Response:
             await queue.callbacks.check(callback)
         except CallbackRefused as refused:
             raise Invalid(f"header `X-Callback-Url`: {refused}") from None
-    body = await _body(request, queue.settings.max_body)
+    body = await read_bytes(request, queue.settings.max_body)
     if body is None:
         return PlainTextResponse(f"the body is larger than {queue.settings.max_body} bytes", 413)
-    kept_back = {DELAY_HEADER, "authorization"} if rule else {DELAY_HEADER}
+    secret = {DELAY_HEADER, "authorization"} if rule else {DELAY_HEADER}
     call = NewCall(
         call_id=_call_id(request),
         key=key,
         path=_rest(request),
         query=request.url.query,
-        headers=tuple((name, value) for name, value in request.headers.items() if name not in kept_back),
+        headers=tuple((name, value) for name, value in request.headers.items() if name not in secret),
         body=body,
         callback=callback,
         not_before=not_before,
@@ -72,26 +72,26 @@ async def accept(request: Request) -> Response:
 
 
 async def cancel(request: Request) -> Response:
-    """Take a call out of the queue before it has begun. Who knows its id may."""
+    """Cancel a call that has not begun. Its id is the permission."""
     call_id = request.path_params["name"]
-    if not await queue_of(room_of(request)).calls.cancel(call_id):
+    if not await queue_of(services_of(request)).calls.cancel(call_id):
         raise NotFound(f"no call `{call_id}` is waiting")
     return Response(status_code=ACCEPTED)
 
 
 async def state(request: Request) -> Response:
-    """What became of a call."""
-    return json_answer(shown(await _record(request)))
+    """The state of a call."""
+    return json_response(wire_call(await _record(request)))
 
 
 async def result(request: Request) -> Response:
-    """The body the function answered with; 409 while there is none."""
+    """The body of the function's response; 409 while there is none."""
     record = await _record(request)
     if record.state is not State.DONE and not record.status:
         return PlainTextResponse(f"call `{record.call_id}` is {record.state}", 409)
     kind = next((value for name, value in record.headers if name.lower() == "content-type"), "")
     headers = {
-        **_HARMLESS,
+        **_INERT,
         "X-Call-Id": record.call_id,
         "X-Function-Status": str(record.status),
         "Content-Type": kind or "application/octet-stream",
@@ -99,14 +99,14 @@ async def result(request: Request) -> Response:
     return Response(record.body, headers=headers)
 
 
-def queue_of(room: ControlRoom) -> QueueService:
+def queue_of(services: Services) -> QueueService:
     """The gateway's queue. Raises Unsupported where there is none."""
-    if room.queue is None:
-        raise Unsupported("this gateway takes no asynchronous calls")
-    return room.queue
+    if services.queue is None:
+        raise Unsupported("this gateway has no queue for asynchronous calls")
+    return services.queue
 
 
-def shown(record: Record) -> AsyncCall:
+def wire_call(record: Record) -> AsyncCall:
     """A call as the API shows it."""
     return AsyncCall(
         seq=record.seq,
@@ -126,17 +126,17 @@ def shown(record: Record) -> AsyncCall:
 
 async def _record(request: Request) -> Record:
     call_id = request.path_params["call_id"]
-    record = await queue_of(room_of(request)).calls.find(call_id)
+    record = await queue_of(services_of(request)).calls.find(call_id)
     if record is None:
         raise NotFound(f"there is no call `{call_id}`")
     return record
 
 
-async def _refusal(room: ControlRoom, rule: str, request: Request) -> Response | None:
-    """The answer to a call with wrong credentials; the queue's own call later needs none."""
+async def _refusal(services: Services, rule: str, request: Request) -> Response | None:
+    """The response to a call with wrong credentials, None for valid ones. The queue's own call needs none."""
     headers, refusal = request.headers, unauthorized(rule)
-    if room.guard is not None:
-        checked = await room.guard.check(
+    if services.guard is not None:
+        checked = await services.guard.check(
             rule,
             headers.get("authorization", ""),
             headers.get("sec-fetch-site", ""),
@@ -148,19 +148,9 @@ async def _refusal(room: ControlRoom, rule: str, request: Request) -> Response |
     return PlainTextResponse(refusal.text, refusal.status, dict([refusal.header]))
 
 
-async def _body(request: Request, limit: int) -> bytes | None:
-    """The whole body, None when it is too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            return None
-    return bytes(body)
-
-
 def _key(name: str) -> FunctionKey:
     if not _NAME.fullmatch(name):
-        raise NotFound(f"`{name[:80]}` is not a function's name")
+        raise NotFound(f"`{name[:80]}` is not a function name")
     plain, dot, namespace = name.rpartition(".")
     return FunctionKey(plain, namespace) if dot else FunctionKey(name, DEFAULT_NAMESPACE)
 
@@ -184,6 +174,6 @@ def _not_before(text: str) -> float:
         seconds = parse_duration(text)
     except ValueError as error:
         raise Invalid(f"header `X-Faas-Delay`: {error}") from None
-    if seconds > LONGEST_DELAY:
+    if seconds > MAX_DELAY:
         raise Invalid(f"header `X-Faas-Delay`: {text} is longer than 30 days")
     return time.time() + seconds

@@ -1,4 +1,4 @@
-"""Faults as answers: the one table from what went wrong to a status code."""
+"""Faults as responses: the one table from what failed to a status code."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ def status_of(fault: RuntimeFault) -> int:
     return 500
 
 
-async def answer_fault(_: Request, fault: Exception) -> Response:
+async def fault_response(_: Request, fault: Exception) -> Response:
     """The fault's own sentence."""
     assert isinstance(fault, RuntimeFault)
     return PlainTextResponse(str(fault), status_of(fault))
 
 
-async def answer_http(request: Request, error: Exception) -> Response:
-    """No such path, or not with this method."""
+async def http_error_response(request: Request, error: Exception) -> Response:
+    """The path does not exist, or does not allow this method."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return PlainTextResponse(f"there is nothing at `{request.url.path}`", 404)
     return Response(status_code=error.status_code, headers=dict(error.headers or {}))
 
 
-async def answer_bug(request: Request, error: Exception) -> Response:
-    """Something we did not foresee; the details are in the log only."""
+async def unexpected_error_response(request: Request, error: Exception) -> Response:
+    """An error that the code does not expect; the details are in the log only."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return PlainTextResponse("the gateway failed; its log says why", 500)
 
 
 EXCEPTION_HANDLERS: Mapping[Any, Any] = {
-    RuntimeFault: answer_fault,
-    HTTPException: answer_http,
-    Exception: answer_bug,
+    RuntimeFault: fault_response,
+    HTTPException: http_error_response,
+    Exception: unexpected_error_response,
 }

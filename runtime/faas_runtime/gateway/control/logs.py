@@ -1,4 +1,4 @@
-"""`/system/logs`: a function's lines as newline-delimited JSON."""
+"""`/system/logs`: the log lines of a function as newline-delimited JSON."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from faas_runtime.core.api import encode
-from faas_runtime.gateway.control.bodies import namespace_of
-from faas_runtime.gateway.control.services import room_of
+from faas_runtime.gateway.control.requests import namespace_of, services_of
 from faas_runtime.gateway.control.validation import check_function_name
 from faas_runtime.providers.base import FunctionKey, LogQuery, Provider
 
@@ -18,7 +17,7 @@ _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 
 
 async def logs(request: Request) -> Response:
-    """Stream log lines; with `follow` until the client goes away or the function is removed."""
+    """Stream log lines; with `follow` until the client disconnects or the function is deleted."""
     values = request.query_params
     name = values.get("name", "")
     check_function_name(name, "name")
@@ -33,13 +32,13 @@ async def logs(request: Request) -> Response:
         since=since,
         instance=values.get("instance", ""),
     )
-    provider = room_of(request).provider
-    await provider.get(query.key)  # unknown functions are told before the stream begins
+    provider = services_of(request).provider
+    await provider.get(query.key)  # an unknown function is answered 404 before the stream begins
     return StreamingResponse(_lines(provider, query), media_type="application/x-ndjson")
 
 
 async def _lines(provider: Provider, query: LogQuery) -> AsyncIterator[bytes]:
-    # The headers must leave at once, even when nothing has been printed yet.
+    # The headers are sent at once, even when nothing has been logged yet.
     yield b""
     async for message in provider.logs(query):
         yield encode(message) + b"\n"

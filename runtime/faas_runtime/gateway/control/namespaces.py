@@ -8,44 +8,42 @@ from starlette.responses import Response
 
 from faas_runtime.core.api import FunctionNamespace
 from faas_runtime.core.errors import Invalid
-from faas_runtime.gateway.control.answers import ACCEPTED, CREATED, json_answer
-from faas_runtime.gateway.control.bodies import read_body
-from faas_runtime.gateway.control.services import room_of
+from faas_runtime.gateway.control.requests import ACCEPTED, CREATED, json_response, read_body, services_of
 from faas_runtime.gateway.control.validation import check_namespace
-from faas_runtime.gateway.control.versions import forget_namespace
+from faas_runtime.gateway.control.versions import delete_namespace_versions
 
 
 async def list_namespaces(request: Request) -> Response:
     """Names of all namespaces, the default one first."""
-    return json_answer(list(await room_of(request).provider.list_namespaces()))
+    return json_response(list(await services_of(request).provider.list_namespaces()))
 
 
 async def get(request: Request) -> Response:
-    """One namespace and its marks."""
+    """One namespace with its labels and annotations."""
     name = request.path_params["name"]
     check_namespace(name)
-    return json_answer(await room_of(request).provider.get_namespace(name))
+    return json_response(await services_of(request).provider.get_namespace(name))
 
 
 async def create(request: Request) -> Response:
-    """Add a namespace; the path may leave the name to the body."""
-    await room_of(request).provider.create_namespace(await _namespace(request))
+    """Create a namespace; its name is in the path or in the body."""
+    await services_of(request).provider.create_namespace(await _namespace(request))
     return Response(status_code=CREATED)
 
 
 async def update(request: Request) -> Response:
-    """Replace a namespace's marks."""
-    await room_of(request).provider.update_namespace(await _namespace(request))
+    """Replace the labels and annotations of a namespace."""
+    await services_of(request).provider.update_namespace(await _namespace(request))
     return Response(status_code=ACCEPTED)
 
 
 async def delete(request: Request) -> Response:
-    """Remove a namespace and the functions in it."""
+    """Delete a namespace and the functions in it."""
     name = request.path_params["name"]
     check_namespace(name)
-    room = room_of(request)
-    await room.provider.delete_namespace(name)
-    await forget_namespace(room, name)
+    services = services_of(request)
+    await services.provider.delete_namespace(name)
+    await delete_namespace_versions(services, name)
     return Response(status_code=ACCEPTED)
 
 

@@ -1,4 +1,4 @@
-"""`/openapi.json`: the control room described for tools, made from the same types that read and write the bodies."""
+"""`/openapi.json`: the control API described for tools, made from the same types that read and write the bodies."""
 
 from __future__ import annotations
 

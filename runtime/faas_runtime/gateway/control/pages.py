@@ -29,7 +29,7 @@ _HEADERS = {
 
 
 async def home(_: Request) -> Response:
-    """To the dashboard."""
+    """Redirect to the dashboard."""
     return RedirectResponse("/ui/", 307)
 
 

@@ -1,4 +1,4 @@
-"""What is deployed, as the gateway's own loops need it, without asking the provider each time."""
+"""The status of every function, cached for the gateway's own loops."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from faas_runtime.providers.base import FunctionKey, Provider, RoutingChange
 
 log = logging.getLogger("faas.gateway")
 
-REFRESH = 5.0
-"""Seconds between two looks at the provider when no route has changed."""
-_SETTLE = 0.05
+REFRESH_INTERVAL = 5.0
+"""Seconds between two requests to the provider when no route has changed."""
+_BATCH_INTERVAL = 0.05
 
 
-class Catalogue:
-    """The last known status of every function; a change of routing brings it up to date at once."""
+class StatusCache:
+    """The last known status of every function; a routing change refreshes it at once."""
 
     def __init__(self, provider: Provider, routes: RoutingTable) -> None:
         self._provider = provider
@@ -30,7 +30,7 @@ class Catalogue:
         routes.subscribe(self._route_changed)
 
     def get(self, key: FunctionKey) -> FunctionStatus | None:
-        """One function, None when there is none of that name. The routes know first what comes and goes."""
+        """One function, None when there is none of that name. The routing table, which is newer, decides."""
         if self._routes.lookup(key) is None:
             return None
         unseen = FunctionStatus(name=key.name, namespace=key.namespace, image="", created_at=ZERO_TIME)
@@ -41,7 +41,7 @@ class Catalogue:
         return self._functions
 
     async def refresh(self) -> None:
-        """Ask the provider for everything. Raises RuntimeFault."""
+        """Read every status from the provider. Raises RuntimeFault."""
         found: dict[FunctionKey, FunctionStatus] = {}
         for namespace in await self._provider.list_namespaces():
             for status in await self._provider.list(namespace):
@@ -49,7 +49,7 @@ class Catalogue:
         self._functions = found
 
     async def update(self) -> None:
-        """Ask the provider; when it does not answer, say so in `problem` and keep what was known."""
+        """Refresh; when the provider does not answer, keep the old statuses and set `problem`."""
         try:
             await self.refresh()
             self.problem = ""
@@ -67,7 +67,7 @@ class Catalogue:
                         await self._routes.changed(key)
 
     async def until_ready(self, limit: float) -> None:
-        """Return once every function that is to have replicas has one, or after `limit` seconds."""
+        """Return once every function with desired replicas has a ready one, or after `limit` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 for key in self._functions:
@@ -75,12 +75,12 @@ class Catalogue:
                         await self._routes.changed(key)
 
     async def run(self) -> None:
-        """Stay up to date until cancelled."""
+        """Refresh until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REFRESH):
+                async with asyncio.timeout(REFRESH_INTERVAL):
                     await self._changed.wait()
-            await asyncio.sleep(_SETTLE)  # several changes come together
+            await asyncio.sleep(_BATCH_INTERVAL)  # changes come in batches
             self._changed.clear()
             await self.update()
 

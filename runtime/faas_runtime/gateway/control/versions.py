@@ -1,4 +1,4 @@
-"""`/system/function/NAME/versions` and `/rollback`: earlier deployments, and bringing one back."""
+"""`/system/function/NAME/versions` and `/rollback`: earlier deployments, and restoring one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from starlette.responses import Response
 
 from faas_runtime.core.api import FunctionDeployment, FunctionVersion, RollbackRequest
 from faas_runtime.core.errors import NotFound, RuntimeFault, Unsupported
-from faas_runtime.gateway.control.answers import json_answer
-from faas_runtime.gateway.control.bodies import namespace_of, read_body
-from faas_runtime.gateway.control.services import ControlRoom, room_of
-from faas_runtime.gateway.traffic.versions import Version, VersionBook, find, present_of
+from faas_runtime.gateway.control.requests import Services, json_response, namespace_of, read_body, services_of
+from faas_runtime.gateway.traffic.versions import Version, VersionStore, current_of, find
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.logs import now_rfc3339
 
@@ -21,54 +19,54 @@ log = logging.getLogger("faas.control")
 
 
 async def list_versions(request: Request) -> Response:
-    """The versions kept of a function, newest first."""
-    room = room_of(request)
+    """The stored versions of a function, newest first."""
+    services = services_of(request)
     key = _key(request)
-    await room.provider.get(key)
-    found = await asyncio.to_thread(_book(room).read, key)
-    present = present_of(found)
-    return json_answer([_shown(version, version is present) for version in reversed(found)])
+    await services.provider.get(key)
+    found = await asyncio.to_thread(_store(services).read, key)
+    current = current_of(found)
+    return json_response([_shown(version, version is current) for version in reversed(found)])
 
 
 async def rollback(request: Request) -> Response:
-    """Deploy an earlier version again, with the very image it had; it becomes the newest version."""
-    room = room_of(request)
+    """Deploy an earlier version again, with the same image digest; it becomes the newest version."""
+    services = services_of(request)
     key = _key(request)
-    wanted = await read_body(request, RollbackRequest)
-    await room.provider.get(key)
-    version = _choose(await asyncio.to_thread(_book(room).read, key), key, wanted.version)
-    deployment = version.with_its_image()
-    await room.provider.update(deployment)
-    if room.canaries is not None:
-        await room.canaries.clear(key)
-    await room.changed()
-    await remember(room, deployment)
-    return json_answer(_shown(version, False))
+    desired = await read_body(request, RollbackRequest)
+    await services.provider.get(key)
+    version = _choose(await asyncio.to_thread(_store(services).read, key), key, desired.version)
+    deployment = version.pinned_deployment()
+    await services.provider.update(deployment)
+    if services.canaries is not None:
+        await services.canaries.clear(key)
+    await services.changed()
+    await store_version(services, deployment)
+    return json_response(_shown(version, False))
 
 
-async def remember(room: ControlRoom, deployment: FunctionDeployment) -> None:
-    """Note a deployment that was accepted; the function runs even when that fails."""
-    if room.versions is None:
+async def store_version(services: Services, deployment: FunctionDeployment) -> None:
+    """Store an accepted deployment as a version; the function runs even when that fails."""
+    if services.versions is None:
         return
     try:
-        pinned = await room.provider.pinned_image(FunctionKey(deployment.service, deployment.namespace))
-        await asyncio.to_thread(room.versions.add, deployment, pinned, now_rfc3339())
+        pinned = await services.provider.pinned_image(FunctionKey(deployment.service, deployment.namespace))
+        await asyncio.to_thread(services.versions.add, deployment, pinned, now_rfc3339())
     except (RuntimeFault, OSError) as error:
-        log.warning("the version of %s is not kept: %s", deployment.service, error)
+        log.warning("the version of %s cannot be stored: %s", deployment.service, error)
 
 
-async def forget(room: ControlRoom, key: FunctionKey) -> None:
-    """The function is gone, and its versions with it."""
-    if room.versions is not None:
-        await asyncio.to_thread(room.versions.forget, key)
+async def delete_versions(services: Services, key: FunctionKey) -> None:
+    """Delete the versions of a function that was deleted."""
+    if services.versions is not None:
+        await asyncio.to_thread(services.versions.delete, key)
 
 
-async def forget_namespace(room: ControlRoom, name: str) -> None:
-    """The functions of a namespace are gone, and their versions and canaries with them."""
-    if room.canaries is not None:
-        await room.canaries.forget_namespace(name)
-    if room.versions is not None:
-        await asyncio.to_thread(room.versions.forget_namespace, name)
+async def delete_namespace_versions(services: Services, name: str) -> None:
+    """Delete the versions and canaries of a namespace that was deleted."""
+    if services.canaries is not None:
+        await services.canaries.delete_namespace(name)
+    if services.versions is not None:
+        await asyncio.to_thread(services.versions.delete_namespace, name)
 
 
 def _choose(known: list[Version], key: FunctionKey, number: int) -> Version:
@@ -80,10 +78,10 @@ def _choose(known: list[Version], key: FunctionKey, number: int) -> Version:
     return find(known, key, number)
 
 
-def _book(room: ControlRoom) -> VersionBook:
-    if room.versions is None:
+def _store(services: Services) -> VersionStore:
+    if services.versions is None:
         raise Unsupported("this gateway keeps no versions")
-    return room.versions
+    return services.versions
 
 
 def _key(request: Request) -> FunctionKey:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from faas_runtime.gateway.control.status_cache import Catalogue
+from faas_runtime.gateway.control.status_cache import StatusCache
 from faas_runtime.gateway.cron.schedule import TOPIC, Schedule, schedule_text
 from faas_runtime.gateway.queue.model import NewCall
 from faas_runtime.providers.base import FunctionKey
@@ -25,14 +25,14 @@ class CronRunner:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        statuses: StatusCache,
         accept: Callable[[NewCall], Awaitable[None]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        leads: Callable[[], bool] = lambda: True,
+        is_leader: Callable[[], bool] = lambda: True,
     ) -> None:
-        """While `leads` returns False, another gateway makes the calls."""
-        self._leads = leads
-        self._catalogue = catalogue
+        """While `is_leader` returns False, another gateway makes the calls."""
+        self._is_leader = is_leader
+        self._statuses = statuses
         self._accept = accept
         self._now = now
         self._due: dict[_Entry, datetime | None] = {}
@@ -50,7 +50,7 @@ class CronRunner:
         for (key, given), due in list(self._due.items()):
             if due is not None and due <= now:
                 self._due[key, given] = Schedule.parse(*given).after(now)
-                if not self._leads():
+                if not self._is_leader():
                     continue
                 await self._accept(_call(key))
                 log.info("called %s, scheduled for %s", key, f"{due:%Y-%m-%dT%H:%MZ}")
@@ -60,7 +60,7 @@ class CronRunner:
     def _refresh(self, now: datetime) -> None:
         scheduled = [
             (key, given)
-            for key, status in self._catalogue.all().items()
+            for key, status in self._statuses.all().items()
             if (given := schedule_text(status.annotations)) is not None
         ]
         known = self._due

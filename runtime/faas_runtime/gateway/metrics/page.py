@@ -26,17 +26,17 @@ def create_metrics_app(
     routes: RoutingTable,
     states: Callable[[], Mapping[str, str]],
     queued: Callable[[], Awaitable[Counts]],
-    leads: Callable[[], bool],
+    is_leader: Callable[[], bool],
 ) -> Starlette:
     """An application that serves `/metrics`.
 
-    `states` returns the problem of each loop, `queued` the number of calls by state, `leads` whether this gateway
+    `states` returns the problem of each loop, `queued` the number of calls by state, `is_leader` whether this gateway
     is the one that scales.
     """
 
     async def page(_: Request) -> Response:
         replicas = [(route.key, route.replicas) for route in routes.functions()]
-        own = [*_loops(states()), *_replicas(routes), *_queue(await queued()), *_leader(leads()), *_tasks()]
+        own = [*_loops(states()), *_replicas(routes), *_queue(await queued()), *_leader(is_leader()), *_tasks()]
         text = metrics.render(replicas) + "\n".join(own) + "\n"
         return Response(text.encode() + generate_latest(REGISTRY), headers={"Content-Type": _TEXT})
 
@@ -65,10 +65,10 @@ def _queue(counts: Counts) -> Iterator[str]:
             yield f'faas_queue_calls{{function_name="{key}",state="{state}"}} {count}'
 
 
-def _leader(leads: bool) -> Iterator[str]:
+def _leader(is_leader: bool) -> Iterator[str]:
     yield "# HELP faas_gateway_leader Whether this gateway runs the scaler and the schedules; one of several does"
     yield "# TYPE faas_gateway_leader gauge"
-    yield f"faas_gateway_leader {int(leads)}"
+    yield f"faas_gateway_leader {int(is_leader)}"
 
 
 def _tasks() -> Iterator[str]:

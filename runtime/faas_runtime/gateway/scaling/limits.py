@@ -1,4 +1,4 @@
-"""What a function's `com.openfaas.scale.*` labels ask for."""
+"""The limits in a function's `com.openfaas.scale.*` labels, and how many replicas follow from them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from faas_runtime.providers.common.annotations import CONCURRENCY_ANNOTATION
 
 PREFIX = "com.openfaas.scale."
 KINDS = ("rps", "capacity", "cpu")
-"""Calls per second, calls under way, thousandths of a core: each for one replica."""
-_LONGEST_WINDOW = 300.0
-# `min` alone says how many replicas there are at first; the others ask for the scaler.
+"""Calls per second, calls in flight, thousandths of a core: each for one replica."""
+_MAX_DOWN_WINDOW = 300.0
+# `min` alone is the initial number of replicas; the others enable the scaler.
 _AUTOMATIC = ("max", "zero", "zero-duration", "type", "target", "target-proportion", "down.window")
 
 T = TypeVar("T")
@@ -34,21 +34,21 @@ class ScaleLimits:
     proportion: float = 0.9
     down_window: float = 30.0
     automatic: bool = False
-    """Whether the labels ask for the built-in scaler at all."""
+    """Whether the labels enable the built-in scaler."""
 
 
 def limits_of(labels: Mapping[str, str] | None, annotations: Mapping[str, str] | None = None) -> ScaleLimits:
-    """The limits of a function; a label that makes no sense counts as absent, as everywhere in OpenFaaS.
+    """The limits of a function. Invalid labels are ignored, as everywhere in OpenFaaS.
 
-    A function that says how many calls a replica answers at a time is scaled by that, unless its labels
-    name another measure: one number for the watchdog's limit and for the scaler's target.
+    The concurrency annotation (calls that one replica answers at a time) is the target, too, unless the labels name
+    another measure.
     """
     given = {key.removeprefix(PREFIX): text for key, text in (labels or {}).items() if key.startswith(PREFIX)}
-    most = (annotations or {}).get(CONCURRENCY_ANNOTATION, "")
-    if most:
+    concurrency = (annotations or {}).get(CONCURRENCY_ANNOTATION, "")
+    if concurrency:
         given.setdefault("type", "capacity")
         if given["type"] == "capacity":
-            given.setdefault("target", most)
+            given.setdefault("target", concurrency)
     default = ScaleLimits()
     minimum = _read(given, "min", _count, default.minimum)
     return ScaleLimits(
@@ -60,13 +60,13 @@ def limits_of(labels: Mapping[str, str] | None, annotations: Mapping[str, str] |
         kind=_read(given, "type", _kind, default.kind),
         target=_read(given, "target", _positive, default.target),
         proportion=min(1.0, _read(given, "target-proportion", _positive, default.proportion)),
-        down_window=min(_LONGEST_WINDOW, _read(given, "down.window", parse_duration, default.down_window)),
+        down_window=min(_MAX_DOWN_WINDOW, _read(given, "down.window", parse_duration, default.down_window)),
         automatic=any(name in given for name in _AUTOMATIC),
     )
 
 
 def after_alert(limits: ScaleLimits, current: int, firing: bool) -> int:
-    """How many replicas an alert leads to: one step up while it fires, else the minimum."""
+    """The number of replicas after an alert: one step more while it fires, else the minimum."""
     if not firing:
         return limits.minimum
     step = math.ceil(limits.maximum * limits.factor / 100)
@@ -74,9 +74,9 @@ def after_alert(limits: ScaleLimits, current: int, firing: bool) -> int:
 
 
 def for_load(limits: ScaleLimits, load: float) -> int:
-    """How many replicas carry a load (in the unit of `kind`) with each of them below its target."""
-    wanted = math.ceil(load / (limits.target * limits.proportion) - 1e-9)
-    return max(limits.minimum, min(wanted, limits.maximum))
+    """The number of replicas for a load (in the unit of `kind`) that keeps each below its target."""
+    desired = math.ceil(load / (limits.target * limits.proportion) - 1e-9)
+    return max(limits.minimum, min(desired, limits.maximum))
 
 
 def _read(given: Mapping[str, str], name: str, parse: Callable[[str], T], default: T) -> T:

@@ -1,7 +1,7 @@
-"""Two versions of a function at once: the present one, and a canary that takes a share of the calls.
+"""Two versions of a function at once: the current one, and a canary that gets a share of the calls.
 
-The canary is a function of its own for the engine, named after the function it belongs to; no
-other function may have such a name. Which version it runs, and its share, outlive the gateway.
+To the engine the canary is a function of its own, named after its function; no other function may have
+such a name. Its version and its share are stored and survive a restart of the gateway.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from faas_runtime.core.files import write_file
 from faas_runtime.providers.base import FunctionKey
 
 SUFFIX = "--canary"
-"""Ends the name of every canary."""
+"""Suffix of every canary's name."""
 WEIGHT_ANNOTATION = "com.faas.traffic"
-"""Percent of the calls that a deployment takes beside the version that is there."""
-LONGEST_NAME = 63 - len(SUFFIX)
-"""A longer name leaves no room for that of a canary."""
+"""Percent of the calls that a deployment gets beside the current version."""
+MAX_NAME_LENGTH = 63 - len(SUFFIX)
+"""Maximum length of a function's name, in characters, for it to have a canary."""
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
-    """What a canary runs, and how much it is given."""
+    """The version that a canary runs, and its share of the calls."""
 
     version: int
     weight: int
@@ -33,17 +33,17 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def canary_of(key: FunctionKey) -> FunctionKey:
-    """The canary of a function, whether there is one or not."""
+    """The key of a function's canary, whether it exists or not."""
     return FunctionKey(key.name + SUFFIX, key.namespace)
 
 
 def is_canary(key: FunctionKey) -> bool:
-    """Whether this is a canary, not a function that somebody deployed under that name."""
+    """Whether this is the key of a canary."""
     return key.name.endswith(SUFFIX)
 
 
 def weight_of(annotations: Mapping[str, str] | None) -> int | None:
-    """The share a deployment asks for in percent; None when it wants all calls. Raises ValueError."""
+    """The share of a deployment in percent; None when it gets all calls. Raises ValueError."""
     text = (annotations or {}).get(WEIGHT_ANNOTATION, "")
     if not text:
         return None
@@ -53,14 +53,14 @@ def weight_of(annotations: Mapping[str, str] | None) -> int | None:
 
 
 def without_weight(deployment: FunctionDeployment) -> FunctionDeployment:
-    """The deployment as it is kept: what share it begins with is not a property of the function."""
+    """The deployment as it is stored: its initial share is not a property of the function."""
     if WEIGHT_ANNOTATION not in (deployment.annotations or {}):
         return deployment
     annotations = {name: text for name, text in (deployment.annotations or {}).items() if name != WEIGHT_ANNOTATION}
     return msgspec.structs.replace(deployment, annotations=annotations or None)
 
 
-class TrafficBook:
+class CanaryStore:
     """One file for each function that has a canary. Blocking; the files are small."""
 
     def __init__(self, folder: Path) -> None:
@@ -78,11 +78,11 @@ class TrafficBook:
         return {key: found for key in keys if (found := self.read(key)) is not None}
 
     def write(self, key: FunctionKey, traffic: Traffic) -> None:
-        """Note a canary. Raises OSError."""
+        """Store a canary. Raises OSError."""
         write_file(self._path(key), msgspec.json.encode(traffic), mode=0o600)
 
-    def forget(self, key: FunctionKey) -> None:
-        """The canary is gone."""
+    def delete(self, key: FunctionKey) -> None:
+        """Delete a canary."""
         self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: FunctionKey) -> Path:

@@ -1,4 +1,4 @@
-"""The last deployments of every function, so that one of them can be brought back."""
+"""The last deployments of every function, so that one of them can be restored."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from faas_runtime.core.errors import NotFound
 from faas_runtime.core.files import write_file
 from faas_runtime.providers.base import FunctionKey
 
-KEPT = 10
-"""How many versions of a function are kept, the present one among them."""
+MAX_VERSIONS = 10
+"""Maximum number of stored versions of a function, including the current one."""
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """A deployment that was accepted; `pinned` names its image by digest where that is known."""
+    """An accepted deployment; `pinned` is its image by digest, empty where that is unknown."""
 
     number: int
     deployment: FunctionDeployment
     pinned: str
     created_at: str
     served: bool = True
-    """Whether it was ever the present version; False for a canary that was not promoted."""
+    """Whether it was ever the current version; False for a canary that was not promoted."""
 
-    def with_its_image(self) -> FunctionDeployment:
-        """The deployment with the very image it had, whatever its tag means now."""
+    def pinned_deployment(self) -> FunctionDeployment:
+        """The deployment with the image it had, by digest, whatever the tag refers to now."""
         return msgspec.structs.replace(self.deployment, image=self.pinned or self.deployment.image)
 
 
-def present_of(known: Sequence[Version]) -> Version | None:
-    """The version that is the present one, None when none is known."""
+def current_of(known: Sequence[Version]) -> Version | None:
+    """The current version, None when none is stored."""
     return next((version for version in reversed(known) if version.served), None)
 
 
@@ -46,7 +46,7 @@ def find(known: Sequence[Version], key: FunctionKey, number: int) -> Version:
     raise NotFound(f"function `{key.name}` has no version {number}")
 
 
-class VersionBook:
+class VersionStore:
     """One file for each function. Blocking; the files are small."""
 
     def __init__(self, folder: Path) -> None:
@@ -59,42 +59,42 @@ class VersionBook:
         return []
 
     def next_number(self, key: FunctionKey) -> int:
-        """The number that the next version will have."""
+        """The number of the next version."""
         known = self.read(key)
         return known[-1].number + 1 if known else 1
 
     def add(self, deployment: FunctionDeployment, pinned: str, created_at: str, served: bool = True) -> int:
-        """Note a deployment that runs, and return its number. Raises OSError."""
+        """Store a deployment that runs, and return its number. Raises OSError."""
         key = FunctionKey(deployment.service, deployment.namespace)
         number = self.next_number(key)
         version = Version(number=number, deployment=deployment, pinned=pinned, created_at=created_at, served=served)
-        self._keep(key, [*self.read(key), version])
+        self._write(key, [*self.read(key), version])
         return number
 
     def promote(self, number: int, deployment: FunctionDeployment, pinned: str, created_at: str) -> int:
-        """Note that a version is the present one now, and return its number: a new one for an old version."""
+        """Make a version the current one and return its number: a new one for an old version. Raises OSError."""
         key = FunctionKey(deployment.service, deployment.namespace)
         known = self.read(key)
-        present = present_of(known)
-        if present is not None and number <= present.number:
+        current = current_of(known)
+        if current is not None and number <= current.number:
             return self.add(deployment, pinned, created_at)
         changed = [msgspec.structs.replace(each, served=True) if each.number == number else each for each in known]
-        self._keep(key, changed)
+        self._write(key, changed)
         return number
 
-    def forget(self, key: FunctionKey) -> None:
-        """The function is gone."""
+    def delete(self, key: FunctionKey) -> None:
+        """Delete the versions of a function."""
         self._path(key).unlink(missing_ok=True)
 
-    def forget_namespace(self, name: str) -> None:
-        """A namespace is gone, and every function in it."""
+    def delete_namespace(self, name: str) -> None:
+        """Delete the versions of every function in a namespace."""
         shutil.rmtree(self._folder / name, ignore_errors=True)
 
-    def _keep(self, key: FunctionKey, known: list[Version]) -> None:
-        # However many canaries come and go, the present version stays.
-        present = present_of(known)
-        while len(known) > KEPT:
-            known.remove(next(version for version in known if version is not present))
+    def _write(self, key: FunctionKey, known: list[Version]) -> None:
+        # The current version stays, however many canaries are stored after it.
+        current = current_of(known)
+        while len(known) > MAX_VERSIONS:
+            known.remove(next(version for version in known if version is not current))
         # Variables may hold secrets: readable by the owner only.
         write_file(self._path(key), msgspec.json.encode(known), mode=0o600)
 

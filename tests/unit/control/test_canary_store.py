@@ -4,8 +4,8 @@ import pytest
 
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import NotFound
-from faas_runtime.gateway.traffic.canary import Traffic, TrafficBook, weight_of, without_weight
-from faas_runtime.gateway.traffic.versions import KEPT, VersionBook, find, present_of
+from faas_runtime.gateway.traffic.canary import CanaryStore, Traffic, weight_of, without_weight
+from faas_runtime.gateway.traffic.versions import MAX_VERSIONS, VersionStore, current_of, find
 from faas_runtime.providers.base import FunctionKey
 
 KEY = FunctionKey("fn", "dev")
@@ -17,28 +17,28 @@ def deployment(image="i", **more):
 
 @pytest.fixture
 def versions(tmp_path):
-    return VersionBook(tmp_path / "versions")
+    return VersionStore(tmp_path / "versions")
 
 
 @pytest.fixture
 def traffic(tmp_path):
-    return TrafficBook(tmp_path / "traffic")
+    return CanaryStore(tmp_path / "traffic")
 
 
 def numbers(book):
     return [version.number for version in book.read(KEY)]
 
 
-def test_the_present_version_stays_however_many_canaries_are_tried(versions):
+def test_the_current_version_stays_however_many_canaries_are_tried(versions):
     assert versions.add(deployment("first"), "", "t") == 1
-    for _ in range(KEPT + 5):
+    for _ in range(MAX_VERSIONS + 5):
         versions.add(deployment(), "", "t", served=False)
 
     known = versions.read(KEY)
-    assert (len(known), known[0].number, known[-1].number) == (KEPT, 1, KEPT + 6)
-    present = present_of(known)
-    assert present is not None
-    assert present.number == 1
+    assert (len(known), known[0].number, known[-1].number) == (MAX_VERSIONS, 1, MAX_VERSIONS + 6)
+    current = current_of(known)
+    assert current is not None
+    assert current.number == 1
 
 
 def test_promoting_the_newest_keeps_its_number_and_an_old_one_gets_a_new_one(versions):
@@ -50,7 +50,7 @@ def test_promoting_the_newest_keeps_its_number_and_an_old_one_gets_a_new_one(ver
     assert versions.promote(1, deployment("a"), "", "t") == 4
     assert numbers(versions) == [1, 2, 3, 4]
     assert [version.served for version in versions.read(KEY)] == [True] * 4
-    assert find(versions.read(KEY), KEY, 2).with_its_image().image == "b@sha256:1"
+    assert find(versions.read(KEY), KEY, 2).pinned_deployment().image == "b@sha256:1"
     with pytest.raises(NotFound, match="has no version 9"):
         find(versions.read(KEY), KEY, 9)
 
@@ -65,7 +65,7 @@ def test_files_of_before_canaries_are_read(versions, tmp_path):
 
 def test_a_namespace_takes_its_versions_along(versions):
     versions.add(deployment(), "", "t")
-    versions.forget_namespace("dev")
+    versions.delete_namespace("dev")
 
     assert numbers(versions) == []
 
@@ -77,8 +77,8 @@ def test_a_share_is_kept_and_forgotten(traffic):
     traffic.write(KEY, kept)
     assert (traffic.read(KEY), traffic.all()) == (kept, {KEY: kept})
 
-    traffic.forget(KEY)
-    traffic.forget(KEY)
+    traffic.delete(KEY)
+    traffic.delete(KEY)
     assert traffic.all() == {}
 
 
