@@ -141,7 +141,7 @@ def test_a_canary_that_does_not_start_changes_nothing(two):
     [
         ({"weight": 101}, 400, "field `weight`"),
         ({"weight": -1}, 400, "field `weight`"),
-        ({"version": 1, "weight": 5}, 400, "version 1 is the present one"),
+        ({"version": 1, "weight": 5}, 400, "version 1 is the current one"),
         ({"version": 9, "weight": 5}, 404, "has no version 9"),
         ({"version": 2}, 400, "weight"),
     ],
