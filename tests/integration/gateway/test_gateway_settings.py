@@ -87,7 +87,10 @@ def test_each_source_is_used_and_shown(faas, state):
     file.write_text("idle_timeout = 'soon'\n")
     refused = faas("gateway", "restart")
     assert refused.returncode == 1
-    assert f"goes on as it was: {file}:1: setting `idle_timeout`: `soon` is not a duration" in refused.stderr
+    assert (
+        f"the restart failed, nothing changed: {file}:1: setting `idle_timeout`: `soon` is not a duration"
+        in refused.stderr
+    )
     assert faas("gateway", "status").stdout.splitlines()[0].split()[-1] == url
 
 
