@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from faas_runtime.core.errors import StartFailed
 from faas_runtime.providers.process import supervisor
-from faas_runtime.providers.process.replica import StartFailed
 
 
 class Replica:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 from faas_runtime.core.api import FunctionUsage
+from faas_runtime.providers.process.processes import all_processes
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -31,8 +31,10 @@ class ProcessUsageMeter:
             return
         memory: dict[int, float] = {}
         seconds: dict[int, float] = {}
-        for session, used, resident in _processes():
-            memory[session] = memory.get(session, 0.0) + resident
+        for _, fields in all_processes():
+            # CPU time with that of ended children, and resident memory.
+            session, used = int(fields[3]), sum(int(value) for value in fields[11:15]) / _TICKS
+            memory[session] = memory.get(session, 0.0) + int(fields[21]) * _PAGE
             seconds[session] = seconds.get(session, 0.0) + used
         # The time of a process that ended is missing from the sum: never below zero.
         self._cpu = {
@@ -49,17 +51,3 @@ class ProcessUsageMeter:
             cpu=round(sum(self._cpu.get(pid, 0.0) for pid in pids), 1),
             total_memory_bytes=sum(self._memory.get(pid, 0.0) for pid in pids),
         )
-
-
-def _processes() -> Iterable[tuple[int, float, float]]:
-    """Session, CPU seconds (with those of ended children) and resident bytes of every process."""
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        try:
-            text = Path(entry.path, "stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-        fields = text.rpartition(")")[2].split()
-        ticks = sum(int(value) for value in fields[11:15])
-        yield int(fields[3]), ticks / _TICKS, int(fields[21]) * _PAGE
