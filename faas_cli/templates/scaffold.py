@@ -125,7 +125,7 @@ def render(template: Template, name: str, into: Path) -> Path:
         target = into / "function"
         source = template.folder / template.handler_folder
         if source.is_dir():
-            shutil.copytree(source, target)
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             target.mkdir()
         return target
@@ -141,6 +141,9 @@ def render(template: Template, name: str, into: Path) -> Path:
         )
     except (CookiecutterException, TemplateError) as err:
         raise _template_error(template, err) from None
+    # Running a template's own files leaves caches in it, which cookiecutter copies.
+    for cache in list((into / "function").rglob("__pycache__")):
+        shutil.rmtree(cache)
     return into / "function"
 
 

@@ -1,5 +1,6 @@
 """`faas new`: everything or nothing."""
 
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -158,3 +159,23 @@ def test_functions_appended_at_the_same_time_all_arrive(tmp_path):
         list(pool.map(create, plans))
     assert set(load(file).functions) == {"first", *(f"fn{n}" for n in range(8))}
     assert {path.name for path in tmp_path.iterdir() if path.name.startswith(".")} == {".gitignore"}
+
+
+@pytest.mark.parametrize("lang", ["python", "plain"])
+def test_caches_of_a_template_are_not_copied(tmp_path, lang, monkeypatch):
+    """Neither by cookiecutter nor from a template without it."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "template" / lang
+    if lang == "python":
+        shutil.copytree(find_template("python").folder, folder)
+    else:
+        (folder / "function").mkdir(parents=True)
+        (folder / "template.yml").write_text("language: plain\nfprocess: cat\n")
+        (folder / "function" / "handler.py").write_text("")
+    for handler in list(folder.rglob("handler.py")):
+        (handler.parent / "__pycache__").mkdir(exist_ok=True)
+        (handler.parent / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"\0")
+    create(scaffold(tmp_path, lang))
+    names = tree(tmp_path / "fn")
+    assert "handler.py" in names
+    assert not {name for name in names if "__pycache__" in name}
