@@ -94,7 +94,8 @@ class World:
     is_leader = True
 
     def __init__(self):
-        self.now, self.asked, self.fault = 100.0, [], Unavailable("no room")
+        self.now, self.asked = 100.0, []
+        self.fault: Unavailable | None = Unavailable("no room")
         self.load = self
 
     def all(self):
