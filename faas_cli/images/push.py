@@ -44,6 +44,8 @@ def _push(name: str, image: str, console: Console, display: PushDisplay) -> Faas
         digest = _pusher(image, display)()
     except FaasError as err:
         return err
+    except ImageNotFound as err:
+        return FaasError(f"`{image}` was not pushed: {err}", hint="build it again: `faas build`")
     except OSError as err:  # the layers are compressed into the state folder
         place = f": `{err.filename}`" if err.filename else f" (in `{default_state_dir()}`)"
         return FaasError(f"`{image}` was not pushed: {err.strerror or err}{place}")

@@ -164,10 +164,22 @@ class Registry:
         return Manifest(answer.data, answer.headers.get("Content-Type", ""), digest)
 
     def put_manifest(self, repository: str, reference: str, content: bytes, media_type: str) -> str:
-        """Store a manifest under a tag or its digest; returns its digest."""
+        """Store a manifest under a tag or its digest; returns its digest, which the registry has confirmed."""
         headers = {"Content-Type": media_type}
-        self._call("PUT", f"/v2/{repository}/manifests/{reference}", repository, headers=headers, body=content)
-        return f"sha256:{hashlib.sha256(content).hexdigest()}"
+        target = f"/v2/{repository}/manifests/{reference}"
+        answer = self._call("PUT", target, repository, headers=headers, body=content)
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if answer.status != 201:
+            kind = answer.headers.get("Content-Type") or "no type"
+            raise RegistryError(
+                f"{self.host} did not store the manifest: it answered {answer.status} ({kind}) instead of 201",
+                hint="is this the address of a registry, or of a proxy or a login page?",
+                status=answer.status,
+            )
+        stored = answer.headers.get("Docker-Content-Digest", digest)
+        if stored != digest:
+            raise RegistryError(f"{self.host} stored the manifest as {stored}, and {digest} was sent")
+        return digest
 
     def _patch(self, location: str, repository: str, chunk: bytes, offset: int) -> urllib3.BaseHTTPResponse:
         headers = {

@@ -26,7 +26,9 @@ def refused(answer: urllib3.BaseHTTPResponse, host: str, repository: str, *, had
         server = "docker.io" if host == DOCKER_HUB else host
         ours = f"`faas registry-login --server {server}` and then `DOCKER_CONFIG=credentials`"
         hint = f"`docker login {server}`, or {ours}"
-        return RegistryError(f"the registry {host} {what} for `{repository}`", hint=hint, status=answer.status)
+        reason = _reason(answer)
+        suffix = f": {reason}" if reason != f"status {answer.status}" else ""
+        return RegistryError(f"the registry {host} {what} for `{repository}`{suffix}", hint=hint, status=answer.status)
     if answer.status == 404:
         return RegistryError(f"the registry {host} has no such image in `{repository}`", status=404)
     return RegistryError(f"the registry {host} refused: {_reason(answer)}", status=answer.status)
@@ -50,6 +52,7 @@ def unreachable(err: urllib3.exceptions.HTTPError, host: str) -> RegistryError:
 def _reason(answer: urllib3.BaseHTTPResponse) -> str:
     try:
         errors = json.loads(answer.data)["errors"]
-        return "; ".join(str(error.get("message") or error.get("code")) for error in errors)
-    except (ValueError, KeyError, TypeError):
+        words = (" ".join(str(each[key]) for key in ("code", "message") if each.get(key)) for each in errors)
+        return "; ".join(words) or f"status {answer.status}"
+    except (ValueError, KeyError, TypeError, AttributeError):
         return f"status {answer.status}"

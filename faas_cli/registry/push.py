@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from faas_cli.errors import FaasError
 from faas_cli.registry.client import Manifest, Registry
@@ -26,6 +26,7 @@ from faas_runtime.images.store import (
     CONFIG_TYPE,
     INDEX_TYPE,
     MANIFEST_TYPE,
+    BlobWriter,
     Descriptor,
     ImageStore,
     canonical_json,
@@ -69,7 +70,7 @@ class Push:
             self._registry = Registry(self._target.registry, push=True)
         digest = self._store.digest_of(self._image)
         manifest = self._store.manifest(digest)
-        config = json.loads(self._store.blob_path(manifest["config"]["digest"]).read_bytes())
+        config = json.loads(self._store.verified(manifest["config"]["digest"]).read_bytes())
         annotations = dict(manifest.get("annotations") or {})
         layers = [self._compressed(layer["digest"]) for layer in manifest["layers"]]
         base_layers: list[dict[str, Any]] = []
@@ -93,19 +94,21 @@ class Push:
         return Manifest(content, MANIFEST_TYPE, digest)
 
     def _compressed(self, digest: str) -> tuple[Descriptor, Path]:
-        """The compressed layer, cached."""
-        path = self._cache / "compressed" / f"{digest.partition(':')[2]}.gz"
-        if not path.exists():
-            with new_file(path.parent, durable=False) as sink:
-                with gzip.GzipFile(
-                    fileobj=sink.stream, mode="wb", compresslevel=_LEVEL, mtime=0, filename=""
-                ) as squeezed:
-                    with self._store.blob_path(digest).open("rb") as source:
-                        shutil.copyfileobj(source, squeezed, 1 << 20)
-                sink.publish(path)
-        with path.open("rb") as stream:
-            total = hashlib.file_digest(stream, "sha256").hexdigest()
-        return Descriptor(GZIP_LAYER, f"sha256:{total}", path.stat().st_size), path
+        """The compressed layer, cached under both digests, so that a damaged file is found."""
+        folder, prefix = self._cache / "compressed", digest.partition(":")[2]
+        for path in folder.glob(f"{prefix}-*.gz"):
+            if (total := _sha256(path)) == path.stem.rpartition("-")[2]:
+                return Descriptor(GZIP_LAYER, f"sha256:{total}", path.stat().st_size), path
+            path.unlink()
+        with new_file(folder, durable=False) as sink:
+            blob = BlobWriter(sink.stream, GZIP_LAYER)
+            out = cast(BinaryIO, blob)
+            with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=_LEVEL, mtime=0, filename="") as squeezed:
+                with self._store.verified(digest).open("rb") as source:
+                    shutil.copyfileobj(source, squeezed, 1 << 20)
+            path = folder / f"{prefix}-{blob.descriptor.digest.partition(':')[2]}.gz"
+            sink.publish(path)
+        return blob.descriptor, path
 
     def _upload_all(self, blobs: list[tuple[Descriptor, Path]]) -> None:
         with ThreadPoolExecutor(_PARALLEL) as pool:
@@ -183,6 +186,11 @@ def put_index(image: str, manifests: Mapping[str, Manifest], extra_tags: Sequenc
     for tag in (target.tag, *extra_tags):
         digest = registry.put_manifest(target.repository, tag, content, INDEX_TYPE)
     return digest
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _for_platform(registry: Registry, reference: Reference, architecture: str) -> tuple[dict[str, Any], str]:

@@ -160,7 +160,7 @@ class RecipeRun:
 
     def _has_layer(self, record: Mapping[str, object]) -> bool:
         layer = _descriptor(record.get("layer"))
-        return layer is None or self._store.has(layer.digest)
+        return layer is None or self._store.has(layer.digest, layer.size)
 
     def _dependency_layer(self, step: Step) -> Descriptor | None:
         entries = collect(self._work, step.outputs, HOME, dependency_excludes(self._recipe))
@@ -216,7 +216,7 @@ class RecipeRun:
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         record = self._folder.parents[1] / "layers" / key
         known = _descriptor(_read_record(record))
-        if known is not None and self._store.has(known.digest):
+        if known is not None and self._store.has(known.digest, known.size):
             return known
         layer = write_layer(self._store, entries)
         write_file(record, json.dumps(layer.as_json()), durable=False)

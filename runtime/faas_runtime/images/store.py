@@ -38,6 +38,10 @@ class ImageNotFound(LookupError):
     """The store holds no image of that name or digest; the message names it."""
 
 
+class DamagedBlob(ImageNotFound):
+    """A blob's content does not match its digest. It was removed, so that the next build makes it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Descriptor:
     """Points at a blob: its media type, `sha256:...` digest and size in bytes."""
@@ -112,9 +116,25 @@ class ImageStore:
             raise ImageNotFound(f"`{digest}` is not a sha256 digest")
         return self._blobs / encoded
 
-    def has(self, digest: str) -> bool:
-        """Whether the blob is in the store."""
-        return self.blob_path(digest).exists()
+    def has(self, digest: str, size: int) -> bool:
+        """Whether the blob is in the store, with all of its `size` bytes."""
+        try:
+            return self.blob_path(digest).stat().st_size == size
+        except FileNotFoundError:
+            return False
+
+    def verified(self, digest: str) -> Path:
+        """Path of a blob whose content was checked against its digest. Raises ImageNotFound, DamagedBlob."""
+        path = self.blob_path(digest)
+        try:
+            with path.open("rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+        except FileNotFoundError:
+            raise ImageNotFound(f"there is no image `{digest}` in the local store") from None
+        if f"sha256:{found}" != digest:
+            path.unlink(missing_ok=True)
+            raise DamagedBlob(f"`{digest}` in the local store was damaged and has been removed; build the image again")
+        return path
 
     @contextlib.contextmanager
     def new_blob(self, media_type: str) -> Iterator[BlobWriter]:
@@ -128,7 +148,7 @@ class ImageStore:
     def put_blob(self, media_type: str, data: bytes) -> Descriptor:
         """Store bytes as a blob."""
         descriptor = Descriptor(media_type, f"sha256:{hashlib.sha256(data).hexdigest()}", len(data))
-        if not self.has(descriptor.digest):
+        if not self.has(descriptor.digest, descriptor.size):
             with self.new_blob(media_type) as blob:
                 blob.write(data)
         return descriptor
@@ -218,7 +238,7 @@ class ImageStore:
         """Unpack an image's root file system to a folder below `into`, once per digest; returns the folder.
 
         Files keep their modes and belong to the calling user; devices are skipped.
-        Raises ImageNotFound; ValueError when an entry of a layer is outside its root.
+        Raises ImageNotFound, DamagedBlob; ValueError when an entry of a layer is outside its root.
         """
         target = into / digest.partition(":")[2]
         if target.exists():
@@ -228,7 +248,7 @@ class ImageStore:
         work = Path(tempfile.mkdtemp(prefix=".new-", dir=into))
         try:
             for layer in layers:
-                unpack_layer(self.blob_path(layer["digest"]), work)
+                unpack_layer(self.verified(layer["digest"]), work)
             work.chmod(0o755)
             with contextlib.suppress(OSError):  # another process unpacked the same image first
                 work.rename(target)
@@ -277,10 +297,7 @@ class ImageStore:
         write_file(self.root / "index.json", canonical_json(index), mode=0o644, durable=False)
 
     def _json(self, digest: str) -> Json:
-        try:
-            return cast(Json, json.loads(self.blob_path(digest).read_bytes()))
-        except FileNotFoundError:
-            raise ImageNotFound(f"there is no image `{digest}` in the local store") from None
+        return cast(Json, json.loads(self.verified(digest).read_bytes()))
 
 
 def _name(entry: Json) -> str:

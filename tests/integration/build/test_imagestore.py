@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from faas_cli.images.builders.layers import LayerEntry, write_layer
-from faas_runtime.images.store import ImageNotFound, ImageStore, full_reference
+from faas_runtime.images.store import DamagedBlob, ImageNotFound, ImageStore, full_reference
 from faas_runtime.images.unpack import unpack_layer
 
 CONFIG = {"architecture": "amd64", "os": "linux", "config": {"Env": ["A=1=2"], "WorkingDir": "/w"}, "rootfs": {}}
@@ -151,3 +151,37 @@ def test_other_tools_accept_it(store, tmp_path, tool):
     command = [tool("umoci"), "unpack", "--rootless", "--image", f"{store.root}:acme/fn:1", str(bundle)]
     subprocess.run(command, capture_output=True, check=True)
     assert (bundle / "rootfs/home/app/file").read_bytes() == b"x"
+
+
+def _damage(store, digest, how):
+    path = store.blob_path(digest)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] if how == "truncated" else content[:-1] + bytes([content[-1] ^ 1]))
+
+
+@pytest.mark.parametrize("how", ["truncated", "changed"])
+@pytest.mark.parametrize("part", ["manifest", "config", "layer"])
+def test_a_damaged_blob_is_named_and_removed(store, tmp_path, part, how):
+    """It is found when it is read, and the next build makes it again."""
+    digest = image(store, "fn")
+    manifest = store.manifest(digest)
+    damaged = {
+        "manifest": digest, "config": manifest["config"]["digest"], "layer": manifest["layers"][0]["digest"],
+    }[part]  # fmt: skip
+    _damage(store, damaged, how)
+    read = (lambda: store.unpack(digest, tmp_path / "roots")) if part == "layer" else (lambda: store.resolve("fn"))
+    with pytest.raises(DamagedBlob, match=f"`{damaged}` in the local store was damaged"):
+        read()
+    assert not store.blob_path(damaged).exists()
+    assert image(store, "fn") == digest
+    assert (store.unpack(digest, tmp_path / "roots") / "home/app/file").read_bytes() == b"x"
+
+
+def test_a_truncated_blob_is_written_again(store):
+    """Its size shows that it is not complete."""
+    digest = image(store, "fn")
+    layer = store.manifest(digest)["layers"][0]
+    _damage(store, layer["digest"], "truncated")
+    assert not store.has(layer["digest"], layer["size"])
+    assert image(store, "fn") == digest
+    assert store.has(layer["digest"], layer["size"])

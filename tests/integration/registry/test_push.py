@@ -14,6 +14,7 @@ from faas_cli.registry.engine import push_from_engine
 from faas_cli.registry.errors import RegistryError
 from faas_cli.registry.push import BASE_DIGEST, Push
 from faas_cli.registry.reference import check_pushable
+from faas_runtime.images.store import DamagedBlob
 
 from .conftest import PASSWORD, USER, make_image, write_docker_config
 
@@ -42,6 +43,24 @@ def test_what_is_there_is_not_sent_again(registry, docker_config, store, tmp_pat
     first, _ = push(store, tmp_path, image)
     second, told = push(store, tmp_path, image)
     assert (second, told) == (first, ["already exists", "already exists"])
+
+
+def test_a_damaged_layer_is_not_pushed(registry, docker_config, store, tmp_path):
+    """Neither from the store, nor from the cache of compressed layers."""
+    image = f"{registry}/acme/damaged:1"
+    digest = make_image(store, image, b"damaged")
+    layer = store.blob_path(store.manifest(digest)["layers"][0]["digest"])
+    content = layer.read_bytes()
+    layer.write_bytes(content[:-1])
+    with pytest.raises(DamagedBlob, match="build the image again"):
+        push(store, tmp_path, image)
+    assert not list((tmp_path / "cache" / "compressed").iterdir())
+    make_image(store, image, b"damaged")
+    first, _ = push(store, tmp_path, image)
+    (compressed,) = (tmp_path / "cache" / "compressed").iterdir()
+    compressed.write_bytes(b"x")
+    assert push(store, tmp_path, image)[0] == first
+    assert compressed.read_bytes() != b"x"
 
 
 def test_the_same_input_has_the_same_digest_in_the_registry(registry, docker_config, tmp_path):

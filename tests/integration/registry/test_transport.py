@@ -114,6 +114,40 @@ def test_a_registry_that_forgot_the_upload_gets_chunks(serve, blob):
     assert server.requests[-1] == ("PUT", "/up", 0)
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        (200, {"Content-Type": "text/html"}, r"answered 200 \(text/html\) instead of 201"),
+        (201, {"Docker-Content-Digest": "sha256:other"}, "stored the manifest as sha256:other"),
+    ],
+)
+def test_a_manifest_that_was_not_stored(serve, status, headers, words):
+    """A server that accepts everything, or stores something else, is not believed."""
+    server = serve(lambda request, body: (status, headers, b""))
+    with pytest.raises(RegistryError, match=words):
+        Registry(server.host, push=True).put_manifest("acme/fn", "1", b"{}", "application/json")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (
+            403,
+            b'{"errors": [{"code": "DENIED", "message": "quota is used up"}]}',
+            "for `acme/fn`: DENIED quota is used up",
+        ),
+        (429, b'{"errors": [{"code": "TOOMANYREQUESTS"}]}', "refused: TOOMANYREQUESTS"),
+        (400, b"[]", "refused: status 400"),
+        (400, b'{"errors": []}', "refused: status 400"),
+    ],
+)
+def test_the_registrys_own_words(serve, status, body, words):
+    """Its code and message reach the user."""
+    server = serve(lambda request, _: (status, {}, body))
+    with pytest.raises(RegistryError, match=words):
+        Registry(server.host, push=True).put_manifest("acme/fn", "1", b"{}", "application/json")
+
+
 def test_a_real_registry_has_it_whole(registry, docker_config, blob, tmp_path):
     """And gives it back."""
     remote = Registry(registry, push=True)
