@@ -1,4 +1,4 @@
-"""Where values come from (survey rows 14 and 44)."""
+"""Where values come from."""
 
 import pytest
 

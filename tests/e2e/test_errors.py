@@ -93,7 +93,7 @@ def test_image_that_is_not_there(gateway):
 
 
 def test_function_that_ends_at_once(gateway):
-    """Survey row 51: told at once, with its last lines, and nothing is left behind."""
+    """Told at once, with its last lines, and nothing is left behind."""
     gateway.faas("new", "--lang", "python-http", "fn")
     (gateway.folder / "fn" / "handler_test.py").unlink()
     (gateway.folder / "fn" / "handler.py").write_text("raise SystemExit('no reason to live')\n")
@@ -121,7 +121,7 @@ def test_unknown_words(shell):
 
 
 def test_commands_that_need_no_engine_never_look_for_one(shell):
-    """Survey rows 42 and 48: an engine that hangs, a gateway that is not there, change nothing."""
+    """An engine that hangs, a gateway that is not there, change nothing."""
     shell.env |= {"DOCKER_HOST": "tcp://127.0.0.1:1", "OPENFAAS_URL": "http://127.0.0.1:1"}
     shell.faas("new", "--lang", "python", "fn")
     shell.faas("build", "-f", "fn.yml", "--builder", "oci")
@@ -130,7 +130,7 @@ def test_commands_that_need_no_engine_never_look_for_one(shell):
 
 
 def test_no_command_looks_anything_up_at_start(shell, tmp_path):
-    """Survey row 48: with sockets forbidden, everything local works."""
+    """With sockets forbidden, everything local works."""
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(
@@ -147,7 +147,7 @@ def test_no_command_looks_anything_up_at_start(shell, tmp_path):
 
 
 def test_the_only_stack_file_is_found(shell):
-    """Survey row 8: whatever its name; of several, one must be chosen."""
+    """Whatever its name; of several, one must be chosen."""
     shell.faas("new", "--lang", "python", "fn")
     (shell.folder / "other.yml").write_text("key: value\n")
     shell.faas("build", "--builder", "oci")

@@ -47,7 +47,7 @@ def test_walkthrough(gateway, lang):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_walkthrough_on_a_bare_path(equipped_commands, bare_path, tmp_path, lang):
-    """Survey row 41: no Go, no Node, no Docker on PATH; the toolchains come from PyPI."""
+    """No Go, no Node, no Docker on PATH; the toolchains come from PyPI."""
     shell = make_shell(equipped_commands, tmp_path, bare_path)
     start_gateway(shell)
     try:
@@ -106,7 +106,7 @@ def test_100_mb_there_and_back_in_flat_memory(gateway):
 
 
 def test_functions_answer_again_after_kill_9(gateway):
-    """Survey row 35: the gateway comes back with its functions, and leaves no orphans."""
+    """The gateway comes back with its functions, and leaves no orphans."""
     deploy(gateway)
     pid = gateway.gateway_pid()
     old = children(pid)
@@ -123,7 +123,7 @@ def test_functions_answer_again_after_kill_9(gateway):
 
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.15, 0.2, 0.3])
 def test_the_first_deploy_after_a_crash_works(gateway, delay):
-    """Survey row 34: wherever the gateway was killed in the middle of a deployment."""
+    """Wherever the gateway was killed in the middle of a deployment."""
     gateway.faas("new", "--lang", "python", "fn")
     gateway.faas("build", "-f", "fn.yml", "--builder", "oci")
     pid = gateway.gateway_pid()
@@ -224,7 +224,7 @@ def test_logs_and_describe(gateway):
 
 
 def test_up_builds_and_deploys_in_one_step(gateway):
-    """Survey row 49: without a registry."""
+    """Without a registry."""
     gateway.faas("new", "--lang", "python", "fn")
     gateway.faas("up", "-f", "fn.yml", "--builder", "oci", "--skip-push")
     assert gateway.faas("invoke", "fn", stdin=b"test").stdout == b"Hello, Python. You said: test"

@@ -1,4 +1,4 @@
-"""`faas dev` notices every save, in whatever way editors save, and builds only what it is in (survey row 10)."""
+"""`faas dev` notices every save, in whatever way editors save, and builds only what it is in."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""`build/NAME/`: what is in it, and what must not be (survey rows 11, 12 and 13)."""
+"""`build/NAME/`: what is in it, and what must not be."""
 
 import os
 

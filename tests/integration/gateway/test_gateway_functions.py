@@ -96,7 +96,7 @@ def test_a_failed_update_leaves_the_old_version(gateway):
 
 
 def test_no_call_fails_while_versions_change(gateway, wait_for):
-    """Survey row 18: four clients call as fast as they can through five updates and changes of scale."""
+    """Four clients call as fast as they can through five updates and changes of scale."""
     gateway.deploy("server", "server", envVars={"GREETING": "v0"})
     failures, seen, over = [], set(), threading.Event()
 

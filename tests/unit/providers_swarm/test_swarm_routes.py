@@ -6,7 +6,7 @@ from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.providers.base import Endpoint, FunctionKey
 from faas_runtime.providers.common.status import route_of
 from faas_runtime.providers.swarm.objects import Node, Service, Snapshot, Task, node_of, task_of
-from faas_runtime.providers.swarm.routes import endpoint_of, is_inside, serving
+from faas_runtime.providers.swarm.routes import endpoint_of, serving
 
 KEY = FunctionKey("fn", "openfaas-fn")
 NODE = Node("n1", "one", "10.1.0.4", up=True)
@@ -60,13 +60,6 @@ def test_a_route_says_what_the_deployment_does():
     route = route_of(service.deployment, [Endpoint("b", "h", 1), Endpoint("a", "h", 2)], service.replicas)
     assert [each.instance for each in route.endpoints] == ["a", "b"]
     assert (route.key, route.replicas, route.timeout, route.internal) == (KEY, 2, 3.0, True)
-
-
-def test_this_machine_is_inside_of_its_own_networks():
-    """The source address of a packet decides."""
-    assert is_inside(["127.0.0.0/8"])
-    assert not is_inside(["203.0.113.0/24"])
-    assert not is_inside([])
 
 
 def test_what_the_manager_tells_of_a_task():

@@ -62,7 +62,7 @@ def test_append_refuses_a_name_that_is_there():
     ],
 )
 def test_a_template_is_added_and_nothing_else_changes(text):
-    """Survey row 6: comments, order and indentation stay."""
+    """Comments, order and indentation stay."""
     before = parse_stack(text, "f").configuration
     result = append_template(text, TemplateSource(name="rust", source="https://x/y#v1"), "f")
     after = parse_stack(result, "f").configuration

@@ -1,4 +1,4 @@
-"""Survey row 15: passwords in the keychain where there is one, else in a file only its owner can read."""
+"""Passwords in the keychain where there is one, else in a file only its owner can read."""
 
 import pytest
 
