@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from faas_runtime.gateway.control.function_store import FunctionStore
 
 from faas_runtime.core.errors import Unavailable
+from faas_runtime.gateway.control.store import FunctionStore
 
 
 def test_a_store_that_does_not_answer_says_so():
