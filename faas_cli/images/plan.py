@@ -18,6 +18,7 @@ from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.images.change_report import InputRecord
 from faas_cli.images.context import assemble
 from faas_cli.images.context_files import complete
+from faas_cli.images.dependencies import fit_python
 from faas_cli.images.dockerfile.render import is_generated, uses_buildkit, write_dockerfile
 from faas_cli.images.go_modules import fit
 from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult
@@ -126,7 +127,8 @@ def prepare(stack: Stack, function: Function, options: BuildOptions, project: Pa
     job = BuildJob(
         function=function, template=template, context=context, image=image, options=options, build_args=arguments
     )
-    job = replace(job, remarks=tuple(fit(job, project / function.handler)))
+    handler = project / function.handler
+    job = replace(job, remarks=(*fit(job, handler), *fit_python(job, handler)))
     if is_generated(job):
         cache = default_state_dir() / "build" / "dockerfiles"
         write_dockerfile(job, buildkit=uses_buildkit(job), project=project, cache=cache)

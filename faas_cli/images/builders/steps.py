@@ -17,7 +17,8 @@ from pathlib import Path
 
 from faas_cli.errors import BuildError
 from faas_cli.images.builders.layers import collect, write_layer
-from faas_cli.images.context import matching, sync_tree
+from faas_cli.images.context import sync_tree
+from faas_cli.images.dependencies import declared_inputs
 from faas_cli.images.image import (
     HOME,
     app_entries,
@@ -234,7 +235,7 @@ class RecipeRun:
 def inputs_digest(work: Path, step: Step, toolchain: Toolchain) -> str:
     """A digest of a step's inputs, command and toolchain."""
     total = hashlib.sha256(f"{FORMAT}\0{step.run}\0{toolchain.identity}\0".encode())
-    for name in matching(work, step.inputs):
+    for name in declared_inputs(work, step.inputs):
         total.update(f"{name}\0".encode())
         total.update(hashlib.sha256((work / name).read_bytes()).digest())
     return total.hexdigest()

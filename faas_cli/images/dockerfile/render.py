@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faas_cli.errors import BuildError
-from faas_cli.images.context import DOCKERFILE_NAME, SUPPORT_FOLDER, matching
+from faas_cli.images.context import DOCKERFILE_NAME, SUPPORT_FOLDER
+from faas_cli.images.dependencies import declared_inputs
 from faas_cli.images.dockerfile.instructions import STAGING, copies_by_folder, copy, scripts
 from faas_cli.images.image import HOME, USER, WATCHDOG, source_labels, system_files
 from faas_cli.templates.find import builtin_folder
@@ -165,7 +166,7 @@ def context_layout(context: Path, recipe: Recipe) -> ContextLayout:
     ours = {DOCKERFILE_NAME, SUPPORT_FOLDER, "template.yml", "meta.json", ".dockerignore"}
     entries = sorted(entry for entry in context.iterdir() if entry.name not in ours)
     return ContextLayout(
-        files=tuple(matching(context, inputs)),
+        files=tuple(declared_inputs(context, inputs)),
         top_files=tuple(entry.name for entry in entries if not entry.is_dir()),
         top_folders=tuple(entry.name for entry in entries if entry.is_dir()),
     )
