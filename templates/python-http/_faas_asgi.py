@@ -9,7 +9,7 @@ import sys
 import threading
 from urllib.parse import unquote_to_bytes
 
-from _faas_http import PIECE_BYTES
+from _faas_http import PIECE_BYTES, BadRequest
 
 LIFESPAN_TIMEOUT = 30.0
 """Seconds an application may take to start, and to stop."""
@@ -88,10 +88,14 @@ class Asgi:
     def __call__(self, request):
         """Answer a request: the application runs in the loop, what it writes is written by this thread."""
         writes = queue.SimpleQueue()
-        future = asyncio.run_coroutine_threadsafe(_Exchange(self.app, request, writes, self.state).run(), loop)
+        exchange = _Exchange(self.app, request, writes, self.state)
+        future = asyncio.run_coroutine_threadsafe(exchange.run(), loop)
         future.add_done_callback(lambda _: writes.put(None))
         while (write := writes.get()) is not None:
             write()
+        if exchange.reading:
+            # The answer came before the body's end, which another thread waits for: nothing can follow it.
+            request.keep, request.body.finished = False, True
         future.result()
         if not request.started:
             raise RuntimeError("the application ended without an answer")
@@ -105,6 +109,7 @@ class _Exchange:
         self.head = None
         self.over = asyncio.Event()
         self.asked = False
+        self.reading = False
 
     async def run(self):
         request = self.request
@@ -133,7 +138,11 @@ class _Exchange:
         if not self.asked or not body.finished:
             self.asked = True
             # Reading waits for the caller, and the loop is everybody's.
-            content = await asyncio.get_running_loop().run_in_executor(None, body.read, PIECE_BYTES)
+            try:
+                content = await asyncio.get_running_loop().run_in_executor(None, self._read)
+            except (BadRequest, OSError):
+                self.request.keep = False
+                return {"type": "http.disconnect"}
             return {"type": "http.request", "body": content or b"", "more_body": not body.finished}
         while not self.over.is_set() and not self._left():
             try:
@@ -141,6 +150,12 @@ class _Exchange:
             except TimeoutError:
                 continue
         return {"type": "http.disconnect"}
+
+    def _read(self):
+        self.reading = True
+        content = self.request.body.read(PIECE_BYTES)
+        self.reading = False
+        return content
 
     def _left(self):
         connection = self.request.connection

@@ -1,6 +1,7 @@
 """HTTP/1.1 as the watchdog speaks it: requests read from one kept connection, answers written to it."""
 
 import io
+import socket
 import sys
 from collections.abc import Mapping
 
@@ -201,7 +202,9 @@ def serve_connection(connection, answer):
                 answer(request)
                 request.body.drain()
                 keep = request.keep
-        except (EOFError, ConnectionError):
+            # The caller learns of the end at once; closing waits for whoever still reads.
+            connection.shutdown(socket.SHUT_WR)
+        except (EOFError, OSError):
             pass
         except (BadRequest, ValueError) as err:
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 
-from _faas_http import PIECE_BYTES, serve_connection
+from _faas_http import PIECE_BYTES, BadRequest, serve_connection
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "packages"))  # noqa: PTH118, PTH120
 
@@ -147,7 +147,7 @@ def respond(request, result, sent):
 def normalise(result):
     """Status, pairs of headers and body of what a handler returned."""
     status, headers, body = 200, (), result
-    if isinstance(result, dict) and ("statusCode" in result or "body" in result):
+    if isinstance(result, dict) and ("statusCode" in result or "body" in result or set(result) == {"headers"}):
         status, headers, body = result.get("statusCode", 200), result.get("headers"), result.get("body")
     elif isinstance(result, tuple):
         body, *more = result
@@ -208,6 +208,10 @@ def guarded(entry):
             entry(request)
         except ConnectionError:
             request.keep = False  # the caller has gone
+        except BadRequest:
+            if not request.started:
+                raise  # it is the request's fault, and the server says so
+            request.keep = False
         except Exception:
             import traceback
 

@@ -31,7 +31,7 @@ class Deployed:
     """All functions of the corpus on a gateway of one engine."""
 
     def __init__(self, engine, folder):
-        self.folder = folder
+        self.engine, self.folder = engine, folder
         self.env = {**os.environ, "FAAS_STATE_DIR": str(folder / "state"), "HOME": str(folder)}
         # Caches of the tools stay where they are.
         home = Path.home()
@@ -49,14 +49,18 @@ class Deployed:
         started = self.faas("gateway", "start", "--engine", engine, "--port", "0", "--metrics-port", "0", check=True)
         self.url = started.stdout.split("Gateway:")[1].split()[0]
         self.env["OPENFAAS_URL"] = self.url
+        self.functions, self.built = functions, None
+
+    def build_and_deploy(self):
+        """Build every function with the engine's builder, and deploy all of them."""
         authorities = os.environ.get("NODE_EXTRA_CA_CERTS")
         arguments = ["-b", f"NODE_EXTRA_CA_CERTS={authorities}"] if authorities else []
-        build = ["build", "--builder", BUILDERS[engine], *arguments]
+        build = ["build", "--builder", BUILDERS[self.engine], *arguments]
         # One of each template first: the others find its layers, which several at a time would each make anew.
-        first = {function["lang"]: name for name, function in functions.items()}
+        first = {function["lang"]: name for name, function in self.functions.items()}
         self.faas(*build, "--regex", f"^({'|'.join(first.values())})$")
         self.built = self.faas(*build, "--parallel", "3")
-        self.deployed = self.faas("deploy")
+        self.faas("deploy")
 
     def faas(self, *arguments, check=False):
         """Run the command; with `check`, it must succeed."""
@@ -94,9 +98,12 @@ class Deployed:
         return True
 
     def close(self):
-        """Delete the functions and stop the gateway."""
+        """Delete the functions and their images, and stop the gateway."""
         self.faas("remove")
         self.faas("gateway", "stop")
+        if self.engine == "docker":
+            images = [f"real-{name}" for name in NAMES]
+            subprocess.run(["docker", "image", "rm", "--force", *images], capture_output=True, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +117,7 @@ def deployed(tmp_path_factory, request):
             if engine == "docker":
                 request.getfixturevalue("base_images")
             made[engine] = Deployed(engine, tmp_path_factory.mktemp(engine))
+            made[engine].build_and_deploy()
         return made[engine]
 
     yield get

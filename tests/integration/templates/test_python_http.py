@@ -100,7 +100,16 @@ def test_requests_of_one_connection(serve):
         assert exchange(connection, b"z").endswith(b"zend")
 
 
-@pytest.mark.parametrize("request_", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nno header\r\n\r\n", b"A / B C\r\n\r\n"])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno header\r\n\r\n",
+        b"A / B C\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    ],
+)
 def test_what_is_no_request(serve, request_):
     """400, the reason in the log, and the function goes on."""
     function = serve(ECHO)
@@ -185,6 +194,41 @@ async def app(scope, receive, send):
     with function.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
         function.until("asked")
+    function.until("http.disconnect")
+
+
+def test_an_application_may_answer_before_the_body_ends(serve):
+    """While it waits for more of the body; the connection ends with the answer."""
+    function = serve("""
+import asyncio
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await receive()
+    more = asyncio.ensure_future(receive())
+    await asyncio.sleep(0.1)
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": b"early"})
+""")
+    with function.connect() as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n12345")
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    assert answer.endswith(b"\r\n\r\nearly")
+
+
+def test_an_application_learns_that_the_body_was_cut(serve):
+    """As of a caller that has left."""
+    function = serve("""
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    while (message := await receive())["type"] == "http.request":
+        pass
+    print(message["type"], flush=True)
+""")
+    with function.connect() as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n12345")
     function.until("http.disconnect")
 
 
