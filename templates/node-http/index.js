@@ -23,7 +23,9 @@ function collect(pairs) {
 function parse(rawBody, type = '') {
   if (process.env.RAW_BODY === 'true') return rawBody
   const text = rawBody.toString()
-  if (/^application\/x-www-form-urlencoded\b/i.test(type)) return collect(new URLSearchParams(text))
+  // Many tools name this type whatever they send: what does not begin with a key and `=` is no form.
+  const form = /^application\/x-www-form-urlencoded\b/i.test(type) && /^[\w.~%+*[\]-]+=/.test(text)
+  if (form) return collect(new URLSearchParams(text))
   if (!/^application\/([\w.-]+\+)?json\b/i.test(type)) return text
   try {
     return JSON.parse(text)

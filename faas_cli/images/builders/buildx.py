@@ -280,6 +280,7 @@ class PlainProgress:
 
     def _line_of(self, stage: str, text: str) -> int:
         shown = " ".join(text.split())
+        best, line = 0, 0
         for number, each in enumerate(self._dockerfile.stages):
             if stage and stage.lower() not in (each.name, f"stage-{number}"):
                 continue
@@ -288,9 +289,19 @@ class PlainProgress:
                 flags = "".join(f"--{key}={value} " for key, value in instruction.flags if key != "mount")
                 full = " ".join(f"{instruction.keyword} {flags}{instruction.value}".split())
                 without = " ".join(f"{instruction.keyword} {instruction.value}".split())
-                if shown.rstrip(".…")[:60] in (full[: len(shown)][:60], without[: len(shown)][:60]):
-                    return instruction.line
-        return 0
+                if shown.rstrip(".…")[:60] not in (full[: len(shown)][:60], without[: len(shown)][:60]):
+                    continue
+                # Steps may begin alike; what is the same for longest is the one.
+                same = max(_alike(shown, form) for form in (full, without))
+                if same > best:
+                    best, line = same, instruction.line
+        return line
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    pairs = zip(one, other, strict=False)
+    return next((number for number, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _secret_files(job: BuildJob) -> dict[str, Path]:
