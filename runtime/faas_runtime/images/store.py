@@ -31,6 +31,8 @@ REF_NAME = "org.opencontainers.image.ref.name"
 BASE_NAME = "org.opencontainers.image.base.name"
 """Annotation with the base image's name; the base's layers are added when the image is pushed."""
 
+_HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io")
+
 Json = dict[str, Any]
 
 
@@ -92,7 +94,13 @@ class BlobWriter:
 
 
 def full_reference(ref: str) -> str:
-    """The reference with its tag: `gohash` means `gohash:latest`. A digest needs no tag."""
+    """The reference as Docker prints it: `gohash` is `gohash:latest`, `docker.io/library/a` is `a:latest`.
+
+    A digest needs no tag.
+    """
+    registry, slash, rest = ref.partition("/")
+    ref = rest if slash and registry in _HUB_NAMES else ref
+    ref = ref.removeprefix("library/")
     last = ref.rsplit("/", 1)[-1]
     return ref if ":" in last or "@" in last else f"{ref}:latest"
 

@@ -28,10 +28,20 @@ def image(store, ref, content=b"x"):
 
 @pytest.mark.parametrize(
     ("ref", "full"),
-    [("a", "a:latest"), ("a:1", "a:1"), ("h:5000/a", "h:5000/a:latest"), ("a@sha256:0", "a@sha256:0")],
+    [
+        ("a", "a:latest"),
+        ("a:1", "a:1"),
+        ("h:5000/a", "h:5000/a:latest"),
+        ("[::1]:5000/a", "[::1]:5000/a:latest"),
+        ("a@sha256:0", "a@sha256:0"),
+        ("docker.io/functions/alpine", "functions/alpine:latest"),
+        ("index.docker.io/library/a:1", "a:1"),
+        ("docker.io/a", "a:latest"),
+        ("docker.io.example/a", "docker.io.example/a:latest"),
+    ],
 )
 def test_references_are_completed(ref, full):
-    """A registry's port is no tag."""
+    """A registry's port is no tag, and Docker Hub's names are the same with and without its host."""
     assert full_reference(ref) == full
 
 
