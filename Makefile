@@ -53,7 +53,7 @@ man: $(VENV)/.installed  ## write the manual pages to build/man
 	$(VENV)/bin/python -c 'from faas_cli.cli import main; main()' manpages build/man
 
 docs: $(VENV)/.installed  ## write the pages of docs/ that are made from the code
-	$(VENV)/bin/python scripts/settings_page.py
+	$(VENV)/bin/python scripts/generated_docs.py
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(DEMO_VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis runtime/faas_runtime/bin
