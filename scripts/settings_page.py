@@ -17,7 +17,7 @@ _INTRODUCTION = """\
 
 This page lists every setting of `faas gateway start`, `faas gateway run` and `faas provider serve`. You can give a
 setting as a flag, as an environment variable, or in the file `gateway.toml` of the state directory (another one with
-`--config FILE`; a provider served alone reads `provider.toml`). A flag comes first, then the environment, then the
+`--config FILE`; a standalone provider reads `provider.toml`). A flag comes first, then the environment, then the
 file, then the default.
 
 ```toml
@@ -59,7 +59,7 @@ def page() -> str:
         parts.append(f"## {section}\n\n{_HEAD}{''.join(rows)}")
     names = ", ".join(f"`{name}`" for name in PROVIDER.settings)
     parts.append(
-        f"## A provider served alone\n\n`faas provider serve` has these of them: {names}. "
+        f"## A standalone provider\n\n`faas provider serve` has these of them: {names}. "
         f"The default of `port` is {PROVIDER.settings['port'].default}.\n"
     )
     return "\n".join(parts)

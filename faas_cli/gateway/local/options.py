@@ -1,4 +1,4 @@
-"""The settings of a gateway, and of a provider served alone, as options of a command."""
+"""The settings of a gateway, and of a standalone provider, as options of a command."""
 
 from __future__ import annotations
 

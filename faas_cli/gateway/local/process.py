@@ -125,7 +125,7 @@ def stop(state_dir: Path) -> bool:
 
 
 def command(subcommand: str, arguments: Sequence[str]) -> list[str]:
-    """The command that runs a gateway (`run`), or a provider alone (`provide`), in the foreground."""
+    """The command that runs a gateway (`run`), or a standalone provider (`provide`), in the foreground."""
     return [sys.executable, "-m", "faas_runtime.gateway", subcommand, *arguments]
 
 

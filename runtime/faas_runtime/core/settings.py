@@ -1,4 +1,4 @@
-"""Every setting of a gateway, and of a provider served alone, declared once.
+"""Every setting of a gateway, and of a standalone provider, declared once.
 
 The fields of `GatewaySettings` are the table: name, type, default, section and help. Made from them are the options
 of `faas gateway` and of `python -m faas_runtime.gateway`, the environment variables and the keys of `gateway.toml`
@@ -283,7 +283,7 @@ class ProxyOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings(ProxyOptions):
-    """How a gateway, or a provider served alone, runs. Durations are in seconds, sizes in bytes."""
+    """How a gateway, or a standalone provider, runs. Durations are in seconds, sizes in bytes."""
 
     host: str = _setting(LISTENING, HOST, "127.0.0.1", "Address to listen on.")
     port: int = _setting(LISTENING, PORT, 8080, "Port to listen on; 0 selects a free one.", contract="port")
@@ -416,7 +416,7 @@ PROVIDER = Role(
         if name in _OF_PROVIDER or name in {field.name for field in dataclasses.fields(ProxyOptions)}
     },
 )
-"""A provider served alone has an engine and a proxy."""
+"""A standalone provider has an engine and a proxy."""
 
 
 def arguments(given: Mapping[str, Any], role: Role = GATEWAY) -> list[str]:

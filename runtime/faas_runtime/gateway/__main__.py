@@ -1,4 +1,4 @@
-"""`python -m faas_runtime.gateway run`: a gateway in the foreground; `provide`: a provider alone.
+"""`python -m faas_runtime.gateway run`: a gateway in the foreground; `provide`: a standalone provider.
 
 Exit codes: 0 stopped by a signal, 1 could not start (the last line on stderr says why), 2 misused.
 """
@@ -70,8 +70,8 @@ def _parsed(words: Sequence[str]) -> tuple[Role, dict[str, Any]]:
     parser = argparse.ArgumentParser(prog="python -m faas_runtime.gateway")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     run = commands.add_parser("run", help="run a gateway until SIGTERM")
-    alone = commands.add_parser("provide", help="serve a provider alone until SIGTERM, for a gateway elsewhere")
-    for command, role in ((run, GATEWAY), (alone, PROVIDER)):
+    provide = commands.add_parser("provide", help="serve a standalone provider until SIGTERM, for a gateway elsewhere")
+    for command, role in ((run, GATEWAY), (provide, PROVIDER)):
         for setting in role.settings.values():
             _add(command, setting)
     given = {

@@ -1,4 +1,4 @@
-"""A gateway, or a provider served alone, assembled from its parts. `run.py` starts and stops them."""
+"""A gateway, or a standalone provider, assembled from its parts. `run.py` starts and stops them."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class GatewayApp:
 
 
 class ProviderApp:
-    """The parts of a provider served alone: the REST API of its engine, and a proxy to its functions.
+    """The parts of a standalone provider: the REST API of its engine, and a proxy to its functions.
 
     It has no queue, no schedules, no scaling and no versions: those are the gateway's.
     """

@@ -1,4 +1,4 @@
-"""Starting and stopping a gateway, or a provider served alone; handing a gateway over to its successor.
+"""Starting and stopping a gateway, or a standalone provider; handing a gateway over to its successor.
 
 Everything is started in one order and stopped in the reverse one:
 
@@ -187,7 +187,7 @@ class GatewayServer:
 
 
 class ProviderServer:
-    """Runs a provider served alone."""
+    """Runs a standalone provider."""
 
     def __init__(self, app: ProviderApp) -> None:
         self._app = app

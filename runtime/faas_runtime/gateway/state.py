@@ -27,7 +27,7 @@ class AlreadyRunning(Exception):
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """A running gateway, or a provider served alone."""
+    """A running gateway, or a standalone provider."""
 
     pid: int
     url: str

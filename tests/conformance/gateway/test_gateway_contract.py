@@ -11,14 +11,14 @@ OK = (200, 202)
 
 
 def test_deploy_is_seen_at_once_in_list_and_status(target, function):
-    wanted = {
+    given = {
         "envVars": {"LEVEL": "info"},
         "labels": {"canary": "true"},
         "annotations": {"topic": "uploads", "json": '{"a": [1, 2]}'},
         "limits": {"memory": "64Mi", "cpu": "100m"},
         "requests": {"memory": "16Mi", "cpu": "10m"},
     }
-    name = function(**wanted)
+    name = function(**given)
     listed = {each["name"]: each for each in target.ask("GET", "/system/functions").json()}
 
     for status in (listed[name], target.status(name).json()):
@@ -26,10 +26,10 @@ def test_deploy_is_seen_at_once_in_list_and_status(target, function):
         assert status["envProcess"] == "cat"
         assert status["namespace"] == "openfaas-fn"
         assert {key: status[key] for key in ("envVars", "limits", "requests")} == {
-            key: wanted[key] for key in ("envVars", "limits", "requests")
+            key: given[key] for key in ("envVars", "limits", "requests")
         }
-        assert wanted["labels"].items() <= status["labels"].items()
-        assert wanted["annotations"].items() <= status["annotations"].items()
+        assert given["labels"].items() <= status["labels"].items()
+        assert given["annotations"].items() <= status["annotations"].items()
         assert (status["replicas"], status["availableReplicas"]) == (1, 1)
         assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", status["createdAt"])
 
@@ -165,7 +165,7 @@ def test_scaling_changes_replicas_and_availability(target, function):
 
 
 @pytest.mark.parametrize("replicas", [-1, 1.5, "2"])
-def test_nonsense_replicas_are_400(target, function, replicas):
+def test_invalid_replicas_are_400(target, function, replicas):
     name = function()
 
     assert target.ask("POST", f"/system/scale-function/{name}", {"replicas": replicas}).status == 400

@@ -25,8 +25,8 @@ def traffic(tmp_path):
     return CanaryStore(tmp_path / "traffic")
 
 
-def numbers(book):
-    return [version.number for version in book.read(KEY)]
+def numbers(store):
+    return [version.number for version in store.read(KEY)]
 
 
 def test_the_current_version_stays_however_many_canaries_are_tried(versions):

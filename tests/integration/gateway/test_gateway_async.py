@@ -116,7 +116,7 @@ def test_other_methods_are_not_queued(gateway):
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    """Takes callbacks; the first is told to come again."""
+    """Takes callbacks; the first is refused for now."""
 
     server: Any
 

@@ -9,7 +9,7 @@ import pytest
 TOKEN = "s3cret-token"
 BY_TOKEN = {"com.faas.auth": "sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest()}
 BY_ACCOUNT = {"com.faas.auth": "basic"}
-# Shows what the function is told about who calls it.
+# Shows what the function learns about its caller.
 SHOW = "import os; print(os.environ.get('Http_Authorization'), os.environ.get('Http_X_Other'))"
 
 

@@ -58,7 +58,7 @@ def test_nothing_and_everything_are_shares_too(two, weight, who):
 
 
 def test_it_is_one_function_to_everybody_else(two):
-    """In lists and counters; only its own page of traffic tells the versions apart."""
+    """In lists and counters; only the traffic of the function shows both versions."""
     weigh(two, weight=50)
     drawn(two, 60)
 

@@ -99,7 +99,7 @@ def test_a_function_is_deployed_called_and_deleted_in_the_browser(gateway, page)
     page.get_by_label("Body").fill("<b>you</b>")
     page.get_by_role("button", name="Call", exact=True).click()
     page.get_by_text("200 OK in").wait_for()
-    assert page.get_by_label("Answer").inner_text().startswith("hi <b>you</b>")
+    assert page.get_by_label("Response").inner_text().startswith("hi <b>you</b>")
     page.get_by_label("Log").get_by_text("served /").first.wait_for()
     picture(page, "dashboard-function", full_page=True)
 
@@ -115,7 +115,7 @@ def test_a_function_is_deployed_called_and_deleted_in_the_browser(gateway, page)
 
 
 def test_a_file_is_sent_and_a_binary_answer_saved(gateway, page, tmp_path):
-    """With a header of one's own, and by keyboard alone."""
+    """With a header of the user's, by keyboard only."""
     content = bytes(range(256))
     gateway.deploy("echo", envVars={"content_type": "application/octet-stream"})
     page.get_by_role("link", name="echo").click()
@@ -130,7 +130,7 @@ def test_a_file_is_sent_and_a_binary_answer_saved(gateway, page, tmp_path):
     assert called.value.request.headers["x-call-id"] == "from-the-page"
 
     with page.expect_download() as saved:
-        page.get_by_role("link", name="Save the answer (256 bytes)").click()
+        page.get_by_role("link", name="Save the response (256 bytes)").click()
     saved.value.save_as(tmp_path / "answer")
     assert (tmp_path / "answer").read_bytes() == content
 
@@ -150,10 +150,10 @@ def test_a_canary_is_weighed_promoted_and_rolled_back(gateway, page):
     gateway.deploy("server", "server", envVars={"GREETING": "one"})
     page.get_by_role("link", name="server").click()
     versions = page.get_by_role("region", name="Versions")
-    versions.get_by_role("cell", name="1 (present)").wait_for()
+    versions.get_by_role("cell", name="1 (current)").wait_for()
 
     page.get_by_label("Environment").fill("GREETING=two")
-    page.get_by_label("Percent of the calls at first").fill("50")
+    page.get_by_label("As a canary").fill("50")
     page.get_by_role("button", name="Update").click()
     versions.get_by_role("cell", name="2 (canary)").wait_for()
     for _ in range(40):
@@ -163,15 +163,15 @@ def test_a_canary_is_weighed_promoted_and_rolled_back(gateway, page):
     assert versions.get_by_role("cell", name="50 %").count() == 2
 
     versions.get_by_label("Percent of the calls").fill("100")
-    versions.get_by_role("button", name="Give it this share").click()
-    page.get_by_text("The calls are divided.").wait_for()
+    versions.get_by_role("button", name="Set share").click()
+    page.get_by_text("The traffic is split.").wait_for()
     assert gateway.call("server").text.startswith("two")
     versions.get_by_role("button", name="Promote the canary").click()
-    versions.get_by_role("cell", name="2 (present)").wait_for()
+    versions.get_by_role("cell", name="2 (current)").wait_for()
     assert page.get_by_label("Environment").input_value() == "GREETING=two"
 
-    versions.get_by_role("button", name="Bring version 1 back").click()
-    versions.get_by_role("cell", name="3 (present)").wait_for()
+    versions.get_by_role("button", name="Roll back to version 1").click()
+    versions.get_by_role("cell", name="3 (current)").wait_for()
     assert gateway.call("server").text.startswith("one")
 
 
@@ -196,8 +196,8 @@ def test_dead_calls_are_replayed_from_the_queue(gateway, page, wait_for):
 
     page.get_by_role("link", name="Queue").click()
     page.get_by_role("cell", name="dead", exact=True).wait_for()
-    page.get_by_role("button", name="Replay the dead").click()
-    page.get_by_text("1 calls are queued again.").wait_for()
+    page.get_by_role("button", name="Replay dead letters").click()
+    page.get_by_text("1 calls were queued again.").wait_for()
     wait_for(lambda: gateway.ask("GET", "/system/queue?state=done").json()["calls"])
 
 

@@ -25,7 +25,7 @@ def test_a_function_is_deployed_called_and_deleted(gateway):
 
 
 def test_status_shows_what_was_deployed(gateway):
-    wanted = {
+    given = {
         "envProcess": "cat",
         "envVars": {"LEVEL": "info"},
         "labels": {"canary": "true"},
@@ -33,7 +33,7 @@ def test_status_shows_what_was_deployed(gateway):
         "limits": {"memory": "128Mi", "cpu": "100m"},
         "requests": {"memory": "5Mi"},
     }
-    gateway.deploy("echo", **wanted)
+    gateway.deploy("echo", **given)
 
     status = gateway.status("echo")
     assert status.pop("createdAt").endswith("Z")
@@ -43,7 +43,7 @@ def test_status_shows_what_was_deployed(gateway):
         "namespace": "openfaas-fn",
         "replicas": 1,
         "availableReplicas": 1,
-        **wanted,
+        **given,
     }
 
 
@@ -215,7 +215,7 @@ def test_an_image_with_a_fixed_port_runs_once(gateway):
 @pytest.mark.parametrize(
     ("body", "status"), [({"replicas": -1}, 400), ({"replicas": "2"}, 400), ({}, 400), (b"{", 400), (b"[]", 400)]
 )
-def test_nonsense_scales_nothing(gateway, body, status):
+def test_an_invalid_body_scales_nothing(gateway, body, status):
     assert gateway.ask("POST", "/system/scale-function/echo", body).status == status
 
 

@@ -16,7 +16,7 @@ def lines(gateway, query):
     return [json.loads(line) for line in answer.body.splitlines()]
 
 
-def said(gateway, query):
+def printed(gateway, query):
     return [line["text"].rpartition("said ")[2] for line in lines(gateway, query) if "said " in line["text"]]
 
 
@@ -30,12 +30,12 @@ def deploy_printer(gateway):
 def test_logs_are_kept_and_selected(gateway, wait_for):
     deploy_printer(gateway)
     gateway.call("printer", b"one")
-    wait_for(lambda: said(gateway, "name=printer") == ["one"])
+    wait_for(lambda: printed(gateway, "name=printer") == ["one"])
     between = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     gateway.call("printer", b"two")
-    wait_for(lambda: said(gateway, "name=printer&tail=-1") == ["one", "two"])
+    wait_for(lambda: printed(gateway, "name=printer&tail=-1") == ["one", "two"])
 
-    assert said(gateway, f"name=printer&since={between}") == ["two"]
+    assert printed(gateway, f"name=printer&since={between}") == ["two"]
     assert len(lines(gateway, "name=printer&tail=1")) == 1
     assert lines(gateway, "name=printer&instance=other") == []
     message = lines(gateway, "name=printer&tail=1")[0]
@@ -45,12 +45,12 @@ def test_logs_are_kept_and_selected(gateway, wait_for):
 def test_logs_survive_a_crash_of_the_gateway(gateway, wait_for):
     deploy_printer(gateway)
     gateway.call("printer", b"before")
-    wait_for(lambda: said(gateway, "name=printer") == ["before"])
+    wait_for(lambda: printed(gateway, "name=printer") == ["before"])
 
     gateway.kill()
     gateway.start()
 
-    assert said(gateway, "name=printer") == ["before"]
+    assert printed(gateway, "name=printer") == ["before"]
 
 
 def test_following_shows_lines_as_they_come_and_ends_with_the_function(gateway):

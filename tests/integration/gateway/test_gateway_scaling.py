@@ -44,7 +44,7 @@ def test_usage_is_shown_when_it_is_asked_for(gateway, wait_for):
 
 
 def test_one_number_limits_a_replica_and_calls_for_another(gateway, wait_for):
-    """`concurrency`: a call too many is told so at once, and soon there is room for it."""
+    """`concurrency`: a call above the limit is refused at once, and a later one accepted."""
     annotations = {"com.faas.concurrency": "1"}
     gateway.deploy("server", "server", annotations=annotations, labels={PREFIX + "max": "2"})
 

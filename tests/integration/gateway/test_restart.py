@@ -41,13 +41,13 @@ class Commanded(Gateway):
             timeout=120,
         )
 
-    def told(self):
+    def announced(self):
         return json.loads((self.state / "gateway.json").read_text())
 
     def start(self, *options):
         started = self.faas("gateway", "start", "--port", "0", "--metrics-port", "0", *options)
         assert started.returncode == 0, started.stderr
-        self.url = self.told()["url"]
+        self.url = self.announced()["url"]
         return self
 
     def log(self):
@@ -102,10 +102,10 @@ def test_no_call_is_refused_or_lost(gateway, wait_for, begin, then):
     try:
         wait_for(lambda: results[200] > 20)
         for _ in range(2):
-            before, count = gateway.told(), results[200]
+            before, count = gateway.announced(), results[200]
             answer = gateway.faas("gateway", "restart", *then)
             assert answer.returncode == 0, (answer.stderr, gateway.log())
-            after = gateway.told()
+            after = gateway.announced()
             assert answer.stdout == f"Gateway: {gateway.url} (process {after['pid']})\n"
             assert (after["url"], after["pid"] != before["pid"]) == (before["url"], True)
             wait_for(lambda pid=before["pid"]: not is_running(pid), 30)
@@ -124,7 +124,7 @@ def test_calls_that_run_are_finished_by_the_old_gateway(gateway, wait_for):
     gateway.deploy("server", "server")
     connection = gateway.connection(timeout=60)
     connection.request("POST", "/function/server", b"long", {"X-Sleep": "3"})
-    old = gateway.told()["pid"]
+    old = gateway.announced()["pid"]
 
     assert gateway.faas("gateway", "restart").returncode == 0
     quick = gateway.call("server", b"quick")
@@ -161,15 +161,15 @@ def test_control_api_queue_and_unix_socket_survive_a_restart(gateway, wait_for):
 def test_new_gateway_that_does_not_start_changes_nothing(gateway, certificate):
     """The old one continues, and the command prints the reason."""
     gateway.start("--tls-cert", str(certificate))
-    before = gateway.told()
-    certificate.write_text("nonsense")
+    before = gateway.announced()
+    certificate.write_text("invalid")
 
     answer = gateway.faas("gateway", "restart")
 
     assert answer.returncode == 1
     assert "faas: the restart failed, nothing changed: " in answer.stderr
     assert str(certificate) in answer.stderr
-    assert gateway.told() == before
+    assert gateway.announced() == before
     assert gateway.faas("gateway", "status").returncode == 0
 
 
@@ -177,7 +177,7 @@ def test_new_gateway_that_dies_while_starting_changes_nothing(gateway, wait_for)
     """It is killed after the old one has closed its control API, which is opened again."""
     gateway.start()
     gateway.deploy("server", "server")
-    before = gateway.told()
+    before = gateway.announced()
     answers = []
     restarting = threading.Thread(target=lambda: answers.append(gateway.faas("gateway", "restart")))
     restarting.start()
@@ -190,7 +190,7 @@ def test_new_gateway_that_dies_while_starting_changes_nothing(gateway, wait_for)
     answer = answers[0]
     assert answer.returncode == 1, answer.stdout
     assert gateway.call("server", b"x").status == 200
-    after = gateway.told()
+    after = gateway.announced()
     assert (after["pid"], after["url"]) == (before["pid"], before["url"])
     assert gateway.scale("server", 2).status in (200, 202)
     gateway.wait_available("server", 2)
@@ -217,5 +217,5 @@ def test_systemd_is_notified_of_the_new_process(gateway):
 
         assert gateway.faas("gateway", "restart").returncode == 0
 
-        said = {supervisor.recv(100), supervisor.recv(100)}
-        assert said == {b"READY=1", f"MAINPID={gateway.told()['pid']}".encode()}
+        received = {supervisor.recv(100), supervisor.recv(100)}
+        assert received == {b"READY=1", f"MAINPID={gateway.announced()['pid']}".encode()}

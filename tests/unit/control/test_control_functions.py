@@ -107,7 +107,7 @@ def test_the_namespace_may_be_in_the_query_or_the_body(client):
 
 
 @pytest.mark.parametrize("replicas", [-1, 1.5, "2", None, 1001])
-def test_nonsense_numbers_of_replicas(client, replicas):
+def test_invalid_numbers_of_replicas(client, replicas):
     client.ask("POST", "/system/functions", ECHO)
 
     assert client.ask("POST", "/system/scale-function/echo", {"replicas": replicas}).status == 400

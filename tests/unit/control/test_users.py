@@ -28,7 +28,7 @@ def test_users_are_read_and_weak_hashes_are_left_out(caplog):
 
 
 @pytest.mark.parametrize("hashed", ["$2y$05$nonsense", "$2b$", HASHES[1].replace("$05$", "$99$"), "$6$", "*0"])
-def test_nonsense_matches_nothing(hashed):
+def test_an_invalid_hash_matches_nothing(hashed):
     assert not matches("secret", hashed)
     assert not matches("", hashed)
 

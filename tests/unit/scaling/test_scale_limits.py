@@ -15,13 +15,13 @@ def test_without_labels_nothing_is_automatic():
 
 
 def test_concurrency_is_the_target():
-    """One number for what a replica takes and for when another one is wanted."""
+    """One number is a replica's limit and the scaler's target."""
     found = limits_of(labels(max="9"), {"com.faas.concurrency": "4"})
     assert (found.kind, found.target, found.maximum, found.automatic) == ("capacity", 4, 9, True)
 
 
 def test_labels_say_more_than_concurrency():
-    """Who names a measure gets it; the number is then the watchdog's alone."""
+    """A label's measure is used; the number is then the watchdog's limit only."""
     concurrency = {"com.faas.concurrency": "4"}
     assert limits_of(labels(target="2"), concurrency).target == 2
     found = limits_of(labels(type="rps"), concurrency)
@@ -47,7 +47,7 @@ def test_every_label_is_read():
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "0", "1e9", "nan", "99999999999999999999"])
-def test_nonsense_counts_as_absent(text):
+def test_an_invalid_label_is_ignored(text):
     found = limits_of(labels(min=text, max=text, target_proportion="x", type=text, zero=text, zero_duration="x"))
 
     assert (found.minimum, found.maximum, found.kind, found.zero) == (1, 5, "rps", False)

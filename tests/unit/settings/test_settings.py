@@ -9,6 +9,7 @@ import pytest
 
 from faas_cli.commands.gateway.start import start
 from faas_cli.commands.provider import serve
+from faas_runtime.core import settings
 from faas_runtime.core.durations import format_duration, parse_duration
 from faas_runtime.core.settings import (
     GATEWAY,
@@ -22,6 +23,7 @@ from faas_runtime.core.settings import (
 )
 from faas_runtime.gateway.__main__ import _parsed
 from faas_runtime.gateway.proxy import ProxySettings, proxy_settings
+from faas_runtime.providers import engines
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = pytest.mark.parametrize(("role", "command", "word"), [(GATEWAY, start, "run"), (PROVIDER, serve, "provide")])
@@ -109,8 +111,8 @@ def test_a_value_that_cannot_be_used(name, text, reason):
 
 def test_the_proxy_gets_what_was_set():
     """Every timeout and limit reaches the proxy; workers share the connections."""
-    settings = GatewaySettings(state_dir=Path("/s"), workers=3, max_connections=10, idle_timeout=7.0, max_headers=9)
-    proxy = proxy_settings(settings)
+    chosen = GatewaySettings(state_dir=Path("/s"), workers=3, max_connections=10, idle_timeout=7.0, max_headers=9)
+    proxy = proxy_settings(chosen)
     assert (proxy.idle_timeout, proxy.max_headers, proxy.max_connections) == (7.0, 9, 4)
 
 
@@ -118,6 +120,11 @@ def test_every_timeout_and_limit_of_the_proxy_can_be_set():
     """Only its addresses and its names are not a user's to choose."""
     own = {"host", "port", "unix_path", "backlog", "default_namespace", "served_by"}
     assert {field.name for field in dataclasses.fields(ProxySettings)} - own <= set(GATEWAY.settings)
+
+
+def test_every_engine_can_be_made():
+    """The choices of `--engine` are the engines of the runtime."""
+    assert set(settings.ENGINES) == set(engines.ENGINES)
 
 
 def test_the_reference_page_is_current():

@@ -28,7 +28,7 @@ async def list_functions(request: Request) -> Response:
     """All functions of a namespace, with their invocation counts."""
     services = services_of(request)
     found = await services.provider.list(namespace_of(request))
-    # To a provider served alone a canary is a function like any other.
+    # To a standalone provider a canary is a function like any other.
     hidden = services.canaries is not None
     shown = [each for each in found if not (hidden and is_canary(FunctionKey(each.name, each.namespace)))]
     return json_response([_counted(_status(request, status), services.metrics) for status in shown])

@@ -1,4 +1,4 @@
-"""`/openapi.json`: the control API described for tools, made from the same types that read and write the bodies."""
+"""`/openapi.json`: the control API described for tools, from the types that read and write the bodies."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _VALUES: dict[str, dict[str, Any]] = {
     "name": {**_LABEL, "examples": ["echo"]},
     _NAMESPACE: {**_LABEL, "examples": [api.DEFAULT_NAMESPACE]},
 }
-"""What parameters may hold, by name."""
+"""The schemas of parameters, by name."""
 
 
 def _operation(
     summary: str,
-    answers: dict[int, Any],
+    responses: dict[int, Any],
     body: type | None = None,
     query: tuple[str, ...] = (),
     path: tuple[str, ...] = (),
@@ -50,10 +50,10 @@ def _operation(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "summary": summary,
-        "responses": {str(code): _answer(what) for code, what in answers.items()},
+        "responses": {str(code): _response(what) for code, what in responses.items()},
     }
     if not open_to_all:
-        found["responses"].setdefault("401", {"description": "no account, or not its password"})
+        found["responses"].setdefault("401", {"description": "wrong or missing user and password"})
     parameters = [{"name": name, "in": "path", "required": True, "schema": _VALUES.get(name, _TEXT)} for name in path]
     parameters += [{"name": name, "in": "query", "schema": _VALUES.get(name, _TEXT)} for name in query]
     if parameters:
@@ -65,7 +65,7 @@ def _operation(
     return found
 
 
-def _answer(what: Any) -> dict[str, Any]:
+def _response(what: Any) -> dict[str, Any]:
     """A description; a type stands for its JSON, a list of a type for an array."""
     if isinstance(what, str):
         return {"description": what}
@@ -77,34 +77,38 @@ def _answer(what: Any) -> dict[str, Any]:
     return {"description": name, "content": {"application/json": {"schema": schema}}}
 
 
-_WRONG = "the field that is wrong, and why"
-_GONE = "there is none of that name"
+_INVALID = "the invalid field, and why it is invalid"
+_UNKNOWN = "not found"
 
 
 def _functions() -> dict[str, Any]:
     return {
         "/system/functions": {
-            "get": _operation("List functions", {200: [api.FunctionStatus], 400: _WRONG}, query=(_NAMESPACE, "usage")),
-            "post": _operation(
-                "Deploy a function", {202: "accepted", 400: _WRONG, 409: "it exists already"}, api.FunctionDeployment
+            "get": _operation(
+                "List functions", {200: [api.FunctionStatus], 400: _INVALID}, query=(_NAMESPACE, "usage")
             ),
-            "put": _operation("Update a function", {202: "accepted", 400: _WRONG, 404: _GONE}, api.FunctionDeployment),
+            "post": _operation(
+                "Deploy a function", {202: "accepted", 400: _INVALID, 409: "already exists"}, api.FunctionDeployment
+            ),
+            "put": _operation(
+                "Update a function", {202: "accepted", 400: _INVALID, 404: _UNKNOWN}, api.FunctionDeployment
+            ),
             "delete": _operation(
-                "Remove a function", {202: "accepted", 400: _WRONG, 404: _GONE}, api.DeleteFunctionRequest
+                "Delete a function", {202: "accepted", 400: _INVALID, 404: _UNKNOWN}, api.DeleteFunctionRequest
             ),
         },
         "/system/function/{name}": {
             "get": _operation(
                 "Show a function",
-                {200: api.FunctionStatus, 400: _WRONG, 404: _GONE},
+                {200: api.FunctionStatus, 400: _INVALID, 404: _UNKNOWN},
                 query=(_NAMESPACE, "usage"),
                 path=("name",),
             )
         },
         "/system/scale-function/{name}": {
             "post": _operation(
-                "Set the number of replicas",
-                {202: "accepted", 400: _WRONG, 404: _GONE},
+                "Set the desired number of replicas",
+                {202: "accepted", 400: _INVALID, 404: _UNKNOWN},
                 api.ScaleRequest,
                 (_NAMESPACE,),
                 ("name",),
@@ -117,16 +121,16 @@ def _versions() -> dict[str, Any]:
     return {
         "/system/function/{name}/versions": {
             "get": _operation(
-                "List the versions kept of a function",
-                {200: [api.FunctionVersion], 400: _WRONG, 404: _GONE},
+                "List the stored versions of a function",
+                {200: [api.FunctionVersion], 400: _INVALID, 404: _UNKNOWN},
                 query=(_NAMESPACE,),
                 path=("name",),
             )
         },
         "/system/function/{name}/rollback": {
             "post": _operation(
-                "Bring an earlier version back",
-                {200: api.FunctionVersion, 400: _WRONG, 404: _GONE},
+                "Roll back to an earlier version",
+                {200: api.FunctionVersion, 400: _INVALID, 404: _UNKNOWN},
                 api.RollbackRequest,
                 (_NAMESPACE,),
                 ("name",),
@@ -134,26 +138,26 @@ def _versions() -> dict[str, Any]:
         },
         "/system/function/{name}/traffic": {
             "get": _operation(
-                "Show which versions get how many of the calls",
-                {200: [api.TrafficShare], 400: _WRONG, 404: _GONE},
+                "Show how calls are split between versions",
+                {200: [api.TrafficShare], 400: _INVALID, 404: _UNKNOWN},
                 query=(_NAMESPACE,),
                 path=("name",),
             ),
             "put": _operation(
-                "Give a version a share of the calls, as a canary",
-                {200: [api.TrafficShare], 400: _WRONG, 404: _GONE},
+                "Send a share of the calls to a version, as a canary",
+                {200: [api.TrafficShare], 400: _INVALID, 404: _UNKNOWN},
                 api.TrafficRequest,
                 (_NAMESPACE,),
                 ("name",),
             ),
             "delete": _operation(
-                "End the canary", {202: "accepted", 400: _WRONG, 404: _GONE}, query=(_NAMESPACE,), path=("name",)
+                "End the canary", {202: "accepted", 400: _INVALID, 404: _UNKNOWN}, query=(_NAMESPACE,), path=("name",)
             ),
         },
         "/system/function/{name}/promote": {
             "post": _operation(
-                "Let the canary be the present version",
-                {200: [api.TrafficShare], 400: _WRONG, 404: _GONE},
+                "Make the canary the current version",
+                {200: [api.TrafficShare], 400: _INVALID, 404: _UNKNOWN},
                 query=(_NAMESPACE,),
                 path=("name",),
             )
@@ -166,13 +170,20 @@ def _calls() -> dict[str, Any]:
         "/async-function/{name}": {
             "post": _operation(
                 "Queue a call",
-                {202: "on disk", 400: _WRONG, 401: "not for everybody", 404: _GONE, 413: "too large", 429: "later"},
+                {
+                    202: "queued on disk",
+                    400: _INVALID,
+                    401: "wrong or missing credentials",
+                    404: _UNKNOWN,
+                    413: "body too large",
+                    429: "too many requests",
+                },
                 path=("name",),
                 open_to_all=True,
             ),
             "delete": _operation(
-                "Take a call out of the queue by its id",
-                {202: "cancelled", 404: "it does not wait"},
+                "Cancel a queued call by its id",
+                {202: "cancelled", 404: "no such queued call"},
                 None,
                 (),
                 ("name",),
@@ -180,75 +191,83 @@ def _calls() -> dict[str, Any]:
             ),
         },
         "/system/async/{call_id}": {
-            "get": _operation("What became of a call", {200: api.AsyncCall, 404: _GONE}, path=("call_id",))
+            "get": _operation("Show the state of a call", {200: api.AsyncCall, 404: _UNKNOWN}, path=("call_id",))
         },
         "/system/async/{call_id}/result": {
             "get": _operation(
-                "What the function answered", {200: "its body", 404: _GONE, 409: "not yet"}, path=("call_id",)
+                "Show the response of the function",
+                {200: "the body", 404: _UNKNOWN, 409: "no response yet"},
+                path=("call_id",),
             )
         },
         "/system/queue": {
             "get": _operation(
-                "List asynchronous calls", {200: api.QueueListing, 400: _WRONG}, query=("state", "limit", "after")
+                "List asynchronous calls", {200: api.QueueListing, 400: _INVALID}, query=("state", "limit", "after")
             ),
-            "delete": _operation("Forget ended calls", {200: "how many", 400: _WRONG}, query=("state",)),
+            "delete": _operation(
+                "Delete finished calls", {200: "number of deleted calls", 400: _INVALID}, query=("state",)
+            ),
         },
         "/system/queue/replay": {
-            "post": _operation("Queue dead calls again", {200: "how many", 400: _WRONG}, api.ReplayRequest)
+            "post": _operation(
+                "Queue dead letters again", {200: "number of queued calls", 400: _INVALID}, api.ReplayRequest
+            )
         },
     }
 
 
 def _others() -> dict[str, Any]:
     return {
-        "/system/info": {"get": _operation("Releases and provider", {200: api.GatewayInfo})},
-        "/system/stats": {"get": _operation("Counters of every function", {200: "an array"})},
+        "/system/info": {"get": _operation("Show releases and the provider", {200: api.GatewayInfo})},
+        "/system/stats": {"get": _operation("Show the counters of every function", {200: "an array"})},
         "/system/store": {
             "get": _operation(
                 "List functions that can be deployed as they are",
-                {200: [api.StoreEntry], 404: "there is no store", 503: "it does not answer"},
+                {200: [api.StoreEntry], 404: "no store", 503: "the store does not answer"},
             )
         },
         "/system/logs": {
             "get": _operation(
                 "Stream log lines, one JSON object each",
-                {200: "newline-delimited JSON", 400: _WRONG, 404: _GONE, 422: _WRONG},
+                {200: "newline-delimited JSON", 400: _INVALID, 404: _UNKNOWN, 422: _INVALID},
                 query=("name", _NAMESPACE, "instance", "tail", "follow", "since"),
             )
         },
         "/system/secrets": {
-            "get": _operation("List the names of secrets", {200: [api.Secret], 400: _WRONG}, query=(_NAMESPACE,)),
-            "post": _operation("Store a secret", {201: "stored", 400: _WRONG, 409: "it exists already"}, api.Secret),
-            "put": _operation("Replace a secret", {202: "accepted", 400: _WRONG, 404: _GONE}, api.Secret),
-            "delete": _operation("Forget a secret", {202: "accepted", 400: _WRONG, 404: _GONE}, api.Secret),
+            "get": _operation("List the names of secrets", {200: [api.Secret], 400: _INVALID}, query=(_NAMESPACE,)),
+            "post": _operation("Store a secret", {201: "stored", 400: _INVALID, 409: "already exists"}, api.Secret),
+            "put": _operation("Replace a secret", {202: "accepted", 400: _INVALID, 404: _UNKNOWN}, api.Secret),
+            "delete": _operation("Delete a secret", {202: "accepted", 400: _INVALID, 404: _UNKNOWN}, api.Secret),
         },
         "/system/namespaces": {"get": _operation("List namespaces", {200: "an array of names"})},
         "/system/namespace/{name}": {
             "get": _operation(
-                "Show a namespace", {200: api.FunctionNamespace, 400: _WRONG, 404: _GONE}, path=("name",)
+                "Show a namespace", {200: api.FunctionNamespace, 400: _INVALID, 404: _UNKNOWN}, path=("name",)
             ),
             "post": _operation(
-                "Add a namespace",
-                {201: "added", 400: _WRONG, 409: "it exists already"},
+                "Create a namespace",
+                {201: "created", 400: _INVALID, 409: "already exists"},
                 api.FunctionNamespace,
                 (),
                 ("name",),
             ),
             "put": _operation(
-                "Replace a namespace's marks",
-                {202: "accepted", 400: _WRONG, 404: _GONE},
+                "Replace labels and annotations of a namespace",
+                {202: "accepted", 400: _INVALID, 404: _UNKNOWN},
                 api.FunctionNamespace,
                 (),
                 ("name",),
             ),
             "delete": _operation(
-                "Remove a namespace and its functions", {202: "accepted", 400: _WRONG, 404: _GONE}, path=("name",)
+                "Delete a namespace and its functions", {202: "accepted", 400: _INVALID, 404: _UNKNOWN}, path=("name",)
             ),
         },
         "/system/alert": {
-            "post": _operation("Scale by Alertmanager's webhook", {200: "handled", 400: _WRONG, 500: "not scaled"})
+            "post": _operation("Scale by a webhook of Alertmanager", {200: "handled", 400: _INVALID, 500: "not scaled"})
         },
-        "/healthz": {"get": _operation("Whether all is well", {200: "well", 503: "what is not"}, open_to_all=True)},
+        "/healthz": {
+            "get": _operation("Health check", {200: "healthy", 503: "one line for each problem"}, open_to_all=True)
+        },
     }
 
 

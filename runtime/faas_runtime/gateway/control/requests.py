@@ -42,7 +42,7 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of a gateway, or of a provider served alone, that handlers use; None for one it does not have.
+    """The parts of a gateway, or of a standalone provider, that handlers use; None for one it does not have.
 
     `problems` returns what is wrong with each background loop that is not well. `changed` returns once the loops and
     the proxies know that functions have changed.

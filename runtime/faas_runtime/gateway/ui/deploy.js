@@ -41,11 +41,11 @@ export async function deployPage({ signal }) {
   show(el("h2", {}, "Deploy a function"),
     el("form", { onsubmit: doing(send, work) },
       field("Name", name), field("Image", image), field("Process", process),
-      field("Environment, one NAME=value in a line", environment), field("Secrets", secrets),
+      field("Environment, one NAME=value per line", environment), field("Secrets", secrets),
       more, el("div", {}, send)),
     store);
   name.focus();
-  // The form must not wait for a store that is slow or not there.
+  // The form must not wait for a slow or missing store.
   api.store().then((entries) => { if (!signal.aborted && entries.length) fill(store, entries, use); }).catch(() => {});
 }
 
@@ -53,9 +53,9 @@ function fill(section, entries, use) {
   const search = el("input", { type: "search", autocomplete: "off" });
   const list = el("ul", { class: "store" });
   const draw = () => {
-    const wanted = search.value.trim().toLowerCase();
+    const query = search.value.trim().toLowerCase();
     const text = (entry) => [entry.name, entry.title, entry.description].join(" ").toLowerCase();
-    list.replaceChildren(...entries.filter((entry) => text(entry).includes(wanted)).map((entry) => item(entry, use)));
+    list.replaceChildren(...entries.filter((entry) => text(entry).includes(query)).map((entry) => item(entry, use)));
   };
   search.addEventListener("input", draw);
   draw();

@@ -1,4 +1,4 @@
-// Making elements. Text only ever becomes text: nothing here reads markup.
+// Creating elements. Text stays text: nothing here parses markup.
 
 export function el(name, attributes = {}, ...children) {
   const svg = name === "svg" || name === "path" || name === "title";
@@ -22,7 +22,7 @@ export function notice(text, bad = false) {
   node.classList.toggle("bad", bad);
 }
 
-// Run something that may fail, and say so; the button is out of reach meanwhile.
+// Run something that may fail and show the error; the button is disabled meanwhile.
 export function doing(button, work) {
   return async (event) => {
     event?.preventDefault();

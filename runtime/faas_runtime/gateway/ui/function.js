@@ -4,8 +4,8 @@ import * as api from "./api.js";
 import { doing, el, field, lines, notice, pairs, show, sparkline } from "./dom.js";
 import { versionsPanel } from "./versions.js";
 
-const MOST_SHOWN = 256 * 1024;
-const MOST_LINES = 2000;
+const MAX_SHOWN_BYTES = 256 * 1024;
+const MAX_LINES = 2000;
 
 export async function functionPage({ name, history, signal }) {
   const facts = el("dl");
@@ -52,7 +52,7 @@ function callPanel(name, signal) {
   const file = el("input", { type: "file" });
   const send = el("button", { class: "main" }, "Call");
   const facts = el("p", { class: "quiet", role: "status" });
-  const output = el("pre", { hidden: true, tabindex: "0", "aria-label": "Answer" });
+  const output = el("pre", { hidden: true, tabindex: "0", "aria-label": "Response" });
   const save = el("p");
   const work = async () => {
     const started = performance.now();
@@ -72,11 +72,11 @@ function callPanel(name, signal) {
     el("form", { onsubmit: doing(send, work) },
       el("div", { class: "row" }, field("Method", method), field("Path and query", path)),
       field("Body", body), field("or a file", file),
-      el("details", {}, el("summary", {}, "Headers"), field("One NAME=value in a line", headers)),
+      el("details", {}, el("summary", {}, "Headers"), field("One NAME=value per line", headers)),
       el("div", {}, send), facts, output, save));
 }
 
-// Text appears while it arrives; anything else is offered as a file. It is never markup.
+// Text is shown while it arrives; other types are offered as a file. Nothing is read as markup.
 async function showAnswer(answer, output, save) {
   const kind = answer.headers.get("Content-Type") ?? "";
   const chunks = [];
@@ -90,12 +90,12 @@ async function showAnswer(answer, output, save) {
     const { value, done } = (await reader?.read()) ?? { done: true };
     if (done) break;
     chunks.push(value);
-    if (textual && size < MOST_SHOWN) output.append(decoder.decode(value, { stream: true }));
+    if (textual && size < MAX_SHOWN_BYTES) output.append(decoder.decode(value, { stream: true }));
     size += value.length;
   }
-  if (size && (!textual || size > MOST_SHOWN)) {
+  if (size && (!textual || size > MAX_SHOWN_BYTES)) {
     const url = URL.createObjectURL(new Blob(chunks, { type: "application/octet-stream" }));
-    save.append(el("a", { href: url, download: "answer" }, `Save the answer (${size} bytes)`));
+    save.append(el("a", { href: url, download: "answer" }, `Save the response (${size} bytes)`));
   }
 }
 
@@ -105,7 +105,7 @@ function logPanel(name, signal) {
     for await (const message of api.logs(name, signal)) {
       const atEnd = output.scrollTop + output.clientHeight >= output.scrollHeight - 8;
       output.append(el("div", {}, `${message.timestamp.slice(11, 19)} ${message.text}`));
-      while (output.childElementCount > MOST_LINES) output.firstElementChild.remove();
+      while (output.childElementCount > MAX_LINES) output.firstElementChild.remove();
       if (atEnd) output.scrollTop = output.scrollHeight;
     }
   };
@@ -135,7 +135,7 @@ function settingsPanel(status) {
     el("form", { onsubmit: doing(scale, async () => { await api.scale(status.name, Number(replicas.value)); notice("Scaled."); }) },
       el("div", { class: "row" }, field("Replicas", replicas), scale)),
     el("form", { onsubmit: doing(update, async () => { await api.update(specification()); notice("Updated."); }) },
-      field("Image", image), field("Environment, one NAME=value in a line", environment),
-      field("Percent of the calls at first, as a canary", weight),
+      field("Image", image), field("Environment, one NAME=value per line", environment),
+      field("As a canary: percent of the calls", weight),
       el("div", { class: "row" }, update, remove)));
 }

@@ -1,31 +1,31 @@
-// The last minutes of every function's counters, and what follows from them.
+// Every function's counters of the last minutes, and the rates computed from them.
 
 import * as api from "./api.js";
 import { notice } from "./dom.js";
 
 const INTERVAL = 2000;
-const KEPT = 90;
+const MAX_POINTS = 90;
 
 export class History extends EventTarget {
   #last = new Map();
   #series = new Map();
   #failed = false;
 
-  // Calls a second, failed calls a second and mean milliseconds, oldest first.
+  // Calls per second, errors per second and mean milliseconds, oldest first.
   of(name, namespace) {
     return this.#series.get(`${name}.${namespace}`) ?? { rate: [], errors: [], latency: [], now: null };
   }
 
   async run() {
     for (;;) {
-      if (!document.hidden) await this.#look();
+      if (!document.hidden) await this.#sample();
       await new Promise((wake) => setTimeout(wake, INTERVAL));
     }
   }
 
-  async #look() {
+  async #sample() {
     try {
-      for (const one of await api.stats()) this.#take(one);
+      for (const one of await api.stats()) this.#add(one);
       if (this.#failed) notice("The gateway answers again.");
       this.#failed = false;
       this.dispatchEvent(new Event("change"));
@@ -35,7 +35,7 @@ export class History extends EventTarget {
     }
   }
 
-  #take(one) {
+  #add(one) {
     const key = `${one.name}.${one.namespace}`;
     const at = performance.now();
     const ended = Object.values(one.codes).reduce((sum, count) => sum + count, 0);
@@ -51,12 +51,12 @@ export class History extends EventTarget {
     const calls = ended - before.ended;
     push(series.rate, calls / passed);
     push(series.errors, (failed - before.failed) / passed);
-    // Without a call the last latency still holds.
+    // Without a call the last latency is repeated.
     push(series.latency, calls ? ((one.seconds - before.seconds) / calls) * 1000 : series.latency.at(-1) ?? 0);
   }
 }
 
 function push(values, value) {
   values.push(value);
-  if (values.length > KEPT) values.shift();
+  if (values.length > MAX_POINTS) values.shift();
 }

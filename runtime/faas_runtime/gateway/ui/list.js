@@ -1,4 +1,4 @@
-// All functions of a namespace, with what they do now.
+// All functions of a namespace with their current load.
 
 import * as api from "./api.js";
 import { el, show, sparkline } from "./dom.js";
@@ -25,10 +25,10 @@ function row(each, history) {
   const series = history.of(each.name, each.namespace);
   const latency = series.latency.at(-1) ?? 0;
   const ready = each.availableReplicas ?? 0;
-  const wanted = each.replicas ?? 0;
+  const desired = each.replicas ?? 0;
   return el("tr", {},
     el("td", {}, el("a", { href: `#/function/${encodeURIComponent(each.name)}` }, each.name)),
-    el("td", { class: `number ${ready < wanted ? "bad" : ""}` }, wanted ? `${ready}/${wanted}` : "asleep"),
+    el("td", { class: `number ${ready < desired ? "bad" : ""}` }, desired ? `${ready}/${desired}` : "0"),
     el("td", { class: "number" }, String(each.invocationCount ?? 0)),
     el("td", {}, sparkline(series.rate, "Calls per second")),
     el("td", { class: "wide" }, sparkline(series.errors, "Errors per second", "errors")),

@@ -1,4 +1,4 @@
-// Asynchronous calls, and what to do with the dead ones.
+// Asynchronous calls: their states, replaying and deleting dead letters.
 
 import * as api from "./api.js";
 import { doing, el, notice, show } from "./dom.js";
@@ -10,8 +10,8 @@ export async function queuePage({ history, signal }) {
   const calls = el("tbody");
   const state = el("select", { "aria-label": "State" }, el("option", { value: "" }, "all"), ...STATES.map((each) => el("option", {}, each)));
   state.value = "dead";
-  const replay = el("button", {}, "Replay the dead");
-  const purge = el("button", { class: "danger" }, "Forget the dead");
+  const replay = el("button", {}, "Replay dead letters");
+  const purge = el("button", { class: "danger" }, "Delete dead letters");
   const draw = async () => {
     const found = await api.queue(state.value);
     if (signal.aborted) return;
@@ -19,17 +19,17 @@ export async function queuePage({ history, signal }) {
       el("tr", {}, el("td", {}, name), ...STATES.map((one) => el("td", { class: "number" }, String(each[one] ?? 0))))));
     calls.replaceChildren(...found.calls.map(row));
   };
-  replay.addEventListener("click", doing(replay, async () => { notice(`${(await api.replay([])).replayed} calls are queued again.`); await draw(); }));
+  replay.addEventListener("click", doing(replay, async () => { notice(`${(await api.replay([])).replayed} calls were queued again.`); await draw(); }));
   purge.addEventListener("click", doing(purge, async () => {
-    if (!confirm("Forget all dead calls?")) return;
-    notice(`${(await api.purge("dead")).purged} calls are forgotten.`);
+    if (!confirm("Delete all dead letters?")) return;
+    notice(`${(await api.purge("dead")).purged} calls were deleted.`);
     await draw();
   }));
   state.addEventListener("change", doing(null, draw));
   show(el("h2", {}, "Queue"),
     el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "Function"), ...STATES.map((each) => el("th", { class: "number" }, each)))), counts)),
     el("h3", {}, "Calls"), el("div", { class: "row" }, state, replay, purge),
-    el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...["Call", "Function", "State", "Tries", "Status", "Reason"].map((each) => el("th", {}, each)))), calls)));
+    el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...["Call", "Function", "State", "Attempts", "Status", "Reason"].map((each) => el("th", {}, each)))), calls)));
   await draw();
   history.addEventListener("change", () => draw().catch(() => {}), { signal });
 }

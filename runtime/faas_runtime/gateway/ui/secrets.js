@@ -1,4 +1,4 @@
-// Secrets: their names can be seen, their values cannot.
+// Secrets: names are shown, values never.
 
 import * as api from "./api.js";
 import { doing, el, field, notice, show } from "./dom.js";

@@ -1,17 +1,17 @@
-// The versions of a function: which of them get calls, bringing one back, a canary and its share.
+// The versions of a function: their shares of the calls, rolling back, the canary.
 
 import * as api from "./api.js";
 import { doing, el, field, notice } from "./dom.js";
 
-// `changed` redraws the rest of the page after another version has taken the calls.
+// `changed` redraws the rest of the page after the versions that get calls have changed.
 export function versionsPanel(name, history, signal, changed) {
   const body = el("tbody");
   const version = el("select", { required: true });
   const weight = el("input", { type: "number", min: "0", max: "100", value: "10", required: true });
-  const give = el("button", {}, "Give it this share");
+  const set = el("button", {}, "Set share");
   const promote = el("button", { type: "button", class: "main" }, "Promote the canary");
   const end = el("button", { type: "button" }, "End the canary");
-  const canary = el("form", {}, el("div", { class: "row" }, field("Canary", version), field("Percent of the calls", weight), give),
+  const canary = el("form", {}, el("div", { class: "row" }, field("Canary", version), field("Percent of the calls", weight), set),
     el("div", { class: "row" }, promote, end));
   let known = "";
 
@@ -23,23 +23,23 @@ export function versionsPanel(name, history, signal, changed) {
     body.replaceChildren(...versions.map((each) => row(each, shares.find((share) => share.version === each.version), act)));
     canary.hidden = others.length === 0;
     for (const button of [promote, end]) button.hidden = !running;
-    // What is being typed must not change under the hand.
+    // A redraw must not replace what the user is typing.
     const now = JSON.stringify([others.map((each) => each.version), running?.version, running?.weight]);
     if (now === known) return;
     known = now;
     version.replaceChildren(...others.map((each) => el("option", { value: each.version, selected: each.version === running?.version }, `Version ${each.version}`)));
     if (running) weight.value = running.weight;
   };
-  const act = (button, work, said) => doing(button, async () => {
+  const act = (button, work, done) => doing(button, async () => {
     await work();
     await Promise.all([draw(), changed()]);
-    notice(said);
+    notice(done);
   });
   const back = (number) => api.rollback(name, number);
-  act.back = (button, number) => act(button, () => back(number), `Version ${number} is back.`);
-  canary.addEventListener("submit", act(give, () => api.share(name, Number(version.value), Number(weight.value)), "The calls are divided."));
-  promote.addEventListener("click", act(promote, () => api.promote(name), "The canary is the present version."));
-  end.addEventListener("click", act(end, () => api.endCanary(name), "The canary is gone."));
+  act.back = (button, number) => act(button, () => back(number), `Rolled back to version ${number}.`);
+  canary.addEventListener("submit", act(set, () => api.share(name, Number(version.value), Number(weight.value)), "The traffic is split."));
+  promote.addEventListener("click", act(promote, () => api.promote(name), "The canary is the current version."));
+  end.addEventListener("click", act(end, () => api.endCanary(name), "The canary was removed."));
   history.addEventListener("change", () => draw().catch(() => {}), { signal });
   draw().catch((error) => { if (!signal.aborted) notice(error.message, true); });
 
@@ -50,10 +50,10 @@ export function versionsPanel(name, history, signal, changed) {
 }
 
 function row(version, share, act) {
-  const back = el("button", { type: "button", "aria-label": `Bring version ${version.version} back` }, "Bring back");
+  const back = el("button", { type: "button", "aria-label": `Roll back to version ${version.version}` }, "Roll back");
   back.addEventListener("click", act.back(back, version.version));
   const counted = (share?.calls ?? 0) > 0;
-  const kind = version.current ? " (present)" : share ? " (canary)" : "";
+  const kind = version.current ? " (current)" : share ? " (canary)" : "";
   return el("tr", {},
     el("td", {}, `${version.version}${kind}`),
     el("td", { class: "number" }, share ? `${share.weight} %` : ""),
