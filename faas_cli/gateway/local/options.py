@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.options.syntax import FaasCommand
-from faas_runtime.core.configuration import Configuration, configure
+from faas_runtime.core.configuration import ResolvedSettings, configure
 from faas_runtime.core.errors import Invalid
 from faas_runtime.core.settings import FILE, FOLDER, SECTIONS, SWITCH, Role, Setting, arguments
 
@@ -25,7 +25,7 @@ class Configured:
     """What a command line asks for: the values of its flags, and the whole configuration with them."""
 
     given: Mapping[str, Any]
-    configuration: Configuration
+    configuration: ResolvedSettings
 
     @property
     def state_dir(self) -> Path:

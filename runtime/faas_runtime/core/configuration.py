@@ -44,7 +44,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
+class ResolvedSettings:
     """Every setting of a gateway or a provider by name, with its value and where that came from."""
 
     role: Role
@@ -84,7 +84,7 @@ class Configuration:
         )
 
 
-def configure(role: Role, given: Mapping[str, Any], variables: Mapping[str, str]) -> Configuration:
+def configure(role: Role, given: Mapping[str, Any], variables: Mapping[str, str]) -> ResolvedSettings:
     """Every setting's value, `given` holding those of flags.
 
     Raises Invalid, naming flag, variable or file and line: a value of the wrong type, an unknown key, a file that
@@ -106,7 +106,7 @@ def configure(role: Role, given: Mapping[str, Any], variables: Mapping[str, str]
     chosen |= {name: found for name, found in from_file if chosen[name].source == "default"}
     if variables.get("basic_auth") == "true" and chosen["secrets_dir"].source == "default":
         chosen["secrets_dir"] = Chosen(SECRETS_DIR, "environment", "basic_auth")
-    return Configuration(role, chosen)
+    return ResolvedSettings(role, chosen)
 
 
 def _of_variables(setting: Setting, variables: Mapping[str, str]) -> Chosen | None:

@@ -7,7 +7,7 @@ import dataclasses
 from starlette.types import ASGIApp
 
 from faas_runtime import __version__
-from faas_runtime.core.configuration import Configuration
+from faas_runtime.core.configuration import ResolvedSettings
 from faas_runtime.gateway.auth.accounts import account_of
 from faas_runtime.gateway.auth.function_auth import guard_of
 from faas_runtime.gateway.background import Loops
@@ -45,7 +45,7 @@ PROVIDER_ROUTES: dict[str, dict[str, Handler]] = {
 class GatewayApp:
     """The parts of a gateway that live as long as its process."""
 
-    def __init__(self, configuration: Configuration, state: StateDir, provider: Provider) -> None:
+    def __init__(self, configuration: ResolvedSettings, state: StateDir, provider: Provider) -> None:
         """The caller holds the state directory. Raises Invalid for a certificate or an account that is unusable."""
         self.configuration = configuration
         self.settings = settings = configuration.settings()
@@ -108,7 +108,7 @@ class ProviderApp:
     It has no queue, no schedules, no scaling and no versions: those are the gateway's.
     """
 
-    def __init__(self, configuration: Configuration, state: StateDir, provider: Provider) -> None:
+    def __init__(self, configuration: ResolvedSettings, state: StateDir, provider: Provider) -> None:
         """The caller holds the state directory. Raises Invalid for an account that is unusable."""
         self.configuration = configuration
         self.settings = configuration.settings()

@@ -16,7 +16,7 @@ def pair(nats, provider, make_gateway):
 
 
 def leaders(gateways):
-    return [each for each in gateways if each.log().rpartition("leads ")[2].startswith("now")]
+    return [each for each in gateways if each.log().rpartition("the leader")[0].endswith(" is ")]
 
 
 def test_one_leads_and_the_other_takes_over(pair, wait_for):
