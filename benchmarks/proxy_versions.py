@@ -56,13 +56,15 @@ def main() -> None:
     parser.add_argument("new", type=Path)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=int, default=1)
-    parser.add_argument("--loads", type=int, default=1, help="how many of the loads of gateway.py to measure")
+    parser.add_argument(
+        "--loads", type=int, nargs="+", choices=range(1, 5), default=[1], help="by number, as in gateway.py"
+    )
     parser.add_argument("--old-script", type=Path)
     options = parser.parse_args()
     for tool in ("wrk", "taskset", "go"):
         if shutil.which(tool) is None:
             sys.exit(f"`{tool}` is missing")
-    loads = list(LOADS[: options.loads])
+    loads = [LOADS[number - 1] for number in options.loads]
     with tempfile.TemporaryDirectory() as folder:
         results = compare(options, Path(folder), loads)
     for load, found in zip(loads, results, strict=True):

@@ -115,7 +115,7 @@ def test_no_call_is_refused_or_lost(gateway, wait_for, begin, then):
         for caller in callers:
             caller.join()
 
-    assert set(results) == {200}
+    assert set(results) == {200}, results
     gateway.wait_available("server", 2)
 
 
