@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from faas_cli.errors import BuildError
-from faas_cli.images.context import DOCKERFILE_NAME, files_below
+from faas_cli.images.context import DOCKERFILE_NAME, file_digest, files_below
 from faas_cli.images.dockerfile.render import is_generated
 from faas_cli.images.image import source_labels
 from faas_cli.images.model import BuildJob
@@ -104,7 +104,7 @@ def _watchdog() -> str:
 
 def _file_digest(path: Path) -> str:
     executable = path.stat().st_mode & stat.S_IXUSR != 0
-    return f"{hashlib.sha256(path.read_bytes()).hexdigest()} {executable:d}"
+    return f"{file_digest(path)} {executable:d}"
 
 
 def _digest(text: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING
 from faas_cli.errors import BuildError
 from faas_cli.stack.variables import unset_hint
 from faas_cli.templates.find import PROJECT_FOLDER
+from faas_runtime.core.files import write_file
 
 if TYPE_CHECKING:
     from faas_cli.stack.model import Function
@@ -39,7 +43,6 @@ def assemble(function: Function, template: Template | None, project: Path, extra
     handler = project / function.handler
     _check_handler(function, handler)
     context = project / BUILD_FOLDER / function.name
-    _clear(context)
     copier = _Copier(project, function.name, _NEVER if template is not None else frozenset())
     overlay = context
     if template is not None:
@@ -49,7 +52,20 @@ def assemble(function: Function, template: Template | None, project: Path, extra
     copier.copy(handler, overlay)
     for path in extra:
         _copy_extra(copier, project, path, overlay, function.name)
+    copier.save()
     return context
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content in hexadecimal; a file that did not change is read once in a process."""
+    status = path.stat()
+    return _digest(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+@functools.cache
+def _digest(path: Path, *_identity: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fingerprint(folder: Path) -> str:
@@ -59,7 +75,7 @@ def fingerprint(folder: Path) -> str:
         executable = path.stat().st_mode & stat.S_IXUSR != 0
         # A file name is bytes, not always UTF-8.
         total.update(os.fsencode(path.relative_to(folder)) + f"\0{executable:d}\0".encode())
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+        total.update(bytes.fromhex(file_digest(path)))
     return total.hexdigest()
 
 
@@ -100,6 +116,17 @@ class _Copier:
 
     def __init__(self, project: Path, function: str, never: frozenset[str]) -> None:
         self._function, self._never = function, never
+        self._context = project / BUILD_FOLDER / function
+        self._last = self._context.with_name(f".{function}.last")
+        self._record = self._context.with_name(f".{function}.json")
+        self._sources: dict[str, list[int]] = {}
+        self._known = _read_record(self._record)
+        # Unchanged files of the last context are renamed, which is faster than a copy.
+        _remove(self._last)
+        if self._context.is_symlink():
+            self._context.unlink()
+        elif self._context.exists():
+            self._context.rename(self._last)
         self._project = project.resolve()
         # Our own output is excluded by its path: a user's folder may be called `build`, too.
         self._own = {self._project / BUILD_FOLDER, self._project / PROJECT_FOLDER}
@@ -120,22 +147,60 @@ class _Copier:
     def copy_file(self, source: Path, target: Path) -> None:
         self._check_inside(source)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
+        self._file(source, target)
 
     def _tree(self, source: Path, target: Path, above: tuple[Path, ...]) -> None:
         real = source.resolve()
         if real in above:
             raise BuildError(f"`{self._function}`: the link `{source}` leads to one of its parent folders")
         target.mkdir(parents=True, exist_ok=True)
-        for entry in sorted(source.iterdir()):
-            if entry.name in self._never or entry.resolve() in self._own:
+        with os.scandir(source) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+        for entry in entries:
+            if entry.name in self._never:
                 continue
-            self._check_inside(entry)
+            if entry.is_symlink():
+                self._check_inside(Path(entry.path))
             if entry.is_dir():
-                self._tree(entry, target / entry.name, (*above, real))
-                shutil.copymode(entry, target / entry.name)
+                path = Path(entry.path)
+                if (path.resolve() if entry.is_symlink() else real / entry.name) not in self._own:
+                    self._tree(path, target / entry.name, (*above, real))
+                    shutil.copymode(path, target / entry.name)
             elif entry.is_file():
-                _replace(entry, target / entry.name)
+                self._file(Path(entry.path), target / entry.name)
+
+    def _file(self, source: Path, target: Path) -> None:
+        """Copy a file with its mode and modification time, or reuse the last context's copy if nothing has changed."""
+        status = source.stat()
+        name = str(target.relative_to(self._context))
+        # Not the modification time alone: programs set it, and a link may lead to another file now.
+        identity = [
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mode,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        ]
+        self._sources[name] = identity
+        if target.is_dir() and not target.is_symlink():
+            # The template has a folder of the handler's file name.
+            shutil.rmtree(target)
+        if self._known.get(name) == identity:
+            last = self._last / name
+            with contextlib.suppress(OSError):
+                found = last.lstat()
+                if (found.st_size, found.st_mtime_ns) == (status.st_size, status.st_mtime_ns):
+                    last.rename(target)
+                    return
+        shutil.copyfile(source, target)
+        target.chmod(stat.S_IMODE(status.st_mode))
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def save(self) -> None:
+        """Record the copied files for the next build, and remove what is left of the last context."""
+        write_file(self._record, json.dumps(self._sources), durable=False)
+        _remove(self._last)
 
     def _check_inside(self, path: Path) -> None:
         if not path.is_symlink():
@@ -147,13 +212,6 @@ class _Copier:
                 f"`{self._function}`: the link `{path}` leads outside the project, to `{path.resolve()}`",
                 hint="copy its target into the project, or build from a folder that contains both",
             )
-
-
-def _replace(source: Path, target: Path) -> None:
-    # The template may have a folder of the handler's file name.
-    if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(target)
-    shutil.copy(source, target)
 
 
 def _check_handler(function: Function, handler: Path) -> None:
@@ -171,11 +229,19 @@ def _check_handler(function: Function, handler: Path) -> None:
         raise BuildError(f"`{function.name}`: its handler `{function.handler}` is a file; name its folder")
 
 
-def _clear(context: Path) -> None:
-    if context.is_symlink():
-        context.unlink()
-    elif context.exists():
-        shutil.rmtree(context)
+def _read_record(path: Path) -> dict[str, list[int]]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
 
 
 def _copy_extra(copier: _Copier, project: Path, path: str, overlay: Path, function: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
+import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import replace
@@ -86,23 +89,39 @@ def _build_one(
     try:
         if function.skip_build:
             return BuildResult(function.name, image, 0.0, skipped=True)
-        job = prepare(stack, function, options, project)
-        image = job.image
-        for remark in job.remarks:
-            report.note(function.name, remark)
-        if options.shrinkwrap:
-            complete(job, report, buildkit=uses_buildkit(job))
-            return BuildResult(function.name, image, time.monotonic() - begun)
-        inputs = InputRecord(job, builder.name, default_state_dir() / "build", project)
-        if options.why:
-            report.note(function.name, inputs.explain())
-        outcome = builder.build(job, report)
-        inputs.save()
-        return BuildResult(function.name, image, time.monotonic() - begun, outcome)
+        with exclusive(function, project, report):
+            job = prepare(stack, function, options, project)
+            image = job.image
+            for remark in job.remarks:
+                report.note(function.name, remark)
+            if options.shrinkwrap:
+                complete(job, report, buildkit=uses_buildkit(job))
+                return BuildResult(function.name, image, time.monotonic() - begun)
+            inputs = InputRecord(job, builder.name, default_state_dir() / "build", project)
+            if options.why:
+                report.note(function.name, inputs.explain())
+            outcome = builder.build(job, report)
+            inputs.save()
+            return BuildResult(function.name, image, time.monotonic() - begun, outcome)
     except FaasError as err:
         return BuildResult(function.name, image, time.monotonic() - begun, error=err)
     except OSError as err:
         return BuildResult(function.name, image, time.monotonic() - begun, error=_file_error(function, err))
+
+
+@contextlib.contextmanager
+def exclusive(function: Function, project: Path, report: BuildReporter) -> Iterator[None]:
+    """Wait while another process builds the same function: both would write the same context. Raises OSError."""
+    folder = default_state_dir() / "build" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    place = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:16]
+    with (folder / f"{function.name}-{place}").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report.note(function.name, "waiting for another build of this function")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _file_error(function: Function, err: OSError) -> BuildError:

@@ -17,7 +17,7 @@ from faas_cli.images.builders.oci import OciBuilder
 from faas_cli.images.context_files import complete
 from faas_cli.images.dockerfile.render import uses_buildkit
 from faas_cli.images.model import BuildJob, BuildOptions, BuildReporter
-from faas_cli.images.plan import prepare
+from faas_cli.images.plan import exclusive, prepare
 from faas_cli.images.report import ConsoleReporter
 from faas_cli.registry.client import Manifest
 from faas_cli.registry.push import Push, put_index
@@ -139,7 +139,10 @@ def publish_all(
 
         def work(function: Function) -> FaasError | None:
             try:
-                _publish(stack, function, _for_platforms(options, platforms or function.platforms), extra_tags, report)
+                with exclusive(function, Path(), report):
+                    _publish(
+                        stack, function, _for_platforms(options, platforms or function.platforms), extra_tags, report
+                    )
             except FaasError as err:
                 return err
             return None

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from faas_cli.errors import BuildError
 from faas_cli.images.builders.layers import collect, write_layer
-from faas_cli.images.context import sync_tree
+from faas_cli.images.context import file_digest, sync_tree
 from faas_cli.images.dependencies import declared_inputs
 from faas_cli.images.image import (
     HOME,
@@ -237,7 +237,7 @@ def inputs_digest(work: Path, step: Step, toolchain: Toolchain) -> str:
     total = hashlib.sha256(f"{FORMAT}\0{step.run}\0{toolchain.identity}\0".encode())
     for name in declared_inputs(work, step.inputs):
         total.update(f"{name}\0".encode())
-        total.update(hashlib.sha256((work / name).read_bytes()).digest())
+        total.update(bytes.fromhex(file_digest(work / name)))
     return total.hexdigest()
 
 

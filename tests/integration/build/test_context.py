@@ -40,6 +40,32 @@ def test_it_is_made_anew(project):
     assert "old" not in names(build(project))
 
 
+def test_an_edit_that_keeps_size_and_time_is_seen(project):
+    """Unchanged files of the last context are reused, and only those: by inode and time of the last change, too."""
+    for folder in ("one", "two"):
+        (project / folder).mkdir()
+        (project / folder / "x").write_text(folder)
+        os.utime(project / folder / "x", ns=(10**18, 10**18))
+    (project / "fn" / "link").symlink_to("../one")
+    (project / "fn" / "data").write_text("old")
+    os.utime(project / "fn" / "data", ns=(10**18, 10**18))
+    context = build(project)
+    unchanged = (context / "function" / "handler.go").stat().st_ino
+    (project / "fn" / "data").write_text("new")
+    os.utime(project / "fn" / "data", ns=(10**18, 10**18))
+    (project / "fn" / "link").unlink()
+    (project / "fn" / "link").symlink_to("../two")
+    (context / "function" / "go.mod").write_text("changed by hand")
+    assert build(project) == context
+    assert (context / "function" / "data").read_text() == "new"
+    assert (context / "function" / "link" / "x").read_text() == "two"
+    assert (context / "function" / "go.mod").read_text() != "changed by hand"
+    assert (context / "function" / "handler.go").stat().st_ino == unchanged
+    (context / "function" / "handler.go").write_text("changed by hand")
+    build(project)
+    assert (context / "function" / "handler.go").read_text() == "package function\n"
+
+
 def test_what_tools_make_is_not_copied(project):
     """Row 11: `node_modules` and its like are never part of a context."""
     for folder in ("node_modules/x", ".git", "__pycache__"):

@@ -1,8 +1,10 @@
 """`faas build --why`: what the cache has not got, by name; and that order is no reason."""
 
+import threading
+
 import pytest
 
-from tests.integration.build.test_oci import Project
+from tests.integration.build.test_oci import Project, Recorder
 
 pytestmark = pytest.mark.integration
 
@@ -110,3 +112,24 @@ def layers(project):
     assert result.error is None, result.error.detail
 
     return {layer["digest"]: layer["size"] for layer in project.store.manifest(result.outcome.digest)["layers"]}
+
+
+def test_two_builds_of_one_function_wait_for_each_other(project, tmp_path):
+    """Both would write the same context; the second says that it waits."""
+    from faas_cli.images.plan import exclusive
+
+    first, second, entered = Recorder(), Recorder(), threading.Event()
+    function = project.stack.functions["fn"]
+
+    def other():
+        with exclusive(function, project.folder, second):
+            entered.set()
+
+    thread = threading.Thread(target=other)
+    with exclusive(function, project.folder, first):
+        thread.start()
+        assert not entered.wait(0.3)
+        assert second.notes == ["waiting for another build of this function"]
+    thread.join(10)
+    assert entered.is_set()
+    assert first.notes == []
