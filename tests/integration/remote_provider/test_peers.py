@@ -16,7 +16,12 @@ def pair(nats, provider, make_gateway):
 
 
 def leaders(gateways):
-    return [each for each in gateways if each.log().rpartition("the leader")[0].endswith(" is ")]
+    """The gateways that lead, by the last line about it in each log."""
+    last = {}
+    for each in gateways:
+        about = [line for line in each.log().splitlines() if line.endswith(" the leader")]
+        last[each] = about[-1] if about else ""
+    return [each for each, line in last.items() if line.endswith(" is the leader")]
 
 
 def test_one_leads_and_the_other_takes_over(pair, wait_for):
