@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -46,13 +47,13 @@ class SystemdService:
         """The unit of a gateway with these settings; others are read from its `gateway.toml`. Raises FaasError."""
         given = {"state_dir": self.state_dir, **given}
         try:
-            engine = configure(GATEWAY, given, {})["engine"].value
+            settings = configure(GATEWAY, given, {}).settings()
         except Invalid as err:
             raise FaasError(str(err)) from None
         words = process.command("run", arguments(given))
         # A user of its own that owns only this folder.
         hardening = ["DynamicUser=yes", "StateDirectory=faas", "StateDirectoryMode=0700", "ProtectHome=read-only"]
-        if engine == "docker":
+        if settings.engine == "docker":
             hardening.append("SupplementaryGroups=docker")
         lines = [
             "[Unit]",
@@ -67,8 +68,8 @@ class SystemdService:
             f"ExecStart={' '.join(_quoted(word) for word in words)}",
             "Restart=on-failure",
             "RestartSec=2",
-            # Time to finish running calls; replicas end with the gateway.
-            "TimeoutStopSec=40",
+            # Time to finish running calls, and for replicas to end with the gateway.
+            f"TimeoutStopSec={30 + math.ceil(settings.stop_timeout)}",
             "KillMode=mixed",
             "LimitNOFILE=65536",
             *(hardening if self.system else []),

@@ -36,6 +36,15 @@ def test_the_systems_service(engine, groups):
     assert lines.count("SupplementaryGroups=docker") == groups
 
 
+def test_a_unit_follows_the_settings_file(home):
+    """What `gateway.toml` sets is not in the command, but decides how long systemd waits for the end."""
+    (home / "state dir").mkdir()
+    (home / "state dir" / "gateway.toml").write_text('engine = "docker"\nstop_timeout = "2m"\n')
+    lines = SystemdService(False).unit({}).splitlines()
+    assert "TimeoutStopSec=150" in lines
+    assert "--engine" not in next(line for line in lines if line.startswith("ExecStart="))
+
+
 @pytest.mark.parametrize(
     ("word", "quoted"), [("a", "a"), ("a b", '"a b"'), ("50%", "50%%"), ("$HOME", "$$HOME"), ('"', '"\\""'), ("", '""')]
 )
