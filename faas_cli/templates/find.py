@@ -16,7 +16,7 @@ PROJECT_FOLDER = "template"
 MANIFEST = "template.yml"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
-# Names that nobody's store has: common words for a language, and OpenFaaS's templates of 2018.
+# Names that no store has: common words for a language, and OpenFaaS's templates of 2018.
 _SYNONYMS = {
     **dict.fromkeys(("golang",), "go"),
     **dict.fromkeys(("python3", "py"), "python"),

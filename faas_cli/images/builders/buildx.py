@@ -291,7 +291,7 @@ class PlainProgress:
                 without = " ".join(f"{instruction.keyword} {instruction.value}".split())
                 if shown.rstrip(".…")[:60] not in (full[: len(shown)][:60], without[: len(shown)][:60]):
                     continue
-                # Steps may begin alike; what is the same for longest is the one.
+                # Steps may begin alike: choose the longest match.
                 same = max(_alike(shown, form) for form in (full, without))
                 if same > best:
                     best, line = same, instruction.line

@@ -26,7 +26,7 @@ from faas_cli.proxies import pool_for
 CONFIG, SECRETS = "com.openfaas.docker.config", "com.openfaas.secrets"
 SIGNATURE = "X-Build-Signature"
 _TIMEOUT = urllib3.Timeout(connect=10, read=600)
-"""The read timeout is the longest silence of a build step that is tolerated."""
+"""The read timeout also limits the time a build step may print nothing."""
 _MAX_MEMORY_BYTES = 8 * 1024 * 1024
 _MAX_KEY_BYTES = 64 * 1024
 

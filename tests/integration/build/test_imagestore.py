@@ -67,7 +67,7 @@ def test_a_name_moves_and_the_old_image_stays_reachable(store):
 
 
 def test_unknown_images(store):
-    """The message names what was asked for."""
+    """The message has the requested name."""
     with pytest.raises(ImageNotFound, match="`none:latest`"):
         store.resolve("none")
     with pytest.raises(ImageNotFound):

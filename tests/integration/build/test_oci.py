@@ -17,7 +17,7 @@ TOOLS = {"go": "go", "node": "node", "python": "python3"}
 
 
 class Recorder:
-    """Keeps what a reporter is told."""
+    """Records the calls of a reporter."""
 
     def __init__(self):
         self.steps, self.lines, self.notes = [], [], []

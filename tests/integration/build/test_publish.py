@@ -1,4 +1,4 @@
-"""`faas publish`: who does it, and what the plugin buildx is asked for where it does."""
+"""`faas publish`: the chosen publisher, and the requests to the plugin buildx."""
 
 import http.server
 import json
@@ -105,7 +105,7 @@ def job(tmp_path, monkeypatch):
 
 
 def test_what_the_compiler_can_do_needs_no_engine(job, tool):
-    """Go, for both platforms; the reason is told."""
+    """Go, for both platforms; the reason is reported."""
     tool("go")
     report = Recorder()
     assert choose_publisher(job("go"), report).name == "oci"
@@ -115,13 +115,13 @@ def test_what_the_compiler_can_do_needs_no_engine(job, tool):
 def test_what_it_cannot_is_built_and_pushed_by_buildx(job, plugin, monkeypatch):
     """In a BuildKit of ours, made once, with every platform and tag."""
     report = Recorder()
-    wanted = job("python", labels={"team": "a"}, build_args={"X": "1"})
-    publisher = choose_publisher(wanted, report)
+    prepared = job("python", labels={"team": "a"}, build_args={"X": "1"})
+    publisher = choose_publisher(prepared, report)
     other = "arm64" if host_architecture() == "amd64" else "amd64"
     reason = f"`fn` cannot be built for linux/{other} on this machine without an engine"
     assert report.notes == [f"builder: buildx ({reason})"]
-    assert publisher.publish(wanted, ("v2",), report) == DIGEST
-    assert publisher.publish(wanted, (), report) == DIGEST
+    assert publisher.publish(prepared, ("v2",), report) == DIGEST
+    assert publisher.publish(prepared, (), report) == DIGEST
     asked = [words for words in plugin() if words[1] != "version"]
     assert [words[1] for words in asked] == ["inspect", "create", "build", "inspect", "build"]
     assert asked[1][2:4] == ["--name", "faas"]
@@ -133,16 +133,16 @@ def test_what_it_cannot_is_built_and_pushed_by_buildx(job, plugin, monkeypatch):
         "registry.example/acme/fn:v2",
     ]
     assert {"team=a", "X=1"} <= set(build)
-    found = {path.name for path in (wanted.context / ".faas").iterdir()}
+    found = {path.name for path in (prepared.context / ".faas").iterdir()}
     assert {"fwatchdog-amd64", "fwatchdog-arm64"} <= found
 
 
 def test_a_buildkit_of_the_users_own(job, plugin, monkeypatch):
     """Is used as it is."""
     monkeypatch.setenv("BUILDX_BUILDER", "mine")
-    wanted = job("python", builder="buildx")
+    prepared = job("python", builder="buildx")
     report = Recorder()
-    assert choose_publisher(wanted, report).publish(wanted, (), report) == DIGEST
+    assert choose_publisher(prepared, report).publish(prepared, (), report) == DIGEST
     assert report.notes == ["builder: buildx (requested)"]
     (build,) = [words for words in plugin() if words[1] != "version"]
     assert "--builder" not in build
@@ -151,25 +151,25 @@ def test_a_buildkit_of_the_users_own(job, plugin, monkeypatch):
 def test_a_build_that_fails(job, plugin, monkeypatch):
     """The step is in the error, as of any build."""
     monkeypatch.setenv("FAIL", "1")
-    wanted = job("python")
+    prepared = job("python")
     with pytest.raises(BuildError, match=r"`fn` cannot be built: .*exit code 1"):
-        choose_publisher(wanted, Recorder()).publish(wanted, (), Recorder())
+        choose_publisher(prepared, Recorder()).publish(prepared, (), Recorder())
 
 
 def test_a_buildkit_that_cannot_be_made(job, plugin, monkeypatch):
     """With its own reason."""
     monkeypatch.setenv("NO_CREATE", "1")
-    wanted = job("python")
+    prepared = job("python")
     with pytest.raises(FaasError, match="failed to create a BuildKit instance: ERROR: no room for it"):
-        choose_publisher(wanted, Recorder()).publish(wanted, (), Recorder())
+        choose_publisher(prepared, Recorder()).publish(prepared, (), Recorder())
 
 
 def test_without_the_plugin(job, engine, tmp_path, monkeypatch):
     """Both reasons in one line, and what to install."""
-    wanted = job("python")
+    prepared = job("python")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BuildError, match=r"without an engine, and BuildKit is missing: ") as caught:
-        choose_publisher(wanted, Recorder())
+        choose_publisher(prepared, Recorder())
     assert "docker-buildx" in caught.value.hint
 
 

@@ -1,4 +1,4 @@
-"""`faas build --why`: what the cache has not got, by name; and that order is no reason."""
+"""`faas build --why`: changed inputs are named, and their order does not matter."""
 
 import threading
 
@@ -20,7 +20,7 @@ def project(tmp_path, tool, monkeypatch):
 
 
 def why(project, **options):
-    """What is said of a build, and whether it ran a step."""
+    """The report of a build, and whether it ran a step."""
     (result,), report = project.build("fn", why=True, **options)
     assert result.error is None, result.error.detail
     (note,) = report.notes
@@ -51,7 +51,7 @@ def test_every_reason_is_named(project):
 
 
 def test_a_build_that_failed_is_none(project):
-    """What it was told is told again."""
+    """It is reported again."""
     why(project)
     handler = project.folder / "fn" / "handler.py"
     text = handler.read_text()

@@ -52,7 +52,7 @@ def builders(engine):
 
 
 class Recorder:
-    """Keeps what a reporter is told; `seen` is set once a step's text holds `until`."""
+    """Records the calls of a reporter; `seen` is set once a step's text holds `until`."""
 
     def __init__(self, until=""):
         self.steps, self.lines, self.notes, self.events = [], [], [], []

@@ -80,7 +80,7 @@ def test_a_step_of_ones_own_that_fails(project):
 
 @pytest.mark.parametrize("builder", ["docker", "buildx"])
 def test_no_engine(builder, tmp_path, monkeypatch):
-    """Asked for by name, it is one line and how to start it."""
+    """Requested by name, the error is one line, with a hint how to start it."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     with pytest.raises(FaasError, match="none answers at") as caught:
         choose_builder(BuildOptions(builder=builder), STACK, Console())
@@ -132,9 +132,9 @@ def test_a_docker_context_and_podmans_socket_are_found(tmp_path):
 
 def test_a_socket_that_does_not_answer_takes_a_second(tmp_path):
     """No longer."""
-    with socket.socket(socket.AF_UNIX) as silent:
-        silent.bind(str(tmp_path / "s"))
-        silent.listen()
+    with socket.socket(socket.AF_UNIX) as unanswered:
+        unanswered.bind(str(tmp_path / "s"))
+        unanswered.listen()
         assert "timed out" in ping(EngineAddress(f"unix://{tmp_path}/s", "a test"), seconds=0.2)
 
 

@@ -87,7 +87,7 @@ def test_the_upper_layer_counts(registry, docker_config, store, tmp_path, folder
 
 
 def test_a_digest_pins_it(registry, docker_config, store, tmp_path, folder):
-    """The same program, whatever the tag means by now; a digest nobody has is refused."""
+    """The same program, whatever the tag means by now; an unknown digest is refused."""
     digest = publish(store, tmp_path, f"{registry}/acme/pin:latest", {"pin": b"first"})
     publish(store, tmp_path, f"{registry}/acme/pin:latest", {"pin": b"second"})
     made = install("pin", plugin_reference("pin", f"{registry}/acme", digest), AMD, folder)

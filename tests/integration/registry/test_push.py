@@ -20,17 +20,17 @@ from .conftest import PASSWORD, USER, make_image, write_docker_config
 
 
 def push(store, tmp_path, image):
-    told = []
-    manifest = Push(store, tmp_path / "cache", image, lambda blob, what: told.append(what)).run()
-    return manifest.digest, told
+    outcomes = []
+    manifest = Push(store, tmp_path / "cache", image, lambda blob, outcome: outcomes.append(outcome)).run()
+    return manifest.digest, outcomes
 
 
 def test_another_tool_reads_what_was_pushed(registry, docker_config, store, tmp_path, tool):
     """And the digest is the one we said."""
     image = f"{registry}/acme/fn:1"
     make_image(store, image)
-    digest, told = push(store, tmp_path, image)
-    assert told == ["pushed", "pushed"]
+    digest, outcomes = push(store, tmp_path, image)
+    assert outcomes == ["pushed", "pushed"]
     command = [tool("skopeo"), "inspect", "--tls-verify=false", f"--creds={USER}:{PASSWORD}", f"docker://{image}"]
     found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert (found["Digest"], found["Env"]) == (digest, ["A=1"])
@@ -41,8 +41,8 @@ def test_what_is_there_is_not_sent_again(registry, docker_config, store, tmp_pat
     image = f"{registry}/acme/twice:1"
     make_image(store, image, b"twice")
     first, _ = push(store, tmp_path, image)
-    second, told = push(store, tmp_path, image)
-    assert (second, told) == (first, ["already exists", "already exists"])
+    second, outcomes = push(store, tmp_path, image)
+    assert (second, outcomes) == (first, ["already exists", "already exists"])
 
 
 def test_a_damaged_layer_is_not_pushed(registry, docker_config, store, tmp_path):
@@ -83,8 +83,8 @@ def test_a_base_is_put_below(registry, docker_config, store, tmp_path):
     base_digest, _ = push(store, tmp_path, base)
     image = f"{registry}/acme/upper:1"
     make_image(store, image, b"upper", {"org.opencontainers.image.base.name": base})
-    digest, told = push(store, tmp_path, image)
-    assert "mounted" in told
+    digest, outcomes = push(store, tmp_path, image)
+    assert "mounted" in outcomes
     remote = Registry(registry)
     manifest = remote.manifest("acme/upper", digest).json()
     assert len(manifest["layers"]) == 2

@@ -48,8 +48,8 @@ def test_a_terminal_gets_bars(push):
     os.close(theirs)
     seen = b""
     try:
-        while piece := os.read(ours, 65536):
-            seen += piece
+        while chunk := os.read(ours, 65536):
+            seen += chunk
     except OSError:  # the other end is closed
         pass
     os.close(ours)

@@ -83,7 +83,7 @@ def test_a_small_blob_is_one_request_where_the_registry_takes_it(serve, blob):
 
 
 def test_a_registry_that_takes_none_in_one_request(serve, blob):
-    """It is told so once; from then on two requests each."""
+    """One request is tried once; from then on each blob takes two."""
 
     def reply(request, body):
         return (202, {"Location": "/up?state=1"}, b"") if request.command == "POST" else (201, {}, b"")
@@ -156,9 +156,9 @@ def test_a_real_registry_has_it_whole(registry, docker_config, blob, tmp_path):
     assert (tmp_path / "back").read_bytes() == b"small"
 
 
-def test_progress_is_told(registry, docker_config, store, tmp_path):
+def test_progress_is_reported(registry, docker_config, store, tmp_path):
     """For every blob, up to its size."""
-    image = f"{registry}/acme/told:1"
+    image = f"{registry}/acme/progress:1"
     make_image(store, image, bytes(range(256)) * 40_000)
     heard = {}
     Push(
@@ -175,7 +175,7 @@ def test_progress_is_told(registry, docker_config, store, tmp_path):
 
 @pytest.fixture
 def certificate(tool, tmp_path):
-    """A server's TLS settings with a certificate nobody knows."""
+    """A server's TLS settings with a self-signed certificate."""
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     command = [tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     command += ["-keyout", str(key), "-out", str(cert), "-days", "1", "-subj", "/CN=registry"]

@@ -24,7 +24,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_missing_template(repository, tmp_path, state, command):
-    """What comes later fails here (a template for nothing, a gateway nobody runs); the template is there by then."""
+    """What comes later fails here (an unknown template, no gateway); the template is fetched by then."""
     (tmp_path / "stack.yaml").write_text(STACK.format(url=repository.url))
     (tmp_path / "fn").mkdir()
     cli = [sys.executable, "-c", "from faas_cli.cli import main; main()"]

@@ -110,7 +110,7 @@ def test_a_repository_with_something_else_is_refused(repository, tmp_path):
     "text", ["[]", "{", '{"a": 1}', '{"a": {"repository": "r", "commit": "--upload-pack=x"}}'], ids=str
 )
 def test_a_lock_that_is_none(tmp_path, text):
-    """Is told with its name; nothing of it reaches git."""
+    """The error has its name; nothing of it reaches git."""
     (tmp_path / "template.lock").write_text(text)
     with pytest.raises(FaasError, match=r"template\.lock"):
         read_lock(tmp_path)

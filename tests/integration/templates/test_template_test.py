@@ -1,4 +1,4 @@
-"""`faas template test`: every template that comes with faas works, and one that does not is told with the step."""
+"""`faas template test`: every built-in template works, and the failing step of another one is reported."""
 
 import json
 import subprocess

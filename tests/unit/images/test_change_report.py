@@ -1,4 +1,4 @@
-"""How changed inputs are told."""
+"""Changed inputs are reported by name."""
 
 from faas_cli.images.change_report import differences
 

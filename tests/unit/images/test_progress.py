@@ -15,7 +15,7 @@ DOCKERFILE = parse("ARG V=1\nFROM a:$V AS one\n\nRUN first\nFROM b\nRUN second \
 JOB = BuildJob(Function(name="fn"), None, Path("build/fn"), "fn:latest", BuildOptions(), {})
 
 
-class Told:
+class Recorder:
     """A reporter that remembers."""
 
     def __init__(self):
@@ -29,13 +29,13 @@ class Told:
 
 
 @pytest.fixture
-def told():
-    return Told()
+def recorder():
+    return Recorder()
 
 
-def test_the_engines_stream(told):
+def test_the_engines_stream(recorder):
     """Steps are steps, output is lines, colours are gone; an error names the step's own line."""
-    progress = Progress(JOB, told, DOCKERFILE)
+    progress = Progress(JOB, recorder, DOCKERFILE)
     progress.feed({"stream": "Step 1/5 : ARG V=1\n"})
     progress.feed({"stream": "Step 5/5 : RUN second   more\n"})
     progress.feed({"stream": " ---> Running in 1234\n"})
@@ -43,8 +43,8 @@ def test_the_engines_stream(told):
     message = "The command '/bin/sh -c x' returned a non-zero code: 2"
     with pytest.raises(BuildError) as caught:
         progress.feed({"errorDetail": {"code": 2, "message": message}, "error": message})
-    assert told.steps == ["step 1/5: ARG V=1", "step 5/5: RUN second more"]
-    assert told.lines == [" ---> Running in 1234", "bad"]
+    assert recorder.steps == ["step 1/5: ARG V=1", "step 5/5: RUN second more"]
+    assert recorder.lines == [" ---> Running in 1234", "bad"]
     assert not progress.all_cached
     assert caught.value.message == (
         "`fn` cannot be built: `build/fn/Dockerfile` line 6: `RUN second more`: it ended with exit code 2"
@@ -52,18 +52,18 @@ def test_the_engines_stream(told):
     assert caught.value.detail.endswith("bad")
 
 
-def test_a_pull_in_the_stream(told):
+def test_a_pull_in_the_stream(recorder):
     """Its progress bars are left out."""
-    progress = Progress(JOB, told, DOCKERFILE)
+    progress = Progress(JOB, recorder, DOCKERFILE)
     progress.feed({"status": "Pulling from library/a", "id": "1"})
     progress.feed({"status": "Downloading", "id": "x", "progressDetail": {"current": 1, "total": 2}})
-    assert told.lines == ["1 Pulling from library/a"]
+    assert recorder.lines == ["1 Pulling from library/a"]
 
 
-def test_an_error_before_any_step(told):
+def test_an_error_before_any_step(recorder):
     """There is no line to name."""
     with pytest.raises(BuildError, match=r"^`fn` cannot be built: no space left on device$"):
-        Progress(JOB, told, DOCKERFILE).feed({"error": "no space left\n on device"})
+        Progress(JOB, recorder, DOCKERFILE).feed({"error": "no space left\n on device"})
 
 
 FAILED = """\
@@ -83,13 +83,13 @@ executor failed running [/bin/sh -c second]: exit code: 3
 """.format(digest="0" * 64)
 
 
-def test_buildkits_words(told):
+def test_buildkits_words(recorder):
     """The same in BuildKit's own way of saying it."""
-    progress = PlainProgress(JOB, told, DOCKERFILE)
+    progress = PlainProgress(JOB, recorder, DOCKERFILE)
     for line in FAILED.splitlines():
         progress.feed(line)
-    assert told.steps == ["[one 2/2] RUN first", "[stage-1 2/2] RUN second more"]
-    assert told.lines == ["CACHED [one 2/2]", "hello"]
+    assert recorder.steps == ["[one 2/2] RUN first", "[stage-1 2/2] RUN second more"]
+    assert recorder.lines == ["CACHED [one 2/2]", "hello"]
     assert progress.failure(1).message == (
         "`fn` cannot be built: `build/fn/Dockerfile` line 6: `RUN second more`: it ended with exit code 3"
     )
@@ -108,17 +108,17 @@ def test_buildkits_words(told):
         ("", "`docker` ended with exit code 1"),
     ],
 )
-def test_other_failures_of_buildkit(told, output, message):
+def test_other_failures_of_buildkit(recorder, output, message):
     """The most telling line is the one that is shown."""
-    progress = PlainProgress(JOB, told, DOCKERFILE)
+    progress = PlainProgress(JOB, recorder, DOCKERFILE)
     for line in output.splitlines():
         progress.feed(line)
     assert progress.failure(1).message == f"`fn` cannot be built: {message}"
 
 
-def test_newer_buildkit_names_the_line_itself(told):
+def test_newer_buildkit_names_the_line_itself(recorder):
     """Its word is taken."""
-    progress = PlainProgress(JOB, told, DOCKERFILE)
+    progress = PlainProgress(JOB, recorder, DOCKERFILE)
     for line in ("#6 [stage-1 2/2] RUN other", "#6 ERROR: x", "Dockerfile:9"):
         progress.feed(line)
     assert "line 9" in progress.failure(1).message

@@ -25,7 +25,7 @@ def test_installed_versions_are_kept():
 
 
 def test_a_library_that_is_not_installed(monkeypatch):
-    """Is asked for as the package asks for it."""
+    """It is required with the package's own version range."""
 
     def absent(name):
         raise metadata.PackageNotFoundError(name)

@@ -22,7 +22,7 @@ DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_configurations_in_deploy(name):
-    """Nobody has changed one and not the other."""
+    """The files are the documents of the default options."""
     assert (DEPLOY / name).read_text() == CONFIGS[name]
     assert yaml.safe_load(CONFIGS[name])
 
@@ -59,7 +59,7 @@ def test_no_secret_in_the_document():
 
 
 def test_several_on_one_engine():
-    """Functions are told apart by the state directory, which has the installation's name."""
+    """The state directory has the installation's name, which distinguishes the functions of several gateways."""
     command = compose_document(Layout(name="b"))["services"]["gateway"]["command"]
     assert command[command.index("--state-dir") + 1] == "/var/lib/faas/b"
 

@@ -27,6 +27,6 @@ def test_parts(image, parts):
 
 
 def test_a_pinned_name():
-    """The digest is what is asked for."""
+    """The digest selects the manifest."""
     found = parse_reference("python:3@sha256:abc")
     assert (found.manifest, found.tag) == ("sha256:abc", "3")
