@@ -97,7 +97,7 @@ class Call:
 
 
 def debugged(shell, lang):
-    """A function of a language under its debugger, its URL, and what the editor was told."""
+    """A function under its debugger, its URL, and the editor's launch entry."""
     shell.faas("new", "--lang", lang, "fn")
     run = Running(shell, "local-run", "fn", "-p", "0", "--builder", "oci", "--debug")
     run.until("listening on", patience=120)
@@ -150,7 +150,7 @@ def test_node_waits_for_its_inspector(shell):
 
 
 def test_comments_in_the_launch_file_are_left_alone(shell):
-    """What we could not keep we do not touch; the entry is printed instead."""
+    """A launch file with comments is not changed; the entry is printed instead."""
     shell.faas("new", "--lang", "node", "fn")
     launch = shell.folder / ".vscode" / "launch.json"
     launch.parent.mkdir()
@@ -175,7 +175,7 @@ def test_a_template_that_names_no_debugger(shell):
 
 
 def test_watch_runs_what_is_saved(shell):
-    """A mistake is told and changes nothing; nobody who calls meanwhile is turned away."""
+    """A build failure is reported and changes nothing; no call fails meanwhile."""
     shell.faas("new", "--lang", "python", "fn")
     handler = shell.folder / "fn" / "handler.py"
     good = handler.read_text()

@@ -46,7 +46,7 @@ class Running:
 
 @pytest.mark.parametrize("lang", ["go", "python", "node"])
 def test_a_change_is_live_and_a_mistake_is_not(gateway, lang):
-    """Edit, see it; break it, and the last good version goes on answering; mend it."""
+    """An edit is deployed; after a broken one the last good version keeps answering until it is fixed."""
     gateway.faas("new", "--lang", lang, "fn")
     handler = next((gateway.folder / "fn").glob("handler.[gpj]*"))
     for test in (gateway.folder / "fn").glob("handler[_.]test.*"):
@@ -89,7 +89,7 @@ def test_an_edit_whose_tests_fail_is_served_and_shown(gateway):
 
 
 def test_doctor(shell):
-    """Everything is looked at; what is missing says how to get it; nothing takes long."""
+    """All checks run quickly; each missing part has a hint."""
     begun = time.monotonic()
     findings = json.loads(shell.faas("doctor", "--json", check=False).stdout)
     assert time.monotonic() - begun < 10

@@ -1,4 +1,4 @@
-"""Bad input: one clear line and a hint on stderr, an exit code, no traceback, nothing half written."""
+"""Bad input: one error line and a hint on stderr, an exit code, no traceback, no partial files."""
 
 import os
 import socket
@@ -93,7 +93,7 @@ def test_image_that_is_not_there(gateway):
 
 
 def test_function_that_ends_at_once(gateway):
-    """Told at once, with its last lines, and nothing is left behind."""
+    """The failure is reported at once with the function's last lines, and nothing is left behind."""
     gateway.faas("new", "--lang", "python-http", "fn")
     (gateway.folder / "fn" / "handler_test.py").unlink()
     (gateway.folder / "fn" / "handler.py").write_text("raise SystemExit('no reason to live')\n")

@@ -39,7 +39,7 @@ async def use(client, tool, **arguments):
 
 
 def test_an_agent_writes_a_function_and_uses_it(gateway):
-    """From nothing to an answer, its log, and its end; a mistake comes back in the compiler's own words."""
+    """Create, call, log and remove a function; a build failure returns the compiler's output."""
 
     async def work():
         async with agent(gateway) as client:

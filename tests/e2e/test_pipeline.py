@@ -5,11 +5,11 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 SCRIPT = """
-from faas_cli import FaasError, Gateway, Stack, build, deploy, load
+from faas_cli import BuildOptions, FaasError, Gateway, Stack, build, deploy, load
 import os
 
 stack: Stack = load("fn.yml")
-(result,) = build(stack, builder="oci")
+(result,) = build(stack, options=BuildOptions(builder="oci", quiet=True))
 print(result.outcome.digest.startswith("sha256:"))
 gateway = Gateway(os.environ["OPENFAAS_URL"])
 deploy(stack, gateway)

@@ -1,4 +1,4 @@
-"""The main job, typed as a person types it: new, build, deploy, invoke, delete."""
+"""The walkthrough as a user types it: new, build, deploy, invoke, delete."""
 
 import os
 import subprocess
@@ -73,7 +73,7 @@ def deploy(shell, name="fn", lang="python", *flags):
 
 
 def peak_memory(pid):
-    """Most memory a process has used, in bytes."""
+    """Peak memory of a process, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
@@ -142,7 +142,7 @@ def test_the_first_deploy_after_a_crash_works(gateway, delay):
 
 
 def test_secrets_namespaces_and_scale(gateway):
-    """A function reads its secret; nobody else ever sees its value."""
+    """A function reads its secret; no output contains its value."""
     gateway.faas("secret", "create", "word", stdin=b"sesame\n")
     assert b"word" in gateway.faas("secret", "list").stdout
     deploy(gateway, "fn", "python", "--secret", "word")
@@ -206,7 +206,7 @@ def test_invoke_passes_everything_on(gateway):
 
 
 def test_logs_and_describe(gateway):
-    """What a function prints is kept; what is known of it is shown."""
+    """Logs are stored, and `describe` shows the function."""
     deploy(gateway, "fn", "python", "--env", "COLOUR=red", "--label", "team=a")
     gateway.run(
         "sh", "-c", "printf 'import sys\\ndef handle(req):\\n    print(\"noted\", file=sys.stderr)\\n' > fn/handler.py"

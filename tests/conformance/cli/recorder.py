@@ -1,4 +1,4 @@
-"""A stand-in for a gateway that writes down what it is asked, and answers as it is told."""
+"""A gateway stand-in that records requests and returns configured responses."""
 
 import http.server
 import json

@@ -163,7 +163,7 @@ def test_an_answer_nobody_asked_for(client, provider):
 
 
 def test_a_provider_that_refuses(client, provider):
-    """In its own words, and nothing is saved."""
+    """The provider's error is printed and nothing is saved."""
     attempt = Attempt(client, provider, client_id="nobody")
     come_back(where_it_leads(attempt.address))
     code, errors = attempt.end()
@@ -173,7 +173,7 @@ def test_a_provider_that_refuses(client, provider):
 
 
 def test_nobody_signs_in(client, provider):
-    """It does not wait for ever."""
+    """The wait has a timeout."""
     code, errors = Attempt(client, provider, "--timeout", "100ms").end()
     assert code == 1
     assert "no login within 0.1 s" in errors
@@ -188,5 +188,5 @@ def test_nobody_signs_in(client, provider):
     ],
 )
 def test_what_is_missing(client, flags, words):
-    """Is told before anything is tried."""
+    """Contradictory flags fail before any request."""
     assert words in client.run("auth", *flags, code=2).stderr

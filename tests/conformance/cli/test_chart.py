@@ -1,4 +1,4 @@
-"""`faas chart export`. The `helm` here is a script that prints what it is told: the real one is one more download."""
+"""`faas chart export`. `helm` is a script that prints prepared output: the real one would be another download."""
 
 import pytest
 import yaml
@@ -59,7 +59,7 @@ def test_a_folder_with_something_else_is_left_alone(chart):
     """Whoever writes `-o .` keeps their work."""
     before = sorted(path.name for path in chart.folder.iterdir())
     error = chart.run("chart", "export", "-o", ".", code=1).stderr
-    assert b"is not of an earlier export" in error
+    assert b"is not from an earlier export" in error
     assert sorted(path.name for path in chart.folder.iterdir() if path.name != "called") == before
 
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_written(chart, rendered, words):
 
 
 def test_without_helm_or_chart(chart):
-    """Each is told by name."""
+    """The error names the missing part."""
     assert b"there is no chart `chart/none`" in chart.run("chart", "export", "none", code=1).stderr
     chart.env["PATH"] = "/nowhere"
-    assert b"`helm` is not on this machine" in chart.run("chart", "export", code=1).stderr
+    assert b"`helm` is not installed" in chart.run("chart", "export", code=1).stderr

@@ -32,7 +32,7 @@ def plain(client, request):
 
 @pytest.mark.parametrize("arguments", PRINTING.values(), ids=PRINTING)
 def test_a_closed_stdout(plain, arguments):
-    """Nobody can read what was to be printed, so nothing is said of it."""
+    """A closed stdout exits 1 without a message."""
     assert plain(">&-", *arguments) == (1, "", "")
 
 

@@ -1,4 +1,4 @@
-"""What a shell is offered."""
+"""Shell completion."""
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_scripts(client, shell):
 
 
 def test_other_shells(client):
-    """Refused; the old command writes a file."""
+    """An unknown shell is an error; `bashcompletion` writes a file."""
     client.run("completion", code=2)
     client.run("completion", "--shell", "powershell", code=2)
     client.run("bashcompletion", "script")

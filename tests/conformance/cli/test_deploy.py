@@ -152,7 +152,7 @@ def test_good_statuses(stack, status, word):
 
 
 def test_all_functions_are_tried(client):
-    """A failure does not stop the others; it is told at the end."""
+    """A failure does not stop the other functions; a summary follows at the end."""
     client.write("stack.yml", TWO)
     client.gateway.answers["PUT /system/functions"] = [(500, b"no room"), (202, b"")]
     done = client.run("deploy", code=1)
@@ -173,7 +173,7 @@ def test_selection(client, flags, names):
 
 
 def test_remove(client):
-    """By name, or all of a stack file; what is not there is told."""
+    """Functions are removed by name or from a stack file; a missing one is reported."""
     client.write("stack.yml", TWO)
     client.run("remove", "x", "-n", "dev")
     assert client.gateway.requests.pop().json == {"functionName": "x", "namespace": "dev"}

@@ -1,4 +1,4 @@
-"""Every command when something around it is wrong: clear words, the right code, nothing left behind.
+"""Every command when its environment is broken: a clear error, the right exit code, nothing left behind.
 
 The gateway here is a stand-in: no real one can be made to answer with HTML, or never.
 """
@@ -95,7 +95,7 @@ class Place:
 
 
 def assert_no_accident(errors):
-    """Nothing that we had not thought of."""
+    """No traceback and no internal error."""
     assert "Traceback" not in errors
     assert "internal error" not in errors
 
@@ -118,7 +118,7 @@ def test_every_command_has_a_row():
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("words", speaking(GATEWAY, SERVER))
 def test_a_server_that_refuses(place, server, words, answer):
-    """Exit code 1 and the server's own words, or what to do."""
+    """Exit code 1 and the server's error, or a hint."""
     row = ROWS[words]
     if answer == "somebody else" and row.careless:
         return  # a 200 is all it asks for
@@ -136,7 +136,7 @@ def test_a_server_that_refuses(place, server, words, answer):
 
 @pytest.mark.parametrize("words", speaking(GATEWAY, SERVER))
 def test_nobody_listens(place, unused_port, words):
-    """The address is told."""
+    """The error contains the address."""
     code, _, errors = place.run(words, f"http://127.0.0.1:{unused_port}")
     assert code == 1, errors
     assert f"127.0.0.1:{unused_port}" in errors or f"127.0.0.1 port {unused_port}" in errors
@@ -160,7 +160,7 @@ def test_ctrl_c_while_a_server_is_silent(place, silent_gateway, words):
 
 @pytest.mark.parametrize("words", speaking(LOCAL))
 def test_without_anything(place, unused_port, words):
-    """Commands that need nobody end by themselves, with data or with a reason; neither leaves anything."""
+    """Commands without a server end by themselves with data or an error, and leave nothing behind."""
     code, output, errors = place.run(words, f"http://127.0.0.1:{unused_port}")
     assert code in (0, 1, 2)
     assert code == 0 or reasons(errors) or output
@@ -169,7 +169,7 @@ def test_without_anything(place, unused_port, words):
 
 @pytest.mark.parametrize("words", ROWS)
 def test_nobody_reads(place, server, words):
-    """The reader of standard output has gone: no word about it, and an end."""
+    """A closed reader of standard output ends the command without a message."""
     server.answer = (404, b"not found")
     reader, writer = os.pipe()
     os.close(reader)
@@ -184,7 +184,7 @@ def test_nobody_reads(place, server, words):
 
 @pytest.mark.parametrize("words", speaking(LOCAL))
 def test_nowhere_to_write(place, unused_port, words):
-    """Folder, home and state are where even root cannot write: one reason at most, never an accident."""
+    """Unwritable working, home and state directories give at most one error, never an internal error."""
     place.folder = "/proc/self"
     place.env |= {"HOME": "/proc/nowhere", "FAAS_STATE_DIR": "/proc/nowhere"}
     code, output, errors = place.run(words, f"http://127.0.0.1:{unused_port}")

@@ -1,4 +1,4 @@
-"""`generate`: the resources of other systems (contract 12.1)."""
+"""`generate`: manifests for other systems (contract 12.1)."""
 
 import json
 
@@ -96,7 +96,7 @@ def test_knative(generate):
 
 
 def test_kubernetes(generate):
-    """A Deployment, a Service, and what scales it where CPU is asked for."""
+    """A Deployment, a Service, and an autoscaler for a function that requests CPU."""
     documents = [each for each in generate("--api", "kubernetes") if each]
     assert [(each["kind"], each["metadata"]["name"]) for each in documents] == [
         ("Deployment", "a"), ("Service", "a"), ("HorizontalPodAutoscaler", "a"), ("Deployment", "b"), ("Service", "b"),

@@ -103,6 +103,6 @@ def test_places_nothing_can_be_written_to(client, arguments):
     client.folder = Path("/proc/self")
     client.env |= {"HOME": "/proc/nowhere", "FAAS_STATE_DIR": "/proc/nowhere"}
     error = client.run(*arguments, code=1).stderr.decode()
-    told = [line for line in error.splitlines() if line.startswith("faas: ")]
-    assert len(told) == 1, error
+    reported = [line for line in error.splitlines() if line.startswith("faas: ")]
+    assert len(reported) == 1, error
     assert "internal error" not in error

@@ -100,7 +100,7 @@ def test_what_is_refused(client, flags):
 
 
 def test_credentials_are_never_sent_to_a_function(client):
-    """They leaked in 2018."""
+    """Credentials are never sent to a function."""
     client.gateway.answers["GET /system/functions"] = (200, [])
     client.run("login", "--password-stdin", stdin=b"secret")
     client.run("invoke", "fn")
@@ -163,7 +163,7 @@ def test_debugging_shows_requests_without_secrets(client):
 
 
 def test_a_proxy_is_used_for_other_machines(client):
-    """The gateway here plays the proxy: it is asked for the whole address."""
+    """The gateway stand-in acts as the proxy: it receives the absolute URL."""
     client.env["HTTP_PROXY"] = client.gateway.url
     client.gateway.answers |= {
         "GET http://gw.example:8080/system/functions": (200, []),

@@ -1,4 +1,4 @@
-"""Data for machines: JSON and YAML say the same, and nothing else is on standard output."""
+"""Structured output: JSON and YAML are equal, and nothing else is on standard output."""
 
 import json
 import re

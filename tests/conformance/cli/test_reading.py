@@ -151,14 +151,14 @@ def test_logs_back_to_back(client):
     ],
 )
 def test_logs_query(client, flags, query):
-    """What is asked for."""
+    """`ready` asks the right endpoint."""
     client.run("logs", "a", *flags)
     (line,) = client.gateway.lines
     assert sorted(line.replace("%3A", ":").partition("?")[2].split("&")) == sorted(query.split("&"))
 
 
 def test_ready(client):
-    """Asks until it is; tells each attempt."""
+    """Each attempt is printed until the function is ready."""
     client.gateway.answers["GET /healthz"] = [(503, b""), (200, b"")]
     assert text(client.run("ready", "--interval", "1ms", "--attempts", "3")).splitlines() == [
         "[1/3] Waiting for gateway", "[2/3] Waiting for gateway", "OpenFaaS gateway is ready",

@@ -1,6 +1,6 @@
 """Builds on another machine, against a small stand-in for OpenFaaS's builder, which is not a public program.
 
-It checks what the contract says of a request (signature, archive, sealed secrets) and answers as it is told.
+It checks what the contract says of a request (signature, archive, sealed secrets) and returns configured responses.
 """
 
 import base64
@@ -141,7 +141,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_builder_that_fails(client, builder, name):
-    """Exit code 1, and the builder's own words."""
+    """Exit code 1 and the builder's error."""
     builder.messages, builder.status, words = FAILURES[name]
     assert words in client.run("build", "-f", "stack.yml", code=1).stderr.decode()
 
@@ -164,7 +164,7 @@ def test_another_secret(client, builder):
     ],
 )
 def test_what_does_not_go_together(client, builder, flags, words):
-    """Is told before anything is sent."""
+    """Contradictory flags fail before anything is sent."""
     assert words in client.run("build", "-f", "stack.yml", *flags, code=2).stderr
 
 

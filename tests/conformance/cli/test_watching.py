@@ -58,12 +58,12 @@ class Dev:
             cwd=client.folder, env=env, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self.told = ""
+        self.output = ""
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
         for line in self.process.stderr:
-            self.told += line
+            self.output += line
 
     def deployed(self):
         """The functions in the order they were deployed."""
@@ -72,15 +72,15 @@ class Dev:
     def until(self, reached):
         deadline = time.monotonic() + 60
         while not reached():
-            assert time.monotonic() < deadline, (self.told, self.deployed())
-            assert self.process.poll() is None, self.told
+            assert time.monotonic() < deadline, (self.output, self.deployed())
+            assert self.process.poll() is None, self.output
             time.sleep(0.01)
 
 
 @pytest.fixture
 def dev(client):
     made = Dev(client)
-    made.until(lambda: "watching" in made.told)
+    made.until(lambda: "watching" in made.output)
     yield made
     made.process.send_signal(signal.SIGINT)
     made.process.wait(30)
@@ -100,7 +100,7 @@ def test_every_way_to_save(dev):
 
 
 def test_every_way_to_save_the_stack_file(dev):
-    """Its own file is replaced by editors as well; what it says then is what is deployed."""
+    """A replaced stack file is read again and deployed."""
     for number, save in enumerate((by_renaming, with_a_backup, in_place, by_renaming), start=1):
         wanted = len(dev.deployed()) + 2
         save(dev.folder / "stack.yml", STACK.replace('"0"', f'"{number}"'))

@@ -1,4 +1,4 @@
-"""The published form of what commands print."""
+"""The published schemas of command output."""
 
 import json
 from pathlib import Path
@@ -29,13 +29,13 @@ def test_every_command_that_prints_data_has_one():
 
 @pytest.mark.parametrize("words", OUTPUTS)
 def test_what_is_published_is_what_is_printed(words):
-    """A changed form is seen in review; `faas schema COMMAND > docs/schemas/NAME.json` writes it."""
+    """A changed format is visible in review; `faas schema COMMAND > docs/schemas/NAME.json` writes it."""
     published = json.loads((PUBLISHED / f"{words.replace(' ', '-')}.json").read_text())
     assert output_schema(words) == published
 
 
 def test_a_command_that_prints_none():
-    """Is told, with those that do."""
+    """The hint lists the commands that have one."""
     with pytest.raises(UsageError, match="`faas build` has no `--output json`") as caught:
         output_schema("build")
     assert "namespace list" in caught.value.hint

@@ -1,4 +1,4 @@
-"""Reading stack files: faas-cli's typing rules, and mistakes told with their place."""
+"""Reading stack files: faas-cli's typing rules, and errors with their position."""
 
 import pytest
 

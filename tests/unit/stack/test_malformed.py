@@ -1,4 +1,4 @@
-"""Stack files with a mistake: each is answered with file, line, column, what is wrong, and what to do."""
+"""Invalid stack files: each error has file, line, column, reason and a hint."""
 
 import pytest
 
