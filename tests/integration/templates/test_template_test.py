@@ -53,7 +53,7 @@ def test_a_template_that_does_not(faas, tmp_path, step):
     assert code == 1
     last = output.splitlines()[-1].split()
     assert last[:3] == ["mine", step, "FAIL"], output + errors
-    assert "1 of 1 templates do not work: mine" in errors
+    assert "1 of 1 templates failed: mine" in errors
 
 
 def test_nothing_to_try(faas):
