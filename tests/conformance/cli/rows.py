@@ -49,6 +49,7 @@ ROWS = {
     "gateway restart": Row("gateway restart"),
     "gateway status": Row("gateway status"),
     "gateway logs": Row("gateway logs"),
+    "gateway config": Row("gateway config --config none.toml"),
     "gateway run": Row("gateway run --port nonsense"),
     "generate": Row("generate -f fn.yml"),
     "invoke": Row("invoke fn", GATEWAY, careless=True),
