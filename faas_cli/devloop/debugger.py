@@ -24,6 +24,8 @@ from faas_cli.images.toolchains import find_toolchain, write_shims
 from faas_cli.stack.model import Function
 from faas_cli.templates.model import Step, Template
 from faas_runtime.core.files import write_file
+from faas_runtime.core.interpreters import python_minor
+from faas_runtime.images.interpreter import Interpreter
 
 LAUNCH_FILE = Path(".vscode") / "launch.json"
 _NO_TIMEOUT = "24h"
@@ -50,7 +52,7 @@ def debug_plan(
             hint="add `faas.debug` to its template.yml: see docs/templates.md",
         )
     debug = template.recipe.debug
-    toolchain = find_toolchain(template.recipe.toolchain)
+    toolchain = find_toolchain(template.recipe.toolchain, python_minor(plan.python) if plan.python else "")
     state.mkdir(parents=True, exist_ok=True)
     tools = state / "tools" / hashlib.sha256(f"{debug.tools}\0{toolchain.identity}".encode()).hexdigest()[:16]
     folder = plan.folder or Path()
@@ -66,7 +68,11 @@ def debug_plan(
     handler = f"${{workspaceFolder}}/{function.handler.removeprefix('./').rstrip('/')}"
     source = str(folder / template.handler_folder)
     values = {"port": str(port), "tools": str(tools), "handler": handler, "source": source}
-    added = {**_filled(debug.env, values), **_TIMEOUTS, "fprocess": _filled(debug.run, values)}
+    added = {
+        **_filled(debug.env, values),
+        **_TIMEOUTS,
+        "fprocess": Interpreter(plan.python).command(_filled(debug.run, values)),
+    }
     if plan.environment.get("mode") != "http":
         # The debugger has one port: a second process of the function could not listen.
         added["max_inflight"] = "1"

@@ -31,6 +31,8 @@ class RunPlan:
     takes_listener: bool = False
     """Whether it serves on an inherited socket; otherwise it opens the port itself."""
     stop_signal: signal.Signals = signal.SIGTERM
+    python: str = ""
+    """The Python interpreter that runs the function, if it is not the `python3` of PATH."""
 
     def on(self, listener: socket.socket) -> RunPlan:
         """The same with a listening socket as descriptor 3 (socket activation).

@@ -18,6 +18,7 @@ from faas_cli.stack.select import select
 from faas_runtime.core.api import DEFAULT_NAMESPACE, SECRETS_PATH
 from faas_runtime.core.paths import default_state_dir, images_dir, search_path, watchdog_binary
 from faas_runtime.core.quantities import MIN_MEMORY_BYTES, cpu_cores, memory_bytes
+from faas_runtime.images.interpreter import NotRunnable, choose_interpreter
 from faas_runtime.images.store import ImageInfo, ImageStore
 
 WATCHDOG_PORT = 8080
@@ -29,7 +30,11 @@ def plan_process(
 ) -> RunPlan:
     """How to run an image of the local store as a process. Raises ImageNotFound, FaasError."""
     info = store.resolve(image)
-    root = store.unpack(info.digest, roots)
+    try:
+        interpreter = choose_interpreter(info.labels, info.annotations)
+    except NotRunnable as missing:
+        raise FaasError(f"`{image}` cannot run as a process here: {missing}") from None
+    root = store.unpack(info.digest, roots, local=interpreter.local)
     environment = {
         **{key: value for key, value in info.env.items() if key != "PATH"},
         **function_environment(function, extra),
@@ -40,8 +45,10 @@ def plan_process(
         "secret_mount_path": str(_secrets(function).resolve()),
     }
     environment |= _own_port(info)
+    if environment.get("fprocess"):
+        environment["fprocess"] = interpreter.command(environment["fprocess"])
     folder = root / info.working_dir.lstrip("/")
-    return RunPlan([str(watchdog_binary())], folder, environment, takes_listener=True)
+    return RunPlan([str(watchdog_binary())], folder, environment, takes_listener=True, python=interpreter.python)
 
 
 def plan_container(function: Function, image: str, port: int, extra: Mapping[str, str], network: str) -> RunPlan:

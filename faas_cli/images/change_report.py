@@ -19,7 +19,7 @@ from faas_cli.images.context import DOCKERFILE_NAME, file_digest, files_below
 from faas_cli.images.dockerfile.render import is_generated
 from faas_cli.images.image import source_labels
 from faas_cli.images.model import BuildJob
-from faas_cli.images.toolchains import find_toolchain
+from faas_cli.images.toolchains import toolchain_of
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
 
@@ -76,7 +76,7 @@ def inputs_of(job: BuildJob, builder: str, project: Path) -> dict[str, str]:
         found[f"the recipe of the template `{job.template.name}`"] = _digest(json.dumps(recipe, sort_keys=True))
         if builder == "oci":
             with contextlib.suppress(BuildError):
-                found["this machine's toolchain"] = find_toolchain(job.template.recipe.toolchain).identity
+                found["this machine's toolchain"] = toolchain_of(job.template.recipe).identity
         else:
             # These labels are only in the Dockerfile.
             labels = source_labels(project.resolve())

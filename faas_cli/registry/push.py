@@ -21,6 +21,7 @@ from faas_cli.errors import FaasError
 from faas_cli.registry.client import Manifest, Registry
 from faas_cli.registry.reference import Reference, parse_reference
 from faas_runtime.core.files import new_file
+from faas_runtime.images.interpreter import LOCAL_LAYER
 from faas_runtime.images.store import (
     BASE_NAME,
     CONFIG_TYPE,
@@ -72,6 +73,7 @@ class Push:
         manifest = self._store.manifest(digest)
         config = json.loads(self._store.verified(manifest["config"]["digest"]).read_bytes())
         annotations = dict(manifest.get("annotations") or {})
+        annotations.pop(LOCAL_LAYER, None)  # only this machine has it
         layers = [self._compressed(layer["digest"]) for layer in manifest["layers"]]
         base_layers: list[dict[str, Any]] = []
         if BASE_NAME in annotations:
@@ -141,7 +143,7 @@ class Push:
         """Copy the base's layers to the target repository and complete the configuration; returns their descriptors."""
         reference = parse_reference(annotations[BASE_NAME])
         source = self._registry if reference.registry == self._target.registry else Registry(reference.registry)
-        manifest, digest = _for_platform(source, reference, config["architecture"])
+        manifest, digest = for_platform(source, reference, config["architecture"])
         annotations[BASE_DIGEST] = digest
         with ThreadPoolExecutor(_PARALLEL) as pool:
             jobs = [pool.submit(self._copy_layer, source, reference, layer) for layer in manifest["layers"]]
@@ -193,7 +195,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _for_platform(registry: Registry, reference: Reference, architecture: str) -> tuple[dict[str, Any], str]:
+def for_platform(registry: Registry, reference: Reference, architecture: str) -> tuple[dict[str, Any], str]:
     """The manifest of the base for one architecture, and its digest."""
     found = registry.manifest(reference.repository, reference.manifest)
     content = found.json()

@@ -18,13 +18,16 @@ from pathlib import Path
 import msgspec
 
 from faas_cli.errors import BuildError
-from faas_cli.images.builders.steps import FORMAT, RecipeRun
+from faas_cli.images.base import Base, base_of
+from faas_cli.images.builders.install import FORMAT
+from faas_cli.images.builders.steps import RecipeRun
 from faas_cli.images.context import fingerprint
 from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.images.toolchains import Toolchain, find_toolchain
 from faas_cli.templates.model import Recipe
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
+from faas_runtime.images.interpreter import local_layers
 from faas_runtime.images.store import ImageStore
 
 
@@ -46,14 +49,15 @@ class OciBuilder:
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError; `detail` holds the failing tool's output."""
         recipe = self.check(job)
-        toolchain = find_toolchain(recipe.toolchain)
-        key = build_key(job, recipe, toolchain, self._architecture)
+        base = base_of(recipe.images.runtime, self._architecture, recipe.toolchain, self._cache / "bases")
+        toolchain = find_toolchain(recipe.toolchain, base.python)
+        key = build_key(job, recipe, toolchain, base)
         known = None if job.options.no_cache else self._result_of(key)
         if known is not None:
             self._tag(job.image, known)
             return BuildOutcome(digest=known, cached=True)
         with self._working_copy(job) as work:
-            run = RecipeRun(self._store, job, recipe, toolchain, work, report, self._architecture)
+            run = RecipeRun(self._store, job, recipe, toolchain, work, report, base)
             self._running.add(run)
             try:
                 digest = run.run()
@@ -93,7 +97,9 @@ class OciBuilder:
         except (OSError, LookupError):
             return None
         # A layer is hashed when it is pushed or unpacked; here its size must do, for the sake of speed.
-        return digest if all(self._store.has(blob["digest"], blob["size"]) for blob in manifest["layers"]) else None
+        present = all(self._store.has(blob["digest"], blob["size"]) for blob in manifest["layers"])
+        present = present and all(self._store.blob_path(layer).exists() for layer in local_layers(manifest))
+        return digest if present else None
 
     def _tag(self, image: str, digest: str) -> None:
         with contextlib.suppress(LookupError):
@@ -118,9 +124,9 @@ class OciBuilder:
             yield folder
 
 
-def build_key(job: BuildJob, recipe: Recipe, toolchain: Toolchain, architecture: str) -> str:
+def build_key(job: BuildJob, recipe: Recipe, toolchain: Toolchain, base: Base) -> str:
     """The key of a build's result; the order of arguments and labels does not matter."""
-    watchdog = watchdog_binary("linux", architecture).stat()
+    watchdog = watchdog_binary("linux", base.architecture).stat()
     assert job.template is not None
     parts = {
         "format": FORMAT,
@@ -128,7 +134,7 @@ def build_key(job: BuildJob, recipe: Recipe, toolchain: Toolchain, architecture:
         "recipe": msgspec.to_builtins(recipe),
         "fprocess": job.template.fprocess,
         "toolchain": toolchain.identity,
-        "architecture": architecture,
+        "base": str(base),
         "watchdog": [watchdog.st_size, watchdog.st_mtime_ns],
         "arguments": dict(job.build_args),
         "labels": dict(job.options.labels),

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -16,26 +15,19 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from faas_cli.errors import BuildError
-from faas_cli.images.builders.layers import collect, write_layer
-from faas_cli.images.context import file_digest, sync_tree
-from faas_cli.images.dependencies import declared_inputs
-from faas_cli.images.image import (
-    HOME,
-    app_entries,
-    dependency_excludes,
-    image_annotations,
-    image_config,
-    system_entries,
-)
+from faas_cli.images.base import Base
+from faas_cli.images.builders.install import FORMAT, Dependencies, Installer
+from faas_cli.images.builders.layers import write_layer
+from faas_cli.images.context import sync_tree
+from faas_cli.images.image import app_entries, image_annotations, image_config, system_entries
 from faas_cli.images.model import BuildJob, BuildReporter
+from faas_cli.images.native import native_needs
 from faas_cli.images.toolchains import Toolchain, write_shims
 from faas_cli.templates.model import Recipe, Step
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
+from faas_runtime.images.interpreter import interpreter_labels, local_annotations
 from faas_runtime.images.store import Descriptor, ImageStore
-
-# Part of every key: increase it when a build writes something else for the same inputs.
-FORMAT = "2"
 
 
 class StepRunner:
@@ -105,69 +97,50 @@ class RecipeRun:
         toolchain: Toolchain,
         folder: Path,
         report: BuildReporter,
-        architecture: str,
+        base: Base,
     ) -> None:
-        self._architecture = architecture
+        self._base = base
+        self._architecture = base.architecture
         self._store, self._job, self._recipe, self._report = store, job, recipe, report
         self._toolchain = toolchain
         self._folder = folder
         self._work = folder / "context"
         self._name = job.function.name
-        self._runner: StepRunner | None = None
+        self._runners: list[StepRunner] = []
 
     def stop(self) -> None:
         """Kill the running step; the others are refused. Can be called from any thread."""
-        if self._runner is not None:
-            self._runner.stop()
+        for runner in self._runners:
+            runner.stop()
 
     def run(self) -> str:
         outputs = self._recipe.dependencies.outputs if self._recipe.dependencies else []
         fresh = not self._work.exists()
         sync_tree(self._job.context, self._work, keep=outputs)
         with tempfile.TemporaryDirectory(prefix="run-", dir=self._folder) as scratch:
-            environment = {**write_shims(self._toolchain, Path(scratch)), **self._job.build_args}
-            if self._architecture != host_architecture():
-                environment |= {"GOOS": "linux", "GOARCH": self._architecture}
-            runner = self._runner = StepRunner(
-                self._work, environment, lambda line: self._report.line(self._name, self._readable(line))
+            installer = Installer(self._store, self._job, self._recipe, self._base, self._toolchain, self._folder)
+            runner = self._new_runner(self._toolchain, Path(scratch))
+            for_base = (
+                self._new_runner(self._toolchain.for_base(self._base), Path(scratch)) if installer.differs else None
             )
             try:
-                dependencies = self._dependencies(runner)
-                self._compile(runner, together=not fresh)
+                dependencies = installer.run(runner, for_base, self._report)
+                self._compile(runner, together=not fresh, runnable=dependencies.runnable)
             except BuildError as err:
                 raise BuildError(err.message, hint=err.hint, detail=self._readable(err.detail)) from None
             finally:
-                runner.stop()
+                self.stop()
         return self._write(dependencies)
 
-    def _dependencies(self, runner: StepRunner) -> Descriptor | None:
-        """Run the dependency step if its inputs have changed; returns the layer of its outputs."""
-        step = self._recipe.dependencies
-        if step is None:
-            return None
-        record = self._folder / "dependencies.json"
-        inputs = inputs_digest(self._work, step, self._toolchain)
-        known = _read_record(record)
-        if known.get("inputs") == inputs and self._has_layer(known):
-            return _descriptor(known.get("layer"))
-        self._report.step(self._name, "installing dependencies")
-        record.unlink(missing_ok=True)
-        for output in step.outputs:
-            shutil.rmtree(self._work / output, ignore_errors=True)
-        runner.run(step, f"the dependencies of `{self._name}` cannot be installed")
-        layer = self._dependency_layer(step)
-        write_file(record, json.dumps({"inputs": inputs, "layer": layer and layer.as_json()}), durable=False)
-        return layer
+    def _new_runner(self, toolchain: Toolchain, scratch: Path) -> StepRunner:
+        environment = {**write_shims(toolchain, scratch), **self._job.build_args}
+        if self._architecture != host_architecture():
+            environment |= {"GOOS": "linux", "GOARCH": self._architecture}
+        runner = StepRunner(self._work, environment, lambda line: self._report.line(self._name, self._readable(line)))
+        self._runners.append(runner)
+        return runner
 
-    def _has_layer(self, record: Mapping[str, object]) -> bool:
-        layer = _descriptor(record.get("layer"))
-        return layer is None or self._store.has(layer.digest, layer.size)
-
-    def _dependency_layer(self, step: Step) -> Descriptor | None:
-        entries = collect(self._work, step.outputs, HOME, dependency_excludes(self._recipe))
-        return write_layer(self._store, entries) if entries else None
-
-    def _compile(self, runner: StepRunner, *, together: bool) -> None:
+    def _compile(self, runner: StepRunner, *, together: bool, runnable: bool) -> None:
         """Build and test: in parallel after an edit, when each has few files to compile.
 
         In the first build each would compile the whole standard library; run in sequence, the second
@@ -177,6 +150,13 @@ class RecipeRun:
             (self._recipe.build, f"`{self._name}` does not compile"),
             (self._recipe.test, f"the tests of `{self._name}` fail"),
         ]
+        if not runnable:
+            self._report.note(
+                self._name,
+                f"its handler is not checked and not tested: its packages for Python {self._base.python} do not run "
+                f"here, and they cannot be installed for this machine's Python {self._toolchain.python}",
+            )
+            return
         if self._recipe.check is not None:
             # Tests may need what this step makes.
             self._report.step(self._name, "checking the handler")
@@ -199,15 +179,20 @@ class RecipeRun:
                 runner.stop()
                 raise
 
-    def _write(self, dependencies: Descriptor | None) -> str:
+    def _write(self, dependencies: Dependencies) -> str:
         self._report.step(self._name, "writing the image")
         architecture = self._architecture
-        layers = [self._system_layer(watchdog_binary("linux", architecture))]
-        if dependencies is not None:
-            layers.append(dependencies)
-        layers.append(write_layer(self._store, app_entries(self._recipe, self._work)))
+        entries = app_entries(self._recipe, self._work)
+        needs = native_needs(entries, self._base, self._name) | set(dependencies.needs)
+        layers = [self._system_layer(watchdog_binary("linux", architecture)), *dependencies.layers()[:1]]
+        layers.append(write_layer(self._store, entries))
         config = image_config(self._job, self._recipe, architecture, [layer.digest for layer in layers])
-        return self._store.put_image(self._job.image, config, layers, image_annotations(self._recipe))
+        config["config"]["Labels"] |= interpreter_labels(self._base.python, needs)
+        annotations = image_annotations(self._recipe)
+        if dependencies.local is not None and dependencies.layer is not None:
+            layer, local = dependencies.layer.digest, dependencies.local.digest
+            annotations |= local_annotations(layer, local, self._toolchain.python)
+        return self._store.put_image(self._job.image, config, layers, annotations)
 
     def _system_layer(self, watchdog: Path) -> Descriptor:
         """The layer shared by all functions of a template, cached: hashing it takes longer than compiling."""
@@ -216,7 +201,7 @@ class RecipeRun:
         parts = [FORMAT, [entry.path for entry in entries], [(each.st_size, each.st_mtime_ns) for each in sources]]
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         record = self._folder.parents[1] / "layers" / key
-        known = _descriptor(_read_record(record))
+        known = _read_layer(record)
         if known is not None and self._store.has(known.digest, known.size):
             return known
         layer = write_layer(self._store, entries)
@@ -232,23 +217,9 @@ class RecipeRun:
         return text.replace(f"{template.handler_folder}/", f"{handler}/").replace(f"{self._work}/", "")
 
 
-def inputs_digest(work: Path, step: Step, toolchain: Toolchain) -> str:
-    """A digest of a step's inputs, command and toolchain."""
-    total = hashlib.sha256(f"{FORMAT}\0{step.run}\0{toolchain.identity}\0".encode())
-    for name in declared_inputs(work, step.inputs):
-        total.update(f"{name}\0".encode())
-        total.update(bytes.fromhex(file_digest(work / name)))
-    return total.hexdigest()
-
-
-def _read_record(path: Path) -> dict[str, object]:
+def _read_layer(path: Path) -> Descriptor | None:
     try:
-        return dict(json.loads(path.read_bytes()))
-    except (OSError, ValueError):
-        return {}
-
-
-def _descriptor(value: object) -> Descriptor | None:
-    if not isinstance(value, dict) or "digest" not in value:
+        value = json.loads(path.read_bytes())
+        return Descriptor(value["mediaType"], value["digest"], value["size"])
+    except (OSError, ValueError, LookupError):
         return None
-    return Descriptor(value["mediaType"], value["digest"], value["size"])

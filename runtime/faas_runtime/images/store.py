@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from faas_runtime.core.files import new_file, write_file
+from faas_runtime.images.interpreter import LOCAL_LAYER, local_layers
 from faas_runtime.images.unpack import unpack_layer
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -30,6 +31,9 @@ LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 REF_NAME = "org.opencontainers.image.ref.name"
 BASE_NAME = "org.opencontainers.image.base.name"
 """Annotation with the base image's name; the base's layers are added when the image is pushed."""
+
+LOCAL_SUFFIX = "-local"
+"""Ends the name of an unpacked image's folder that has packages for this machine."""
 
 _HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io")
 
@@ -242,21 +246,26 @@ class ImageStore:
             kept = [entry for entry in index["manifests"] if _name(entry) != full_reference(ref)]
             self._write_index({**index, "manifests": kept})
 
-    def unpack(self, digest: str, into: Path) -> Path:
+    def unpack(self, digest: str, into: Path, *, local: bool = False) -> Path:
         """Unpack an image's root file system to a folder below `into`, once per digest; returns the folder.
 
+        With `local`, the layer that the image has for this machine replaces that for its base.
         Files keep their modes and belong to the calling user; devices are skipped.
         Raises ImageNotFound, DamagedBlob; ValueError when an entry of a layer is outside its root.
         """
-        target = into / digest.partition(":")[2]
+        target = into / (digest.partition(":")[2] + LOCAL_SUFFIX * local)
         if target.exists():
             return target
-        layers = self.manifest(digest)["layers"]
+        manifest = self.manifest(digest)
+        layers = [layer["digest"] for layer in manifest["layers"]]
+        if local:
+            replaced, substitute = manifest["annotations"][LOCAL_LAYER].split()[:2]
+            layers = [substitute if layer == replaced else layer for layer in layers]
         into.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".new-", dir=into))
         try:
             for layer in layers:
-                unpack_layer(self.verified(layer["digest"]), work)
+                unpack_layer(self.verified(layer), work)
             work.chmod(0o755)
             with contextlib.suppress(OSError):  # another process unpacked the same image first
                 work.rename(target)
@@ -279,6 +288,7 @@ class ImageStore:
                 with contextlib.suppress(ImageNotFound):
                     manifest = self.manifest(digest)
                     alive |= {digest, manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])}
+                    alive |= set(local_layers(manifest))
             return sum(
                 _unlink_older(path, older_than) for path in self._blobs.iterdir() if f"sha256:{path.name}" not in alive
             )

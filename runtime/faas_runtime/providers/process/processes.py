@@ -18,6 +18,8 @@ from pathlib import Path
 
 import msgspec
 
+from faas_runtime.images.store import LOCAL_SUFFIX
+
 log = logging.getLogger("faas.process")
 
 MARK_FILE = "process.json"
@@ -147,7 +149,7 @@ def delete_unused_images(rootfs: Path, digests: Iterable[str]) -> None:
     """Delete unpacked images with any other digest. Blocking."""
     used = {digest.partition(":")[2] for digest in digests}
     for folder in rootfs.glob("*"):
-        if folder.name not in used:
+        if folder.name.removesuffix(LOCAL_SUFFIX) not in used:
             shutil.rmtree(folder, ignore_errors=True)
 
 

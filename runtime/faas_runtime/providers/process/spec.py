@@ -11,6 +11,7 @@ from pathlib import Path
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
 from faas_runtime.core.paths import search_path
+from faas_runtime.images.interpreter import PLAIN, Interpreter, NotRunnable, choose_interpreter
 from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.annotations import function_environment
@@ -76,10 +77,13 @@ class Preparer:
     async def _spec(self, deployment: FunctionDeployment, image: ImageInfo) -> ReplicaSpec:
         values = await asyncio.to_thread(self._secrets.values, list(deployment.secrets), deployment.namespace)
         try:
-            rootfs = await asyncio.to_thread(self._images.unpack, image.digest, self._rootfs)
+            interpreter = await asyncio.to_thread(choose_interpreter, image.labels, image.annotations)
+            rootfs = await asyncio.to_thread(self._images.unpack, image.digest, self._rootfs, local=interpreter.local)
+        except NotRunnable as missing:
+            raise Invalid(f"image `{deployment.image}` cannot run as a process here: {missing}") from None
         except (OSError, ValueError, LookupError) as err:
             raise Invalid(f"image `{deployment.image}` cannot be unpacked: {err}") from None
-        return build_spec(deployment, image, rootfs, values)
+        return build_spec(deployment, image, rootfs, values, interpreter)
 
 
 def build_spec(
@@ -87,12 +91,16 @@ def build_spec(
     image: ImageInfo,
     rootfs: Path,
     secrets: Mapping[str, bytes],
+    interpreter: Interpreter = PLAIN,
 ) -> ReplicaSpec:
     """The spec of a deployment's replicas. Raises Invalid when image and deployment name no process."""
     environment = function_environment(deployment, _DRAIN_WINDOW, {**_base_environment(), **image.env})
     if not environment.get("fprocess") and not environment.get("function_process"):
         raise Invalid(f"image `{deployment.image}` names no process to run: set `fprocess`")
     probe = accepted_probe(deployment, environment)
+    for name in ("fprocess", "function_process"):
+        if environment.get(name):
+            environment[name] = interpreter.command(environment[name])
     environment["metrics_port"] = "off"
     environment["FAAS_ROOTFS"] = str(rootfs)
     return ReplicaSpec(
