@@ -87,3 +87,11 @@ def test_every_decision_is_listed():
     pages = sorted(path.name for path in folder.glob("0*.md"))
     assert re.findall(r"\]\((\S+\.md)\)", (folder / "README.md").read_text()) == pages
     assert [int(name[:4]) for name in pages] == list(range(1, len(pages) + 1))
+
+
+def test_make_test_runs_every_suite():
+    """A folder of tests that scripts/test.sh does not name would be run by nobody."""
+    script = (ROOT / "scripts" / "test.sh").read_text()
+    run = set(re.findall(r"tests/[\w/]+", script))
+    tests = {path.parent.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}
+    assert not {str(each) for each in tests if not run & {str(each), *map(str, each.parents)}}
