@@ -16,7 +16,7 @@ from faas_cli.stack.select import StackOptions
 @function_argument()
 @option("--content-type", default=None, metavar="TYPE", help="Content-Type header; text/plain by default.")
 @option("--query", type=Pair(), multiple=True, help="Query parameter.")
-@option("-H", "--header", "headers", multiple=True, metavar="HEADER", help="Header, as `Name: value`.")
+@option("-H", "--header", "headers", multiple=True, metavar="HEADER", help="Header, as `Name: value` or `name=value`.")
 @option("-a", "--async", "asynchronous", is_flag=True, help="Queue the call and return at once.")
 @option("-m", "--method", default="POST", show_default=True, metavar="METHOD", help="HTTP method.")
 @option("--path", default="", metavar="PATH", help="Path below the function.")
@@ -44,7 +44,7 @@ def command(
     call = Call(name, where, path, method, query, asynchronous, timeout, sign, key, auth)
     call.check()
     client = GatewayOptions(gateway, tls_no_verify).connect(opened)
-    sent = request_headers(headers, content_type, console.info)
+    sent = request_headers(headers, content_type)
     for chunk in invoke(client, call, sent, request_body(console)):
         if not asynchronous:
             console.data_bytes(chunk)

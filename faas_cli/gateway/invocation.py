@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from faas_cli.gateway.transport import FunctionResponse
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CHUNK = 64 * 1024
 _SECOND_CHUNK_TIMEOUT = 0.05
 """Seconds to wait for the end of a short input before it is sent in chunks."""
@@ -48,6 +50,8 @@ class Call:
             raise UsageError(f"`--method {self.method}` is not an HTTP method", hint=f"it can be {', '.join(METHODS)}")
         if bool(self.sign_header) != bool(self.key):
             raise UsageError("`--sign` and `--key` must be given together")
+        if self.sign_header:
+            _header_name("--sign", self.sign_header)
 
     @property
     def target(self) -> str:
@@ -88,19 +92,17 @@ def invoke(
     return _chunks(answer)
 
 
-def request_headers(lines: Sequence[str], content_type: str | None, note: Callable[[str], None]) -> dict[str, str]:
-    """The headers of `Name: value` lines, and a content type. Raises UsageError for another form."""
+def request_headers(lines: Sequence[str], content_type: str | None) -> dict[str, str]:
+    """The headers of `Name: value` or `name=value` lines, and a content type. Raises UsageError for another form."""
     sent: dict[str, str] = {}
     for line in lines:
-        separator = ":" if ":" in line else "="
-        name, found, value = line.partition(separator)
-        if not found or not name.strip():
-            raise UsageError(f"`--header {line}` must be of the form `Name: value`")
-        if separator == "=":
-            note("note: `-H name=value` is the old form of `-H 'name: value'`")
-        sent[name.strip()] = value.strip()
+        # A name contains neither separator, so that the first one ends it: `X-Link=http://a`, `X-Sum: a=b`.
+        found = re.match(r"([^:=]*)[:=](.*)", line, re.DOTALL)
+        if found is None or not found[1].strip():
+            raise UsageError(f"`--header {line}` must be of the form `Name: value` or `name=value`")
+        sent[_header_name("--header", found[1].strip(" \t"))] = _header_value("--header", found[2].strip(" \t"))
     if content_type is not None or not any(name.lower() == "content-type" for name in sent):
-        sent["Content-Type"] = content_type or "text/plain"
+        sent["Content-Type"] = _header_value("--content-type", content_type or "text/plain")
     return sent
 
 
@@ -127,6 +129,19 @@ def request_body(console: Console) -> Iterator[bytes] | bytes:
             yield chunk
 
     return chunks()
+
+
+def _header_name(option: str, name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise UsageError(f"`{option}`: {name!r} is not the name of a header")
+    return name
+
+
+def _header_value(option: str, value: str) -> str:
+    # A line break would begin another header, or another request.
+    if any(each in value for each in "\r\n\0"):
+        raise UsageError(f"`{option}`: a header's value must not contain line breaks or NUL: {value!r}")
+    return value
 
 
 def _signature(body: bytes, key: str) -> str:

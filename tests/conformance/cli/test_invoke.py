@@ -73,6 +73,10 @@ def test_namespace_and_gateway_of_the_stack_file(client):
     [
         (["-H", "X-A: b: c"], "X-A", "b: c"),
         (["--header", "X-A=b"], "X-A", "b"),
+        (["-H", "X-A=http://b:1/?c=d"], "X-A", "http://b:1/?c=d"),
+        (["-H", "X-A: b=c"], "X-A", "b=c"),
+        (["-H", "X-A="], "X-A", ""),
+        (["-H", "X-B: 1", "-H", "X-A=2"], "X-A", "2"),
         (["--content-type", "application/json"], "Content-Type", "application/json"),
         (["-H", "Content-Type: a/b"], "Content-Type", "a/b"),
         (["-H", "Content-Type: a/b", "--content-type", "c/d"], "Content-Type", "c/d"),
@@ -91,10 +95,27 @@ def test_headers(client, flags, name, value):
 
 @pytest.mark.parametrize(
     "flags",
-    [["-m", "FETCH"], ["--sign", "X"], ["--key", "k"], ["-H", "nothing"], ["--query", "a"], ["--query", "=b"]],
+    [
+        ["-m", "FETCH"],
+        ["--sign", "X"],
+        ["--key", "k"],
+        ["-H", "nothing"],
+        ["--query", "a"],
+        ["--query", "=b"],
+        ["-H", ": a"],
+        ["-H", "=a"],
+        ["-H", "A B: c"],
+        ["-H", "X-A: b\r\nCookie: c"],
+        ["-H", "X-A=b\nc"],
+        ["-H", "X-A: b\r"],
+        ["-H", "X\r\nY: b"],
+        ["-H", "X\nY=b"],
+        ["--content-type", "a/b\r\nX: y"],
+        ["--sign", "X\r\nY", "--key", "k"],
+    ],
 )
 def test_what_is_refused(client, flags):
-    """Before anything is sent."""
+    """A wrong method, header or parameter is refused before anything is sent."""
     client.run("invoke", "fn", *flags, code=2)
     assert not client.gateway.requests
 
