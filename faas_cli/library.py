@@ -8,6 +8,7 @@ from pathlib import Path
 from faas_cli.console import Console
 from faas_cli.deployment.deploy import deploy_one
 from faas_cli.deployment.request import DeployOptions, deployment_of
+from faas_cli.deployment.unserved import unserved
 from faas_cli.errors import FaasError, GatewayError
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.gateway.credentials import Credentials, gateway_of, load_credentials, normalised
@@ -65,8 +66,12 @@ class Gateway:
     ) -> None:
         """Deploy functions of a stack (all of them by default). Raises FaasError."""
         options = options or DeployOptions()
-        for function in functions if functions is not None else stack.functions.values():
-            deploy_one(self._client, deployment_of(function, options), options)
+        chosen = functions if functions is not None else stack.functions.values()
+        deployments = [deployment_of(function, options) for function in chosen]
+        if options.strict:
+            unserved(self._client, deployments, strict=True)
+        for deployment in deployments:
+            deploy_one(self._client, deployment, options)
 
     def functions(self, namespace: str = "") -> list[FunctionStatus]:
         """The functions of a namespace."""

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from faas_cli.console import Console
-from faas_cli.deployment.deploy import deploy_one, report_deployed
+from faas_cli.deployment.deploy import deploy_one, report_deployed, warn_unserved
 from faas_cli.deployment.function_store import find_function, function_of, own_platform, read_functions
 from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.options.deploy import ResourceOptions, deploy_options, resource_options
@@ -101,6 +101,7 @@ def deploy(
     function.limits, function.requests = resources.limits, resources.requests
     client = gateway.connect(timeout=deploy.timeout, warn=console)
     deployment = deployment_of(function, replace(deploy, tag=""))
+    warn_unserved(client, [deployment], deploy, console)
     report_deployed(client, deployment, deploy_one(client, deployment, deploy), console)
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import click
 
 from faas_cli.console import Console
-from faas_cli.deployment.deploy import deploy_all
-from faas_cli.deployment.request import DeployOptions
+from faas_cli.deployment.deploy import deploy_all, warn_unserved
+from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.devloop.dev import DevLoop
 from faas_cli.errors import EXIT_FAILED, UsageError
 from faas_cli.images.build import build_and_push
@@ -50,6 +50,7 @@ def command(
     deploy = replace(deploy, tag=build.tag)
     if watch:
         client = gateway.connect(opened, timeout=deploy.timeout, warn=console)
+        warn_unserved(client, [deployment_of(each, deploy) for each in functions], deploy, console)
         build = replace(build, quiet=True)
         builder = choose_builder(build, opened, console, gateway.gateway)
         # A remote builder has pushed what it built.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from faas_cli.deployment.request import DeployOptions, deployment_of
+from faas_cli.deployment.unserved import unserved
 from faas_cli.errors import GatewayError
 from faas_cli.stack.model import Function
 
@@ -24,6 +25,7 @@ def deploy_all(client: GatewayClient, functions: Sequence[Function], options: De
     Raises FaasError, before anything is sent, for a function that cannot be deployed.
     """
     deployments = [deployment_of(function, options) for function in functions]
+    warn_unserved(client, deployments, options, console)
 
     def one(deployment: FunctionDeployment) -> None:
         console.progress(f"Deploying: {deployment.service}.")
@@ -45,6 +47,14 @@ def deploy_one(client: GatewayClient, deployment: FunctionDeployment, options: D
         if status != 404:
             return status
     return client.create(deployment)
+
+
+def warn_unserved(
+    client: GatewayClient, deployments: Sequence[FunctionDeployment], options: DeployOptions, console: Console
+) -> None:
+    """Warn of settings that have no effect with this gateway. Raises FaasError for them when `options` are strict."""
+    for warning in unserved(client, deployments, strict=options.strict):
+        console.warning(warning)
 
 
 def report_deployed(client: GatewayClient, deployment: FunctionDeployment, status: int, console: Console) -> None:

@@ -38,6 +38,8 @@ class DeployOptions:
     """Update a function that exists, without failing calls."""
     replace: bool = False
     """Remove a function that exists first."""
+    strict: bool = False
+    """Refuse to deploy what the gateway would ignore or not enforce."""
     timeout: float = 60.0
     """Seconds to wait for the gateway's answer to a request."""
 

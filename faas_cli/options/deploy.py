@@ -46,6 +46,7 @@ deploy_options = gathered(
     switch("--readonly", section=_DEPLOY, help="Read-only file system."),
     switch("--update", default=True, section=_DEPLOY, help="Update an existing function without failing calls."),
     switch("--replace", section=_DEPLOY, help="Remove an existing function first (with --update=false)."),
+    switch("--strict", section=_DEPLOY, help="Refuse settings that this gateway ignores or cannot enforce."),
     switch("--read-template", default=True, section=_DEPLOY, help="Read the function's process from its template."),
     option("--timeout", type=Duration(), default="60s", show_default=True, section=_DEPLOY,
            help="Timeout of a request to the gateway."),

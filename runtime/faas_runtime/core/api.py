@@ -20,6 +20,9 @@ ZERO_TIME = "0001-01-01T00:00:00Z"
 SECRETS_PATH = "/var/openfaas/secrets"
 """Folder in which a function finds its secrets, one file each."""
 
+SCHEDULE_TOPIC = "cron-function"
+"""Value of the annotation `topic` of a function that is called by its `schedule`."""
+
 
 class _Wire(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, kw_only=True):
     """A frozen struct with camelCase keys that leaves empty fields out."""

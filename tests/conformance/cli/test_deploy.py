@@ -35,16 +35,21 @@ def stack(client):
     return client
 
 
+def deployments(client):
+    """The requests, without the question which engine the gateway has."""
+    return [each for each in client.gateway.requests if each.target != "/system/info"]
+
+
 def sent(client):
     """The body of the only deployment."""
-    (request,) = client.gateway.requests
+    (request,) = deployments(client)
     return request.json
 
 
 def test_the_whole_body(stack):
     """Keys, values and their order."""
     stack.run("deploy")
-    assert stack.gateway.requests[0].body == (
+    assert deployments(stack)[0].body == (
         b'{"service":"hello","image":"acme/hello:latest","namespace":"dev","envProcess":"node index.js",'
         b'"envVars":{"A":"one","N":"010","B":"two"},"constraints":["k=v"],"secrets":["s"],'
         b'"labels":{"team":"a"},"annotations":{"note":"b"},"limits":{"memory":"64Mi","cpu":"100m"},'
@@ -131,9 +136,9 @@ def test_the_calls(stack, flags, put, calls):
     stack.gateway.answers["PUT /system/functions"] = (put, b"")
     stack.gateway.answers["DELETE /system/functions"] = (404, b"")
     stack.run("deploy", *flags)
-    assert stack.gateway.lines == [f"{method} /system/functions" for method in calls]
+    assert [str(each) for each in deployments(stack)] == [f"{method} /system/functions" for method in calls]
     if "DELETE" in calls:
-        assert stack.gateway.requests[0].json == {"functionName": "hello", "namespace": "dev"}
+        assert deployments(stack)[0].json == {"functionName": "hello", "namespace": "dev"}
 
 
 def test_replace_and_update_exclude_each_other(stack):
@@ -200,3 +205,18 @@ def test_diff_in_several_namespaces(client):
         f"{'  - image: b:latest':<40} | + image: b:1",
         "",
     ]
+
+
+def test_settings_that_the_gateway_ignores(stack):
+    """A warning names function, key and reason; `--strict` sends nothing; a gateway of others is not judged."""
+    version = {"release": "1", "sha": "1"}
+    for name, engine in (("faas-process", "the process engine"), ("faas-netes", "")):
+        provider = {"provider": name, "orchestration": "x", "version": version}
+        stack.gateway.answers["GET /system/info"] = (200, {"provider": provider, "version": version})
+        warned = stack.run("deploy", "--annotation", "topic=orders").stderr.decode()
+        assert (f"warning: `hello`: `limits.memory: 64Mi` is not enforced by {engine}\n" in warned) == bool(engine)
+        assert ("warning: `hello`: annotation `topic: orders` has no effect" in warned) == bool(engine)
+        stack.gateway.requests.clear()
+        stack.run("deploy", "--strict", code=1 if engine else 0)
+        assert bool(deployments(stack)) != bool(engine)
+        stack.gateway.requests.clear()

@@ -3,8 +3,9 @@
 import pytest
 
 from faas_runtime.core.api import FunctionDeployment, FunctionResources
+from faas_runtime.core.enforcement import DOCKER, PROCESS, not_enforced
 from faas_runtime.core.errors import Invalid
-from faas_runtime.providers.common.limits import check_resources, not_enforced
+from faas_runtime.providers.common.limits import check_resources
 
 
 @pytest.mark.parametrize("text", ["0", "lots", "500m", "-1"])
@@ -27,4 +28,5 @@ def test_what_is_not_enforced_is_reported():
     deployment = FunctionDeployment(
         service="a", image="a", limits=FunctionResources(cpu="1"), read_only_root_filesystem=True
     )
-    assert not_enforced(deployment) == ["cpu limit 1", "read-only root file system"]
+    assert not_enforced(deployment, PROCESS) == ["limits.cpu: 1", "readonly_root_filesystem: true"]
+    assert not not_enforced(deployment, DOCKER)

@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from faas_runtime.core.api import SCHEDULE_TOPIC
 from faas_runtime.gateway.control.status_cache import StatusCache
-from faas_runtime.gateway.cron.schedule import TOPIC, Schedule, schedule_text
+from faas_runtime.gateway.cron.schedule import Schedule, schedule_text
 from faas_runtime.gateway.queue.model import NewCall
 from faas_runtime.providers.base import FunctionKey
 
@@ -82,6 +83,6 @@ def _call(key: FunctionKey) -> NewCall:
         key=key,
         path="/",
         query="",
-        headers=(("X-Topic", TOPIC), ("X-Connector", "faas-cron")),
+        headers=(("X-Topic", SCHEDULE_TOPIC), ("X-Connector", "faas-cron")),
         body=b"",
     )

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-TOPIC = "cron-function"
+from faas_runtime.core.api import SCHEDULE_TOPIC
+
 TIMEZONE_ANNOTATION = "com.faas.schedule.timezone"
 """Time zone of the schedule, such as `Europe/Berlin`; UTC without it."""
 _PREFIXES = ("CRON_TZ=", "TZ=")
@@ -73,7 +74,7 @@ def schedule_text(annotations: Mapping[str, str] | None) -> tuple[str, str] | No
     """Expression and time zone of a scheduled function as they were given; None for any other function."""
     given = annotations or {}
     topics = {topic.strip() for topic in given.get("topic", "").split(",")}
-    text = given.get("schedule", "") if TOPIC in topics else ""
+    text = given.get("schedule", "") if SCHEDULE_TOPIC in topics else ""
     return (text, given.get(TIMEZONE_ANNOTATION, "")) if text else None
 
 

@@ -34,21 +34,6 @@ def check_resources(deployment: FunctionDeployment) -> list[tuple[str, int]]:
     return sizes
 
 
-def not_enforced(deployment: FunctionDeployment) -> list[str]:
-    """The settings of a deployment that are not enforced for processes of this machine, one phrase each."""
-    found = []
-    limits = deployment.limits
-    if limits is not None and limits.memory:
-        found.append(f"memory limit {limits.memory}")
-    if limits is not None and limits.cpu:
-        found.append(f"cpu limit {limits.cpu}")
-    if deployment.read_only_root_filesystem:
-        found.append("read-only root file system")
-    if deployment.constraints:
-        found.append("constraints")
-    return found
-
-
 def _positive(text: str, field: str, parse: Callable[[str], Number]) -> Number:
     try:
         number = parse(text)

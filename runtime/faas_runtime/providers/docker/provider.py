@@ -18,6 +18,7 @@ from faas_runtime.core.api import (
     ProviderInfo,
     VersionInfo,
 )
+from faas_runtime.core.enforcement import DOCKER
 from faas_runtime.core.errors import AlreadyExists
 from faas_runtime.core.paths import instance_name
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
@@ -101,7 +102,7 @@ class DockerProvider(LocalStores):
     async def info(self) -> ProviderInfo:
         """This engine, for `/system/info`; the orchestration is the engine's name and version."""
         version = VersionInfo(release=__version__, sha="unknown")
-        return ProviderInfo(provider="faas-docker", version=version, orchestration=self._engine.description)
+        return ProviderInfo(provider=DOCKER, version=version, orchestration=self._engine.description)
 
     async def health(self) -> dict[str, str]:
         """Whether the engine answers, and the functions that have not all their replicas because of a problem."""

@@ -18,13 +18,13 @@ from faas_runtime.core.api import (
     ProviderInfo,
     VersionInfo,
 )
+from faas_runtime.core.enforcement import PROCESS, not_enforced
 from faas_runtime.core.errors import AlreadyExists, RuntimeFault
 from faas_runtime.core.paths import images_dir
 from faas_runtime.images.store import ImageStore
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.common.annotations import SCALE_MIN_LABEL, initial_replicas
 from faas_runtime.providers.common.feed import RoutingFeed
-from faas_runtime.providers.common.limits import not_enforced
 from faas_runtime.providers.common.local import LocalStores
 from faas_runtime.providers.common.logs import FunctionLog, now_rfc3339
 from faas_runtime.providers.common.secrets import SecretStore
@@ -85,7 +85,7 @@ class ProcessProvider(LocalStores):
     async def info(self) -> ProviderInfo:
         """This engine, for `/system/info`."""
         return ProviderInfo(
-            provider="faas-process", version=VersionInfo(release=__version__, sha="unknown"), orchestration="processes"
+            provider=PROCESS, version=VersionInfo(release=__version__, sha="unknown"), orchestration="processes"
         )
 
     async def health(self) -> dict[str, str]:
@@ -228,7 +228,7 @@ class ProcessProvider(LocalStores):
         spec = await self._preparer.spec(deployment)
         deployed = Deployed(deployment=deployment, digest=spec.digest, replicas=replicas, created_at=now_rfc3339())
         version = function.prepare(deployed, spec)
-        missing = not_enforced(deployment)
+        missing = not_enforced(deployment, PROCESS)
         if missing:
             function.log.add("gateway", f"not enforced for processes of this machine: {', '.join(missing)}")
         return version

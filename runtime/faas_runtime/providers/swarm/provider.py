@@ -24,6 +24,7 @@ from faas_runtime.core.api import (
     Secret,
     VersionInfo,
 )
+from faas_runtime.core.enforcement import SWARM
 from faas_runtime.core.errors import AlreadyExists, Unavailable
 from faas_runtime.providers.base import FunctionKey, LogQuery, RoutingChange
 from faas_runtime.providers.common.annotations import initial_replicas
@@ -83,7 +84,7 @@ class SwarmProvider:
     async def info(self) -> ProviderInfo:
         """This engine, for `/system/info`."""
         version = VersionInfo(release=__version__, sha="unknown")
-        return ProviderInfo(provider="faas-swarm", version=version, orchestration=self._engine.description)
+        return ProviderInfo(provider=SWARM, version=version, orchestration=self._engine.description)
 
     async def health(self) -> dict[str, str]:
         """Whether the managers answer, and why functions have not all their replicas."""

@@ -1,0 +1,68 @@
+"""Settings of a deployment that have no effect with the gateway it is sent to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from faas_cli.errors import FaasError, GatewayError
+from faas_runtime.core.api import SCHEDULE_TOPIC
+from faas_runtime.core.enforcement import DOCKER, PROCESS, SWARM, not_enforced
+
+if TYPE_CHECKING:
+    from faas_cli.gateway.client import GatewayClient
+    from faas_runtime.core.api import FunctionDeployment, ProviderInfo
+
+_ENGINES = {PROCESS: "the process engine", DOCKER: "the Docker engine", SWARM: "the Swarm engine"}
+
+
+def unserved(client: GatewayClient, deployments: Sequence[FunctionDeployment], *, strict: bool = False) -> list[str]:
+    """What has no effect with this gateway, one sentence each with function, setting and reason.
+
+    The gateway is asked for its engine only when a deployment has such settings. One of another project is not judged.
+    Raises FaasError, with `strict`, when there is something to report; GatewayError when the gateway must be asked
+    and does not answer.
+    """
+    # A setting is in doubt if any engine of ours does not serve it.
+    if not any(_reasons(each, engine) for each in deployments for engine in _ENGINES):
+        return []
+    try:
+        engine = _own_engine(client.info().provider)
+    except GatewayError:
+        if strict:
+            raise
+        # The deployment itself reports a gateway that does not answer.
+        return []
+    found = [f"`{each.service}`: {reason}" for each in deployments for reason in _reasons(each, engine)]
+    if found and strict:
+        raise FaasError(
+            "\n".join(found), hint="nothing is deployed; remove these settings, or deploy without `--strict`"
+        )
+    return found
+
+
+def _own_engine(provider: ProviderInfo) -> str:
+    """The provider's name if it is an engine of this project, else empty."""
+    # OpenFaaS has a provider `faas-swarm`, too; its orchestration is `swarm`, ours the engine's name and version.
+    original = provider.provider == SWARM and provider.orchestration.lower() == "swarm"
+    return provider.provider if provider.provider in _ENGINES and not original else ""
+
+
+def _reasons(deployment: FunctionDeployment, engine: str) -> list[str]:
+    if not engine:
+        return []
+    found = [f"`{setting}` is not enforced by {_ENGINES[engine]}" for setting in not_enforced(deployment, engine)]
+    annotations = deployment.annotations or {}
+    topics = [name for text in annotations.get("topic", "").split(",") if (name := text.strip())]
+    for topic in topics:
+        if topic != SCHEDULE_TOPIC:
+            found.append(
+                f"annotation `topic: {topic}` has no effect: the gateway serves `{SCHEDULE_TOPIC}` only, "
+                "another topic needs a connector of its own"
+            )
+    schedule = annotations.get("schedule", "")
+    if schedule and SCHEDULE_TOPIC not in topics:
+        found.append(f"annotation `schedule: {schedule}` has no effect without `topic: {SCHEDULE_TOPIC}`")
+    if not schedule and SCHEDULE_TOPIC in topics:
+        found.append(f"annotation `topic: {SCHEDULE_TOPIC}` has no effect without `schedule`")
+    return found

@@ -1,0 +1,24 @@
+"""What the engines do not enforce, known to the engines and to the command line."""
+
+from __future__ import annotations
+
+from faas_runtime.core.api import FunctionDeployment
+
+PROCESS, DOCKER, SWARM = "faas-process", "faas-docker", "faas-swarm"
+"""Names of this project's providers in `/system/info`."""
+
+
+def not_enforced(deployment: FunctionDeployment, provider: str) -> list[str]:
+    """The settings of a deployment that this provider does not enforce, each as `key: value` of a stack file."""
+    found = []
+    limits = deployment.limits
+    if provider == PROCESS and limits is not None:
+        if limits.memory:
+            found.append(f"limits.memory: {limits.memory}")
+        if limits.cpu:
+            found.append(f"limits.cpu: {limits.cpu}")
+    if provider == PROCESS and deployment.read_only_root_filesystem:
+        found.append("readonly_root_filesystem: true")
+    if provider in (PROCESS, DOCKER) and deployment.constraints:
+        found.append(f"constraints: [{', '.join(deployment.constraints)}]")
+    return found
