@@ -70,7 +70,8 @@ def remove_all(client: GatewayClient, functions: Sequence[tuple[str, str]], cons
 
     def one(function: tuple[str, str]) -> None:
         name, namespace = function
-        console.progress(f"Deleting: {name}{'.' + namespace if namespace else ''}")
+        # The dot stays without a namespace: scripts match the line of faas-cli.
+        console.progress(f"Deleting: {name}.{namespace}")
         client.delete(name, namespace)
         console.data("Removing old function.")
 

@@ -188,6 +188,14 @@ def test_remove(client):
     assert b"there is no function `a`" in done.stderr
 
 
+@pytest.mark.parametrize(("flags", "line"), [([], "Deleting: fn."), (["-n", "dev"], "Deleting: fn.dev")])
+def test_the_lines_of_remove(client, flags, line):
+    """They are faas-cli's, with the dot when there is no namespace: scripts match them."""
+    client.gateway.answers["DELETE /system/functions"] = (202, b"")
+    done = client.run("remove", "fn", *flags)
+    assert done.stdout.decode().splitlines() == [line, "Removing old function."]
+
+
 def test_diff_in_several_namespaces(client):
     """Each function is compared with the one of its own namespace."""
     client.write("stack.yml", TWO.replace("{image: b,", "{image: b, namespace: dev,"))
