@@ -36,7 +36,7 @@ def command(
     sign: str, key: str, stack: StackOptions, gateway: str | None, tls_no_verify: bool, namespace: str,
 ) -> None:  # fmt: skip
     """Call the function NAME with standard input, and stream its response to standard output."""
-    from faas_cli.gateway.invocation import Call, invoke, request_body, request_headers
+    from faas_cli.gateway.invocation import Call, request_body, request_headers, send
 
     opened = stack.nearby()
     of_stack = opened.functions.get(name) if opened is not None else None
@@ -45,8 +45,11 @@ def command(
     call.check()
     client = GatewayOptions(gateway, tls_no_verify).connect(opened)
     sent = request_headers(headers, content_type)
-    for chunk in invoke(client, call, sent, request_body(console)):
+    response = send(client, call, sent, request_body(console))
+    for chunk in response.chunks:
         if not asynchronous:
             console.data_bytes(chunk)
     if asynchronous:
         console.info("Function submitted asynchronously.")
+        if response.call_id:
+            console.info(f"Call id: {response.call_id}\n  next: faas queue show {response.call_id}")

@@ -23,14 +23,17 @@ def command() -> None:
 
 
 @command.command(name="list")
-@option("--state", type=click.Choice(("all", *STATES)), default="dead", show_default=True, help="State of the calls.")
+@option("--state", type=click.Choice(("all", *STATES)), default="all", show_default=True, help="State of the calls.")
+@option("--function", default="", metavar="NAME", help="Only calls of this function, `NAME` or `NAME.NAMESPACE`.")
 @option("--limit", type=Integer(), default=100, show_default=True, help="Maximum number of calls, oldest first.")
 @output_options
 @gateway_options
 @pass_console
-def list_calls(console: Console, state: str, limit: int, output_format: str, gateway: GatewayOptions) -> None:
-    """List calls in a state, and count those in each."""
-    found = gateway.connect().queue("" if state == "all" else state, limit)
+def list_calls(
+    console: Console, state: str, function: str, limit: int, output_format: str, gateway: GatewayOptions
+) -> None:
+    """List calls with the reasons of failures, and count those in each state."""
+    found = gateway.connect().queue("" if state == "all" else state, limit, function)
     if output_format != TABLE:
         console.data(structured(msgspec.to_builtins(found), output_format))
         return

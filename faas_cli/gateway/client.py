@@ -107,9 +107,10 @@ class GatewayClient(GatewayTransport):
         """Route all calls to a function's current version."""
         self._call("DELETE", f"/system/function/{quote(name)}/traffic", query={"namespace": namespace})
 
-    def queue(self, state: str = "", limit: int = 100) -> QueueListing:
-        """Asynchronous calls in a state, and the number in every state."""
-        answer = self._call("GET", "/system/queue", query={"state": state, "limit": str(limit)})
+    def queue(self, state: str = "", limit: int = 100, function: str = "") -> QueueListing:
+        """Asynchronous calls in a state and of a function (`NAME.NAMESPACE`), and the number in every state."""
+        query = {"state": state, "function": function, "limit": str(limit)}
+        answer = self._call("GET", "/system/queue", query=query)
         return self._decode(answer, QueueListing)
 
     def async_call(self, call_id: str) -> AsyncCall:

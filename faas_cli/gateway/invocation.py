@@ -61,10 +61,16 @@ class Call:
         return f"/{kind}/{function}" + (f"/{self.path.lstrip('/')}" if self.path else "")
 
 
-def invoke(
-    client: GatewayClient, call: Call, headers: Mapping[str, str], body: Iterator[bytes] | bytes
-) -> Iterator[bytes]:
-    """Call a function; its response in chunks as they arrive. Raises GatewayError for any status but 2xx."""
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A successful response; `call_id` is empty when the gateway names none."""
+
+    call_id: str
+    chunks: Iterator[bytes]
+
+
+def send(client: GatewayClient, call: Call, headers: Mapping[str, str], body: Iterator[bytes] | bytes) -> Response:
+    """Call a function; its response arrives in chunks. Raises GatewayError for any status but 2xx."""
     from faas_cli.gateway.function_token import function_token, token_required
 
     sent = dict(headers)
@@ -72,13 +78,13 @@ def invoke(
         body = body if isinstance(body, bytes) else b"".join(body)
         sent[call.sign_header] = _signature(body, call.key)
 
-    def send(token: str) -> FunctionResponse:
+    def attempt(token: str) -> FunctionResponse:
         fields = sent | {"Authorization": f"Bearer {token}"} if token else sent
         return client.invoke(
             call.target, method=call.method.upper(), body=body, headers=fields, query=call.query, timeout=call.timeout
         )
 
-    answer = send(function_token(client, call.name, call.namespace) if call.authenticate else "")
+    answer = attempt(function_token(client, call.name, call.namespace) if call.authenticate else "")
     if (
         not call.authenticate
         and token_required(answer.status, answer.headers)
@@ -86,10 +92,10 @@ def invoke(
     ):
         if not isinstance(body, bytes):
             raise GatewayError(f"`{call.name}` needs a token, and its input was already sent", hint="add `--auth`")
-        answer = send(token)
+        answer = attempt(token)
     if not 200 <= answer.status < 300:
         raise _refused(client, call, answer)
-    return _chunks(answer)
+    return Response(answer.headers.get("x-call-id", ""), _chunks(answer))
 
 
 def request_headers(lines: Sequence[str], content_type: str | None) -> dict[str, str]:

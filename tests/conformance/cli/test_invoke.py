@@ -137,6 +137,22 @@ def test_asynchronous(client):
     assert b"Function submitted asynchronously." in done.stderr
 
 
+def test_an_asynchronous_call_can_be_followed(client):
+    """The call id and the command that shows the call follow on stderr."""
+    client.gateway.answers["POST /async-function/fn"] = (202, b"", {"X-Call-Id": "id-7"})
+    done = client.run("invoke", "fn", "--async")
+    assert done.stdout == b""
+    assert b"Call id: id-7\n" in done.stderr
+    assert b"faas queue show id-7\n" in done.stderr
+
+
+def test_the_queue_of_one_function(client):
+    """`--function` selects calls of any state."""
+    client.gateway.answers["GET /system/queue"] = (200, {"counts": {}, "calls": []})
+    client.run("queue", "list", "--function", "fn.dev")
+    assert client.gateway.lines == ["GET /system/queue?function=fn.dev&limit=100"]
+
+
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
 def test_other_statuses(client, status):
     """Exit code 1; status and body on stderr, nothing on stdout."""

@@ -76,6 +76,11 @@ def test_a_failing_call_is_tried_again_then_buried_and_replayed(gateway, wait_fo
     listed = gateway.ask("GET", "/system/queue?state=dead").json()
     assert [call["callId"] for call in listed["calls"]] == [call_id]
     assert listed["counts"] == {"echo.openfaas-fn": {"dead": 1}}
+    for function in ("echo", "echo.openfaas-fn"):
+        assert gateway.ask("GET", f"/system/queue?function={function}").json() == listed
+    assert gateway.ask("GET", "/system/queue?function=a/b").status == 400
+    for function in ("other", "echo.other"):
+        assert gateway.ask("GET", f"/system/queue?function={function}").json() == {"counts": {}, "calls": []}
 
     gateway.update("echo")
     assert gateway.ask("POST", "/system/queue/replay", {"callIds": [call_id]}).json() == {"replayed": 1}

@@ -71,6 +71,7 @@ def test_a_dead_call_is_listed_and_replayed(gateways, tmp_path, wait_for):
     wait_for(lambda: state(gateway, call_id)["state"] == "dead", 20)
     assert state(gateway, call_id)["attempts"] == 2
     listed = gateway.ask("GET", "/system/queue?state=dead").json()
+    assert gateway.ask("GET", "/system/queue?function=other").json() == {"counts": {}, "calls": []}
     assert [call["callId"] for call in listed["calls"]] == [call_id]
     gateways[1].ask("GET", "/system/queue")
 

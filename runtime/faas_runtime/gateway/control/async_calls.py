@@ -38,7 +38,7 @@ async def accept(request: Request) -> Response:
     """Queue a call; the response is sent once the call is on disk."""
     services = services_of(request)
     queue = queue_of(services)
-    key = _key(request.path_params["name"])
+    key = key_of(request.path_params["name"])
     route = services.routes.lookup(key)
     if route is None:
         raise NotFound(f"there is no function `{key.name}` in namespace `{key.namespace}`")
@@ -148,7 +148,8 @@ async def _refusal(services: Services, rule: str, request: Request) -> Response 
     return PlainTextResponse(refusal.text, refusal.status, dict([refusal.header]))
 
 
-def _key(name: str) -> FunctionKey:
+def key_of(name: str) -> FunctionKey:
+    """The function that `NAME` or `NAME.NAMESPACE` names. Raises NotFound for what cannot be a name."""
     if not _NAME.fullmatch(name):
         raise NotFound(f"`{name[:80]}` is not a function name")
     plain, dot, namespace = name.rpartition(".")

@@ -202,7 +202,9 @@ def _calls() -> dict[str, Any]:
         },
         "/system/queue": {
             "get": _operation(
-                "List asynchronous calls", {200: api.QueueListing, 400: _INVALID}, query=("state", "limit", "after")
+                "List asynchronous calls",
+                {200: api.QueueListing, 400: _INVALID},
+                query=("state", "function", "limit", "after"),
             ),
             "delete": _operation(
                 "Delete finished calls", {200: "number of deleted calls", 400: _INVALID}, query=("state",)

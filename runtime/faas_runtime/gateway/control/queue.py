@@ -6,10 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from faas_runtime.core.api import QueueListing, ReplayRequest
-from faas_runtime.core.errors import Invalid
-from faas_runtime.gateway.control.async_calls import queue_of, wire_call
+from faas_runtime.core.errors import Invalid, NotFound
+from faas_runtime.gateway.control.async_calls import key_of, queue_of, wire_call
 from faas_runtime.gateway.control.requests import json_response, read_body, services_of
 from faas_runtime.gateway.queue.model import State
+from faas_runtime.providers.base import FunctionKey
 
 MAX_LISTED = 1000
 """Maximum number of calls in one response."""
@@ -17,11 +18,12 @@ _FINISHED = (State.DONE, State.DEAD, State.CANCELLED)
 
 
 async def list_calls(request: Request) -> Response:
-    """Calls by age, and the number of calls in each state; `state`, `limit` and `after` select."""
+    """Calls by age, and the number of calls in each state; `state`, `function`, `limit` and `after` select."""
     queue = queue_of(services_of(request)).calls
     limit, after = _number(request, "limit", 100, MAX_LISTED), _number(request, "after", 0)
-    records = await queue.list(_state(request), limit, after)
-    counts = await queue.counts()
+    key = _function(request)
+    records = await queue.list(_state(request), limit, after, key)
+    counts = {each: found for each, found in (await queue.counts()).items() if key in (None, each)}
     listing = QueueListing(
         counts={
             str(key): {str(state): count for state, count in found.items()} for key, found in sorted(counts.items())
@@ -56,6 +58,16 @@ def _state(request: Request) -> State | None:
         return State(text)
     except ValueError:
         raise Invalid(f"parameter `state`: `{text[:40]}` is not one of {', '.join(State)}") from None
+
+
+def _function(request: Request) -> FunctionKey | None:
+    text = request.query_params.get("function", "")
+    if not text:
+        return None
+    try:
+        return key_of(text)
+    except NotFound as error:
+        raise Invalid(f"parameter `function`: {error}") from None
 
 
 def _number(request: Request, name: str, default: int, maximum: int = 2**62) -> int:

@@ -166,9 +166,15 @@ class JetStreamQueue:
         found = await self._records.find(call_id)
         return found[0].public() if found else None
 
-    async def list(self, state: State | None = None, limit: int = 100, after: int = 0) -> Sequence[Record]:
-        """Calls in a state (all without one), by number, beginning behind `after`."""
-        chosen = [kept for kept in await self._records.all() if kept.seq > after and state in (None, kept.state)]
+    async def list(
+        self, state: State | None = None, limit: int = 100, after: int = 0, key: FunctionKey | None = None
+    ) -> Sequence[Record]:
+        """Calls in a state and of a function (all by default), by number, after number `after`."""
+        chosen = [
+            kept
+            for kept in await self._records.all()
+            if kept.seq > after and state in (None, kept.state) and key in (None, kept.call.key)
+        ]
         return [kept.public() for kept in sorted(chosen, key=lambda kept: kept.seq)[:limit]]
 
     async def cancel(self, call_id: str) -> bool:

@@ -196,12 +196,18 @@ class SqliteQueue:
 
         return await self._database.run(look)
 
-    async def list(self, state: State | None = None, limit: int = 100, after: int = 0) -> Sequence[Record]:
-        """Calls in a state (all without one), by number, beginning behind `after`; without their bodies."""
+    async def list(
+        self, state: State | None = None, limit: int = 100, after: int = 0, key: FunctionKey | None = None
+    ) -> Sequence[Record]:
+        """Calls in a state and of a function (all by default) by number, after `after`; without their bodies."""
+        name, namespace = (key.name, key.namespace) if key is not None else (None, None)
 
         def read(db: sqlite3.Connection) -> Sequence[Record]:
-            sql = f"SELECT {_RECORD} FROM calls WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?"  # noqa: S608
-            return [_record(row) for row in db.execute(sql, (after, state, state, limit))]
+            sql = (
+                f"SELECT {_RECORD} FROM calls WHERE seq > ? AND (? IS NULL OR state = ?)"  # noqa: S608
+                " AND (? IS NULL OR (name = ? AND namespace = ?)) ORDER BY seq LIMIT ?"
+            )
+            return [_record(row) for row in db.execute(sql, (after, state, state, name, name, namespace, limit))]
 
         return await self._database.run(read)
 
