@@ -51,6 +51,7 @@ def test_status_shows_what_was_deployed(gateway):
     ("body", "status", "words"),
     [
         ({"service": "echo", "image": "nope"}, 400, "image `nope` is not in the local store"),
+        ({"service": "echo", "image": "nope"}, 400, "only Docker has, `faas gateway start --engine docker`"),
         ({"service": "Echo_1", "image": "echo"}, 400, "field `service`"),
         ({"service": "echo", "image": ""}, 400, "field `image` is missing"),
         ({"service": "echo", "image": "echo", "secrets": ["none"]}, 400, "secret `none` does not exist"),

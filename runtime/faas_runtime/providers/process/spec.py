@@ -62,8 +62,10 @@ class Preparer:
         try:
             image = await asyncio.to_thread(self._images.resolve, deployment.image)
         except ImageNotFound:
-            reason = f"image `{deployment.image}` is not in the local store: build it with `faas build`"
-            raise Invalid(reason) from None
+            raise Invalid(
+                f"image `{deployment.image}` is not in the local store: the process engine only runs images that "
+                "`faas build --builder oci` makes; for one that only Docker has, `faas gateway start --engine docker`"
+            ) from None
         return await self._spec(deployment, image)
 
     async def spec_of(self, deployment: FunctionDeployment, digest: str) -> ReplicaSpec:
