@@ -1,8 +1,10 @@
 """The Docker engine as a provider: real containers, also checked from outside."""
 
 import asyncio
+import os
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -146,3 +148,32 @@ def test_what_is_deployed_while_it_is_being_deployed(world):
         assert len(world.containers()) == 1
 
     world.run(scenario)
+
+
+def test_a_stop_right_after_a_delete_leaves_nothing(world):
+    """Neither containers nor secrets in shared memory, although a call still runs."""
+
+    async def scenario(provider):
+        await provider.create_secret(Secret(name="word", namespace="openfaas-fn", value="sesame"))
+        await provider.deploy(world.deployment(secrets=["word"], env_vars={"PAUSE": "60s"}))
+        await world.until(lambda: world.routes[KEY].endpoints)
+        endpoint = world.routes[KEY].endpoints[0]
+        call = asyncio.create_task(asyncio.to_thread(world.call, b"", endpoint))
+        await world.until(lambda: any("program" in " ".join(each) for each in world.containers()[0].top()["Processes"]))
+        await provider.delete(KEY)
+        calls.append(call)
+
+    calls = []
+
+    async def whole():
+        await world.open()
+        await scenario(world.provider)
+        await world.close()
+        # The container was killed while it answered.
+        with pytest.raises(OSError):
+            await calls[0]
+
+    asyncio.run(whole())
+    assert world.containers(everything=True) == []
+    shared = Path(f"/dev/shm/faas-{os.getuid()}-{world.instance}")
+    assert [path for path in shared.rglob("*") if path.is_file()] == []

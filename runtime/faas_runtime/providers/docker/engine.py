@@ -151,8 +151,10 @@ class DockerEngine:
         with docker_faults():
             try:
                 container = self._client.containers.get(identifier)
-                # Without `timeout` the client gives up before a long drain is over.
-                self._client.api.stop(container.id, timeout=max(0, int(grace)))
+                if grace >= 1:
+                    # Without `timeout` the client gives up before a long drain is over.
+                    self._client.api.stop(container.id, timeout=int(grace))
+                # This also ends a stop that waits, which a second stop with another grace would wait for.
                 container.remove(force=True)
             except NoSuchContainer:
                 return

@@ -250,8 +250,11 @@ class DockerProvider(LocalStores):
         self._feed.publish(function.route())
 
     async def _end(self, version: DockerFunction, containers: Sequence[Container], limit: float) -> None:
-        await self._replicas.stop(containers, limit)
-        await self._replicas.remove_version(version)
+        try:
+            await self._replicas.stop(containers, limit)
+        finally:
+            # The gateway's stop cancels the wait for running calls. Neither containers nor secrets stay behind.
+            await self._replicas.remove_version(version)
 
     def _present(self) -> Sequence[tuple[FunctionKey, DockerFunction]]:
         return list(self._functions.items())

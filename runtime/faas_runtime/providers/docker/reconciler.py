@@ -27,6 +27,8 @@ MIN_LIFETIME = 10.0
 _MIN_RESTART_DELAY, _MAX_RESTART_DELAY = 0.1, 30.0
 _RECONNECT = 1.0
 
+_CLOSE_TIMEOUT = 15.0
+"""Seconds for removing ending versions when the gateway stops; an engine that does not answer cannot hold it up."""
 _Event = tuple[str, str, FunctionKey]
 
 
@@ -73,12 +75,16 @@ class Reconciler:
         self.spawn(self._replicas.stop(list(containers), grace))
 
     async def close(self) -> None:
-        """Stop reconciling; containers keep running."""
+        """Stop reconciling; containers keep running, but for those of versions that were ending."""
         if self._stream is not None:
             self._stream.close()
-        for task in list(self._tasks):
+        # A task that is cancelled before its first step never runs, not even its `finally`.
+        await asyncio.sleep(0)
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSE_TIMEOUT)
 
     async def adopt(self, containers: Iterable[Container]) -> None:
         """Adopt an earlier gateway's containers that run the present version and are ready; remove the others."""

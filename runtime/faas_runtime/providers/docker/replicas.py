@@ -104,7 +104,15 @@ class Replicas:
                 log.warning("a container could not be removed: %s", result)
 
     async def remove_version(self, function: DockerFunction) -> None:
-        """Remove containers and files of a version that will not be used."""
+        """Remove containers and files of a version that will not be used; cancelling does not interrupt it."""
+        removal = asyncio.ensure_future(self._remove_version(function))
+        try:
+            await asyncio.shield(removal)
+        except asyncio.CancelledError:
+            await removal
+            raise
+
+    async def _remove_version(self, function: DockerFunction) -> None:
         try:
             await self.stop(await self.of(function), 0)
         except RuntimeFault as fault:
