@@ -35,13 +35,13 @@ def faas(gateway, tmp_path):
 def test_a_dead_call_is_seen_replayed_and_its_answer_read(gateway, faas, wait_for):
     gateway.deploy("echo", envProcess="false", annotations={"com.openfaas.retry.attempts": "1"})
     call_id = gateway.ask("POST", "/async-function/echo", b"again").headers["X-Call-Id"]
-    wait_for(lambda: call_id in faas("queue", "list").stdout)
+    wait_for(lambda: call_id in faas("queue", "list", "--state", "dead").stdout)
     assert ["State:", "dead"] in [line.split() for line in faas("queue", "show", call_id).stdout.splitlines()]
 
     gateway.update("echo")
     assert faas("queue", "replay", call_id).stdout == "Replayed: 1\n"
     wait_for(lambda: faas("queue", "result", call_id).stdout == "again")
-    assert "No calls are dead." in faas("queue", "list").stderr
+    assert "No calls are dead." in faas("queue", "list", "--state", "dead").stderr
     assert faas("queue", "purge", "--state", "done").stdout == "Purged: 1\n"
     unknown = faas("queue", "show", call_id)
     assert (unknown.returncode, "there is no call" in unknown.stderr) == (1, True)
