@@ -12,6 +12,7 @@ from typing import Any
 
 from faas_cli.errors import FaasError
 from faas_cli.registry.reference import DOCKER_HUB
+from faas_runtime.core.files import write_file
 
 _HUB_KEY = "https://index.docker.io/v1/"
 _HELPER_TIMEOUT = 20
@@ -106,11 +107,6 @@ def ecr_config(account: str, region: str) -> dict[str, Any]:
 
 def write_registry_config(content: dict[str, Any]) -> Path:
     """Write `credentials/config.json`, readable only by its owner; return its path."""
-    folder = Path("credentials")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / "config.json"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.fchmod(descriptor, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=1)
+    path = Path("credentials") / "config.json"
+    write_file(path, json.dumps(content, indent=1), mode=0o600)
     return path

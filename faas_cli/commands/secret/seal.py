@@ -12,6 +12,7 @@ from faas_cli.errors import FaasError, UsageError
 from faas_cli.options.syntax import FaasCommand, Pair, option, pass_console
 from faas_cli.output.formats import TABLE, output_options, structured
 from faas_cli.stack import sealing
+from faas_runtime.core.files import write_file
 
 _PATH = click.Path(path_type=Path)
 
@@ -27,7 +28,7 @@ def keygen(console: Console, output: Path) -> None:
             raise FaasError(f"`{path}` already exists; nothing was changed", hint="choose another name: `-o FILE`")
     private, public = sealing.make_keys()
     sealing.write_private(output, private)
-    public_path.write_text(public, encoding="utf-8")
+    write_file(public_path, public)
     console.data(f"Private key: {output}\nPublic key:  {public_path}\nKey ID:      {sealing.key_id(public)}")
 
 

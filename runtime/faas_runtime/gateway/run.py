@@ -226,7 +226,7 @@ class ProviderServer:
         log.info("listening on %s", url)
         if settings.auth and settings.secrets_dir is None:
             # With the user beside the password, a gateway can use this folder as its `--provider-secrets-dir`.
-            write_file(settings.state_dir / USER_FILE, f"{USER}\n", durable=False)
+            write_file(settings.state_dir / USER_FILE, f"{USER}\n", mode=0o600)
         self._app.state.announce(
             Running(
                 pid=os.getpid(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from faas_runtime.core.errors import Invalid
 from faas_runtime.core.files import write_file
 
 USER = "admin"
@@ -20,6 +22,21 @@ USERS_FILE = "users.htpasswd"
 LOCK_FILE = "gateway.lock"
 RUNNING_FILE = "gateway.json"
 """Describes the running gateway; written once the gateway serves, deleted when it stops."""
+
+
+def read_credential(path: Path) -> str:
+    """The text of a credential file, without surrounding whitespace. Raises Invalid where it is unreadable or empty.
+
+    An empty password would be one that everybody knows.
+    """
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as err:
+        reason = err.strerror if isinstance(err, OSError) else "not UTF-8 text"
+        raise Invalid(f"`{path}` cannot be read: {reason}") from None
+    if not text:
+        raise Invalid(f"`{path}` is empty; write its value into it, or delete it if the gateway made it")
+    return text
 
 
 class AlreadyRunning(Exception):
@@ -52,6 +69,7 @@ class StateDir:
     def acquire(self) -> None:
         """Lock the directory. Raises AlreadyRunning, naming the process that holds the lock; OSError."""
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._close_to_others()
         path = self.root / LOCK_FILE
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -61,6 +79,12 @@ class StateDir:
             owner = path.read_text(encoding="ascii").strip() or "unknown"
             raise AlreadyRunning(f"a gateway runs already in `{self.root}` (process {owner})") from None
         self.adopt(handle)
+
+    def _close_to_others(self) -> None:
+        """Keep other users out of a folder that something else made first, as a build does with its images."""
+        if self.root.stat().st_mode & 0o007:
+            with contextlib.suppress(PermissionError):  # another user's folder, whose mode is that user's decision
+                self.root.chmod(0o700)
 
     @property
     def lock(self) -> int:
@@ -84,14 +108,11 @@ class StateDir:
         self._lock = -1
 
     def password(self) -> str:
-        """The password of the account; made when there is none yet."""
+        """The password of the account; made when there is none yet. Raises Invalid for a file without one, OSError."""
         path = self.root / PASSWORD_FILE
-        try:
-            return path.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            password = secrets.token_urlsafe(24)
-            write_file(path, f"{password}\n", mode=0o600)
-            return password
+        if not path.exists():
+            write_file(path, f"{secrets.token_urlsafe(24)}\n", mode=0o600)
+        return read_credential(path)
 
     def announce(self, running: Running) -> None:
         """Describe this gateway to other processes."""

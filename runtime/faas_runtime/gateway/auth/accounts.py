@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faas_runtime.core.errors import Invalid
 from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.gateway.auth.users import UserFile
-from faas_runtime.gateway.state import PASSWORD_FILE, USER, StateDir
+from faas_runtime.gateway.state import PASSWORD_FILE, USER, StateDir, read_credential
 
 USER_FILE = "basic-auth-user"
 """Beside `PASSWORD_FILE`, as orchestrators mount secrets."""
@@ -60,7 +59,7 @@ class Accounts:
 
 def read_account(folder: Path) -> Account:
     """The account whose user and password are in this folder. Raises Invalid, naming the file that is missing."""
-    return Account(_read(folder / USER_FILE), _read(folder / PASSWORD_FILE))
+    return Account(read_credential(folder / USER_FILE), read_credential(folder / PASSWORD_FILE))
 
 
 def account_of(settings: GatewaySettings, state: StateDir) -> Account:
@@ -84,14 +83,3 @@ def basic_pair(authorization: str) -> bytes | None:
 def digest(secret: bytes) -> bytes:
     """SHA-256 of a secret, which is compared in its place."""
     return hashlib.sha256(secret).digest()
-
-
-def _read(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as err:
-        reason = err.strerror if isinstance(err, OSError) else "not UTF-8 text"
-        raise Invalid(f"`{path}` cannot be read: {reason}") from None
-    if not text:
-        raise Invalid(f"`{path}` is empty")
-    return text
