@@ -121,7 +121,7 @@ async def kill_replicas(gateway: Gateway, soak: Soak, end: float, every: float) 
     """Kill a replica at random intervals."""
     while time.monotonic() < end - 2:
         await asyncio.sleep(random.uniform(0.5, 1.5) * every)
-        files = list((gateway.state / "process/replicas").glob("*/process.json"))
+        files = list((gateway.state / "process/marks").glob("*.json"))
         # The replica may have ended, or there may be none for a moment.
         with contextlib.suppress(OSError, ValueError, IndexError):
             file = random.choice(files)

@@ -48,12 +48,16 @@ OWN_WATCHDOG = Probe(path=READY, timeout=1.0)
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """Where a replica is asked. `pid` is its first process if that is one of this machine; `age` is in seconds."""
+    """Where a replica is asked: `host` and `port`, or `unix`, a socket's path.
 
-    host: str
-    port: int
-    age: float
+    `age` is in seconds; `pid` is its first process if that is one of this machine.
+    """
+
+    host: str = ""
+    port: int = 0
+    age: float = 0.0
     pid: int = 0
+    unix: str = ""
 
 
 def probe_of(deployment: FunctionDeployment, image: Mapping[str, str] | None) -> Probe:
@@ -113,7 +117,7 @@ def _foreign_is_ready(replica: ProbeTarget, probe: Probe) -> bool:
 
 async def _get(replica: ProbeTarget, path: str, limit: float) -> tuple[int, bool]:
     """The status of a path, and whether our watchdog answered."""
-    address = Address(replica.host, replica.port, host_header="watchdog")
+    address = Address(replica.host, replica.port, host_header="watchdog", unix=replica.unix)
     async with request(address, "GET", path, connect_timeout=limit) as response:
         return response.status, any(name.lower() == WATCHDOG_HEADER for name, _ in response.headers)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from faas_runtime.core.api import FunctionStatus
 from faas_runtime.core.errors import Unavailable
@@ -14,6 +13,7 @@ from faas_runtime.providers.common.annotations import drain_timeout
 from faas_runtime.providers.common.logs import FunctionLog
 from faas_runtime.providers.common.status import route_of, status_of
 from faas_runtime.providers.common.store import Deployed
+from faas_runtime.providers.process.places import Places
 from faas_runtime.providers.process.processes import Machine
 from faas_runtime.providers.process.spec import ReplicaSpec, refuse_more_than_one
 from faas_runtime.providers.process.supervisor import ReplicaSet, Slot
@@ -39,7 +39,7 @@ class ProcessFunction:
         self,
         key: FunctionKey,
         log: FunctionLog,
-        folder: Path,
+        places: Places,
         machine: Machine,
         changed: Callable[[ProcessFunction], None],
     ) -> None:
@@ -47,14 +47,14 @@ class ProcessFunction:
         self.log = log
         self.lock = asyncio.Lock()
         self.version: RunningVersion | None = None
-        self._folder = folder
+        self._places = places
         self._machine = machine
         self._changed = changed
 
     def prepare(self, deployed: Deployed, spec: ReplicaSpec) -> RunningVersion:
         """Start replicas of a version that gets no calls yet: all, or the first `FIRST_REPLICAS`. Raises Invalid."""
         refuse_more_than_one(spec, deployed.replicas)
-        replicas = ReplicaSet(spec, self._folder, self.log, self._machine, self._notify)
+        replicas = ReplicaSet(spec, self._places, self.log, self._machine, self._notify)
         replicas.resize(min(deployed.replicas, FIRST_REPLICAS))
         return RunningVersion(deployed, replicas)
 

@@ -19,11 +19,10 @@ from pathlib import Path
 import msgspec
 
 from faas_runtime.images.store import LOCAL_SUFFIX
+from faas_runtime.providers.process.places import Places
 
 log = logging.getLogger("faas.process")
 
-MARK_FILE = "process.json"
-"""In a replica's folder: identifies its process, so that a later gateway can end it."""
 STARTS_AT_ONCE = 2
 """Starting a process holds up the gateway for some milliseconds; between two starts it answers calls."""
 _PR_SET_PDEATHSIG = 1
@@ -124,23 +123,24 @@ class Machine:
         await asyncio.to_thread(kill_sessions, ending)
 
 
-def end_orphans(replicas: Path) -> None:
-    """End the processes that a gateway left which was killed, and delete the folders of its replicas. Blocking.
+def end_orphans(places: Places) -> None:
+    """End the processes that a gateway left which was killed, and delete the files of its replicas. Blocking.
 
     Those of a running gateway are left alone: it is handing over to this one, and ends them itself.
     """
-    for folder in replicas.glob("*"):
-        mark = _mark(folder)
+    for name in {path.stem for path in places.marks.glob("*.json")} | {path.name for path in places.replicas.glob("*")}:
+        place = places.replica(name)
+        mark = _mark(place.mark)
         if mark is not None and mark.owner is not None and mark.owner.is_running():
             continue
         if mark is not None and kill_sessions([mark]):
-            log.info("ended replica %s of an earlier run", folder.name)
-        shutil.rmtree(folder, ignore_errors=True)
+            log.info("ended replica %s of an earlier run", name)
+        place.remove()
 
 
-def _mark(folder: Path) -> ProcessMark | None:
+def _mark(path: Path) -> ProcessMark | None:
     try:
-        return msgspec.json.decode((folder / MARK_FILE).read_bytes(), type=ProcessMark)
+        return msgspec.json.decode(path.read_bytes(), type=ProcessMark)
     except (OSError, msgspec.MsgspecError):
         return None
 

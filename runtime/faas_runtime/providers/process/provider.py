@@ -31,6 +31,7 @@ from faas_runtime.providers.common.secrets import SecretStore
 from faas_runtime.providers.common.status import key_of, unknown_function
 from faas_runtime.providers.common.store import Deployed, DeploymentStore, NamespaceStore
 from faas_runtime.providers.process.function import ProcessFunction, RunningVersion
+from faas_runtime.providers.process.places import Places
 from faas_runtime.providers.process.processes import Machine, delete_unused_images, end_orphans
 from faas_runtime.providers.process.spec import Preparer
 from faas_runtime.providers.process.supervisor import ReplicaSet, stop_slots
@@ -50,13 +51,11 @@ class ProcessProvider(LocalStores):
     """Runs every function below one state directory."""
 
     def __init__(self, state_dir: Path) -> None:
-        folder = state_dir / "process"
-        self._rootfs = folder / "rootfs"
-        self._replicas = folder / "replicas"
-        self._logs = folder / "logs"
-        self._store = DeploymentStore(folder)
+        self._places = Places(state_dir)
+        self._store = DeploymentStore(self._places.root)
         super().__init__(SecretStore(state_dir / "secrets"), NamespaceStore(self._store))
-        self._preparer = Preparer(ImageStore(images_dir(state_dir)), self._rootfs, self._secrets, self._namespaces)
+        images = ImageStore(images_dir(state_dir))
+        self._preparer = Preparer(images, self._places.rootfs, self._secrets, self._namespaces)
         self._functions: dict[FunctionKey, ProcessFunction] = {}
         self._feed = RoutingFeed()
         self._usage = ProcessUsageMeter()
@@ -65,9 +64,9 @@ class ProcessProvider(LocalStores):
 
     async def start(self) -> None:
         """Start every deployed function; they become ready in the background."""
-        await asyncio.to_thread(end_orphans, self._replicas)
+        await asyncio.to_thread(end_orphans, self._places)
         known = await asyncio.to_thread(self._store.load)
-        await asyncio.to_thread(delete_unused_images, self._rootfs, [deployed.digest for deployed in known])
+        await asyncio.to_thread(delete_unused_images, self._places.rootfs, [deployed.digest for deployed in known])
         for deployed in known:
             await self._restore(deployed)
 
@@ -215,8 +214,8 @@ class ProcessProvider(LocalStores):
         return function.version
 
     def _new_function(self, key: FunctionKey) -> ProcessFunction:
-        path = self._logs / key.namespace / f"{key.name}.log"
-        return ProcessFunction(key, FunctionLog(key, path), self._replicas, self._machine, self._route_changed)
+        path = self._places.logs / key.namespace / f"{key.name}.log"
+        return ProcessFunction(key, FunctionLog(key, path), self._places, self._machine, self._route_changed)
 
     def _route_changed(self, function: ProcessFunction) -> None:
         self._feed.publish(function.route())

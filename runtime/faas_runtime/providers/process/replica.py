@@ -4,43 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import os
-import shutil
 import signal
 import socket
-import subprocess
 from asyncio.subprocess import Process
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 
-from faas_runtime.core.api import SECRETS_PATH
 from faas_runtime.core.errors import StartFailed
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.common.logs import FunctionLog, LineSplitter
 from faas_runtime.providers.common.readiness import ProbeTarget, is_ready
-from faas_runtime.providers.process.processes import MARK_FILE, Machine, ProcessMark, child_setup, mark_of_child
+from faas_runtime.providers.process.places import ReplicaPlace, listening_socket, write_secrets
+from faas_runtime.providers.process.processes import Machine, ProcessMark, child_setup, mark_of_child
 from faas_runtime.providers.process.spec import ReplicaSpec
 
-_BACKLOG = 1024
 _LAST_LINES = 20
 # The watchdog expects its socket as descriptor 3; it is handed over as standard input, which every
 # way of starting a process can do, and moved by the shell, which then becomes the watchdog.
 _HANDOVER = 'exec "$@" 3<&0 0</dev/null'
-_BIND = f'mount --bind "$0" {SECRETS_PATH} && exec "$@"'
 
 
 class Replica:
     """One watchdog process. `endpoint` accepts connections at once; they wait until the watchdog serves them."""
 
-    def __init__(self, spec: ReplicaSpec, instance: str, folder: Path, log: FunctionLog, machine: Machine) -> None:
+    def __init__(
+        self, spec: ReplicaSpec, instance: str, place: ReplicaPlace, log: FunctionLog, machine: Machine
+    ) -> None:
         self.spec = spec
         self.instance = instance
-        self._folder = folder
+        self._place = place
         self._log = log
         self._machine = machine
         self._mark: ProcessMark | None = None
@@ -61,15 +56,12 @@ class Replica:
             await self._start()
 
     async def _start(self) -> None:
-        self._socket = _listening_socket()
         self._started = asyncio.get_running_loop().time()
-        host, port = self._socket.getsockname()
-        self.endpoint = Endpoint(self.instance, host=host, port=port)
+        self.endpoint = Endpoint(self.instance, unix=str(self._place.socket))
         try:
             self._prepare_folder()
+            self._socket = listening_socket(self._place.socket)
             command = ["/bin/sh", "-c", _HANDOVER, "faas-replica", str(watchdog_binary())]
-            if self.spec.secrets:
-                command = in_secrets_namespace(command, self._folder / "secrets")
             self._process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=self._socket.fileno(),
@@ -84,7 +76,7 @@ class Replica:
             self._release()
             raise StartFailed(f"`{self.spec.key.name}` cannot be started: {err}") from err
         self._mark = mark_of_child(self.pid)
-        write_file(self._folder / MARK_FILE, msgspec.json.encode(self._mark), durable=False)
+        write_file(self._place.mark, msgspec.json.encode(self._mark), durable=False)
         self._reader = asyncio.create_task(self._read_output(self._process))
 
     async def until_ready(self, interval: float = 0.01) -> None:
@@ -134,7 +126,7 @@ class Replica:
     def renew_secrets(self, secrets: Mapping[str, bytes]) -> None:
         """Replace the values of the running function's secrets. Blocking."""
         if self.spec.secrets and self._process is not None:
-            write_secret_files(self._folder / "secrets", secrets)
+            write_secrets(self._place, secrets)
 
     def _is_over(self) -> bool:
         return self._process is None or self._process.returncode is not None
@@ -144,7 +136,7 @@ class Replica:
         if self._is_over():
             return False
         age = asyncio.get_running_loop().time() - self._started
-        return await is_ready(ProbeTarget(self.endpoint.host, self.endpoint.port, age), self.spec.probe)
+        return await is_ready(ProbeTarget(age=age, unix=self.endpoint.unix), self.spec.probe)
 
     def _start_failure(self) -> str:
         assert self._process is not None
@@ -156,11 +148,10 @@ class Replica:
 
     def _environment(self) -> dict[str, str]:
         environment = dict(self.spec.environment)
-        environment["HOME"] = environment["TMPDIR"] = str(self._folder / "tmp")
+        environment["HOME"] = environment["TMPDIR"] = str(self._place.tmp)
         environment["LISTEN_FDS"] = "1"
-        environment["port"] = str(self.endpoint.port)
         if self.spec.secrets:
-            environment["secret_mount_path"] = str(self._folder / "secrets")
+            environment["secret_mount_path"] = str(self._place.secrets)
         if self.spec.port_variable:
             port = str(_free_port())
             environment[self.spec.port_variable] = port
@@ -169,10 +160,9 @@ class Replica:
         return environment
 
     def _prepare_folder(self) -> None:
-        self._folder.mkdir(parents=True, mode=0o700)
-        (self._folder / "tmp").mkdir(mode=0o700)
+        self._place.make()
         if self.spec.secrets:
-            write_secret_files(self._folder / "secrets", self.spec.secrets)
+            write_secrets(self._place, self.spec.secrets)
 
     async def _read_output(self, process: Process) -> None:
         assert process.stdout is not None
@@ -192,25 +182,7 @@ class Replica:
         self._stop_listening()
         if self._reader is not None:
             self._reader.cancel()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def write_secret_files(folder: Path, secrets: Mapping[str, bytes]) -> None:
-    """Write secrets as files only their owner can read."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for name, value in secrets.items():
-        write_file(folder / name, value, mode=0o600, durable=False)
-
-
-def _listening_socket() -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen(_BACKLOG)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+        self._place.remove()
 
 
 def _free_port() -> int:
@@ -218,26 +190,3 @@ def _free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
-
-
-def in_secrets_namespace(command: list[str], folder: Path) -> list[str]:
-    """The command, wrapped so that it sees `folder` at the usual path; unchanged where that is not possible."""
-    prefix = namespace_prefix()
-    return [*prefix, "/bin/sh", "-c", _BIND, str(folder), *command] if prefix else command
-
-
-@functools.cache
-def namespace_prefix() -> tuple[str, ...]:
-    """The `unshare` command that works on this machine, or nothing. Tested once."""
-    if not Path(SECRETS_PATH).is_dir() or not shutil.which("unshare") or not shutil.which("mount"):
-        return ()
-    # As root of a container or of the machine, without a user namespace; else with one that keeps our own number.
-    options = ("--mount",) if os.geteuid() == 0 else ("--user", "--map-root-user", "--mount")
-    prefix = ("unshare", *options, "--propagation", "private")
-    try:
-        probe = subprocess.run(
-            [*prefix, "/bin/sh", "-c", f"mount --bind / {SECRETS_PATH}"], capture_output=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    return prefix if probe.returncode == 0 else ()

@@ -9,11 +9,11 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 
 from faas_runtime.core.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.common.logs import FunctionLog
+from faas_runtime.providers.process.places import Places
 from faas_runtime.providers.process.processes import Machine
 from faas_runtime.providers.process.replica import Replica
 from faas_runtime.providers.process.spec import ReplicaSpec
@@ -101,11 +101,11 @@ class ReplicaSet:
     """All replicas of one version. `changed` is called whenever the ready ones change."""
 
     def __init__(
-        self, spec: ReplicaSpec, folder: Path, log: FunctionLog, machine: Machine, changed: Callable[[], None]
+        self, spec: ReplicaSpec, places: Places, log: FunctionLog, machine: Machine, changed: Callable[[], None]
     ) -> None:
         self.spec = spec
         self.changed = changed
-        self._folder = folder
+        self._places = places
         self._log = log
         self._machine = machine
         self._slots: list[Slot] = []
@@ -128,7 +128,7 @@ class ReplicaSet:
     def new_replica(self) -> Replica:
         """A replica of this version that has not been started."""
         instance = f"{self.spec.key.name}-{secrets.token_hex(4)}"
-        return Replica(self.spec, instance, self._folder / instance, self._log, self._machine)
+        return Replica(self.spec, instance, self._places.replica(instance), self._log, self._machine)
 
     def resize(self, count: int) -> list[Slot]:
         """Add slots, or remove slots and return them; the caller stops those once they get no calls."""
