@@ -251,7 +251,8 @@ class ImageStore:
 
         With `local`, the layer that the image has for this machine replaces that for its base.
         Files keep their modes and belong to the calling user; devices are skipped.
-        Raises ImageNotFound, DamagedBlob; ValueError when an entry of a layer is outside its root.
+        Raises ImageNotFound, DamagedBlob; ValueError when an entry of a layer is outside its root, or the image is
+        larger or deeper than allowed; OSError.
         """
         target = into / (digest.partition(":")[2] + LOCAL_SUFFIX * local)
         if target.exists():
@@ -262,16 +263,21 @@ class ImageStore:
             replaced, substitute = manifest["annotations"][LOCAL_LAYER].split()[:2]
             layers = [substitute if layer == replaced else layer for layer in layers]
         into.mkdir(parents=True, exist_ok=True)
+        # A folder in a folder: whatever a layer's names lead to, the neighbours are not other images.
         work = Path(tempfile.mkdtemp(prefix=".new-", dir=into))
+        root = work / "root"
         try:
+            root.mkdir()
             for layer in layers:
-                unpack_layer(self.verified(layer), work)
-            work.chmod(0o755)
-            with contextlib.suppress(OSError):  # another process unpacked the same image first
-                work.rename(target)
+                unpack_layer(self.verified(layer), root)
+            root.chmod(0o755)
+            try:
+                root.rename(target)
+            except OSError:
+                if not target.exists():  # else another process unpacked the same image first
+                    raise
         finally:
-            if work.exists():
-                shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(work, ignore_errors=True)
         return target
 
     def prune(self, keep: Sequence[str] = (), older_than: float = 3600.0) -> int:

@@ -1,5 +1,6 @@
 """The local image store: atomic, shared, and never unpacked outside its folder."""
 
+import gzip
 import io
 import json
 import subprocess
@@ -9,7 +10,8 @@ import threading
 import pytest
 
 from faas_cli.images.builders.layers import LayerEntry, write_layer
-from faas_runtime.images.store import DamagedBlob, ImageNotFound, ImageStore, full_reference
+from faas_runtime.images import unpack
+from faas_runtime.images.store import LAYER_TYPE, DamagedBlob, ImageNotFound, ImageStore, full_reference
 from faas_runtime.images.unpack import unpack_layer
 
 CONFIG = {"architecture": "amd64", "os": "linux", "config": {"Env": ["A=1=2"], "WorkingDir": "/w"}, "rootfs": {}}
@@ -150,6 +152,92 @@ def test_whiteouts(tmp_path):
         layer(tmp_path, (member(".wh.gone"), b""), (member("a/.wh..wh..opq"), b""), (member("a/new"), b"x")), root
     )
     assert {path.name for path in root.rglob("*")} == {"a", "new"}
+
+
+@pytest.mark.parametrize("name", [".wh.", ".wh...", ".wh..", "a/.wh...", "a/.wh..", "a/.wh.", ".wh.a/b", "/.wh..."])
+def test_a_whiteout_removes_an_entry_of_its_folder_only(store, tmp_path, name):
+    """`.wh...` is the folder above the root: that of all images, if it were removed. Neighbours stay."""
+    roots = tmp_path / "roots"
+    neighbour = store.unpack(image(store, "neighbour"), roots)
+    (tmp_path / "a").mkdir()
+    blob = layer(tmp_path, (member("a", tarfile.DIRTYPE), b""), (member("a/file"), b"x"), (member(name), b"x"))
+    with store.new_blob(LAYER_TYPE) as writer:
+        writer.write(blob.read_bytes())
+    config = {"architecture": "amd64", "os": "linux", "config": {}}
+    with pytest.raises(ValueError, match=r"removes what is not|below a whiteout"):
+        store.unpack(store.put_image("bad", config, [writer.descriptor]), roots)
+    assert [path.name for path in roots.iterdir()] == [neighbour.name]
+    assert (neighbour / "home/app/file").read_bytes() == b"x"
+
+
+def test_metadata_of_union_file_systems_is_ignored(tmp_path):
+    """Old layers made on AUFS have such names."""
+    unpack_layer(layer(tmp_path, (member(".wh..wh.plnk"), b""), (member("a"), b"x")), empty(tmp_path))
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["a"]
+
+
+def test_a_small_layer_does_not_fill_the_disk(tmp_path):
+    """Two megabytes of compressed zeros are two gigabytes; they are refused before they are written."""
+    blob = tmp_path / "bomb"
+    info = tarfile.TarInfo("zeros")
+    info.size = 1 << 30
+    with gzip.open(blob, "wb", 9) as stream:
+        stream.write(info.tobuf())
+        for _ in range(100):
+            stream.write(bytes(1 << 20))
+    with pytest.raises(ValueError, match="becomes larger than"):
+        unpack_layer(blob, empty(tmp_path))
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*")) < 1 << 20
+
+
+def test_files_without_content_count_too(tmp_path, monkeypatch):
+    """A disk has only so many of them."""
+    monkeypatch.setattr(unpack, "ALWAYS_ALLOWED_BYTES", 100 * 4096)
+    monkeypatch.setattr(unpack, "MAX_RATIO", 0)
+    with pytest.raises(ValueError, match="becomes larger than"):
+        unpack_layer(layer(tmp_path, *((member(f"f{n}"), b"") for n in range(101))), empty(tmp_path))
+
+
+def test_a_header_of_an_absurd_size_is_not_read(tmp_path):
+    """An extended header is read as a whole."""
+    blob = tmp_path / "bomb"
+    info = member("pax", tarfile.XHDTYPE)
+    info.size = 1 << 30
+    blob.write_bytes(info.tobuf() + bytes(1 << 20))
+    with pytest.raises(ValueError, match="header of an absurd size"):
+        unpack_layer(blob, empty(tmp_path))
+
+
+@pytest.mark.parametrize("by_link", [False, True])
+def test_deep_folders_are_refused(tmp_path, by_link):
+    """What walks them, removing them included, would run out of stack; links add to each other."""
+    deep = "/".join("d" * 150)
+    members = [(member("/".join("d" * 1000) + "/f"), b"")]
+    if by_link:
+        members = [(member(deep, tarfile.DIRTYPE), b""), (member("l", tarfile.SYMTYPE, deep), b"")]
+        members.append((member(f"l/{deep}/f"), b""))
+    with pytest.raises(ValueError, match="folders inside each other"):
+        unpack_layer(layer(tmp_path, *members), empty(tmp_path))
+
+
+def test_links_in_a_circle_are_refused(tmp_path):
+    """An entry below one leads nowhere."""
+    links = [(member("a", tarfile.SYMTYPE, "b"), b""), (member("b", tarfile.SYMTYPE, "a"), b"")]
+    with pytest.raises((ValueError, OSError)):
+        unpack_layer(layer(tmp_path, *links, (member("a/f"), b"")), empty(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8bno gzip", b"\x1f\x8b\x08" + bytes(2000)])
+def test_a_layer_that_is_none_is_refused_in_one_sentence(tmp_path, content):
+    """Whatever is wrong with it."""
+    (tmp_path / "blob").write_bytes(content)
+    with pytest.raises(ValueError, match="a layer is damaged"):
+        unpack_layer(tmp_path / "blob", empty(tmp_path))
+
+
+def empty(tmp_path):
+    (tmp_path / "root").mkdir()
+    return tmp_path / "root"
 
 
 def test_other_tools_accept_it(store, tmp_path, tool):
