@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
+
+from faas_runtime.core.addresses import ip_or_none, is_loopback
 
 
 def proxy_for(url: str) -> str:
@@ -22,7 +24,7 @@ def proxy_for(url: str) -> str:
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     found = getproxies_environment().get(parts.scheme, "")
     exceptions = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    if not found or _is_loopback(host) or any(_matches(entry, host, port) for entry in exceptions.split(",")):
+    if not found or is_loopback(host) or any(_matches(entry, host, port) for entry in exceptions.split(",")):
         return ""
     return found if "://" in found else f"http://{found}"
 
@@ -43,7 +45,7 @@ def _matches(entry: str, host: str, port: int) -> bool:
     host = host.lower().rstrip(".")
     if entry in ("", "*"):
         return entry == "*"
-    address = _address(host)
+    address = ip_or_none(host)
     if "/" in entry:
         try:
             return address is not None and address in ip_network(entry, strict=False)
@@ -52,7 +54,7 @@ def _matches(entry: str, host: str, port: int) -> bool:
     name, wanted_port = _split_port(entry)
     if wanted_port and wanted_port != str(port):
         return False
-    if (named := _address(name)) is not None:
+    if (named := ip_or_none(name)) is not None:
         return named == address
     name = name.removeprefix("*")
     return host.endswith(name) if name.startswith(".") else host == name or host.endswith(f".{name}")
@@ -65,15 +67,3 @@ def _split_port(entry: str) -> tuple[str, str]:
     name, colon, port = entry.rpartition(":")
     # An IPv6 address without brackets has no port.
     return (name, port) if colon and ":" not in name else (entry, "")
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
-
-
-def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return host == "localhost" or (address is not None and address.is_loopback)

@@ -13,7 +13,7 @@ from faas_cli.options.stack import stack_options
 from faas_cli.options.syntax import FaasCommand, Pair, option, pass_console
 from faas_cli.stack.select import StackOptions
 
-_STORE = "Function store"
+_STORE = "Function store options"
 
 
 @click.command(cls=FaasCommand)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from faas_cli.gateway.local import process
-from faas_cli.gateway.local.options import SettingsCommand, configured, setting_options
+from faas_cli.options.settings import GivenSettings, setting_options
 from faas_cli.options.syntax import FaasGroup
 from faas_runtime.core.settings import PROVIDER
 
@@ -17,9 +15,9 @@ def command() -> None:
     """Run functions for a remote gateway."""
 
 
-@command.command(cls=SettingsCommand)
+@command.command()
 @setting_options(PROVIDER)
-def serve(**values: Any) -> None:
+def serve(settings: GivenSettings) -> None:
     """Serve an engine's REST API and its functions in the foreground.
 
     \b
@@ -28,4 +26,4 @@ def serve(**values: Any) -> None:
 
     Settings are also read from the environment and from `provider.toml` in the state directory.
     """
-    process.become(process.command("provide", configured(PROVIDER, values).arguments()))
+    process.become(process.command("provide", settings.configured().arguments()))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
+import functools
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from faas_cli.images.tags import image_reference
 from faas_cli.stack.model import Function, Stack
 from faas_cli.templates.model import Template
 from faas_cli.templates.pull import obtain_template
+from faas_runtime.core.files import locked
 from faas_runtime.core.paths import default_state_dir
 
 _FETCHING = threading.Lock()
@@ -109,19 +110,13 @@ def _build_one(
         return BuildResult(function.name, image, time.monotonic() - begun, error=_file_error(function, err))
 
 
-@contextlib.contextmanager
-def exclusive(function: Function, project: Path, report: BuildReporter) -> Iterator[None]:
+def exclusive(function: Function, project: Path, report: BuildReporter) -> AbstractContextManager[None]:
     """Wait while another process builds the same function: both would write the same context. Raises OSError."""
     folder = default_state_dir() / "build" / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     place = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:16]
-    with (folder / f"{function.name}-{place}").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report.note(function.name, "waiting for another build of this function")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    waiting = functools.partial(report.note, function.name, "waiting for another build of this function")
+    return locked(folder / f"{function.name}-{place}", waiting)
 
 
 def _file_error(function: Function, err: OSError) -> BuildError:

@@ -8,7 +8,7 @@ from faas_cli.errors import UsageError
 from faas_cli.images.model import BuildOptions
 from faas_cli.options.syntax import Integer, Pair, gathered, option, switch
 
-_BUILD, _REMOTE = "Build", "Remote builder"
+_BUILD, _REMOTE = "Build options", "Remote builder options"
 
 tag_option = option(
     "--tag",

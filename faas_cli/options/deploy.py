@@ -10,7 +10,7 @@ from faas_cli.options.gateway import stack_namespace_option
 from faas_cli.options.syntax import Duration, Pair, gathered, option, switch
 from faas_cli.stack.model import Resources
 
-_DEPLOY, _RESOURCES = "Deploy", "Resource"
+_DEPLOY, _RESOURCES = "Deploy options", "Resource options"
 
 
 def _options(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faas_cli.gateway.client import GatewayClient
     from faas_cli.stack.model import Stack
 
-_SECTION = "Gateway"
+_SECTION = "Gateway options"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import click
 from faas_cli.options.syntax import Decorated, gathered, offered, option, switch
 from faas_cli.stack.select import StackOptions
 
-_SECTION = "Stack"
+_SECTION = "Stack options"
 
 
 def _use_env_files(ctx: click.Context, param: click.Parameter, files: tuple[str, ...]) -> None:

@@ -102,7 +102,7 @@ class FaasCommand(click.Command):
             if record := param.get_help_record(ctx):
                 sections.setdefault(getattr(param, "section", ""), []).append(record)
         for name, records in sections.items():
-            with formatter.section(f"{name} options" if name else "Options"):
+            with formatter.section(name or "Options"):
                 formatter.write_dl(records)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from faas_cli.proxies import pool_for, proxy_for
+from faas_runtime.core.addresses import ip_or_none, is_loopback
 
 _RETRIES = 3
 _PROBE = urllib3.Timeout(connect=3, read=5)
@@ -79,14 +80,9 @@ def is_insecure(host: str) -> bool:
     `FAAS_INSECURE_REGISTRIES` (separated by commas); each is `HOST[:PORT]` or a network.
     """
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    if name == "localhost":
+    if is_loopback(name):
         return True
-    try:
-        address = ip_address(name.strip("[]"))
-    except ValueError:
-        address = None
-    if address is not None and address.is_loopback:
-        return True
+    address = ip_or_none(name)
     for entry in _insecure_entries():
         if entry == host:
             return True

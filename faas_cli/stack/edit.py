@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_cli.stack.model import Function, Resources, TemplateSource
 from faas_cli.stack.nodes import Value, parse
-from faas_runtime.core.files import write_file
+from faas_runtime.core.files import locked, write_file
 
 if TYPE_CHECKING:
     from yaml import MappingNode, Mark
@@ -50,18 +47,6 @@ def edit_file(path: Path, change: Callable[[str], str]) -> str:
         before = path.read_bytes().decode("utf-8")
         write_file(path, change(before), parents=False)
     return before
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder, without a lock file; on a file system without locks, hold none."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def append_function(text: str, function: Function, file: str) -> str:

@@ -18,10 +18,10 @@ from traceback import walk_tb
 
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway.credentials import gateway_of
-from faas_cli.stack.edit import append_function, edit_file, locked, new_stack_text
+from faas_cli.stack.edit import append_function, edit_file, new_stack_text
 from faas_cli.stack.model import Function, Resources
 from faas_cli.templates.model import Template
-from faas_runtime.core.files import write_file
+from faas_runtime.core.files import locked, write_file
 
 COOKIECUTTER = "cookiecutter.json"
 IGNORED = ("template", "build", ".secrets")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,8 +11,8 @@ from faas_cli.commands.gateway.start import config, run, start
 from faas_cli.console import Console
 from faas_cli.errors import FaasError
 from faas_cli.gateway.local import process
-from faas_cli.gateway.local.options import SettingsCommand, setting_options
 from faas_cli.options.gateway import absolute_state_dir, state_dir_option
+from faas_cli.options.settings import GivenSettings, setting_options
 from faas_cli.options.syntax import FaasGroup, option, pass_console
 from faas_runtime.core.settings import GATEWAY, arguments
 
@@ -36,11 +35,11 @@ def stop(console: Console, state_dir: Path | None) -> None:
     console.data("Gateway stopped." if stopped else "No gateway is running.")
 
 
-@command.command(cls=SettingsCommand)
+@command.command()
 @state_dir_option
 @setting_options(GATEWAY, "access_log", "workers", defaults=False)
 @pass_console
-def restart(console: Console, /, state_dir: Path | None, **values: Any) -> None:
+def restart(console: Console, state_dir: Path | None, settings: GivenSettings) -> None:
     """Replace the running gateway by a new process, without refusing a connection.
 
     The new process starts with the same flags and those given here, reads `gateway.toml` again and takes over the
@@ -48,8 +47,7 @@ def restart(console: Console, /, state_dir: Path | None, **values: Any) -> None:
     """
     from faas_cli.gateway.local import restart
 
-    more = arguments({name: value for name, value in values.items() if value is not None})
-    status = restart.restart(absolute_state_dir(state_dir), more)
+    status = restart.restart(absolute_state_dir(state_dir), arguments(settings.given))
     console.data(f"Gateway: {status.url} (process {status.pid})")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import click
@@ -11,7 +14,7 @@ from faas_cli.errors import FaasError
 from faas_cli.gateway.install import compose, layout, swarm
 from faas_cli.gateway.install.layout import Layout
 from faas_cli.gateway.install.systemd import UNIT, SystemdService
-from faas_cli.gateway.local.options import setting_options
+from faas_cli.options.settings import GivenSettings, setting_options
 from faas_cli.options.syntax import FaasGroup, option, pass_console
 from faas_runtime.core.settings import GATEWAY
 
@@ -48,14 +51,8 @@ def install_compose(console: Console, host: str, port: int, name: str, image: st
 
     The gateway's image is built from this installation. Its credentials are saved once it answers.
     """
-    chosen = Layout(name=name, host=host, port=port, **({"image": image} if image else {}))
-    if show:
-        compose.check_name(name)
-        console.data(layout.rendered(layout.compose_document(chosen), layout.COMPOSE_EXPLANATION).rstrip())
-        return
-    url = compose.install(chosen, image, console.progress)
-    console.data(f"Gateway: {url}")
-    console.info(_next_steps(url, "compose", name))
+    chosen = Layout(name=name, host=host, port=port)
+    _install(console, compose, layout.compose_document, layout.COMPOSE_EXPLANATION, chosen, image, show)
 
 
 @uninstall.command(name="compose")
@@ -64,9 +61,7 @@ def install_compose(console: Console, host: str, port: int, name: str, image: st
 @pass_console
 def uninstall_compose(console: Console, name: str, volumes: bool) -> None:
     """Remove containers and networks; deployed functions are kept unless `--volumes` is given."""
-    if not compose.uninstall(name, volumes, console.progress):
-        raise FaasError(f"nothing is installed as `{name}`")
-    console.data(_removed(volumes))
+    _uninstall(console, compose, name, volumes)
 
 
 @install.command(name="swarm")
@@ -80,14 +75,8 @@ def install_swarm(console: Console, port: int, name: str, image: str, show: bool
 
     They run on this manager, which publishes the port on all its addresses; functions run on every node.
     """
-    chosen = Layout(name=name, port=port, **({"image": image} if image else {}))
-    if show:
-        compose.check_name(name)
-        console.data(layout.rendered(layout.stack_document(chosen), layout.STACK_EXPLANATION).rstrip())
-        return
-    url = swarm.install(chosen, image, console.progress)
-    console.data(f"Gateway: {url}")
-    console.info(_next_steps(url, "swarm", name))
+    chosen = Layout(name=name, port=port)
+    _install(console, swarm, layout.stack_document, layout.STACK_EXPLANATION, chosen, image, show)
 
 
 @uninstall.command(name="swarm")
@@ -96,9 +85,7 @@ def install_swarm(console: Console, port: int, name: str, image: str, show: bool
 @pass_console
 def uninstall_swarm(console: Console, name: str, volumes: bool) -> None:
     """Remove the services; functions keep running in the Swarm unless `--volumes` is given."""
-    if not swarm.uninstall(name, volumes, console.progress):
-        raise FaasError(f"nothing is installed as `{name}`")
-    console.data(_removed(volumes))
+    _uninstall(console, swarm, name, volumes)
 
 
 @install.command(name="systemd")
@@ -106,13 +93,13 @@ def uninstall_swarm(console: Console, name: str, volumes: bool) -> None:
 @_SYSTEM
 @_PRINT
 @pass_console
-def install_systemd(console: Console, /, system: bool, show: bool, **values: Any) -> None:
+def install_systemd(console: Console, system: bool, show: bool, settings: GivenSettings) -> None:
     """Install the gateway as a systemd service that starts with this machine.
 
     Other settings are read from `gateway.toml` in its state directory.
     """
     service = SystemdService(system)
-    text = service.unit({name: value for name, value in values.items() if value is not None})
+    text = service.unit(settings.given)
     if show:
         console.data(text.rstrip())
         return
@@ -132,13 +119,27 @@ def uninstall_systemd(console: Console, system: bool) -> None:
     console.data("Removed; the state directory is kept.")
 
 
-def _next_steps(url: str, kind: str, name: str) -> str:
-    named = "" if name == "faas" else f" --name {name}"
-    return (
+def _install(
+    console: Console, engine: ModuleType, document: Callable[[Layout], Any], explanation: str, chosen: Layout,
+    image: str, show: bool,
+) -> None:  # fmt: skip
+    """Install with this engine (`compose` or `swarm`), or only print its document."""
+    if show:
+        compose.check_name(chosen.name)
+        chosen = replace(chosen, image=image) if image else chosen
+        console.data(layout.rendered(document(chosen), explanation).rstrip())
+        return
+    url = engine.install(chosen, image, console.progress)
+    console.data(f"Gateway: {url}")
+    kind = engine.__name__.rpartition(".")[2]
+    named = "" if chosen.name == "faas" else f" --name {chosen.name}"
+    console.info(
         f"Logged in as {compose.USER}. Deploy to it with `faas deploy --gateway {url}`; "
         f"remove it with `faas gateway uninstall {kind}{named}`."
     )
 
 
-def _removed(volumes: bool) -> str:
-    return "Removed." if volumes else "Removed; the data is kept (`--volumes` deletes it)."
+def _uninstall(console: Console, engine: ModuleType, name: str, volumes: bool) -> None:
+    if not engine.uninstall(name, volumes, console.progress):
+        raise FaasError(f"nothing is installed as `{name}`")
+    console.data("Removed." if volumes else "Removed; the data is kept (`--volumes` deletes it).")

@@ -8,8 +8,8 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.gateway.local import process
-from faas_cli.gateway.local.options import SettingsCommand, configured, setting_options
-from faas_cli.options.syntax import pass_console
+from faas_cli.options.settings import GivenSettings, setting_options
+from faas_cli.options.syntax import FaasCommand, pass_console
 from faas_cli.output.formats import TABLE, output_options, structured
 from faas_runtime.core.settings import GATEWAY
 
@@ -18,12 +18,12 @@ Every setting is also an environment variable (`FAAS_GATEWAY_IDLE_TIMEOUT`) and 
 directory (`idle_timeout = "30s"`). A flag comes first, then the environment, then the file."""
 
 
-@click.command(cls=SettingsCommand, help=f"Start a gateway in the background and log in to it.\n\n{_EPILOG}")
+@click.command(cls=FaasCommand, help=f"Start a gateway in the background and log in to it.\n\n{_EPILOG}")
 @setting_options(GATEWAY)
 @pass_console
-def start(console: Console, /, **values: Any) -> None:
+def start(console: Console, settings: GivenSettings) -> None:
     """Start a gateway in the background and log in to it."""
-    options = configured(GATEWAY, values)
+    options = settings.configured()
     running = process.find(options.state_dir)
     if running is not None:
         process.login(options.state_dir, running)
@@ -35,25 +35,25 @@ def start(console: Console, /, **values: Any) -> None:
 
 
 @click.command(
-    cls=SettingsCommand, help=f"Run a gateway in the foreground, for containers and service managers.\n\n{_EPILOG}"
+    cls=FaasCommand, help=f"Run a gateway in the foreground, for containers and service managers.\n\n{_EPILOG}"
 )
 @setting_options(GATEWAY)
-def run(**values: Any) -> None:
+def run(settings: GivenSettings) -> None:
     """Run a gateway in the foreground, for containers and service managers."""
-    process.become(process.command("run", configured(GATEWAY, values).arguments()))
+    process.become(process.command("run", settings.configured().arguments()))
 
 
-@click.command(cls=SettingsCommand)
+@click.command(cls=FaasCommand)
 @output_options
 @setting_options(GATEWAY)
 @pass_console
-def config(console: Console, /, output_format: str, **values: Any) -> None:
+def config(console: Console, output_format: str, settings: GivenSettings) -> None:
     """Show every setting, and whether a flag, the environment, a file or the default gave its value.
 
     Without other flags than --state-dir these are the settings of the gateway that runs. Otherwise, and while none
     runs, they are those with which `faas gateway start` would start one.
     """
-    options = configured(GATEWAY, values)
+    options = settings.configured()
     running = process.find(options.state_dir) if not set(options.given) - {"state_dir"} else None
     rows = list(running.settings) if running is not None else []
     rows = rows or options.configuration.report()

@@ -8,7 +8,6 @@ together with its dependencies.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import shutil
@@ -25,7 +24,7 @@ from faas_cli.images.context import fingerprint
 from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.images.toolchains import Toolchain, find_toolchain
 from faas_cli.templates.model import Recipe
-from faas_runtime.core.files import write_file
+from faas_runtime.core.files import locked, write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
 from faas_runtime.images.interpreter import local_layers
 from faas_runtime.images.store import ImageStore
@@ -116,8 +115,7 @@ class OciBuilder:
         name = hashlib.sha256(str(job.context.resolve()).encode()).hexdigest()[:16]
         folder = self._cache / "work" / f"{job.function.name}-{name}"
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(folder / "lock"):
             if job.options.no_cache:
                 shutil.rmtree(folder / "context", ignore_errors=True)
                 (folder / "dependencies.json").unlink(missing_ok=True)

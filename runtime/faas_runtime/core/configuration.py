@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from faas_runtime.core.addresses import is_loopback, without_password
 from faas_runtime.core.errors import Invalid
 from faas_runtime.core.paths import default_state_dir
 from faas_runtime.core.settings import (
@@ -26,8 +27,6 @@ from faas_runtime.core.settings import (
     GatewaySettings,
     Role,
     Setting,
-    is_loopback,
-    without_password,
 )
 
 SECRETS_DIR = Path("/run/secrets")

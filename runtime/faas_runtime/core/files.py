@@ -1,10 +1,12 @@
-"""Writing files so that a reader, and a machine after a crash, finds the old content or the new, never half of it."""
+"""Writing files so that a reader, and a machine after a crash, finds the old content or the new; locks of files."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,6 +69,29 @@ def write_file(
     with new_file(path.parent, mode=mode, durable=durable, parents=parents) as new:
         new.stream.write(data.encode() if isinstance(data, str) else data)
         new.publish(path)
+
+
+@contextlib.contextmanager
+def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock of a folder or file against other processes that do; a missing file is made. Raises OSError.
+
+    `waiting` is called when another process holds the lock. On a file system without locks none is held.
+    """
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    handle = os.open(path, flags | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting is not None:
+                waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as err:
+            if err.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+                raise
+        yield
+    finally:
+        os.close(handle)
 
 
 def _make_folder(folder: Path, *, private: bool, durable: bool) -> None:

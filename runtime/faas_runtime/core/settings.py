@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from faas_runtime.core.durations import format_duration, parse_duration
 from faas_runtime.core.quantities import memory_bytes
@@ -422,19 +421,3 @@ PROVIDER = Role(
 def arguments(given: Mapping[str, Any], role: Role = GATEWAY) -> list[str]:
     """The words of a command line that give these settings these values, in this order."""
     return [word for name, value in given.items() for word in role.settings[name].arguments(value)]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on this host."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def without_password(url: str) -> str:
-    """The address as it may be shown: without the user and password in it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}").geturl() if "@" in parts.netloc else url

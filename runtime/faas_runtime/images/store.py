@@ -9,7 +9,6 @@ under a lock. Format: OCI image specification 1.1, image-layout.md.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import shutil
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from faas_runtime.core.files import new_file, write_file
+from faas_runtime.core.files import locked, new_file, write_file
 from faas_runtime.images.interpreter import LOCAL_LAYER, local_layers
 from faas_runtime.images.unpack import unpack_layer
 
@@ -307,8 +306,7 @@ class ImageStore:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         self._prepare()
-        with (self.root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.root / ".lock"):
             yield
 
     def _index(self) -> Json:

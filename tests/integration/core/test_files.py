@@ -6,11 +6,12 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from faas_runtime.core.files import new_file, write_file
+from faas_runtime.core.files import locked, new_file, write_file
 
 
 def _mode(path: Path) -> int:
@@ -106,3 +107,22 @@ def test_readers_see_whole_contents_only(tmp_path: Path) -> None:
         seen.add((len(data), len(set(data))))
     assert writer.returncode == 0
     assert seen == {(100_000, 1)}
+
+
+@pytest.mark.parametrize("name", ["lock", "."])
+def test_a_lock_has_one_holder_and_reports_waiting(tmp_path: Path, name: str) -> None:
+    """Of a file, which is made, and of a folder; the second holder comes after the first."""
+    order: list[str] = []
+    waiting = threading.Event()
+
+    def take() -> None:
+        with locked(tmp_path / name, waiting.set):
+            order.append("second")
+
+    second = threading.Thread(target=take)
+    with locked(tmp_path / name):
+        second.start()
+        assert waiting.wait(5)
+        order.append("first")
+    second.join(5)
+    assert order == ["first", "second"]

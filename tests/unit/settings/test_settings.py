@@ -10,6 +10,7 @@ import pytest
 from faas_cli.commands.gateway.start import start
 from faas_cli.commands.provider import serve
 from faas_runtime.core import settings
+from faas_runtime.core.addresses import is_loopback, without_password
 from faas_runtime.core.durations import format_duration, parse_duration
 from faas_runtime.core.settings import (
     GATEWAY,
@@ -18,8 +19,6 @@ from faas_runtime.core.settings import (
     SWITCH,
     GatewaySettings,
     arguments,
-    is_loopback,
-    without_password,
 )
 from faas_runtime.gateway.__main__ import _parsed
 from faas_runtime.gateway.proxy import ProxySettings, proxy_settings

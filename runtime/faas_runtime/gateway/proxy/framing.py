@@ -1,7 +1,7 @@
 """Body framing: decodes chunked bodies and encodes chunks.
 
-Bodies are framed anew rather than copied, so the output is well formed whatever the input was: chunk
-extensions are dropped, and sizes are written in one way only.
+A body is decoded and encoded again rather than copied, so the output is well formed whatever the input was:
+chunk extensions are dropped, and sizes are written in one way only.
 """
 
 from __future__ import annotations

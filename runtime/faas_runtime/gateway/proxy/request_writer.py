@@ -1,4 +1,4 @@
-"""Sends a request to a replica: the client's head without what was for the proxy, then its body, framed anew."""
+"""Sends a request to a replica: the client's head without what was for the proxy, then its body, encoded again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends a response to a client: a replica's, framed anew, or one that the proxy makes itself."""
+"""Sends a response to a client: a replica's, its body encoded again, or one that the proxy makes itself."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class ScalingHistory:
             self.busy_at = sample.at
         self._remember(sample)
         if current == 0:
-            # The proxy wakes the function; its idle time begins anew.
+            # The proxy wakes the function; its idle time starts again.
             self.busy_at = sample.at
             self.desired.clear()
             return 0

@@ -6,23 +6,42 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from faas_cli.errors import FaasError, UsageError
-from faas_cli.options.syntax import FaasCommand
+from faas_cli.options.syntax import Decorated, gathered
 from faas_runtime.core.configuration import ResolvedSettings, configure
 from faas_runtime.core.errors import Invalid
-from faas_runtime.core.settings import FILE, FOLDER, SECTIONS, SWITCH, Role, Setting, arguments
+from faas_runtime.core.settings import FILE, FOLDER, SWITCH, Role, Setting, arguments
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+@dataclass(frozen=True, slots=True)
+class GivenSettings:
+    """The settings of a role that flags give a value, and whether `--no-auth` was given twice."""
+
+    role: Role
+    given: Mapping[str, Any]
+    confirmed: bool = False
+
+    def configured(self) -> Configured:
+        """The whole configuration with them. Raises FaasError for a file or a variable that is wrong."""
+        try:
+            configuration = configure(self.role, self.given, os.environ)
+        except Invalid as err:
+            raise _explained(FaasError, err) from None
+        try:
+            configuration.refuse_open(confirmed=self.confirmed)
+        except Invalid as err:
+            raise _explained(UsageError, err) from None
+        return Configured(self.given, configuration)
 
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What a command line asks for: the values of its flags, and the whole configuration with them."""
+    """The settings that flags give a value, and the whole configuration with them."""
 
     given: Mapping[str, Any]
     configuration: ResolvedSettings
@@ -80,48 +99,22 @@ class SettingOption(click.Option):
         self.section = setting.section
 
 
-class SettingsCommand(FaasCommand):
-    """A command whose help lists its settings in sections."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Each section of settings, then the command's own options."""
-        sections: dict[str, list[tuple[str, str]]] = {section: [] for section in (*SECTIONS, "Options")}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is not None:
-                sections[getattr(param, "section", "") or "Options"].append(record)
-        for section, records in sections.items():
-            if records:
-                with formatter.section(section):
-                    formatter.write_dl(records)
-
-
 def setting_options(role: Role, *names: str, defaults: bool = True) -> Callable[[Decorated], Decorated]:
-    """Options for these settings of a role, all of them when none is named; `defaults` shows what they are without."""
+    """Options for these settings of a role, all of them when none is named; the command receives `settings`.
 
-    def decorate(command: Decorated) -> Decorated:
-        for name in reversed(names or tuple(role.settings)):
-            command = click.option(cls=SettingOption, setting=role.settings[name], default=defaults)(command)
-        return command
+    `defaults` shows in the help what a setting is when its flag is not given.
+    """
+    options = [
+        click.option(cls=SettingOption, setting=role.settings[name], default=defaults)
+        for name in names or role.settings
+    ]
+    return gathered("settings", lambda **values: _given(role, values), *options)
 
-    return decorate
 
-
-def configured(role: Role, values: Mapping[str, Any]) -> Configured:
-    """What the values of `setting_options` ask for. Raises FaasError for a file or a variable that is wrong."""
+def _given(role: Role, values: Mapping[str, Any]) -> GivenSettings:
     given = {name: value for name, value in values.items() if value not in (None, ())}
     times = given.pop("auth", 0)
-    if times:
-        given["auth"] = False
-    try:
-        configuration = configure(role, given, os.environ)
-    except Invalid as err:
-        raise _explained(FaasError, err) from None
-    try:
-        configuration.refuse_open(confirmed=times > 1)
-    except Invalid as err:
-        raise _explained(UsageError, err) from None
-    return Configured(given, configuration)
+    return GivenSettings(role, {**given, "auth": False} if times else given, confirmed=times > 1)
 
 
 def _explained(kind: type[FaasError], err: Invalid) -> FaasError:
