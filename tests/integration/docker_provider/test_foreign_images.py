@@ -1,89 +1,22 @@
 """Images whose watchdog is not ours: it calls itself ready while the function behind it does not listen yet."""
 
-import contextlib
-import os
-import re
-import subprocess
-import uuid
-
-import docker
 import pytest
 
+from tests.foreign_watchdog import FUNCTION, check_no_call_is_early, image, program
 from tests.gateways import Gateway, build_watchdog, wait_for
-from tests.integration.docker_provider.conftest import build
 
 pytestmark = pytest.mark.integration
-
-FUNCTION = "foreign"
-# What of-watchdog does in mode http: healthy and ready at once; 500 while its function refuses connections.
-PROGRAM = """package main
-
-import (
-	"context"
-	"net/http"
-	"net/http/httputil"
-	"net/url"
-	"os"
-	"os/signal"
-	"sync/atomic"
-	"syscall"
-	"time"
-)
-
-func main() {
-	function, _ := url.Parse("http://127.0.0.1:5000")
-	proxy := httputil.NewSingleHostReverseProxy(function)
-	proxy.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) { w.WriteHeader(500) }
-	var stopping atomic.Bool
-	health := func(w http.ResponseWriter, r *http.Request) {
-		if stopping.Load() {
-			w.WriteHeader(503)
-		}
-	}
-	outer := http.NewServeMux()
-	outer.HandleFunc("/_/health", health)
-	outer.HandleFunc("/_/ready", health)
-	outer.Handle("/", proxy)
-	server := &http.Server{Addr: ":8080", Handler: outer}
-	go server.ListenAndServe()
-	pause, _ := time.ParseDuration(os.Getenv("PAUSE"))
-	go func() {
-		time.Sleep(pause)
-		http.ListenAndServe("127.0.0.1:5000", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Write([]byte("from the function"))
-		}))
-	}()
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM)
-	<-signals
-	stopping.Store(true)
-	time.Sleep(time.Second)
-	server.Shutdown(context.Background())
-}
-"""
 
 
 @pytest.fixture(scope="module")
 def foreign(client, tmp_path_factory, tool):
-    """Name of the image; its function listens a second after its watchdog."""
-    folder = tmp_path_factory.mktemp("foreign")
-    (folder / "main.go").write_text(PROGRAM)
-    (folder / "go.mod").write_text("module foreign\n\ngo 1.21\n")
-    command = [tool("go"), "build", "-o", "program", "."]
-    subprocess.run(command, cwd=folder, env={**os.environ, "CGO_ENABLED": "0"}, check=True)
-    tag = f"faas-test-{uuid.uuid4().hex[:8]}:foreign"
-    text = (
-        "FROM scratch\nCOPY program /\nENV mode=http upstream_url=http://127.0.0.1:5000 PAUSE=1s\n"
-        'EXPOSE 8080\nCMD ["/program"]\n'
-    )
-    build(client, tag, {"program": (folder / "program").read_bytes()}, text)
-    yield tag
-    with contextlib.suppress(docker.errors.DockerException):
-        client.images.remove(tag, force=True)
+    """Name of the image."""
+    with image(client, program(tmp_path_factory.mktemp("foreign"), tool("go"))) as tag:
+        yield tag
 
 
 @pytest.fixture
-def gateway(tmp_path, client, foreign):
+def gateway(tmp_path, client):
     build_watchdog()
     state = tmp_path / "state"
     state.mkdir()
@@ -96,23 +29,5 @@ def gateway(tmp_path, client, foreign):
 
 
 def test_no_call_comes_before_the_function_listens(gateway, foreign, tool):
-    """The first call, calls during rolling updates, and the call that wakes it: each is answered by the function."""
-    assert gateway.deploy(FUNCTION, foreign).status in (200, 202)
-    assert gateway.call(FUNCTION, b"x").body == b"from the function"
-    url = f"{gateway.url}/function/{FUNCTION}"
-    command = [tool("wrk"), "-t1", "-c4", "-d10s", "--timeout", "30s", url]
-    load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    updates = 0
-    while load.poll() is None:
-        assert gateway.update(FUNCTION, foreign, envVars={"VERSION": str(updates)}).status in (200, 202)
-        updates += 1
-    report = load.stdout.read()
-    assert updates >= 2, report
-    assert int(re.search(r"(\d+) requests in", report)[1]) > 20, report
-    assert "Socket errors" not in report, report
-    assert "Non-2xx" not in report, report
-    for _ in range(2):
-        gateway.scale(FUNCTION, 0)
-        gateway.wait_available(FUNCTION, 0)
-        answer = gateway.call(FUNCTION, b"x")
-        assert (answer.status, answer.body) == (200, b"from the function")
+    """On one engine: zero failed calls."""
+    check_no_call_is_early(gateway, foreign, tool("wrk"))

@@ -25,7 +25,7 @@ class Container:
     healthy: bool = True
     host: str = "127.0.0.1"
     pid: int = 0
-    """Its first process on the engine's machine; 0 while it does not run."""
+    """Its first process; 0 while it does not run, or where the gateway cannot see it."""
     started_at: float = 0.0
     """When it was started, in seconds since 1970."""
 
@@ -59,7 +59,8 @@ def container_of(attrs: Mapping[str, Any], reached_on: str = "") -> Container:
         out_of_memory=bool(state.get("OOMKilled")),
         healthy=(state.get("Health") or {}).get("Status") != "unhealthy",
         host=host,
-        pid=int(state.get("Pid") or 0),
+        # A gateway in a container has processes of its own under the engine's numbers.
+        pid=0 if reached_on else int(state.get("Pid") or 0),
         started_at=_seconds(str(state.get("StartedAt") or "")),
     )
 

@@ -38,6 +38,8 @@ class SwarmEngine:
     def __init__(self, network: str) -> None:
         self.description = "swarm"
         self.network = network
+        self.node = ""
+        """The id of the manager's own node."""
         self._client: Any = None
 
     def connect(self) -> None:
@@ -49,7 +51,7 @@ class SwarmEngine:
             raise Unavailable(f"the engine at {address} is not in a Swarm: `docker swarm init`, or `docker swarm join`")
         if not swarm.get("ControlAvailable"):
             raise Unavailable(f"the engine at {address} is a worker of its Swarm: run the gateway on a manager")
-        self._client = client
+        self._client, self.node = client, str(swarm.get("NodeID", ""))
         self.description = f"swarm {info.get('ServerVersion', '')}".strip()
         self._ensure_network()
 
@@ -97,6 +99,15 @@ class SwarmEngine:
         """The tasks of one service."""
         with swarm_faults():
             return [task_of(attrs, self.network) for attrs in self._client.api.tasks({"service": service})]
+
+    def environment(self, container: str) -> Mapping[str, str] | None:
+        """The environment of a container on the manager's own node, its image's included; None when it has gone."""
+        with swarm_faults():
+            try:
+                attrs = self._client.api.inspect_container(container)
+            except NoSuchObject:
+                return None
+        return dict(entry.partition("=")[::2] for entry in (attrs.get("Config") or {}).get("Env") or [])
 
     def create(self, spec: Mapping[str, Any]) -> str:
         """Make a service, returns its id. Raises Invalid, AlreadyExists."""

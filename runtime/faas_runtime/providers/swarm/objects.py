@@ -40,6 +40,9 @@ class Task:
     message: str
     address: str
     port: int
+    container: str = ""
+    pid: int = 0
+    """Its first process on its node; 0 while it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ def task_of(attrs: Mapping[str, Any], network: str) -> Task:
         for address in each.get("Addresses") or []
     ]
     ports = (status.get("PortStatus") or {}).get("Ports") or []
+    process = status.get("ContainerStatus") or {}
     return Task(
         id=attrs["ID"],
         service=attrs.get("ServiceID", ""),
@@ -121,6 +125,8 @@ def task_of(attrs: Mapping[str, Any], network: str) -> Task:
         message=str(status.get("Err") or status.get("Message") or ""),
         address=addresses[0] if addresses else "",
         port=int(ports[0].get("PublishedPort") or 0) if ports else 0,
+        container=str(process.get("ContainerID", "")),
+        pid=int(process.get("PID") or 0),
     )
 
 

@@ -78,6 +78,7 @@ class SwarmProvider:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        await self._watcher.close()
         await asyncio.to_thread(self._engine.close)
         self._threads.close()
 

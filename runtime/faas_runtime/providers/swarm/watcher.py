@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 
 from faas_runtime.core.errors import RuntimeFault
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteRemoved, RouteUpdate
@@ -23,6 +22,7 @@ log = logging.getLogger("faas.swarm")
 INTERVAL = 0.4
 """Seconds between two polls: a Swarm has no events for tasks. The watchdog's drain window is much longer."""
 _CONNECT_TIMEOUT = 1.0
+_PROBE_WAIT = 0.2
 _FAILURES = 2
 """Polls in a row without a reachable task on a node, after which its tasks get no more calls.
 
@@ -41,8 +41,8 @@ class Watcher:
         """Why the last poll failed; empty when it did not."""
         self._routes: dict[FunctionKey, RouteUpdate] = {}
         self._answered: set[str] = set()
-        self._seen: dict[str, float] = {}
-        """When each task that has not answered was first seen, by the event loop's clock."""
+        self._probes: dict[str, asyncio.Task[None]] = {}
+        """The probes of running tasks that are not ready yet."""
         self._unreachable: dict[str, int] = {}
         self._withdrawn: set[str] = set()
         self._refreshing = asyncio.Lock()
@@ -79,6 +79,13 @@ class Watcher:
                 if not self.problem:
                     log.error("%s", fault)
                 self.problem = str(fault)
+
+    async def close(self) -> None:
+        """Stop probing."""
+        probes = list(self._probes.values())
+        for probe in probes:
+            probe.cancel()
+        await asyncio.gather(*probes, return_exceptions=True)
 
     async def refresh(self) -> None:
         """Poll once, and publish what has changed. Raises Unavailable."""
@@ -120,22 +127,44 @@ class Watcher:
 
     async def _probe_new(self, snapshot: Snapshot, running: list[Task]) -> None:
         """Probe tasks that have not been ready before: without a health check in the image, `running` means little."""
-        self._answered &= {task.id for task in running}
-        now = asyncio.get_running_loop().time()
-        new = [task for task in running if task.id not in self._answered]
-        self._seen = {task.id: self._seen.get(task.id, now) for task in new}
+        present = {task.id for task in running}
+        self._answered &= present
+        for gone in self._probes.keys() - present:
+            self._probes.pop(gone).cancel()
         services = {service.id: service for service in snapshot.services.values()}
-        asked = []
-        for task in new:
+        begun = []
+        for task in running:
             endpoint, service = self._endpoint(task, snapshot), services.get(task.service)
-            if endpoint is not None and service is not None:
-                # The image is on the task's node; only what the deployment says about it is known here.
-                probe = replace(accepted_probe(service.deployment, None), timeout=_CONNECT_TIMEOUT)
-                asked.append(
-                    (task.id, is_ready(ProbeTarget(endpoint.host, endpoint.port, now - self._seen[task.id]), probe))
-                )
-        answers = await asyncio.gather(*(answer for _, answer in asked))
-        self._answered |= {task for (task, _), ready in zip(asked, answers, strict=True) if ready}
+            if endpoint and service and task.id not in self._answered and task.id not in self._probes:
+                self._probes[task.id] = asyncio.create_task(self._until_ready(task, endpoint, service))
+                begun.append(self._probes[task.id])
+        if begun:
+            # Most are ready at once; a slow function must not delay the routes of the others.
+            await asyncio.wait(begun, timeout=_PROBE_WAIT)
+
+    async def _until_ready(self, task: Task, endpoint: Endpoint, service: Service) -> None:
+        """Probe a task until it is ready, and add it to its route."""
+        loop = asyncio.get_running_loop()
+        seen, image = loop.time(), await self._environment(task)
+        probe = accepted_probe(service.deployment, image)
+        # A gateway inside the network is in a container: its process numbers are others.
+        pid = task.pid if task.node == self._engine.node and not self.inside else 0
+        while True:
+            if await is_ready(ProbeTarget(endpoint.host, endpoint.port, loop.time() - seen, pid), probe):
+                break
+            await asyncio.sleep(probe.period)
+        self._answered.add(task.id)
+        self._probes.pop(task.id, None)
+        self._publish(self.snapshot)
+
+    async def _environment(self, task: Task) -> Mapping[str, str] | None:
+        """A task's environment with its image's; None on other nodes, whose engines the gateway does not know."""
+        if task.node != self._engine.node or not task.container:
+            return None
+        try:
+            return await self._threads.call(self._engine.environment, task.container)
+        except RuntimeFault:
+            return None
 
     async def _probe_nodes(self, snapshot: Snapshot, running: list[Task]) -> None:
         """Test whether each node can be reached, with at most two of its tasks."""
