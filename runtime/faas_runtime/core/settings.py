@@ -354,6 +354,10 @@ class GatewaySettings(ProxyOptions):
         "Allow callbacks to this host even if its address is private.",
         option="--callback-host",
     )
+    max_callbacks: int = _setting(ASYNCHRONOUS, COUNT, 256, "Maximum number of callbacks under way at once.")
+    max_callbacks_per_host: int = _setting(
+        ASYNCHRONOUS, COUNT, 8, "Maximum number of callbacks under way to one host; further ones wait for their turn."
+    )
 
     state_dir: Path = dataclasses.field(
         metadata={

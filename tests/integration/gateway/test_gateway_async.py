@@ -160,7 +160,7 @@ def test_a_host_that_is_allowed_is_called_back_until_it_takes_the_answer(gateway
 def test_callbacks_to_this_machine_are_refused(gateway):
     """At once, with the flag that allows them: nobody would see a refusal later."""
     gateway.deploy("echo")
-    for host in ("127.0.0.1", "[::1]", "localhost", "169.254.169.254"):
+    for host in ("127.0.0.1", "[::1]", "localhost", "169.254.169.254", "2130706433", "0x7f.1", "[64:ff9b::a00:1]"):
         answer = gateway.ask("POST", "/async-function/echo", b"", {"X-Callback-Url": f"http://{host}:1/"})
         assert answer.status == 400
         assert "--callback-host" in answer.text

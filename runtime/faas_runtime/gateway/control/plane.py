@@ -22,6 +22,7 @@ from faas_runtime.gateway.cron.runner import CronRunner
 from faas_runtime.gateway.listeners.bind import Listeners
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.metrics.page import create_metrics_app
+from faas_runtime.gateway.queue.callbacks import CallbackLimits
 from faas_runtime.gateway.queue.service import QueueService, QueueSettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.peers import NatsPeers, Peers, Standalone
@@ -62,6 +63,7 @@ class ControlPlane:
                 nats=settings.nats,
                 lease=settings.queue_lease,
                 callback_hosts=frozenset(settings.callback_hosts),
+                callbacks=CallbackLimits(concurrent=settings.max_callbacks, per_host=settings.max_callbacks_per_host),
             ),
             statuses.get,
         )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from faas_runtime.core.api import FunctionStatus
-from faas_runtime.gateway.queue.callbacks import Callbacks
+from faas_runtime.gateway.queue.callbacks import CallbackLimits, Callbacks
 from faas_runtime.gateway.queue.calls import FunctionCaller
 from faas_runtime.gateway.queue.dispatcher import Dispatcher, DispatcherSettings, Target
 from faas_runtime.gateway.queue.jetstream import JetStreamQueue
@@ -44,6 +44,7 @@ class QueueSettings:
     """How long a call and its result are kept after it ended."""
     callback_hosts: frozenset[str] = frozenset()
     """Callback hosts that are allowed although their address is private."""
+    callbacks: CallbackLimits = field(default_factory=CallbackLimits)
 
 
 class QueueService:
@@ -54,7 +55,7 @@ class QueueService:
         self.calls: CallQueue = (
             JetStreamQueue(settings.nats, settings.keep) if settings.nats else SqliteQueue(settings.path)
         )
-        self.callbacks = Callbacks(settings.callback_hosts)
+        self.callbacks = Callbacks(settings.callback_hosts, limits=settings.callbacks)
         self._function = function
         self._dispatcher: Dispatcher | None = None
 
@@ -90,6 +91,7 @@ class QueueService:
 
     async def close(self) -> None:
         """Close the queue."""
+        self.callbacks.close()
         await self.calls.close()
 
     async def accept(self, call: NewCall) -> None:
