@@ -13,6 +13,7 @@ import (
 	"fwatchdog/internal/lifecycle"
 	"fwatchdog/internal/logging"
 	"fwatchdog/internal/process"
+	"fwatchdog/internal/sandbox"
 	"fwatchdog/internal/server"
 )
 
@@ -25,6 +26,8 @@ func main() {
 	runHealthcheck := flags.Bool("run-healthcheck", false, "")
 	showVersion := flags.Bool("version", false, "")
 	flags.BoolVar(showVersion, "v", false, "")
+	policyFD := flags.Int("isolate", -1, "")
+	inside := flags.Bool(sandbox.InsideFlag[1:], false, "")
 	switch err := flags.Parse(os.Args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
 		config.PrintHelp(os.Stdout, version, os.LookupEnv)
@@ -36,6 +39,10 @@ func main() {
 		if err := lifecycle.Healthcheck(config.ReadHealthcheck(os.LookupEnv)); err != nil {
 			exit(process.ExitFailed, fmt.Errorf("not healthy: %w", err))
 		}
+	case *policyFD >= 0:
+		os.Exit(sandbox.Launch(*policyFD))
+	case *inside:
+		os.Exit(sandbox.Inside())
 	default:
 		serve(flags.Args())
 	}

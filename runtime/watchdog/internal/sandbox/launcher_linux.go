@@ -1,0 +1,188 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"fwatchdog/internal/sandbox/kernel"
+	"fwatchdog/internal/sandbox/limits"
+	"fwatchdog/internal/sandbox/policy"
+)
+
+const (
+	socketFD  = 3 // of the stage inside and the watchdog: the listening socket
+	controlFD = 4 // of the stage inside: its end of the socket pair to the launcher
+
+	// insideUser is the function's number in its user namespace, where it has one of its own on the machine.
+	insideUser = 1000
+
+	callCgroupNamespace = 0x02000000 // CLONE_NEWCGROUP
+)
+
+// Launch runs a replica as its policy says, and returns its exit code. The policy is read from a descriptor; standard input
+// is the listening socket. The launcher stays outside: it passes on SIGTERM, carries out connections, and ends what is left.
+func Launch(policyFD int) int {
+	runtime.LockOSThread() // the child is killed when the thread that started it ends
+	file := os.NewFile(uintptr(policyFD), "policy")
+	if file == nil {
+		return refuse("policy", fmt.Errorf("%d is not a descriptor", policyFD))
+	}
+	p, err := policy.Read(file)
+	file.Close()
+	if err != nil {
+		return refuse("policy", err)
+	}
+	if err := kernel.DieWithParent(syscall.SIGTERM); err != nil {
+		return refuse("parent", err)
+	}
+	if p.ParentPID != 0 && os.Getppid() != p.ParentPID {
+		return refuse("parent", errors.New("the gateway has ended"))
+	}
+	if err := kernel.CloseOnExec(3); err != nil {
+		return refuse("descriptors", err)
+	}
+	if err := kernel.BecomeSubreaper(); err != nil {
+		return refuse("subreaper", err)
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	r, err := start(p, os.Stdin)
+	if err != nil {
+		return refuse("start", err)
+	}
+	go r.passOn(signals)
+	if err := r.brief(); err != nil {
+		// The child has said why, or was killed.
+		fmt.Fprintf(os.Stderr, "fwatchdog: isolation: %v\n", err)
+		_ = syscall.Kill(r.pid, syscall.SIGKILL)
+	}
+	return r.wait()
+}
+
+// replica is a running function and what its launcher knows of it.
+type replica struct {
+	policy  *policy.Policy
+	pid     int
+	control *os.File
+}
+
+// start starts the stage inside, which waits for its brief.
+func start(p *policy.Policy, listener *os.File) (*replica, error) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "control"), os.NewFile(uintptr(pair[1]), "control")
+	defer theirs.Close()
+	command := &exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{"fwatchdog", InsideFlag},
+		Stdout: os.Stdout, Stderr: os.Stderr,
+		ExtraFiles: []*os.File{listener, theirs}, SysProcAttr: attributes(p),
+	}
+	if err := command.Start(); err != nil {
+		ours.Close()
+		return nil, err
+	}
+	return &replica{policy: p, pid: command.Process.Pid, control: ours}, nil
+}
+
+// attributes are the namespaces of a policy. Inside, the stage is number 0 until it has made the root.
+func attributes(p *policy.Policy) *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if p.Level != policy.Namespaces {
+		return a
+	}
+	a.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS
+	if p.Network == policy.Isolated {
+		a.Cloneflags |= syscall.CLONE_NEWNET
+	}
+	a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	if p.User != 0 {
+		own := syscall.SysProcIDMap{ContainerID: insideUser, HostID: p.User, Size: 1}
+		a.UidMappings, a.GidMappings = append(a.UidMappings, own), append(a.GidMappings, own)
+		a.GidMappingsEnableSetgroups = true
+	}
+	return a
+}
+
+// brief puts the child into its control groups, sends the policy, and takes over the guard. It returns when the child is
+// about to become the watchdog.
+func (r *replica) brief() error {
+	if err := limits.Join(r.policy.Groups(), r.pid); err != nil {
+		return fmt.Errorf("cgroup: %w", err)
+	}
+	text, err := json.Marshal(r.policy)
+	if err != nil {
+		return err
+	}
+	length := binary.LittleEndian.AppendUint32(nil, uint32(len(text)))
+	if _, err := r.control.Write(append(length, text...)); err != nil {
+		return fmt.Errorf("start: the child does not listen: %w", err)
+	}
+	if !r.policy.Guard {
+		return nil
+	}
+	var number [4]byte
+	if _, err := io.ReadFull(r.control, number[:]); err != nil {
+		return errors.New("start: the stage inside has ended")
+	}
+	_, err = r.fetch(int(binary.LittleEndian.Uint32(number[:])))
+	if err != nil {
+		return fmt.Errorf("guard: the kernel does not hand over descriptors (pidfd_getfd): %w", err)
+	}
+	_, err = r.control.Write([]byte{1})
+	return err
+}
+
+// fetch duplicates a descriptor of the child.
+func (r *replica) fetch(fd int) (int, error) {
+	pidfd, err := kernel.PidfdOpen(r.pid)
+	if err != nil {
+		return -1, err
+	}
+	defer syscall.Close(pidfd)
+	return kernel.PidfdGetfd(pidfd, fd)
+}
+
+func (r *replica) passOn(signals <-chan os.Signal) {
+	for s := range signals {
+		_ = syscall.Kill(r.pid, s.(syscall.Signal))
+	}
+}
+
+// wait reaps orphans until the child has ended, ends what is left, and returns the child's exit code.
+func (r *replica) wait() int {
+	code := ExitFailed
+	if r.policy.MemoryWatch > 0 {
+		go limits.WatchMemory(r.pid, r.policy.MemoryWatch)
+	}
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil {
+			break
+		}
+		if pid == r.pid {
+			if code = status.ExitStatus(); status.Signaled() {
+				code = 128 + int(status.Signal())
+			}
+			break
+		}
+	}
+	limits.EndAll(os.Getpid(), r.policy.Groups())
+	return code
+}

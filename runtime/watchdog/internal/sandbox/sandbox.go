@@ -1,0 +1,26 @@
+// Package sandbox starts a replica so that it sees and does only what its policy says.
+//
+// The launcher (Launch) is the watchdog's own binary, started by the gateway. It starts the same binary once more, in
+// namespaces of its own, as the stage inside (Inside), which gives up its rights step by step and becomes the watchdog.
+package sandbox
+
+import (
+	"fmt"
+	"os"
+)
+
+// InsideFlag is the argument of the stage inside.
+const InsideFlag = "-isolation-inside"
+
+// ExitFailed is the exit code when a replica cannot be isolated as its policy says. It is never started with less.
+const ExitFailed = 125
+
+// refuse prints why a replica is not started, with a remedy if one is known, and returns the exit code.
+func refuse(what string, err error) int {
+	line := fmt.Sprintf("fwatchdog: isolation: %s: %v", what, err)
+	if hint := remedy(what, err); hint != "" {
+		line += "; " + hint
+	}
+	fmt.Fprintln(os.Stderr, line)
+	return ExitFailed
+}

@@ -1,0 +1,16 @@
+//go:build !linux || !(amd64 || arm64)
+
+package sandbox
+
+import (
+	"errors"
+	"runtime"
+)
+
+var errSystem = errors.New("not available on " + runtime.GOOS + "/" + runtime.GOARCH)
+
+// Launch reports that only Linux on amd64 and arm64 has a launcher.
+func Launch(int) int { return refuse("start", errSystem) }
+
+// Inside reports that only Linux on amd64 and arm64 has a launcher.
+func Inside() int { return refuse("start", errSystem) }
