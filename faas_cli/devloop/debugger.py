@@ -19,8 +19,8 @@ from typing import Any
 from faas_cli.devloop.foreground import RunPlan
 from faas_cli.errors import BuildError, FaasError
 from faas_cli.images.builders.steps import StepRunner
-from faas_cli.images.context import sync_tree
 from faas_cli.images.toolchains import find_toolchain, write_shims
+from faas_cli.images.tree import sync_tree
 from faas_cli.stack.model import Function
 from faas_cli.templates.model import Step, Template
 from faas_runtime.core.files import write_file

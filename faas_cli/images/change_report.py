@@ -8,18 +8,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from faas_cli.errors import BuildError
-from faas_cli.images.context import DOCKERFILE_NAME, file_digest, files_below
 from faas_cli.images.dockerfile.render import is_generated
 from faas_cli.images.image import source_labels
 from faas_cli.images.model import BuildJob
 from faas_cli.images.toolchains import toolchain_of
+from faas_cli.images.tree import DOCKERFILE_NAME, file_digest
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
 
@@ -63,10 +62,11 @@ def differences(last: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 def inputs_of(job: BuildJob, builder: str, project: Path) -> dict[str, str]:
     """The digest of every input of a build, by its name in reports. The context must be assembled."""
-    found = {_file_name(job, path): _file_digest(path) for path in files_below(job.context)}
+    named = _file_names(job)
+    found = {named(name): digest for name, digest in job.digests.items()}
     dockerfile = job.context / DOCKERFILE_NAME
     if not is_generated(job) and dockerfile.is_file():
-        found[_file_name(job, dockerfile)] = _file_digest(dockerfile)
+        found[named(DOCKERFILE_NAME)] = file_digest(dockerfile)
     found |= {f"the build argument `{name}`": _digest(value) for name, value in job.build_args.items()}
     found |= {f"the label `{name}`": _digest(value) for name, value in job.options.labels.items()}
     found["the builder"] = builder
@@ -84,14 +84,17 @@ def inputs_of(job: BuildJob, builder: str, project: Path) -> dict[str, str]:
     return found
 
 
-def _file_name(job: BuildJob, path: Path) -> str:
-    name = path.relative_to(job.context)
-    handler = Path(job.function.handler)
-    if job.template is None:
-        return f"`{handler / name}`"
-    if name.is_relative_to(job.template.handler_folder):
-        return f"`{handler / name.relative_to(job.template.handler_folder)}`"
-    return f"the template's `{name}`"
+def _file_names(job: BuildJob) -> Callable[[str], str]:
+    """How a path of the context is shown: as that of the file it was copied from."""
+    handler = Path(job.function.handler).as_posix()
+    below = f"{Path(job.template.handler_folder).as_posix()}/" if job.template is not None else ""
+
+    def named(path: str) -> str:
+        if path.startswith(below):
+            return f"`{handler}/{path.removeprefix(below)}`".replace("`./", "`")
+        return f"the template's `{path}`"
+
+    return named
 
 
 def _watchdog() -> str:
@@ -100,11 +103,6 @@ def _watchdog() -> str:
     except FileNotFoundError:
         return ""
     return f"{status.st_size} {status.st_mtime_ns}"
-
-
-def _file_digest(path: Path) -> str:
-    executable = path.stat().st_mode & stat.S_IXUSR != 0
-    return f"{file_digest(path)} {executable:d}"
 
 
 def _digest(text: str) -> str:

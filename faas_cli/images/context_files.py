@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from faas_cli.errors import BuildError
-from faas_cli.images.context import DOCKERFILE_NAME, SUPPORT_FOLDER
 from faas_cli.images.dockerfile.inject import Injection, NothingToRun, inject
 from faas_cli.images.dockerfile.parse import Dockerfile, DockerfileError, parse
 from faas_cli.images.dockerfile.render import architectures, is_generated, write_support
 from faas_cli.images.model import BuildJob, BuildReporter
+from faas_cli.images.tree import DOCKERFILE_NAME, SUPPORT_FOLDER
 
 _WINDOWS = re.compile(r"(?:^|/)(?:windows/|windowsservercore|nanoserver)|[:-](?:windowsservercore|nanoserver)")
 

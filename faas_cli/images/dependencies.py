@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from faas_cli.errors import BuildError
-from faas_cli.images.context import files_below, matching
 from faas_cli.images.model import BuildJob
+from faas_cli.images.tree import files_below, matching
 
 _CONSTRAINTS = "locked-constraints.txt"
 _INCLUDED = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=)?(\S+)")
@@ -84,7 +84,9 @@ def _npm_references(path: Path) -> Iterator[Path]:
 
 def _all_files(path: Path) -> Iterator[Path]:
     if path.is_dir():
-        yield from (each for each in files_below(path) if "node_modules" not in each.relative_to(path).parts)
+        for name, _ in files_below(path):
+            if not name.endswith("/") and "node_modules" not in name.split("/"):
+                yield path / name
     elif path.is_file():
         yield path
 

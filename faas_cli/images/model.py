@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from faas_cli.images.tree import digests_below
 
 if TYPE_CHECKING:
     from faas_cli.errors import FaasError
@@ -47,7 +50,7 @@ class BuildOptions:
     """Public key for sealing build secrets: a file or the key itself; empty to fetch it from the builder."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BuildJob:
     """One function, ready to build: with its assembled context and its image's name."""
 
@@ -63,6 +66,11 @@ class BuildJob:
     """Arguments of stack file and command line, including `ADDITIONAL_PACKAGE`."""
     remarks: tuple[str, ...] = ()
     """What was found when the context was assembled, for the user."""
+
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
+        """The digests of the context's files, as they are when this is first read; see `digests_below`."""
+        return digests_below(self.context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,12 +137,13 @@ def prepare(stack: Stack, function: Function, options: BuildOptions, project: Pa
     image = image_reference(function, options.tag, project)
     arguments = build_arguments(function, template, options)
     extra = [*stack.configuration.copy, *options.copy_extra]
-    context = assemble(function, template, project, extra)
+    remarks: list[str] = []
+    context = assemble(function, template, project, extra, remarks.append)
     job = BuildJob(
         function=function, template=template, context=context, image=image, options=options, build_args=arguments
     )
     handler = project / function.handler
-    job = replace(job, remarks=(*fit(job, handler), *fit_python(job, handler)))
+    job = replace(job, remarks=(*remarks, *fit(job, handler), *fit_python(job, handler)))
     if is_generated(job):
         cache = default_state_dir() / "build" / "dockerfiles"
         write_dockerfile(job, buildkit=uses_buildkit(job), project=project, cache=cache)

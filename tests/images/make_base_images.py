@@ -125,12 +125,18 @@ def go(root: Rootfs) -> None:
     root.folder("go", 0o777)
 
 
-def python(root: Rootfs) -> None:
+def system_libraries(root: Rootfs) -> None:
+    """Libraries of every Debian that compiled packages are linked with, some by names of older systems."""
+    names = ("pthread.so.0", "dl.so.2", "rt.so.1", "util.so.1", "m.so.6", "resolv.so.2", "gcc_s.so.1", "stdc++.so.6")
+    for name in names:
+        for path in Path("/lib").glob(f"*-linux-gnu/lib{name}"):
+            root.program(path, str(path).lstrip("/"))
+
+
+def python(root: Rootfs, program: str = sys.executable) -> None:
     """A Python with its standard library and pip, below its own prefix."""
     ask = "import sys; print(sys.base_prefix); print('python%d.%d' % sys.version_info[:2])"
-    prefix, name = subprocess.run(
-        [sys.executable, "-c", ask], capture_output=True, text=True, check=True
-    ).stdout.split()
+    prefix, name = subprocess.run([program, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
     unused = {"test", "idlelib", "turtledemo", "__pycache__", "tkinter", "config"}
     library = Path(prefix) / "lib" / name
 
@@ -140,10 +146,7 @@ def python(root: Rootfs) -> None:
 
     root.tree(library, f"usr/local/lib/{name}", leave_out)
     root.program(Path(prefix) / "bin" / name, f"usr/local/bin/{name}")
-    # Modules from PyPI are linked with the names that these had in older systems.
-    for old in ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1", "libm.so.6", "libgcc_s.so.1"):
-        for path in Path("/lib").glob(f"*-linux-gnu/{old}"):
-            root.program(path, str(path).lstrip("/"))
+    system_libraries(root)
     for shared in (Path(prefix) / "lib").glob("libpython*.so*"):
         root.program(shared, f"usr/local/lib/{shared.name}")
     root.link("usr/local/bin/python3", name)
@@ -158,6 +161,7 @@ def node(root: Rootfs) -> None:
         path for path in (program.parents[1] / "lib/node_modules", Path("/usr/share/nodejs")) if path.is_dir()
     )
     root.program(program, "usr/local/bin/node")
+    system_libraries(root)
     root.tree(library / "npm", "usr/local/lib/node_modules/npm")
     root.link("usr/local/bin/npm", "../lib/node_modules/npm/bin/npm-cli.js")
 

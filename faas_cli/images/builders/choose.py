@@ -12,10 +12,10 @@ from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway.credentials import gateway_of
 from faas_cli.images.builders.engine import find_engine, ping, require_engine
 from faas_cli.images.builders.oci import OciBuilder
-from faas_cli.images.context import DOCKERFILE_NAME
 from faas_cli.images.dockerfile.parse import parse
 from faas_cli.images.dockerfile.render import PACKAGES, uses_buildkit
 from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter
+from faas_cli.images.tree import DOCKERFILE_NAME
 from faas_runtime.core.engine_address import EngineAddress
 from faas_runtime.core.paths import default_state_dir, images_dir
 from faas_runtime.images.store import ImageStore

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from faas_cli.errors import BuildError
 from faas_cli.images.builders.engine import START_HINT, connect, image_id
-from faas_cli.images.context import DOCKERFILE_NAME
 from faas_cli.images.context_files import complete
 from faas_cli.images.dockerfile.parse import Dockerfile, parse
 from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
+from faas_cli.images.tree import DOCKERFILE_NAME
 
 if TYPE_CHECKING:
     from docker import APIClient

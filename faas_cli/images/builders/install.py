@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -14,12 +15,12 @@ import msgspec
 from faas_cli.errors import BuildError
 from faas_cli.images.base import Base
 from faas_cli.images.builders.layers import LayerEntry, collect, write_layer
-from faas_cli.images.context import file_digest
 from faas_cli.images.dependencies import declared_inputs
 from faas_cli.images.image import HOME, dependency_excludes
 from faas_cli.images.model import BuildJob, BuildReporter
 from faas_cli.images.native import native_needs
 from faas_cli.images.toolchains import Toolchain
+from faas_cli.images.tree import file_digest
 from faas_cli.templates.model import Recipe, Step
 from faas_runtime.core.files import write_file
 from faas_runtime.images.store import Descriptor, ImageStore
@@ -136,7 +137,7 @@ def inputs_digest(work: Path, step: Step, toolchain: Toolchain, base: Base) -> s
     """A digest of a step's inputs, command, toolchain and base."""
     total = hashlib.sha256(f"{FORMAT}\0{step.run}\0{toolchain.identity}\0{base}\0".encode())
     for name in declared_inputs(work, step.inputs):
-        total.update(f"{name}\0".encode())
+        total.update(os.fsencode(f"{name}\0"))
         total.update(bytes.fromhex(file_digest(work / name)))
     return total.hexdigest()
 

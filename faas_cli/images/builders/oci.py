@@ -20,9 +20,9 @@ from faas_cli.errors import BuildError
 from faas_cli.images.base import Base, base_of
 from faas_cli.images.builders.install import FORMAT
 from faas_cli.images.builders.steps import RecipeRun
-from faas_cli.images.context import fingerprint
 from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.images.toolchains import Toolchain, find_toolchain
+from faas_cli.images.tree import fingerprint
 from faas_cli.templates.model import Recipe
 from faas_runtime.core.files import locked, write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
@@ -128,7 +128,7 @@ def build_key(job: BuildJob, recipe: Recipe, toolchain: Toolchain, base: Base) -
     assert job.template is not None
     parts = {
         "format": FORMAT,
-        "context": fingerprint(job.context),
+        "context": fingerprint(job.digests),
         "recipe": msgspec.to_builtins(recipe),
         "fprocess": job.template.fprocess,
         "toolchain": toolchain.identity,

@@ -18,11 +18,11 @@ from faas_cli.errors import BuildError
 from faas_cli.images.base import Base
 from faas_cli.images.builders.install import FORMAT, Dependencies, Installer
 from faas_cli.images.builders.layers import write_layer
-from faas_cli.images.context import sync_tree
 from faas_cli.images.image import app_entries, image_annotations, image_config, system_entries
 from faas_cli.images.model import BuildJob, BuildReporter
 from faas_cli.images.native import native_needs
 from faas_cli.images.toolchains import Toolchain, write_shims
+from faas_cli.images.tree import sync_tree
 from faas_cli.templates.model import Recipe, Step
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary

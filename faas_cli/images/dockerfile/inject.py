@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faas_cli.images.context import SUPPORT_FOLDER
 from faas_cli.images.dockerfile.parse import BuildStage, Dockerfile, parse, text_lines
 from faas_cli.images.dockerfile.render import quoted
 from faas_cli.images.image import WATCHDOG
+from faas_cli.images.tree import SUPPORT_FOLDER
 
 _STAGE = "faas-watchdog"
 _WATCHDOGS = re.compile(r"(?:\bf|of-|classic-)watchdog\b")

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faas_cli.errors import BuildError
-from faas_cli.images.context import DOCKERFILE_NAME, SUPPORT_FOLDER
 from faas_cli.images.dependencies import declared_inputs
 from faas_cli.images.dockerfile.instructions import STAGING, copies_by_folder, copy, scripts
 from faas_cli.images.image import HOME, USER, WATCHDOG, source_labels, system_files
+from faas_cli.images.tree import DOCKERFILE_NAME, SUPPORT_FOLDER
 from faas_cli.templates.find import builtin_folder
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary

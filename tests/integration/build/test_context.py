@@ -1,11 +1,14 @@
 """`build/NAME/`: what is in it, and what must not be."""
 
 import os
+import socket
 
 import pytest
 
 from faas_cli.errors import BuildError
-from faas_cli.images.context import assemble, fingerprint
+from faas_cli.images import tree
+from faas_cli.images.context import assemble
+from faas_cli.images.tree import digests_below, fingerprint, sync_tree
 from faas_cli.stack.model import Function
 from faas_cli.templates.find import find_template
 
@@ -126,6 +129,7 @@ def test_links_inside_the_project_are_followed(project):
         ("/etc/passwd", "leads outside the project"),
         ("../nowhere", "which is missing"),
         (".", "leads to one of its parent folders"),
+        ("link", "goes in a circle"),
     ],
 )
 def test_other_links_are_refused(project, target, words):
@@ -165,19 +169,113 @@ def test_extra_paths_are_copied_as_written(project):
 def test_fingerprint_sees_content_names_and_modes(project):
     """And nothing else: not times."""
     context = build(project)
-    first = fingerprint(context)
+    first = fingerprint(digests_below(context))
     (context / "main.go").touch()
-    assert fingerprint(context) == first
+    assert fingerprint(digests_below(context)) == first
     (context / "main.go").chmod(0o755)
-    assert fingerprint(context) != first
+    assert fingerprint(digests_below(context)) != first
 
 
 def test_a_name_that_is_not_utf8(project):
     """A name is bytes; it arrives as it is and counts in the fingerprint."""
     context = build(project)
-    first = fingerprint(context)
+    first = fingerprint(digests_below(context))
     name = os.fsdecode(b"caf\xe9.txt")
     (project / "fn" / name).write_text("x")
     context = build(project)
     assert (context / "function" / name).exists()
-    assert fingerprint(context) != first
+    assert fingerprint(digests_below(context)) != first
+
+
+def test_two_folders_that_link_to_each_other(project):
+    """The link that closes the circle is named."""
+    for one, other in (("a", "b"), ("b", "a")):
+        (project / "fn" / one).mkdir()
+        (project / "fn" / one / "link").symlink_to(f"../{other}")
+    with pytest.raises(BuildError, match="fn/a/link/link` leads to one of its parent folders"):
+        build(project)
+
+
+def test_what_an_image_cannot_hold_is_named(project):
+    """Sockets, FIFOs and devices are left out in one remark; an empty folder is kept."""
+    os.mkfifo(project / "fn" / "pipe")
+    (project / "fn" / "empty" / "deep").mkdir(parents=True)
+    remarks = []
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(project / "fn" / "s"))
+        function = Function(name="fn", lang="go", handler="./fn")
+        context = assemble(function, find_template("go"), project, remark=remarks.append)
+    (remark,) = remarks
+    assert remark.startswith("left out, since an image cannot hold it: ")
+    assert "fn/pipe` (a FIFO), " in remark
+    assert "fn/s` (a socket)" in remark
+    assert not {"function/pipe", "function/s"} & set(digests_below(context))
+    assert "function/empty/deep/" in digests_below(context)
+
+
+def test_an_empty_folder_counts(project):
+    """It is part of the fingerprint and of a working copy, and leaves both when it is removed."""
+    context = build(project)
+    first = fingerprint(digests_below(context))
+    (project / "fn" / "empty").mkdir()
+    assert fingerprint(digests_below(build(project))) != first
+    work = project / "work"
+    sync_tree(context, work, keep=["packages"])
+    assert (work / "function" / "empty").is_dir()
+    (work / "packages").mkdir()
+    (work / "made").mkdir()
+    (project / "fn" / "empty").rmdir()
+    assert fingerprint(digests_below(build(project))) == first
+    sync_tree(context, work, keep=["packages"])
+    assert not (work / "function" / "empty").exists()
+    assert not (work / "made").exists()
+    assert (work / "packages").is_dir()
+
+
+def test_a_file_in_place_of_a_folder(project):
+    """In the handler over the template, and from one build to the next."""
+    folder = project / "template" / "own" / "function"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "x").write_text("template")
+    (folder / "other").write_text("template")
+    (project / "template" / "own" / "template.yml").write_text("fprocess: cat\n")
+    (project / "fn" / "data").write_text("handler")
+    (project / "fn" / "other").mkdir()
+    function = Function(name="fn", lang="own", handler="./fn")
+    template = find_template("own", project)
+    context = assemble(function, template, project)
+    assert (context / "function" / "data").read_text() == "handler"
+    assert (context / "function" / "other").is_dir()
+    (project / "fn" / "data").unlink()
+    (project / "fn" / "other").rmdir()
+    assemble(function, template, project)
+    assert (context / "function" / "data" / "x").read_text() == "template"
+    assert (context / "function" / "other").read_text() == "template"
+
+
+def test_a_digest_is_kept_as_long_as_the_file_is_the_same(tmp_path, monkeypatch):
+    """Files are not read again in another process; an edit that keeps size and time is seen."""
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "file").write_text("old")
+    os.utime(folder / "file", ns=(10**18, 10**18))
+    monkeypatch.setattr(tree, "_SETTLED_SECONDS", 0.0)
+    read = []
+    digest = tree._digest.__wrapped__
+    monkeypatch.setattr(tree, "_digest", lambda path, *identity: read.append(path) or digest(path))
+    first = digests_below(folder)
+    assert digests_below(folder) == first
+    assert len(read) == 1
+    (folder / "file").write_text("new")
+    os.utime(folder / "file", ns=(10**18, 10**18))
+    assert digests_below(folder) != first
+    assert len(read) == 2
+
+
+def test_a_digest_of_a_file_that_may_still_change_is_not_kept(tmp_path):
+    """A clock ticks too rarely to tell two edits soon after one another apart."""
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "file").write_text("old")
+    digests_below(folder)
+    assert not (tmp_path / ".context.digests").exists()

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from faas_cli.errors import BuildError
-from faas_cli.images.context import matching
 from faas_cli.images.go_modules import fit
+from faas_cli.images.tree import matching
 from faas_cli.templates.find import find_template
 
 
