@@ -4,7 +4,8 @@
 
 Start-up is compared with a bare import of click, the rebuild after an edit with `go build` of the same
 context, the first response after a deployment and the completion of a name with a bare start of the
-interpreter. A function with 100,000 files is built again without a change. Everything runs in a temporary folder, with its own state directory and port.
+interpreter. A function with 100,000 files is built again without a change. Everything runs in a temporary
+folder, with its own state directory and port.
 """
 
 from __future__ import annotations
