@@ -9,6 +9,7 @@ from pathlib import Path
 from faas_cli.deployment.secrets import SECRETS_FOLDER
 from faas_cli.devloop.foreground import RunPlan, free_port
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.images.builders.engine import engine_command
 from faas_cli.images.plan import template_of
 from faas_cli.images.push import in_store
 from faas_cli.images.tags import image_reference
@@ -52,8 +53,9 @@ def plan_process(
 
 
 def plan_container(function: Function, image: str, port: int, extra: Mapping[str, str], network: str) -> RunPlan:
-    """How to run an image with Docker. Raises FaasError when a secret is missing."""
-    command = ["docker", "run", "--name", function.name, "--rm", "-i", f"-p={port}:{WATCHDOG_PORT}"]
+    """How to run an image in the engine that builds use. Raises FaasError when a secret is missing."""
+    engine = engine_command()
+    command = [*engine, "run", "--name", function.name, "--rm", "-i", f"-p={port}:{WATCHDOG_PORT}"]
     if network:
         command.append(f"--network={network}")
     for key, value in function_environment(function, extra).items():
@@ -64,7 +66,7 @@ def plan_container(function: Function, image: str, port: int, extra: Mapping[str
     if function.secrets:
         command.append(f"--volume={_secrets(function).resolve()}:{SECRETS_PATH}")
     # A killed run may have left a container of this name.
-    return RunPlan([*command, image], clean_up=["docker", "rm", "-f", function.name])
+    return RunPlan([*command, image], clean_up=[*engine, "rm", "-f", function.name])
 
 
 def _limits(function: Function) -> list[str]:

@@ -36,6 +36,16 @@ def find_engine(environment: Mapping[str, str] | None = None) -> EngineAddress:
         raise FaasError(str(err), hint=hint) from None
 
 
+def engine_command() -> list[str]:
+    """The first words of a command line for the engine to use: of `docker`, else of `podman`. Raises FaasError."""
+    engine = find_engine()
+    if shutil.which("docker") is None and shutil.which("podman") is not None:
+        return ["podman", "--url", engine.url]
+    # What the command finds by itself need not be said; it does not know the other settings and sockets.
+    known = engine.source in ("DOCKER_HOST", "Docker's socket") or "Docker context" in engine.source
+    return ["docker"] if known else ["docker", "--host", engine.url]
+
+
 def reachable(engine: EngineAddress) -> EngineAddress:
     """The address to connect to: a local socket for an engine behind ssh. Raises FaasError without `ssh`."""
     if not engine.by_ssh:

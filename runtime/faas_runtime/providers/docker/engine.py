@@ -9,8 +9,16 @@ from typing import Any
 
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import NotFound as NoSuchContainer
+from docker.utils import parse_repository_tag
 
 from faas_runtime.core.engine_address import EngineAddress
+from faas_runtime.core.engine_registry import (
+    is_podman,
+    plain_http_hint,
+    refuses_credentials,
+    registry_of,
+    speaks_plain_http,
+)
 from faas_runtime.core.errors import Invalid, Unavailable
 from faas_runtime.providers.common.docker_api import (
     LOG_OPTIONS,
@@ -26,7 +34,6 @@ from faas_runtime.providers.docker.self_container import SelfContainer, find_sel
 
 REQUEST_TIMEOUT = 60
 """Request timeout in seconds; pulling an image is not limited."""
-_REFUSALS = ("no basic auth", "unauthorized", "denied", "authentication required")
 _LOGIN = "log in with `docker login` where the gateway runs, or give the function a secret that is a Docker config"
 
 
@@ -40,6 +47,7 @@ class DockerEngine:
         self.own = SelfContainer()
         self._client: Any = None
         self._log_config: dict[str, Any] = {}
+        self._podman = False
 
     def connect(self) -> None:
         """Connect to the engine. Raises Unavailable."""
@@ -52,9 +60,8 @@ class DockerEngine:
         self._client, info = open_client(address, REQUEST_TIMEOUT)
         with docker_faults():
             version = self._client.version()
-        components = version.get("Components") or [{}]
-        name = "podman" if "podman" in str(components[0].get("Name", "")).lower() else "docker"
-        self.description = f"{name} {version.get('Version', '')}".strip()
+        self._podman = is_podman(version)
+        self.description = f"{'podman' if self._podman else 'docker'} {version.get('Version', '')}".strip()
         if info.get("LoggingDriver") in ("json-file", "local"):
             self._log_config = {"log_config": {"Type": info["LoggingDriver"], "Config": LOG_OPTIONS}}
 
@@ -107,14 +114,26 @@ class DockerEngine:
         try:
             # The user may have logged in since the gateway started.
             self._client.api.reload_config()
-            return self._client.images.pull(reference, auth_config=auth)
+            self._pull(reference, auth)
+            return self._client.images.get(reference)
         except (ImageNotFound, NoSuchContainer):
             raise ImageNotFound(reference) from None
         except APIError as err:
-            reason = first_line(err)
-            refused = any(word in reason.lower() for word in _REFUSALS)
-            advice = f"; {_LOGIN}" if refused else ""
-            raise Invalid(f"image `{reference}` cannot be pulled: {reason}{advice}") from None
+            raise self._cannot_pull(reference, first_line(err)) from None
+
+    def _pull(self, reference: str, auth: Mapping[str, Any] | None) -> None:
+        name, tag = parse_repository_tag(reference)
+        lines = self._client.api.pull(name, tag=tag or "latest", stream=True, decode=True, auth_config=auth)
+        for line in lines:
+            # Podman has answered 200 by then, and the library's own `pull` would ignore the reason.
+            if "error" in line:
+                raise self._cannot_pull(reference, str(line["error"]).strip().splitlines()[0])
+
+    def _cannot_pull(self, reference: str, reason: str) -> Invalid:
+        advice = f"; {_LOGIN}" if refuses_credentials(reason) else ""
+        if speaks_plain_http(reason):
+            advice = f"; {plain_http_hint(registry_of(reference), podman=self._podman)}"
+        return Invalid(f"image `{reference}` cannot be pulled: {reason}{advice}")
 
     def start(self, name: str, config: Mapping[str, Any]) -> Container:
         """Create a container and start it; one that cannot be started is removed again. Raises Invalid."""
