@@ -27,9 +27,9 @@ def configuration():
 @contextlib.contextmanager
 def service(folder, missing):
     """The address of the service; it and all it made are gone afterwards."""
-    for command in ("podman", "netavark"):
+    for program in ("podman", "netavark"):
         path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/lib/podman", "/usr/libexec/podman"])
-        if shutil.which(command, path=path) is None:
+        if shutil.which(program, path=path) is None:
             missing("Podman", "apt-get install --no-install-recommends podman netavark aardvark-dns runc")
     if os.geteuid() != 0:
         missing("root, for a Podman with a network", "sudo -E make test")

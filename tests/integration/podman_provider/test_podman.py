@@ -59,7 +59,8 @@ def test_local_run(world, image, tmp_path):
     (tmp_path / "fn").mkdir()
     (tmp_path / "fn.yml").write_text(
         "version: 1.0\nprovider: {name: openfaas}\nfunctions:\n"
-        f"  fn: {{lang: dockerfile, handler: ./fn, image: '{image}', environment: {{GREETING: run, healthcheck_interval: 0s}}}}\n"
+        f"  fn:\n    lang: dockerfile\n    handler: ./fn\n    image: {image}\n"
+        "    environment: {GREETING: run, healthcheck_interval: 0s}\n"
     )
     program = "from faas_cli.cli import main; main()"
     command = [sys.executable, "-c", program, "local-run", "fn", "-f", "fn.yml", "--no-build", "-p", str(port)]
