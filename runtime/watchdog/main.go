@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -27,6 +28,8 @@ func main() {
 	showVersion := flags.Bool("version", false, "")
 	flags.BoolVar(showVersion, "v", false, "")
 	policyFD := flags.Int("isolate", -1, "")
+	showIsolation := flags.Bool("isolation-probe", false, "")
+	try := flags.Bool(sandbox.TryFlag[1:], false, "")
 	inside := flags.Bool(sandbox.InsideFlag[1:], false, "")
 	switch err := flags.Parse(os.Args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
@@ -41,6 +44,11 @@ func main() {
 		}
 	case *policyFD >= 0:
 		os.Exit(sandbox.Launch(*policyFD))
+	case *showIsolation:
+		text, _ := json.Marshal(sandbox.Probe())
+		fmt.Println(string(text))
+	case *try:
+		os.Exit(sandbox.Try())
 	case *inside:
 		os.Exit(sandbox.Inside())
 	default:

@@ -34,10 +34,11 @@ func Inside() int {
 		return refuse("start", fmt.Errorf("%s is for the launcher", InsideFlag))
 	}
 	syscall.CloseOnExec(controlFD)
-	p, err := receive(control)
+	b, err := receive(control)
 	if err != nil {
 		return refuse("start", err)
 	}
+	p := b.Policy
 	watchdog, err := os.Executable()
 	if err != nil {
 		return refuse("start", err)
@@ -57,11 +58,11 @@ func Inside() int {
 	if launcherEnded() {
 		return ExitFailed
 	}
-	return refuse("exec", syscall.Exec(watchdog, []string{"fwatchdog"}, os.Environ()))
+	return refuse("exec", syscall.Exec(watchdog, b.Arguments, os.Environ()))
 }
 
-// receive reads the policy, which the launcher has checked.
-func receive(control io.Reader) (*policy.Policy, error) {
+// receive reads the brief. The launcher has checked its policy.
+func receive(control io.Reader) (*brief, error) {
 	var length [4]byte
 	if _, err := io.ReadFull(control, length[:]); err != nil {
 		return nil, errors.New("the launcher has ended")
@@ -70,8 +71,8 @@ func receive(control io.Reader) (*policy.Policy, error) {
 	if _, err := io.ReadFull(control, text); err != nil {
 		return nil, errors.New("the launcher has ended")
 	}
-	p := &policy.Policy{}
-	return p, json.Unmarshal(text, p)
+	b := &brief{}
+	return b, json.Unmarshal(text, b)
 }
 
 // confine gives up everything but the system calls. It returns the step that failed.

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"fwatchdog/internal/sandbox/guard"
 	"fwatchdog/internal/sandbox/kernel"
 	"fwatchdog/internal/sandbox/limits"
 	"fwatchdog/internal/sandbox/policy"
@@ -56,28 +57,33 @@ func Launch(policyFD int) int {
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	r, err := start(p, os.Stdin)
+	r, err := start(&brief{p, []string{"fwatchdog"}}, os.Stdin, os.Stderr)
 	if err != nil {
 		return refuse("start", err)
 	}
 	go r.passOn(signals)
-	if err := r.brief(); err != nil {
-		// The child has said why, or was killed.
-		fmt.Fprintf(os.Stderr, "fwatchdog: isolation: %v\n", err)
+	if what, err := r.prepare(); err != nil {
+		refuse(what, err)
 		_ = syscall.Kill(r.pid, syscall.SIGKILL)
 	}
 	return r.wait()
 }
 
+// brief is what the launcher tells the stage inside.
+type brief struct {
+	Policy    *policy.Policy
+	Arguments []string // of the watchdog
+}
+
 // replica is a running function and what its launcher knows of it.
 type replica struct {
-	policy  *policy.Policy
+	*brief
 	pid     int
 	control *os.File
 }
 
-// start starts the stage inside, which waits for its brief.
-func start(p *policy.Policy, listener *os.File) (*replica, error) {
+// start starts the stage inside, which waits for its brief. Both its outputs go to one file.
+func start(b *brief, listener, output *os.File) (*replica, error) {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -86,14 +92,14 @@ func start(p *policy.Policy, listener *os.File) (*replica, error) {
 	defer theirs.Close()
 	command := &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{"fwatchdog", InsideFlag},
-		Stdout: os.Stdout, Stderr: os.Stderr,
-		ExtraFiles: []*os.File{listener, theirs}, SysProcAttr: attributes(p),
+		Stdout: output, Stderr: output,
+		ExtraFiles: []*os.File{listener, theirs}, SysProcAttr: attributes(b.Policy),
 	}
 	if err := command.Start(); err != nil {
 		ours.Close()
 		return nil, err
 	}
-	return &replica{policy: p, pid: command.Process.Pid, control: ours}, nil
+	return &replica{brief: b, pid: command.Process.Pid, control: ours}, nil
 }
 
 // attributes are the namespaces of a policy. Inside, the stage is number 0 until it has made the root.
@@ -116,33 +122,31 @@ func attributes(p *policy.Policy) *syscall.SysProcAttr {
 	return a
 }
 
-// brief puts the child into its control groups, sends the policy, and takes over the guard. It returns when the child is
-// about to become the watchdog.
-func (r *replica) brief() error {
-	if err := limits.Join(r.policy.Groups(), r.pid); err != nil {
-		return fmt.Errorf("cgroup: %w", err)
+// prepare puts the child into its control groups, sends the brief, and takes over the guard. It returns when the child is
+// about to become the watchdog, or with the step that failed. A child that cannot go on has printed why: then the error is nil.
+func (r *replica) prepare() (string, error) {
+	if err := limits.Join(r.Policy.Groups(), r.pid); err != nil {
+		return "cgroup", err
 	}
-	text, err := json.Marshal(r.policy)
+	text, err := json.Marshal(r.brief)
 	if err != nil {
-		return err
+		return "start", err
 	}
 	length := binary.LittleEndian.AppendUint32(nil, uint32(len(text)))
-	if _, err := r.control.Write(append(length, text...)); err != nil {
-		return fmt.Errorf("start: the child does not listen: %w", err)
-	}
-	if !r.policy.Guard {
-		return nil
+	if _, err := r.control.Write(append(length, text...)); err != nil || !r.Policy.Guard {
+		return "", nil
 	}
 	var number [4]byte
 	if _, err := io.ReadFull(r.control, number[:]); err != nil {
-		return errors.New("start: the stage inside has ended")
+		return "", nil
 	}
-	_, err = r.fetch(int(binary.LittleEndian.Uint32(number[:])))
+	listener, err := r.fetch(int(binary.LittleEndian.Uint32(number[:])))
 	if err != nil {
-		return fmt.Errorf("guard: the kernel does not hand over descriptors (pidfd_getfd): %w", err)
+		return "guard", fmt.Errorf("descriptors cannot be handed over (pidfd_getfd): %w", err)
 	}
-	_, err = r.control.Write([]byte{1})
-	return err
+	go guard.New(r.Policy, os.Getenv).Serve(listener)
+	_, _ = r.control.Write(number[:1])
+	return "", nil
 }
 
 // fetch duplicates a descriptor of the child.
@@ -164,8 +168,8 @@ func (r *replica) passOn(signals <-chan os.Signal) {
 // wait reaps orphans until the child has ended, ends what is left, and returns the child's exit code.
 func (r *replica) wait() int {
 	code := ExitFailed
-	if r.policy.MemoryWatch > 0 {
-		go limits.WatchMemory(r.pid, r.policy.MemoryWatch)
+	if r.Policy.MemoryWatch > 0 {
+		go limits.WatchMemory(r.pid, r.Policy.MemoryWatch)
 	}
 	for {
 		var status syscall.WaitStatus
@@ -183,6 +187,6 @@ func (r *replica) wait() int {
 			break
 		}
 	}
-	limits.EndAll(os.Getpid(), r.policy.Groups())
+	limits.EndAll(os.Getpid(), r.Policy.Groups())
 	return code
 }

@@ -18,7 +18,7 @@ const ExitFailed = 125
 // refuse prints why a replica is not started, with a remedy if one is known, and returns the exit code.
 func refuse(what string, err error) int {
 	line := fmt.Sprintf("fwatchdog: isolation: %s: %v", what, err)
-	if hint := remedy(what, err); hint != "" {
+	if hint := remedyOf(what, err.Error()); hint != "" {
 		line += "; " + hint
 	}
 	fmt.Fprintln(os.Stderr, line)
