@@ -20,9 +20,8 @@ from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.images.builders.choose import choose_builder
-from faas_cli.images.model import BuildOptions
+from faas_cli.images.model import BuildOptions, BuildReporter
 from faas_cli.images.plan import build_functions
-from faas_cli.images.report import NullReporter
 from faas_cli.stack.select import StackOptions, open_stack, select
 from faas_cli.templates.find import available
 from faas_cli.templates.pull import template_for_new
@@ -121,7 +120,7 @@ class AgentTools:
         chosen = select(stack, function, "")
         options = BuildOptions(quiet=True)
         builder = choose_builder(options, stack, Console(quiet=True), self._client.gateway)
-        results = build_functions(stack, chosen, options, NullReporter(), builder)
+        results = build_functions(stack, chosen, options, BuildReporter(), builder)
         found = []
         for each, result in zip(chosen, results, strict=True):
             if result.error is not None:

@@ -17,9 +17,8 @@ from faas_cli.deployment.deploy import deploy_one
 from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.devloop.watcher import changes_below
 from faas_cli.errors import FaasError
-from faas_cli.images.model import Builder, BuildOptions, BuildResult
+from faas_cli.images.model import Builder, BuildOptions, BuildReporter, BuildResult
 from faas_cli.images.plan import build_functions
-from faas_cli.images.report import NullReporter
 from faas_cli.stack.model import Function, Stack
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class DevLoop:
             self._deploy(function, begun)
 
     def _build(self, functions: Sequence[Function], options: BuildOptions) -> list[BuildResult]:
-        return build_functions(self._stack, functions, options, NullReporter(), self._builder, self._project)
+        return build_functions(self._stack, functions, options, BuildReporter(), self._builder, self._project)
 
     def _builds_untested(self, function: Function) -> bool:
         """Whether a function that failed to build succeeds without its tests, and may be deployed like that."""

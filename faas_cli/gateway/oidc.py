@@ -19,7 +19,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from faas_cli.errors import FaasError, UsageError
 
 CODE, IMPLICIT, IMPLICIT_ID, CLIENT = "code", "implicit", "implicit-id", "client_credentials"
-GRANTS = (CODE, IMPLICIT, IMPLICIT_ID, CLIENT)
 CALLBACK = "/oauth/callback"
 _TIMEOUT = 15.0
 _MAX_BODY_BYTES = 64 * 1024

@@ -95,8 +95,8 @@ class BuildResult:
     error: FaasError | None = None
 
 
-class BuildReporter(Protocol):
-    """Receives a build's progress, from several threads at once."""
+class BuildReporter:
+    """Receives a build's progress, from several threads at once; this one ignores it."""
 
     def started(self, worker: int, function: str) -> None:
         """A worker began to build a function."""

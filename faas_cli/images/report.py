@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from faas_cli.images.model import BuildOptions, BuildResult
+from faas_cli.images.model import BuildOptions, BuildReporter, BuildResult
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from faas_cli.stack.model import Function
 
 
-class ConsoleReporter:
+class ConsoleReporter(BuildReporter):
     """Prints a build's progress; safe to use from several threads. Use as a context manager."""
 
     def __init__(self, console: Console, functions: Sequence[Function], options: BuildOptions) -> None:
@@ -134,22 +134,3 @@ class ConsoleReporter:
 
             # Text, because a step may contain brackets, which would be read as markup.
             self._status.update(Text("\n  ".join(f"{name}: {text}" for name, text in self._doing.items())))
-
-
-class NullReporter:
-    """Ignores a build's progress; the results carry the errors."""
-
-    def started(self, worker: int, function: str) -> None:
-        """Ignored."""
-
-    def step(self, function: str, text: str) -> None:
-        """Ignored."""
-
-    def line(self, function: str, text: str) -> None:
-        """Ignored; a failing tool's output is in the result."""
-
-    def note(self, function: str, text: str) -> None:
-        """Ignored."""
-
-    def finished(self, worker: int, result: BuildResult) -> None:
-        """Ignored."""

@@ -18,7 +18,7 @@ from faas_cli.devloop.foreground import RunPlan, listen
 from faas_cli.devloop.local_run import plan_process
 from faas_cli.errors import FaasError
 from faas_cli.images.builders.oci import OciBuilder
-from faas_cli.images.model import BuildOptions, BuildResult
+from faas_cli.images.model import BuildOptions, BuildReporter
 from faas_cli.images.plan import build_functions
 from faas_cli.stack.model import Function, Provider, Stack
 from faas_cli.templates.find import PROJECT_FOLDER, find_template
@@ -107,26 +107,14 @@ class TemplateTest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
+class _Report(BuildReporter):
     """Reports the names of steps; output of a failed step is in the result."""
 
     tool_output: Callable[[str], object]
 
-    def started(self, worker: int, function: str) -> None:
-        """Ignored: the test's step is reported."""
-
     def step(self, function: str, text: str) -> None:
         """A step began."""
         self.tool_output(f"  {text}")
-
-    def line(self, function: str, text: str) -> None:
-        """Ignored: the result has the output."""
-
-    def note(self, function: str, text: str) -> None:
-        """Ignored."""
-
-    def finished(self, worker: int, result: BuildResult) -> None:
-        """Ignored: the test's step is reported."""
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from faas_cli.registry.auth import write_registry_config
-from faas_runtime.core import files
 from faas_runtime.core.errors import Invalid
 from faas_runtime.core.files import write_file
 from faas_runtime.gateway.auth.accounts import read_account
@@ -49,7 +48,7 @@ def full_disk(at: int) -> Iterator[FullDisk]:
     disk = FullDisk(at)
     with pytest.MonkeyPatch.context() as patch:
         for name in _STEPS:
-            patch.setattr(files.os, name, disk.step(getattr(os, name)))
+            patch.setattr(os, name, disk.step(getattr(os, name)))
         patch.setattr(Path, "rename", disk.step(Path.rename))
         patch.setattr(Path, "mkdir", disk.step(Path.mkdir))
         yield disk

@@ -1,25 +1,21 @@
 """A real engine with an image made for these tests: our watchdog, and a static Go program behind it."""
 
-import asyncio
 import contextlib
 import io
 import os
 import shutil
 import subprocess
 import tarfile
-import time
-import urllib.request
 import uuid
 
 import docker
 import pytest
 
-from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.paths import watchdog_binary
-from faas_runtime.providers.base import FunctionKey, RouteRemoved
 from faas_runtime.providers.docker import DockerProvider
 from faas_runtime.providers.docker.spec import INSTANCE_LABEL
 from tests.gateways import build_watchdog
+from tests.provider_world import ProviderWorld
 
 PROGRAM = """package main
 
@@ -44,8 +40,6 @@ func main() {
 	fmt.Printf("%s|%s|%s", os.Getenv("GREETING"), body, secret)
 }
 """
-
-KEY = FunctionKey("fn", "openfaas-fn")
 
 
 @pytest.fixture(scope="session")
@@ -99,65 +93,18 @@ def image(client, tmp_path_factory, tool):
             client.images.remove(each, force=True)
 
 
-class World:
-    """A provider, its routes, and the engine from outside."""
+class World(ProviderWorld):
+    """A provider of an instance and network of its own."""
 
     def __init__(self, client, image, folder):
-        self.client, self.image, self.folder = client, image, folder
+        self.image, self.folder = image, folder
         self.instance = uuid.uuid4().hex[:8]
         self.network = f"faas-test-{self.instance}"
-        self.routes = {}
-        self.history = []
-
-    async def open(self):
-        self.provider = DockerProvider(self.folder, network=self.network, instance=self.instance)
-        await self.provider.start()
-        self._watching = asyncio.create_task(self._watch())
-        return self.provider
-
-    async def _watch(self):
-        async for change in self.provider.watch():
-            self.history.append(change)
-            if isinstance(change, RouteRemoved):
-                self.routes.pop(change.key, None)
-            else:
-                self.routes[change.key] = change
-
-    async def close(self):
-        self._watching.cancel()
-        await self.provider.close()
-
-    def deployment(self, **changes):
-        values = {"service": "fn", "image": self.image, "namespace": "openfaas-fn", "env_vars": {"GREETING": "hi"}}
-        return FunctionDeployment(**{**values, **changes})
+        super().__init__(client, lambda: DockerProvider(folder, network=self.network, instance=self.instance))
 
     def containers(self, everything=False):
         filters = {"label": f"{INSTANCE_LABEL}={self.instance}"}
         return self.client.containers.list(all=everything, filters=filters, ignore_removed=True)
-
-    def call(self, body=b"x", endpoint=None):
-        endpoint = endpoint or self.routes[KEY].endpoints[0]
-        url = f"http://{endpoint.host}:{endpoint.port}/"
-        with urllib.request.urlopen(url, data=body, timeout=30) as answer:
-            return answer.read()
-
-    async def until(self, check, limit=20):
-        deadline = time.monotonic() + limit
-        while not check():
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
-
-    def run(self, scenario):
-        """Run a scenario with an open provider."""
-
-        async def whole():
-            await self.open()
-            try:
-                await scenario(self.provider)
-            finally:
-                await self.close()
-
-        asyncio.run(whole())
 
     def clean(self):
         for container in self.containers(everything=True):

@@ -1,24 +1,19 @@
 """A Swarm of its own with an image made for these tests: our watchdog, and a static Go program behind it."""
 
-import asyncio
 import contextlib
 import os
 import subprocess
-import time
-import urllib.request
 
 import pytest
 
-from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.paths import watchdog_binary
-from faas_runtime.providers.base import FunctionKey, RouteRemoved
 from faas_runtime.providers.swarm import SwarmProvider
 from tests.gateways import build_watchdog
 from tests.integration.docker_provider.conftest import PROGRAM, build
+from tests.provider_world import ProviderWorld
 from tests.swarm import Cluster, lacking
 
 IMAGE = "faas-test-swarm:1"
-KEY = FunctionKey("fn", "openfaas-fn")
 
 
 @pytest.fixture(scope="session")
@@ -65,62 +60,14 @@ def swarm(missing, program):
     yield from form(1, missing, program)
 
 
-class World:
-    """A provider, its routes, and the Swarm from outside."""
+class World(ProviderWorld):
+    """A provider on a Swarm."""
+
+    image = IMAGE
 
     def __init__(self, cluster, folder):
         self.cluster, self.folder = cluster, folder
-        self.client = cluster.manager.client
-        self.routes = {}
-
-    async def open(self):
-        self.provider = SwarmProvider(self.folder)
-        await self.provider.start()
-        self._watching = asyncio.create_task(self._watch())
-        return self.provider
-
-    async def _watch(self):
-        async for change in self.provider.watch():
-            if isinstance(change, RouteRemoved):
-                self.routes.pop(change.key, None)
-            else:
-                self.routes[change.key] = change
-
-    async def close(self):
-        self._watching.cancel()
-        await self.provider.close()
-
-    def deployment(self, **changes):
-        values = {"service": "fn", "image": IMAGE, "namespace": "openfaas-fn", "env_vars": {"GREETING": "hi"}}
-        return FunctionDeployment(**{**values, **changes})
-
-    def endpoints(self):
-        route = self.routes.get(KEY)
-        return route.endpoints if route is not None else ()
-
-    def call(self, body=b"x", endpoint=None, limit=30):
-        endpoint = endpoint or self.endpoints()[0]
-        url = f"http://{endpoint.host}:{endpoint.port}/"
-        with urllib.request.urlopen(url, data=body, timeout=limit) as answer:
-            return answer.read()
-
-    async def until(self, check, limit=30):
-        deadline = time.monotonic() + limit
-        while not check():
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
-
-    def run(self, scenario):
-        """Run a scenario with an open provider."""
-
-        async def whole():
-            await self.open()
-            try:
-                await scenario(self.provider)
-            finally:
-                await self.close()
-
-        asyncio.run(whole())
+        super().__init__(cluster.manager.client, lambda: SwarmProvider(folder))
 
     def clean(self):
         for service in self.client.services.list():

@@ -7,7 +7,8 @@ import pytest
 from faas_runtime.core.api import FunctionNamespace, FunctionResources, Secret
 from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound, StartFailed
 from faas_runtime.providers.base import FunctionKey, LogQuery
-from tests.integration.swarm_provider.conftest import IMAGE, KEY
+from tests.integration.swarm_provider.conftest import IMAGE
+from tests.provider_world import KEY
 
 pytestmark = pytest.mark.integration
 
