@@ -136,12 +136,16 @@ def _gateway() -> Finding:
     from faas_cli.gateway.client import GatewayClient
 
     url = gateway_of(None)
+    client = GatewayClient(url, load_credentials(url), timeout=TIMEOUT)
     try:
-        info = GatewayClient(url, load_credentials(url), timeout=TIMEOUT).info()
+        info = client.info()
+        warnings = client.health_lines()
     except FaasError as err:
         return Finding(
             "gateway", "wrong" if "no gateway answers" not in err.message else "missing", err.message, err.hint
         )
+    if warnings:
+        return Finding("gateway", "wrong", f"{url}: {'; '.join(warnings)}", "see the gateway's log")
     return Finding("gateway", "ok", f"{url} ({info.provider.provider}, {info.version.release})")
 
 

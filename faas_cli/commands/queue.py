@@ -96,16 +96,17 @@ def replay(console: Console, call_ids: tuple[str, ...], every: bool, gateway: Ga
 @command.command()
 @option(
     "--state",
-    type=click.Choice(("done", "dead", "cancelled")),
+    type=click.Choice(("queued", "done", "dead", "cancelled")),
     default="dead",
     show_default=True,
     help="State of the calls.",
 )
+@option("--function", default="", metavar="NAME", help="Only calls of this function, `NAME` or `NAME.NAMESPACE`.")
 @gateway_options
 @pass_console
-def purge(console: Console, state: str, gateway: GatewayOptions) -> None:
-    """Delete calls that have ended."""
-    console.data(f"Purged: {gateway.connect().purge(state)}")
+def purge(console: Console, state: str, function: str, gateway: GatewayOptions) -> None:
+    """Delete calls that have ended, or that wait."""
+    console.data(f"Purged: {gateway.connect().purge(state, function)}")
 
 
 def _fields(call: AsyncCall) -> tuple[tuple[str, object], ...]:
@@ -120,6 +121,7 @@ def _fields(call: AsyncCall) -> tuple[tuple[str, object], ...]:
         ("Not before", _time(call.not_before)),
         ("Ended", _time(call.finished)),
         ("Callback", call.callback),
+        ("Caller's ID", call.caller_id),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -128,9 +129,9 @@ class GatewayClient(GatewayTransport):
         answer = self._call("POST", "/system/queue/replay", body=body)
         return self._decode(answer, dict[str, int])["replayed"]
 
-    def purge(self, state: str = "dead") -> int:
-        """Delete finished calls in this state; returns their number."""
-        answer = self._call("DELETE", "/system/queue", query={"state": state})
+    def purge(self, state: str = "dead", function: str = "") -> int:
+        """Delete calls in this state, of all functions or one (`NAME.NAMESPACE`); returns their number."""
+        answer = self._call("DELETE", "/system/queue", query={"state": state, "function": function})
         return self._decode(answer, dict[str, int])["purged"]
 
     def info(self) -> GatewayInfo:
@@ -152,6 +153,12 @@ class GatewayClient(GatewayTransport):
     def healthy(self) -> bool:
         """Whether the gateway reports that it is healthy."""
         return self._send("GET", "/healthz", (), timeout=self._timeout).status == 200
+
+    def health_lines(self) -> list[str]:
+        """The problems and warnings that the gateway reports, as `PART: TEXT`."""
+        text = self._send("GET", "/healthz", (), timeout=self._timeout).data.decode("utf-8", "replace")
+        # Other gateways answer `OK`, or a page of their proxy.
+        return [line for line in text.splitlines() if re.match(r"[a-z]+: ", line)]
 
     def secrets(self, namespace: str = "") -> Sequence[Secret]:
         """Names of the secrets of a namespace; a gateway never returns their values."""

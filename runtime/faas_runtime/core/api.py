@@ -221,6 +221,7 @@ class AsyncCall(_Wire, frozen=True, kw_only=True):
     status: int = 0
     reason: str = ""
     callback: str = ""
+    caller_id: str = ""
 
 
 class QueueListing(_Wire, frozen=True, kw_only=True):

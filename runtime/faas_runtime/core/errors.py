@@ -6,6 +6,8 @@ RuntimeFault
 ├── AlreadyExists      it exists already                         409
 ├── Unsupported        this engine cannot do that                501
 ├── StartFailed        the function did not become ready         400, with its last log lines
+├── LimitReached       a limit of the gateway is reached         429
+├── DiskFull           the disk has no room for the request      507
 └── Unavailable        the platform below does not answer        503
 """
 
@@ -34,6 +36,14 @@ class Unsupported(RuntimeFault):
 
 class StartFailed(RuntimeFault):
     """A function's process ended before it was ready; the message holds its last lines of output."""
+
+
+class LimitReached(RuntimeFault):
+    """A limit of the gateway is reached; the message names the limit and its setting."""
+
+
+class DiskFull(RuntimeFault):
+    """The disk has no room, or less than the gateway must leave free."""
 
 
 class Unavailable(RuntimeFault):

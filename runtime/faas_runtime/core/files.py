@@ -6,9 +6,34 @@ import contextlib
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+_release: Callable[[], bool] | None = None
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Numbers of the errors of a disk, or a quota, that is full."""
+
+
+def use_reserve(release: Callable[[], bool] | None) -> None:
+    """On a full disk, `write_file` calls `release`, and writes again if that returns True: it has made room."""
+    global _release
+    _release = release
+
+
+def release_reserve() -> bool:
+    """Make room on a full disk; False where there is no reserve, or none any more."""
+    return _release is not None and _release()
+
+
+def quarantine(path: Path, *others: Path) -> Path:
+    """Rename a damaged file, and others that belong to it, out of the way; returns its new path. Raises OSError."""
+    ending = f".damaged-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
+    for each in others:
+        if each.exists():
+            each.rename(each.with_name(each.name + ending))
+    return path.rename(path.with_name(path.name + ending))
 
 
 class NewFile:
@@ -66,8 +91,18 @@ def write_file(
     if mode is None:
         with contextlib.suppress(OSError):
             mode = path.stat().st_mode & 0o777
+    content = data.encode() if isinstance(data, str) else data
+    try:
+        _replace(path, content, mode, durable, parents)
+    except OSError as err:
+        if err.errno not in FULL or not release_reserve():
+            raise
+        _replace(path, content, mode, durable, parents)
+
+
+def _replace(path: Path, content: bytes, mode: int | None, durable: bool, parents: bool) -> None:
     with new_file(path.parent, mode=mode, durable=durable, parents=parents) as new:
-        new.stream.write(data.encode() if isinstance(data, str) else data)
+        new.stream.write(content)
         new.publish(path)
 
 

@@ -354,11 +354,26 @@ class GatewaySettings(ProxyOptions):
         "Allow callbacks to this host even if its address is private.",
         option="--callback-host",
     )
+    max_queued_calls: int = _setting(
+        ASYNCHRONOUS, COUNT, 100_000, "Maximum number of calls that wait or run; further ones are answered 429."
+    )
+    max_queued_calls_per_function: int = _setting(
+        ASYNCHRONOUS, COUNT, 20_000, "Maximum number of calls of one function that wait or run."
+    )
+    max_queue_bytes: int = _setting(
+        ASYNCHRONOUS,
+        SIZE,
+        4 << 30,
+        "Maximum size of all stored calls and results; the oldest results are deleted first, then calls are refused.",
+    )
     max_callbacks: int = _setting(ASYNCHRONOUS, COUNT, 256, "Maximum number of callbacks under way at once.")
     max_callbacks_per_host: int = _setting(
         ASYNCHRONOUS, COUNT, 8, "Maximum number of callbacks under way to one host; further ones wait for their turn."
     )
 
+    min_free_bytes: int = _setting(
+        FILES, SIZE, 128 << 20, "Disk space that asynchronous calls must leave free; below it they are answered 507."
+    )
     state_dir: Path = dataclasses.field(
         metadata={
             "setting": Setting(

@@ -8,6 +8,8 @@ from starlette.types import ASGIApp
 
 from faas_runtime import __version__
 from faas_runtime.core.configuration import ResolvedSettings
+from faas_runtime.core.files import use_reserve
+from faas_runtime.core.reserve import Reserve
 from faas_runtime.gateway.auth.accounts import account_of
 from faas_runtime.gateway.auth.function_auth import guard_of
 from faas_runtime.gateway.background import Loops
@@ -51,6 +53,8 @@ class GatewayApp:
         self.settings = settings = configuration.settings()
         self.state = state
         self.provider = provider
+        self.reserve = Reserve(settings.state_dir, settings.min_free_bytes)
+        use_reserve(self.reserve.release)
         self.certificate = certificate_of(settings)
         self.guard = guard_of(settings, state)
         self.routes = RoutingTable()
@@ -71,6 +75,7 @@ class GatewayApp:
             self.metrics,
             self.statuses,
             self.guard,
+            self.reserve,
             self.acknowledged,
         )
 

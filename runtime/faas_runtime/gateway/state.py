@@ -100,7 +100,8 @@ class StateDir:
     def reclaim(self) -> None:
         """Write our process number into the lock file."""
         os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without it
+            os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
     def leave(self) -> None:
         """Leave the directory to the successor, which holds the lock now."""

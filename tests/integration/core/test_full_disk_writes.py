@@ -17,6 +17,7 @@ import pytest
 from faas_cli.registry.auth import write_registry_config
 from faas_runtime.core.errors import Invalid
 from faas_runtime.core.files import write_file
+from faas_runtime.core.reserve import RESERVE_FILE, Reserve
 from faas_runtime.gateway.auth.accounts import read_account
 from faas_runtime.gateway.state import PASSWORD_FILE, StateDir
 
@@ -131,3 +132,22 @@ def test_a_state_folder_that_something_else_made_is_closed_to_other_users(tmp_pa
         state.acquire()
         state.release()
         assert stat.S_IMODE(tmp_path.stat().st_mode) == after
+
+
+def test_the_reserve_is_used_once_and_taken_again(tmp_path: Path) -> None:
+    """A write on a full disk is made again when the reserve has made room."""
+    reserve = Reserve(tmp_path, 1 << 20, 1 << 16)
+    files.use_reserve(reserve.release)
+    try:
+        reserve.hold()
+        assert (tmp_path / RESERVE_FILE).stat().st_size == 1 << 16
+        with full_disk(3):
+            write_file(tmp_path / "file", "content")
+        assert (tmp_path / "file").read_text() == "content"
+        assert not (tmp_path / RESERVE_FILE).exists()
+        with full_disk(3), pytest.raises(OSError, match="No space left"):
+            write_file(tmp_path / "file", "more")
+        reserve.hold()
+        assert (tmp_path / RESERVE_FILE).exists()
+    finally:
+        files.use_reserve(None)

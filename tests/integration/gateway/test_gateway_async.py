@@ -35,9 +35,10 @@ def test_a_call_is_accepted_made_and_its_answer_kept(gateway, wait_for):
 def test_path_query_and_id_reach_the_function(gateway, wait_for):
     gateway.deploy("env", envProcess="env", envVars={"cgi_headers": "true"})
     call_id = submit(gateway, "env", path="/a%2Fb/c?x=1", X_Call_Id="mine-1", X_Extra="kept")
-    assert call_id == "mine-1"
+    assert call_id != "mine-1"
 
-    wait_for(lambda: state(gateway, "mine-1")["state"] == "done")
+    wait_for(lambda: state(gateway, call_id)["state"] == "done")
+    assert state(gateway, call_id)["callerId"] == "mine-1"
     shown = gateway.ask("GET", "/system/async/mine-1/result").text
     assert "Http_X_Call_Id=mine-1" in shown
     assert "Http_X_Extra=kept" in shown
@@ -89,12 +90,91 @@ def test_a_failing_call_is_tried_again_then_buried_and_replayed(gateway, wait_fo
 
 def test_a_delayed_call_can_be_cancelled(gateway):
     gateway.deploy("echo")
-    call_id = submit(gateway, "echo", X_Faas_Delay="1h")
-    assert state(gateway, call_id)["state"] == "queued"
+    ours = {"Authorization": gateway.authorization()}
+    for number in range(2):
+        answer = gateway.ask("POST", "/async-function/echo", b"", {"X-Faas-Delay": "1h"})
+        call_id, token = answer.headers["X-Call-Id"], {"X-Faas-Cancel-Token": answer.headers["X-Faas-Cancel-Token"]}
+        assert state(gateway, call_id)["state"] == "queued"
+        # With the token of the call, or an account.
+        assert gateway.ask("DELETE", f"/async-function/{call_id}", headers=(token, ours)[number]).status == 202
+        assert state(gateway, call_id)["state"] == "cancelled"
+        assert gateway.ask("DELETE", f"/async-function/{call_id}", headers=ours).status == 404
 
-    assert gateway.ask("DELETE", f"/async-function/{call_id}").status == 202
-    assert state(gateway, call_id)["state"] == "cancelled"
-    assert gateway.ask("DELETE", f"/async-function/{call_id}").status == 404
+
+def test_nobody_cancels_the_calls_of_others(gateway):
+    """Two callers gave the same id; an id is no permission, whoever chose it."""
+    gateway.deploy("echo")
+    calls = [
+        gateway.ask("POST", "/async-function/echo", b"", {"X-Faas-Delay": "1h", "X-Call-Id": "same"}) for _ in range(2)
+    ]
+    ids = [answer.headers["X-Call-Id"] for answer in calls]
+    assert len({*ids, "same"}) == 3
+    for headers in ({}, {"X-Faas-Cancel-Token": "x"}, {"Authorization": "Basic eDp5"}):
+        for call_id in ("same", *ids, "ghost"):
+            assert gateway.ask("DELETE", f"/async-function/{call_id}", headers=headers).status == 401
+    stranger = {"X-Faas-Cancel-Token": calls[0].headers["X-Faas-Cancel-Token"]}
+    assert gateway.ask("DELETE", f"/async-function/{ids[1]}", headers=stranger).status == 401
+    assert {state(gateway, call_id)["state"] for call_id in ids} == {"queued"}
+
+
+def test_calls_are_limited_purged_and_deleted_with_their_function(gateway):
+    """What anonymous callers store is limited, and an operator can delete it."""
+    gateway.stop()
+    gateway.options += ["--max-queued-calls-per-function", "3", "--max-queued-calls", "4"]
+    gateway.start()
+    gateway.deploy("echo")
+    gateway.deploy("env")
+    for _ in range(3):
+        submit(gateway, "echo", X_Faas_Delay="1h")
+    refused = gateway.ask("POST", "/async-function/echo", b"x")
+    assert (refused.status, "max_queued_calls_per_function" in refused.text) == (429, True)
+    submit(gateway, "env", X_Faas_Delay="1h")
+    assert gateway.ask("POST", "/async-function/env", b"x").status == 429
+
+    purged = gateway.ask("DELETE", "/system/queue?state=queued&function=env")
+    assert purged.json() == {"purged": 1}
+    assert gateway.delete("echo").status == 202
+    assert gateway.ask("GET", "/system/queue").json()["counts"] == {"echo.openfaas-fn": {"cancelled": 3}}
+
+
+def test_a_disk_without_room_takes_no_calls(gateway):
+    """507 and the reason; management and health go on, and health says so."""
+    gateway.deploy("echo")
+    gateway.stop()
+    gateway.options += ["--min-free-bytes", "1000Ti"]
+    gateway.start()
+    refused = gateway.ask("POST", "/async-function/echo", b"x")
+    assert (refused.status, "min_free_bytes" in refused.text) == (507, True)
+    health = gateway.ask("GET", "/healthz")
+    assert (health.status, health.text.startswith("disk: ")) == (200, True)
+    assert gateway.call("echo", b"x").body == b"x"
+    assert gateway.delete("echo").status == 202
+
+
+def test_calls_survive_the_deletion_of_the_queue_file(gateway, wait_for):
+    """While the gateway runs: it writes the file again, and health says so."""
+    gateway.deploy("echo")
+    waiting = submit(gateway, "echo", b"later", X_Faas_Delay="3s")
+    for path in (gateway.state / "queue").iterdir():
+        path.unlink()
+    submit(gateway, "echo")
+    wait_for(lambda: "no call was lost" in gateway.ask("GET", "/healthz").text)
+    gateway.kill()
+    gateway.start()
+    wait_for(lambda: state(gateway, waiting)["state"] == "done")
+
+
+def test_a_damaged_queue_file_is_set_aside(gateway):
+    """One line, and everything else goes on."""
+    gateway.deploy("echo")
+    submit(gateway, "echo")
+    gateway.stop()
+    file = gateway.state / "queue" / "calls.db"
+    file.write_bytes(b"no database" * 1000)
+    gateway.start()
+    assert "is kept as `calls.db.damaged-" in gateway.ask("GET", "/healthz").text
+    assert "Traceback" not in gateway.log()
+    submit(gateway, "echo")
 
 
 @pytest.mark.parametrize(

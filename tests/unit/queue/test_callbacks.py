@@ -106,7 +106,7 @@ class Deliveries(Callbacks):
 
     def __init__(self, **limits):
         super().__init__(
-            limits=CallbackLimits(**limits), timeout=0.05, resolver=Resolver(lambda host, port: [host.strip("abc.")])
+            limits=CallbackLimits(**limits), timeout=30.0, resolver=Resolver(lambda host, port: [host.strip("abc.")])
         )
         self.under_way, self.most, self.done = Counter(), Counter(), []
 
@@ -135,8 +135,9 @@ def test_hosts_that_never_answer_hold_no_place_of_others(monkeypatch):
     async def scenario():
         callbacks = Deliveries(concurrent=10, per_host=4)
         silent = [asyncio.create_task(delivery(callbacks, f"{'abc'[n % 3]}.8.8.8.8")) for n in range(60)]
-        await asyncio.sleep(0.02)
-        await asyncio.wait_for(delivery(callbacks, "8.8.4.1"), 0.05)
+        while callbacks.under_way["8.8.8.8"] < 4:
+            await asyncio.sleep(0.001)
+        await asyncio.wait_for(delivery(callbacks, "8.8.4.1"), 10)
         for task in silent:
             task.cancel()
         await asyncio.gather(*silent, return_exceptions=True)
@@ -164,8 +165,10 @@ def test_what_waits_is_limited(monkeypatch, caplog, limits, size, reason):
     async def scenario():
         callbacks = Deliveries(**limits)
         waiting = [asyncio.create_task(delivery(callbacks, "8.8.8.8", size)) for _ in range(5)]
-        await asyncio.sleep(0.02)
-        await asyncio.wait_for(delivery(callbacks, "8.8.8.8", size), 0.02)
+        while callbacks.under_way["8.8.8.8"] < 2:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.05)  # until the others wait for their turn
+        await asyncio.wait_for(delivery(callbacks, "8.8.8.8", size), 10)
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from faas_runtime.gateway.queue.model import CallResult, NewCall, State
+from faas_runtime.core.errors import DiskFull, LimitReached
+from faas_runtime.gateway.queue.model import CallResult, Limits, NewCall, State
 from faas_runtime.gateway.queue.sqlite import SqliteQueue
 from faas_runtime.providers.base import FunctionKey
 
@@ -25,12 +26,12 @@ def call(call_id="a", key=KEY, **more):
     return NewCall(call_id, key, "/x", "q=1", (("X-Call-Id", call_id),), b"body", **more)
 
 
-def scenario(steps):
+def scenario(steps, limits=None):
     """Run `steps(queue, clock)` against a queue of its own in memory."""
 
     async def run():
         clock = Hands()
-        queue = SqliteQueue(":memory:", clock)
+        queue = SqliteQueue(":memory:", clock, limits)
         await queue.open()
         try:
             await steps(queue, clock)
@@ -170,5 +171,109 @@ def test_an_operation_that_fails_leaves_its_batch_alone():
         results = await asyncio.gather(put, bad, also, return_exceptions=True)
         assert isinstance(results[1], Exception)
         assert len(await queue.list()) == 2
+
+    scenario(steps)
+
+
+OTHER = FunctionKey("other", "openfaas-fn")
+
+
+def sized(call_id, size, key=KEY):
+    return NewCall(call_id, key, "/", "", (), bytes(size))
+
+
+def test_the_number_of_calls_is_limited():
+    """For each function, and in total; a call that has ended makes room."""
+
+    async def steps(queue, clock):
+        for name in "ab":
+            await queue.put(call(name))
+        with pytest.raises(LimitReached, match="max_queued_calls_per_function"):
+            await queue.put(call("c"))
+        await queue.put(call("d", OTHER))
+        with pytest.raises(LimitReached, match="`max_queued_calls` is 3"):
+            await queue.put(call("e", FunctionKey("third", "n")))
+        [claim, _] = await queue.claim(KEY, 2, 30)
+        await queue.complete(claim, CallResult(200))
+        await queue.put(call("f"))
+
+    scenario(steps, Limits(3, 2, 1 << 20))
+
+
+def test_no_function_fills_the_queue_alone():
+    """Half of it at most; others have room."""
+
+    async def steps(queue, clock):
+        await queue.put(sized("a", 40_000))
+        with pytest.raises(DiskFull, match="half of `max_queue_bytes`"):
+            await queue.put(sized("b", 20_000))
+        await queue.put(sized("c", 40_000, OTHER))
+        with pytest.raises(DiskFull, match="`max_queue_bytes` is"):
+            await queue.put(sized("d", 20_000, FunctionKey("third", "n")))
+
+    scenario(steps, Limits(size=100_000))
+
+
+def test_old_results_make_room_for_calls():
+    """The oldest first; what waits, and dead letters, stay."""
+
+    async def steps(queue, clock):
+        for number in range(150):
+            await queue.put(sized(str(number), 1))
+            [claim] = await queue.claim(KEY, 1, 30)
+            clock.time += 1
+            await queue.complete(claim, CallResult(200, body=bytes(300)))
+        before = (await queue.usage()).size
+        assert before <= 50_000
+        assert await queue.find("0") is None
+        assert (await queue.find("149")).state is State.DONE
+        await queue.put(sized("waits", 40_000))
+        assert (await queue.find("waits")).state is State.QUEUED
+
+    scenario(steps, Limits(size=100_000))
+
+
+def test_usage_follows_every_change():
+    """Ended, cancelled, dropped and purged calls give back what they took."""
+
+    async def steps(queue, clock):
+        for name in "abcde":
+            await queue.put(sized(name, 10_000))
+        assert (await queue.usage()).calls == 5
+        [claim] = await queue.claim(KEY, 1, 30)
+        await queue.complete(claim, CallResult(200, body=b"small"))
+        assert await queue.cancel("b")
+        assert await queue.drop(KEY, "the function was deleted") == 3
+        usage = await queue.usage()
+        assert (usage.calls, usage.size < 2_000) == (0, True)
+        assert (await queue.find("c")).reason == "the function was deleted"
+        await queue.purge()
+        assert (await queue.usage()).size == 0
+
+    scenario(steps)
+
+
+def test_calls_that_wait_can_be_purged():
+    """Those of one function, or all."""
+
+    async def steps(queue, clock):
+        for name, key in (("a", KEY), ("b", KEY), ("c", OTHER)):
+            await queue.put(call(name, key, not_before=5000.0))
+        assert await queue.purge([State.QUEUED], key=KEY) == 2
+        assert [record.call_id for record in await queue.list()] == ["c"]
+        assert await queue.purge([State.QUEUED]) == 1
+
+    scenario(steps)
+
+
+def test_a_call_is_found_by_the_id_its_caller_gave():
+    """Unless another call has that as its own id."""
+
+    async def steps(queue, clock):
+        await queue.put(call("ours-1", caller_id="mine"))
+        await queue.put(call("ours-2", caller_id="ours-1"))
+        assert (await queue.find("mine")).call_id == "ours-1"
+        assert (await queue.find("ours-1")).call_id == "ours-1"
+        assert not await queue.cancel("mine")
 
     scenario(steps)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import re
+import secrets
 import time
 import uuid
 
@@ -12,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from faas_runtime.core.api import DEFAULT_NAMESPACE, AsyncCall
 from faas_runtime.core.durations import parse_duration
 from faas_runtime.core.errors import Invalid, NotFound, Unsupported
+from faas_runtime.gateway.auth.accounts import digest
 from faas_runtime.gateway.auth.failures import client_host
 from faas_runtime.gateway.auth.function_auth import BASIC, unauthorized
 from faas_runtime.gateway.control.requests import ACCEPTED, Services, json_response, read_bytes, services_of
@@ -26,6 +29,9 @@ MAX_DELAY = 30 * 24 * 3600.0
 """Seconds."""
 _NAME = re.compile(r"[-a-zA-Z0-9_.]+")
 _CALL_ID = re.compile(r"[-a-zA-Z0-9_.:]{1,128}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CANCEL_HEADER = "x-faas-cancel-token"
+"""Header of the 202, and of the request that cancels the call."""
 # A function's response is served from the gateway's own origin: a browser must not treat it as one of its pages.
 _INERT = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -54,27 +60,43 @@ async def accept(request: Request) -> Response:
         except CallbackRefused as refused:
             raise Invalid(f"header `X-Callback-Url`: {refused}") from None
     body = await read_bytes(request, queue.settings.max_body)
+    call_id, caller_id = _call_ids(request)
+    token = secrets.token_urlsafe(24)
     if body is None:
         return PlainTextResponse(f"the body is larger than {queue.settings.max_body} bytes", 413)
-    secret = {DELAY_HEADER, "authorization"} if rule else {DELAY_HEADER}
+    private = {DELAY_HEADER, "authorization"} if rule else {DELAY_HEADER}
     call = NewCall(
-        call_id=_call_id(request),
+        call_id=call_id,
         key=key,
         path=_rest(request),
         query=request.url.query,
-        headers=tuple((name, value) for name, value in request.headers.items() if name not in secret),
+        headers=tuple((name, value) for name, value in request.headers.items() if name not in private),
         body=body,
         callback=callback,
         not_before=not_before,
+        caller_id=caller_id,
+        cancel=digest(token.encode()).hex(),
     )
     await queue.accept(call)
-    return Response(status_code=ACCEPTED, headers={"X-Call-Id": call.call_id})
+    return Response(status_code=ACCEPTED, headers={"X-Call-Id": call.call_id, CANCEL_HEADER: token})
 
 
 async def cancel(request: Request) -> Response:
-    """Cancel a call that has not begun. Its id is the permission."""
-    call_id = request.path_params["name"]
-    if not await queue_of(services_of(request)).calls.cancel(call_id):
+    """Cancel a call that has not begun, with the token of its 202 or the credentials of an account.
+
+    An id is no permission: functions, logs and callback hosts see it.
+    """
+    services, call_id = services_of(request), request.path_params["name"]
+    calls, token = queue_of(services).calls, request.headers.get(CANCEL_HEADER, "")
+    record = await calls.find(call_id) if _CALL_ID.fullmatch(call_id) else None
+    # An id that a caller chose names no call to anybody else.
+    known = record is not None and record.call_id == call_id
+    expected = record.cancel if record is not None and known else ""
+    given = digest(token.encode("latin-1", "replace")).hex()
+    capable = bool(token and expected) and hmac.compare_digest(given, expected)
+    if not capable and (refusal := await _refusal(services, BASIC, request)) is not None:
+        return refusal
+    if not known or not await calls.cancel(call_id):
         raise NotFound(f"no call `{call_id}` is waiting")
     return Response(status_code=ACCEPTED)
 
@@ -121,6 +143,7 @@ def wire_call(record: Record) -> AsyncCall:
         status=record.status,
         reason=record.reason,
         callback=record.callback,
+        caller_id=record.caller_id,
     )
 
 
@@ -163,9 +186,14 @@ def _rest(request: Request) -> str:
     return f"/{after}"
 
 
-def _call_id(request: Request) -> str:
+def _call_ids(request: Request) -> tuple[str, str]:
+    """The call's id, which is always the gateway's own, and the one that the caller gave it."""
+    names = [name for name, _ in request.headers.raw]
     given = request.headers.get("x-call-id", "")
-    return given if _CALL_ID.fullmatch(given) else str(uuid.uuid4())
+    # The proxy writes what the client sent before `Host`, and its own lines after it.
+    if b"host" in names and b"x-call-id" in names[names.index(b"host") :] and _UUID.fullmatch(given):
+        return given, ""
+    return str(uuid.uuid4()), given if _CALL_ID.fullmatch(given) else ""
 
 
 def _not_before(text: str) -> float:

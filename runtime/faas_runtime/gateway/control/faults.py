@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Mapping
+from sqlite3 import SQLITE_FULL
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,13 +14,16 @@ from starlette.responses import PlainTextResponse, Response
 
 from faas_runtime.core.errors import (
     AlreadyExists,
+    DiskFull,
     Invalid,
+    LimitReached,
     NotFound,
     RuntimeFault,
     StartFailed,
     Unavailable,
     Unsupported,
 )
+from faas_runtime.core.files import FULL
 
 log = logging.getLogger("faas.control")
 
@@ -27,8 +32,10 @@ STATUS: Mapping[type[RuntimeFault], int] = {
     StartFailed: 400,
     NotFound: 404,
     AlreadyExists: 409,
+    LimitReached: 429,
     Unsupported: 501,
     Unavailable: 503,
+    DiskFull: 507,
 }
 
 
@@ -54,6 +61,14 @@ async def http_error_response(request: Request, error: Exception) -> Response:
     return Response(status_code=error.status_code, headers=dict(error.headers or {}))
 
 
+async def disk_error_response(request: Request, error: Exception) -> Response:
+    """A file could not be written: the answer says so where the disk is full."""
+    full = error.errno in FULL if isinstance(error, OSError) else getattr(error, "sqlite_errorcode", 0) == SQLITE_FULL
+    if full:
+        return PlainTextResponse("the disk of the gateway is full: nothing was changed; free some space there", 507)
+    return await unexpected_error_response(request, error)
+
+
 async def unexpected_error_response(request: Request, error: Exception) -> Response:
     """An error that the code does not expect; the details are in the log only."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
@@ -63,5 +78,7 @@ async def unexpected_error_response(request: Request, error: Exception) -> Respo
 EXCEPTION_HANDLERS: Mapping[Any, Any] = {
     RuntimeFault: fault_response,
     HTTPException: http_error_response,
+    OSError: disk_error_response,
+    sqlite3.Error: disk_error_response,
     Exception: unexpected_error_response,
 }

@@ -69,6 +69,8 @@ async def delete(request: Request) -> Response:
         await services.canaries.clear(key)
     await _change(request, lambda provider: provider.delete(key))
     await delete_versions(services, key)
+    if services.queue is not None:
+        await services.queue.calls.drop(key, "the function was deleted")
     return Response(status_code=ACCEPTED)
 
 

@@ -37,11 +37,13 @@ async def provider_info(request: Request) -> Response:
 
 
 async def health(request: Request) -> Response:
-    """200 without a body when all is well, else 503 and one line for each loop that has a problem."""
-    problems = services_of(request).problems()
-    if problems:
-        return PlainTextResponse("\n".join(f"{name}: {problem}" for name, problem in sorted(problems.items())), 503)
-    return Response()
+    """200 when all is well, else 503; one line for each loop that has a problem, and for each warning."""
+    services = services_of(request)
+    problems = services.problems()
+    lines = [f"{name}: {text}" for found in (problems, services.warnings()) for name, text in sorted(found.items())]
+    if not lines:
+        return Response()
+    return PlainTextResponse("\n".join(lines), 503 if problems else 200)
 
 
 async def stats(request: Request) -> Response:

@@ -176,14 +176,15 @@ def _calls() -> dict[str, Any]:
                     401: "wrong or missing credentials",
                     404: _UNKNOWN,
                     413: "body too large",
-                    429: "too many requests",
+                    429: "too many requests, or too many calls wait",
+                    507: "no room for the call",
                 },
                 path=("name",),
                 open_to_all=True,
             ),
             "delete": _operation(
                 "Cancel a queued call by its id",
-                {202: "cancelled", 404: "no such queued call"},
+                {202: "cancelled", 401: "neither the token of the call nor an account", 404: "no such queued call"},
                 None,
                 (),
                 ("name",),
@@ -207,7 +208,7 @@ def _calls() -> dict[str, Any]:
                 query=("state", "function", "limit", "after"),
             ),
             "delete": _operation(
-                "Delete finished calls", {200: "number of deleted calls", 400: _INVALID}, query=("state",)
+                "Delete calls in a state", {200: "number of deleted calls", 400: _INVALID}, query=("state", "function")
             ),
         },
         "/system/queue/replay": {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.types import ASGIApp
 
+from faas_runtime.core.reserve import CHECK_INTERVAL, Reserve
 from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.gateway.auth.accounts import account_of
 from faas_runtime.gateway.auth.function_auth import CallGuard
@@ -23,6 +25,7 @@ from faas_runtime.gateway.listeners.bind import Listeners
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.metrics.page import create_metrics_app
 from faas_runtime.gateway.queue.callbacks import CallbackLimits
+from faas_runtime.gateway.queue.model import Limits
 from faas_runtime.gateway.queue.service import QueueService, QueueSettings
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.scaling.peers import NatsPeers, Peers, Standalone
@@ -46,6 +49,7 @@ class ControlPlane:
         metrics: InvocationMetrics,
         statuses: StatusCache,
         guard: CallGuard,
+        reserve: Reserve,
         acknowledged: Callable[[], Awaitable[None]],
     ) -> None:
         """`acknowledged` returns once every proxy uses the current routes."""
@@ -56,6 +60,7 @@ class ControlPlane:
         self._metrics = metrics
         self._statuses = statuses
         self._guard = guard
+        self._reserve = reserve
         self._acknowledged = acknowledged
         self._queue = QueueService(
             QueueSettings(
@@ -63,9 +68,13 @@ class ControlPlane:
                 nats=settings.nats,
                 lease=settings.queue_lease,
                 callback_hosts=frozenset(settings.callback_hosts),
+                limits=Limits(
+                    settings.max_queued_calls, settings.max_queued_calls_per_function, settings.max_queue_bytes
+                ),
                 callbacks=CallbackLimits(concurrent=settings.max_callbacks, per_host=settings.max_callbacks_per_host),
             ),
             statuses.get,
+            reserve.problem,
         )
         self._versions = VersionStore(settings.state_dir / "versions")
         canaries = CanaryStore(settings.state_dir / "traffic")
@@ -80,6 +89,7 @@ class ControlPlane:
         self._canaries.restore()
         await self._queue.open()
         self._closing.push_async_callback(self._queue.close)
+        self._loops.start("disk", self._hold_reserve)
         self._loops.start("statuses", self._statuses.run)
         peers = self._peers()
         self._loops.start("scaler", Scaler(self._provider, self._statuses, self._routes, peers).run)
@@ -94,6 +104,11 @@ class ControlPlane:
                 self._metrics, self._routes, states, self._queue.calls.counts, lambda: peers.is_leader
             )
             await self._serve("metrics", page, listeners.metrics)
+
+    async def _hold_reserve(self) -> None:
+        while True:
+            await asyncio.to_thread(self._reserve.hold)
+            await asyncio.sleep(CHECK_INTERVAL)
 
     def _peers(self) -> Peers:
         platform = self._settings.provider_url or self._settings.engine
@@ -123,6 +138,7 @@ class ControlPlane:
             routes=self._routes,
             metrics=self._metrics,
             problems=lambda: {name: problem for name, problem in states().items() if problem},
+            warnings=self._warnings,
             queue=self._queue,
             versions=self._versions,
             canaries=self._canaries,
@@ -131,6 +147,10 @@ class ControlPlane:
             changed=self._changed,
         )
         return create_app(services, accounts, users=UserFile(self._settings.state_dir / USERS_FILE))
+
+    def _warnings(self) -> dict[str, str]:
+        found = {"disk": self._reserve.problem(), "queue": self._queue.warning()}
+        return {name: text for name, text in found.items() if text}
 
     async def _changed(self) -> None:
         await self._statuses.update()

@@ -14,7 +14,7 @@ from faas_runtime.providers.base import FunctionKey
 
 MAX_LISTED = 1000
 """Maximum number of calls in one response."""
-_FINISHED = (State.DONE, State.DEAD, State.CANCELLED)
+_DELETABLE = (State.QUEUED, State.DONE, State.DEAD, State.CANCELLED)
 
 
 async def list_calls(request: Request) -> Response:
@@ -43,11 +43,11 @@ async def replay(request: Request) -> Response:
 
 
 async def purge(request: Request) -> Response:
-    """Delete finished calls: dead letters, or those of another `state`."""
+    """Delete dead letters, or calls in another `state`, of all functions or one `function`."""
     state = _state(request) or State.DEAD
-    if state not in _FINISHED:
+    if state not in _DELETABLE:
         raise Invalid(f"parameter `state`: calls that are {state} cannot be deleted")
-    return json_response({"purged": await queue_of(services_of(request)).calls.purge([state])})
+    return json_response({"purged": await queue_of(services_of(request)).calls.purge([state], key=_function(request))})
 
 
 def _state(request: Request) -> State | None:

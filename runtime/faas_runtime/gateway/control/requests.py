@@ -44,14 +44,15 @@ async def _nothing() -> None:
 class Services:
     """The parts of a gateway, or of a standalone provider, that handlers use; None for one it does not have.
 
-    `problems` returns what is wrong with each background loop that is not well. `changed` returns once the loops and
-    the proxies know that functions have changed.
+    `problems` returns what is wrong with each background loop that is not well, `warnings` what an operator should
+    know although everything works. `changed` returns once the loops and the proxies know that functions have changed.
     """
 
     provider: Provider
     routes: RoutingTable
     metrics: InvocationMetrics
     problems: Callable[[], dict[str, str]] = dict
+    warnings: Callable[[], dict[str, str]] = dict
     queue: QueueService | None = None
     versions: VersionStore | None = None
     canaries: Canaries | None = None

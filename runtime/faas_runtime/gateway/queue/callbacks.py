@@ -225,7 +225,8 @@ def _headers(claim: Claim, result: CallResult, attempt: int) -> list[tuple[str, 
     cut = {"X-Response-Truncated": str(len(result.body) + len(result.rest))} if result.truncated else {}
     ours = {
         **cut,
-        "X-Call-Id": claim.call.call_id,
+        "X-Call-Id": claim.call.public_id,
+        "X-Faas-Call-Id": claim.call.call_id,
         "X-Duration-Seconds": f"{result.seconds:.6f}",
         "X-Function-Status": str(result.status or 503),
         "X-Function-Name": str(claim.call.key),

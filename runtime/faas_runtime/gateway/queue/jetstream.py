@@ -20,7 +20,7 @@ import msgspec
 from faas_runtime.core.distribution import install_command
 from faas_runtime.core.errors import Invalid, Unavailable
 from faas_runtime.gateway.queue.jetstream_records import CallRecord, RecordStore
-from faas_runtime.gateway.queue.model import CallResult, Claim, Clock, NewCall, Record, State, SystemClock
+from faas_runtime.gateway.queue.model import CallResult, Claim, Clock, NewCall, Record, State, SystemClock, Usage
 from faas_runtime.providers.base import FunctionKey
 
 _STREAM = "FAAS_CALLS"
@@ -196,14 +196,32 @@ class JetStreamQueue:
                 count += 1
         return count
 
-    async def purge(self, states: Sequence[State] = _ENDED, before: float | None = None) -> int:
-        """Delete calls that ended in one of `states` before a moment (any time without one)."""
+    async def purge(
+        self, states: Sequence[State] = _ENDED, before: float | None = None, key: FunctionKey | None = None
+    ) -> int:
+        """Delete calls of a function (all by default) in one of `states`, that ended before a moment (any time
+        without one). Calls that wait are cancelled, too."""
         if before is not None:
             return 0  # the bucket deletes old records by itself
-        ended = [kept for kept in await self._records.all() if kept.state in states]
-        for kept in ended:
+        chosen = [kept for kept in await self._records.all() if kept.state in states and key in (None, kept.call.key)]
+        for kept in chosen:
+            if kept.state is State.QUEUED:
+                await self._stream.delete_msg(_STREAM, kept.seq)
             await self._records.delete(kept.seq)
-        return len(ended)
+        return len(chosen)
+
+    async def drop(self, key: FunctionKey, reason: str) -> int:
+        """Cancel the calls of a function that wait; return how many."""
+        count = 0
+        for kept in await self._records.all():
+            if kept.state is State.QUEUED and kept.call.key == key and await self.cancel(kept.call.call_id):
+                count += 1
+        return count
+
+    async def usage(self) -> Usage:
+        """How much the stream holds; its limits are the server's."""
+        state = (await self._stream.stream_info(_STREAM)).state
+        return Usage(state.messages, state.bytes)
 
     async def _publish(self, call: NewCall) -> int:
         from nats.errors import Error

@@ -42,6 +42,8 @@ class CallRecord(msgspec.Struct, array_like=True):
             status=result.status,
             reason=result.reason,
             callback=call.callback,
+            caller_id=call.caller_id,
+            cancel=call.cancel,
             headers=result.headers,
             body=result.body,
         )

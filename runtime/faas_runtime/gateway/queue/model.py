@@ -45,6 +45,15 @@ class NewCall:
     body: bytes
     callback: str = ""
     not_before: float = 0.0
+    caller_id: str = ""
+    """The id that the caller gave its call: the function and the callback get it; it need not be unique."""
+    cancel: str = ""
+    """SHA-256 of the token that may cancel the call; empty where only an account may."""
+
+    @property
+    def public_id(self) -> str:
+        """The id by which the caller knows the call."""
+        return self.caller_id or self.call_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +99,29 @@ class Record:
     status: int
     reason: str
     callback: str
+    caller_id: str = ""
+    cancel: str = ""
     headers: Headers = ()
     body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a queue keeps."""
+
+    calls: int = 100_000
+    """Calls that wait or run."""
+    calls_per_function: int = 20_000
+    size: int = 4 << 30
+    """Bytes of all calls and results."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a queue keeps now."""
+
+    calls: int
+    size: int
 
 
 class CallQueue(Protocol):
@@ -112,7 +142,11 @@ class CallQueue(Protocol):
     async def find(self, call_id: str) -> Record | None: ...
     async def cancel(self, call_id: str) -> bool: ...
     async def replay(self, call_ids: Sequence[str] = ()) -> int: ...
-    async def purge(self, states: Sequence[State] = ..., before: float | None = None) -> int: ...
+    async def purge(
+        self, states: Sequence[State] = ..., before: float | None = None, key: FunctionKey | None = None
+    ) -> int: ...
+    async def drop(self, key: FunctionKey, reason: str) -> int: ...
+    async def usage(self) -> Usage: ...
     async def list(
         self, state: State | None = None, limit: int = 100, after: int = 0, key: FunctionKey | None = None
     ) -> Sequence[Record]: ...

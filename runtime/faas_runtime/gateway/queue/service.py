@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faas_runtime.core.api import FunctionStatus
+from faas_runtime.core.errors import DiskFull
 from faas_runtime.gateway.queue.callbacks import CallbackLimits, Callbacks
 from faas_runtime.gateway.queue.calls import FunctionCaller
 from faas_runtime.gateway.queue.dispatcher import Dispatcher, DispatcherSettings, Target
 from faas_runtime.gateway.queue.jetstream import JetStreamQueue
-from faas_runtime.gateway.queue.model import CallQueue, NewCall
+from faas_runtime.gateway.queue.model import CallQueue, Limits, NewCall
 from faas_runtime.gateway.queue.policy import RetryPolicy
 from faas_runtime.gateway.queue.sqlite import SqliteQueue
 from faas_runtime.providers.base import FunctionKey
@@ -42,6 +43,8 @@ class QueueSettings:
     """Calls under way at once over all functions."""
     keep: float = 24 * 3600.0
     """How long a call and its result are kept after it ended."""
+    limits: Limits = field(default_factory=Limits)
+    """How much the queue keeps."""
     callback_hosts: frozenset[str] = frozenset()
     """Callback hosts that are allowed although their address is private."""
     callbacks: CallbackLimits = field(default_factory=CallbackLimits)
@@ -50,10 +53,19 @@ class QueueSettings:
 class QueueService:
     """Accepts calls at once and makes them in the background."""
 
-    def __init__(self, settings: QueueSettings, function: Callable[[FunctionKey], FunctionStatus | None]) -> None:
+    def __init__(
+        self,
+        settings: QueueSettings,
+        function: Callable[[FunctionKey], FunctionStatus | None],
+        disk_problem: Callable[[], str] = str,
+    ) -> None:
+        """`disk_problem` returns why nothing more may be stored, empty while there is room."""
         self.settings = settings
+        self._disk_problem = disk_problem
         self.calls: CallQueue = (
-            JetStreamQueue(settings.nats, settings.keep) if settings.nats else SqliteQueue(settings.path)
+            JetStreamQueue(settings.nats, settings.keep)
+            if settings.nats
+            else SqliteQueue(settings.path, limits=settings.limits)
         )
         self.callbacks = Callbacks(settings.callback_hosts, limits=settings.callbacks)
         self._function = function
@@ -95,7 +107,9 @@ class QueueService:
         await self.calls.close()
 
     async def accept(self, call: NewCall) -> None:
-        """Queue a call; returns once it is durable."""
+        """Queue a call; returns once it is durable. Raises LimitReached, DiskFull, Unavailable."""
+        if problem := self._disk_problem():
+            raise DiskFull(f"no more asynchronous calls are accepted: {problem}")
         await self.calls.put(call)
         self.notify()
 
@@ -108,6 +122,10 @@ class QueueService:
         """Why no calls are made; empty while they are."""
         state = self._dispatcher.state if self._dispatcher is not None else "ok"
         return "" if state in ("ok", "starting") else state
+
+    def warning(self) -> str:
+        """What happened to the queue's file; empty where nothing did."""
+        return self.calls.warning() if isinstance(self.calls, SqliteQueue) else ""
 
     def _target(self, key: FunctionKey) -> Target | None:
         status = self._function(key)
