@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from faas_cli.registry.auth import write_registry_config
+from faas_runtime.core import files
 from faas_runtime.core.errors import Invalid
 from faas_runtime.core.files import write_file
 from faas_runtime.core.reserve import RESERVE_FILE, Reserve

@@ -40,7 +40,9 @@ STATUS: Mapping[type[RuntimeFault], int] = {
 
 
 def status_of(fault: RuntimeFault) -> int:
-    """The status code of a fault; 500 for one that is not in the table."""
+    """The status code of a fault; 500 for one that is not in the table. A full disk is 507 whatever it stopped."""
+    if isinstance(cause := fault.__cause__ or fault.__context__, OSError) and cause.errno in FULL:
+        return STATUS[DiskFull]
     for kind, status in STATUS.items():
         if isinstance(fault, kind):
             return status

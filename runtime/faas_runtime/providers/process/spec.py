@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
-from faas_runtime.core.errors import DiskFull, Invalid
-from faas_runtime.core.files import FULL
+from faas_runtime.core.errors import Invalid
 from faas_runtime.core.paths import search_path
 from faas_runtime.images.interpreter import PLAIN, Interpreter, NotRunnable, choose_interpreter
 from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
@@ -85,8 +84,6 @@ class Preparer:
         except NotRunnable as missing:
             raise Invalid(f"image `{deployment.image}` cannot run as a process here: {missing}") from None
         except (OSError, ValueError, LookupError) as err:
-            if isinstance(err, OSError) and err.errno in FULL:
-                raise DiskFull(f"image `{deployment.image}` cannot be unpacked: the disk is full") from None
             raise Invalid(f"image `{deployment.image}` cannot be unpacked: {err}") from None
         return build_spec(deployment, image, rootfs, values, interpreter)
 
