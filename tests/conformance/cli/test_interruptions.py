@@ -99,7 +99,9 @@ def test_ctrl_c_while_steps_run(client, command):
 def test_ctrl_c_while_a_registry_is_silent(client, silent_gateway):
     """A push ends although its connection still waits; what it had prepared is removed."""
     image = f"{silent_gateway.url.removeprefix('http://')}/acme/fn:1"
-    client.write("fn.yml", f"provider: {{name: openfaas}}\nfunctions:\n  fn: {{lang: go, handler: ./fn, image: {image}}}\n")
+    client.write(
+        "fn.yml", f"provider: {{name: openfaas}}\nfunctions:\n  fn: {{lang: go, handler: ./fn, image: {image}}}\n"
+    )
     state, scratch = client.folder.parent / "state", client.folder.parent / "scratch"
     scratch.mkdir()
     client.env |= {"FAAS_STATE_DIR": str(state), "TMPDIR": str(scratch)}
