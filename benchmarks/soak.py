@@ -126,7 +126,7 @@ async def kill_replicas(gateway: Gateway, soak: Soak, end: float, every: float) 
         with contextlib.suppress(OSError, ValueError, IndexError):
             file = random.choice(files)
             pid = json.loads(file.read_text())["pid"]
-            soak.kills[file.parent.name] = time.time()
+            soak.kills[file.stem] = time.time()
             os.kill(pid, signal.SIGKILL)
 
 

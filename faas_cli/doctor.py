@@ -38,7 +38,7 @@ def examine() -> list[Finding]:
     """Run all checks in parallel; they change nothing."""
     checks: list[Callable[[], Finding]] = [
         _version, _python, _watchdog, _proxy, _toolchain_go, _toolchain_node, _engine, _git, _state, _disk,
-        _credentials, _gateway,
+        _credentials, _gateway, _isolation,
     ]  # fmt: skip
     with ThreadPoolExecutor(len(checks)) as pool:
         return list(pool.map(_safely, checks))
@@ -147,6 +147,21 @@ def _gateway() -> Finding:
     if warnings:
         return Finding("gateway", "wrong", f"{url}: {'; '.join(warnings)}", "see the gateway's log")
     return Finding("gateway", "ok", f"{url} ({info.provider.provider}, {info.version.release})")
+
+
+def _isolation() -> Finding:
+    from faas_runtime.core.isolation import NAMESPACES, probe_machine
+
+    offer = probe_machine()
+    guard = "network guarded" if offer.has("guard") else "network not guarded"
+    text = f"{offer.level}; {guard}"
+    if offer.level == NAMESPACES:
+        text = f"{offer.level}: functions of the process engine see files, processes and names of their own; {guard}"
+    if offer.level == NAMESPACES and offer.has("guard"):
+        return Finding("isolation", "ok", text)
+    why = "; ".join(f"{each.part}: {each.reason}" for each in offer.missing)
+    remedies = "; ".join(dict.fromkeys(each.remedy for each in offer.missing if each.remedy))
+    return Finding("isolation", "missing", f"{text}{' (' + why + ')' if why else ''}", remedies)
 
 
 def _size(folder: Path) -> str:

@@ -37,6 +37,7 @@ part proxy tests tests/conformance/proxy tests/conformance/proxy_compiled
 part watchdog tests tests/conformance/watchdog
 part gateway tests tests/conformance/gateway
 part integration tests tests/integration
+part attacks tests tests/attacks
 part real tests tests/real
 part e2e tests tests/e2e
 

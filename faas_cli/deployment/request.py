@@ -13,6 +13,7 @@ from faas_cli.stack.loader import environment_of
 from faas_cli.stack.model import Function, Resources
 from faas_runtime.core.api import FunctionDeployment, FunctionResources
 from faas_runtime.core.durations import duration_or_none, parse_duration
+from faas_runtime.core.isolation import check_wishes
 
 _TIMEOUTS = ("exec_timeout", "read_timeout", "write_timeout")
 
@@ -116,6 +117,18 @@ def _own_keys(function: Function) -> dict[str, str]:
         found[ANNOTATION_PREFIX + "expose"] = function.expose
     if function.concurrency:
         found[ANNOTATION_PREFIX + "concurrency"] = str(function.concurrency)
+    found |= _isolation(function)
+    return found
+
+
+def _isolation(function: Function) -> dict[str, str]:
+    """The keys about isolation as annotations. Raises UsageError for a value that means nothing."""
+    keys = {"isolation": function.isolation, "network": function.network, "egress": ",".join(function.egress)}
+    found = {ANNOTATION_PREFIX + key: value for key, value in keys.items() if value}
+    try:
+        check_wishes({**(function.annotations or {}), **found})
+    except ValueError as err:
+        raise UsageError(f"`{function.name}`: {err}") from None
     return found
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from faas_cli.errors import FaasError, GatewayError
 from faas_runtime.core.api import SCHEDULE_TOPIC
-from faas_runtime.core.enforcement import DOCKER, PROCESS, SWARM, not_enforced
+from faas_runtime.core.enforcement import DOCKER, PROCESS, READ_ONLY_ROOT, SWARM, not_enforced
+from faas_runtime.core.isolation import ISOLATION_ANNOTATION, NAMESPACES, NONE
 
 if TYPE_CHECKING:
     from faas_cli.gateway.client import GatewayClient
@@ -27,13 +30,14 @@ def unserved(client: GatewayClient, deployments: Sequence[FunctionDeployment], *
     if not any(_reasons(each, engine) for each in deployments for engine in _ENGINES):
         return []
     try:
-        engine = _own_engine(client.info().provider)
+        provider = client.info().provider
     except GatewayError:
         if strict:
             raise
         # The deployment itself reports a gateway that does not answer.
         return []
-    found = [f"`{each.service}`: {reason}" for each in deployments for reason in _reasons(each, engine)]
+    engine = _own_engine(provider)
+    found = [f"`{each.service}`: {reason}" for each in deployments for reason in _reasons(each, engine, provider)]
     if found and strict:
         raise FaasError(
             "\n".join(found), hint="nothing is deployed; remove these settings, or deploy without `--strict`"
@@ -48,10 +52,21 @@ def _own_engine(provider: ProviderInfo) -> str:
     return provider.provider if provider.provider in _ENGINES and not original else ""
 
 
-def _reasons(deployment: FunctionDeployment, engine: str) -> list[str]:
+def _enforced(deployment: FunctionDeployment, provider: ProviderInfo | None) -> list[str]:
+    """What a process engine enforces on its machine for this deployment."""
+    machine = provider.isolation if provider is not None else UNSET
+    if machine is UNSET or not machine:
+        return []
+    wish = (deployment.annotations or {}).get(ISOLATION_ANNOTATION) or machine.wish
+    inside = machine.level == NAMESPACES and wish != NONE
+    return [*machine.limits, *([READ_ONLY_ROOT] if inside else [])]
+
+
+def _reasons(deployment: FunctionDeployment, engine: str, provider: ProviderInfo | None = None) -> list[str]:
     if not engine:
         return []
-    found = [f"`{setting}` is not enforced by {_ENGINES[engine]}" for setting in not_enforced(deployment, engine)]
+    settings = not_enforced(deployment, engine, _enforced(deployment, provider))
+    found = [f"`{setting}` is not enforced by {_ENGINES[engine]}" for setting in settings]
     annotations = deployment.annotations or {}
     topics = [name for text in annotations.get("topic", "").split(",") if (name := text.strip())]
     for topic in topics:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from faas_runtime.core.api import FunctionResources, FunctionStatus
+from faas_runtime.core.api import FunctionIsolation, FunctionResources, FunctionStatus
 
 
 def describe(function: FunctionStatus, url: str, async_url: str, *, verbose: bool) -> list[str]:
@@ -19,6 +19,7 @@ def describe(function: FunctionStatus, url: str, async_url: str, *, verbose: boo
         ("Function Process", function.env_process or "<default>"),
         ("URL", url),
         ("Async URL", async_url),
+        *([("Isolation", _isolation(function.isolation))] if function.isolation else []),
         *([("Next Run", function.next_run)] if function.next_run else []),
     ]
     lines = [f"{label + ':':<20}{value}" for label, value in pairs]
@@ -38,6 +39,14 @@ def describe(function: FunctionStatus, url: str, async_url: str, *, verbose: boo
 
 def _status(function: FunctionStatus) -> str:
     return "Ready" if function.available_replicas > 0 else "Not Ready"
+
+
+def _isolation(found: FunctionIsolation) -> str:
+    if found.level == "none":
+        return "none"
+    network = found.network if found.network == "none" else f"{found.network}, {'' if found.guarded else 'not '}guarded"
+    parts = [f"{found.level} (asked for: {found.wish})", f"network {network}", found.limits]
+    return "; ".join(part for part in parts if part)
 
 
 def _pairs(values: dict[str, str] | None) -> list[str]:

@@ -174,6 +174,9 @@ def _function(name: str, value: Value) -> Function:
         timeout=at("timeout").text(),
         expose=at("expose").text(),
         concurrency=at("concurrency").integer(),
+        isolation=at("isolation").text(),
+        network=at("network").text(),
+        egress=at("egress").text_list(),
     )
 
 

@@ -1,7 +1,7 @@
 """The stack file as values: what `stack.yaml` says, typed, with nothing resolved yet.
 
-The keys are OpenFaaS's; `timeout`, `expose` and `concurrency` are ours and are ignored by
-other tools.
+The keys are OpenFaaS's; `timeout`, `expose`, `concurrency`, `isolation`, `network` and `egress` are ours and are
+ignored by other tools.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ class Function(msgspec.Struct, kw_only=True):
     timeout: str = ""
     expose: str = ""
     concurrency: int = 0
+    isolation: str = ""
+    network: str = ""
+    egress: list[str] = []
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,6 +65,7 @@ def status(console: Console, state_dir: Path | None) -> None:
             ("Gateway", running.url or "starting"),
             ("Metrics", running.metrics_url or "off"),
             ("Engine", running.engine),
+            *_isolation(running.url),
             ("Process", running.pid),
             ("Since", running.started_at[:19].replace("T", " ") + " UTC" if running.started_at else "just now"),
             ("Password", "required" if running.auth else "not required"),
@@ -72,6 +73,24 @@ def status(console: Console, state_dir: Path | None) -> None:
             ("Log", process.log_path(folder)),
         ]
     )
+
+
+def _isolation(url: str) -> list[tuple[str, str]]:
+    """The line about isolation, for an engine that reports it and a gateway that answers."""
+    from msgspec import UNSET
+
+    from faas_cli.gateway.client import GatewayClient
+    from faas_cli.gateway.credentials import load_credentials
+
+    try:
+        found = GatewayClient(url, load_credentials(url), timeout=2.0).info().provider.isolation if url else UNSET
+    except FaasError:
+        return []
+    if not found:
+        return []
+    limits = f"; limits: {', '.join(found.limits)}" if found.limits else ""
+    network = "network guarded" if found.guarded else "network not guarded"
+    return [("Isolation", f"{found.wish} by default; this machine offers {found.level}, {network}{limits}")]
 
 
 @command.command()

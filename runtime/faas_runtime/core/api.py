@@ -52,6 +52,28 @@ class FunctionDeployment(_Wire, frozen=True, kw_only=True):
     read_only_root_filesystem: bool = False
 
 
+class FunctionIsolation(_Wire, frozen=True, kw_only=True):
+    """What separates a function's processes from the machine: what was asked for, and what is reached."""
+
+    wish: str
+    level: str
+    network: str
+    guarded: bool = False
+    """Whether its connections and addresses are judged outside it."""
+    limits: str = ""
+    missing: list[str] = []
+
+
+class MachineIsolation(_Wire, frozen=True, kw_only=True):
+    """What an engine's machine offers: the default wish, the highest level, and the limits that hold."""
+
+    wish: str
+    level: str
+    guarded: bool = False
+    limits: list[str] = []
+    missing: list[str] = []
+
+
 class FunctionUsage(_Wire, frozen=True, kw_only=True):
     """Usage of all replicas of a function: CPU in thousandths of a core, memory in bytes."""
 
@@ -82,6 +104,8 @@ class FunctionStatus(_Wire, frozen=True, kw_only=True):
     usage: FunctionUsage | None = None
     next_run: str = ""
     """The next run of its schedule; empty without one."""
+    isolation: FunctionIsolation | None = None
+    """None where the engine says nothing about it."""
 
 
 class DeleteFunctionRequest(_Wire, frozen=True, kw_only=True):
@@ -133,6 +157,7 @@ class ProviderInfo(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     version: VersionInfo
     orchestration: str
+    isolation: MachineIsolation | msgspec.UnsetType = msgspec.UNSET
 
 
 class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):

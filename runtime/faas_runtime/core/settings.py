@@ -317,6 +317,12 @@ class GatewaySettings(ProxyOptions):
     )
 
     engine: str = _setting(FUNCTIONS, _choice(*ENGINES), "process", "What runs the functions.")
+    isolation: str = _setting(
+        FUNCTIONS,
+        _choice("standard", "strict", "none"),
+        "none",
+        "Isolation of functions that run as processes, where they ask for none of their own.",
+    )
     provider_url: str = _setting(
         FUNCTIONS, URL, "", "Provider that runs the functions, instead of an engine.", contract="functions_provider_url"
     )

@@ -105,7 +105,7 @@ def _typed(setting: Setting) -> Callable[[str], Any]:
 def _provider(settings: GatewaySettings) -> Provider:
     """What runs the functions. Raises Invalid."""
     if not settings.provider_url:
-        return ENGINES[settings.engine](settings.state_dir)
+        return ENGINES[settings.engine](settings)
     folder = settings.provider_secrets_dir or settings.secrets_dir
     account = read_account(folder) if folder is not None else Account("", "")
     return remote_provider(settings.provider_url, account.user, account.password, settings.logs_url)

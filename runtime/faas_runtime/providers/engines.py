@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
+from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.providers.base import Provider
 
 
-def _process(state_dir: Path) -> Provider:
+def _process(settings: GatewaySettings) -> Provider:
     from faas_runtime.providers.process import ProcessProvider
 
-    return ProcessProvider(state_dir)
+    return ProcessProvider(settings)
 
 
-def _docker(state_dir: Path) -> Provider:
+def _docker(settings: GatewaySettings) -> Provider:
     from faas_runtime.providers.docker import DockerProvider
 
-    return DockerProvider(state_dir)
+    return DockerProvider(settings.state_dir)
 
 
-def _swarm(state_dir: Path) -> Provider:
+def _swarm(settings: GatewaySettings) -> Provider:
     from faas_runtime.providers.swarm import SwarmProvider
 
-    return SwarmProvider(state_dir)
+    return SwarmProvider(settings.state_dir)
 
 
 def remote_provider(url: str, user: str, password: str, logs_url: str = "") -> Provider:
@@ -33,5 +33,5 @@ def remote_provider(url: str, user: str, password: str, logs_url: str = "") -> P
     return RemoteProvider(url, user, password, logs_url)
 
 
-ENGINES: dict[str, Callable[[Path], Provider]] = {"docker": _docker, "process": _process, "swarm": _swarm}
-"""Makes an engine that keeps its state in a folder."""
+ENGINES: dict[str, Callable[[GatewaySettings], Provider]] = {"docker": _docker, "process": _process, "swarm": _swarm}
+"""Makes an engine that keeps its state in the folder of these settings."""

@@ -37,6 +37,7 @@ def test_status_shows_what_was_deployed(gateway):
 
     status = gateway.status("echo")
     assert status.pop("createdAt").endswith("Z")
+    assert status.pop("isolation").keys() >= {"wish", "level", "network"}
     assert status == {
         "name": "echo",
         "image": "echo",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from faas_runtime.core.api import FunctionDeployment, FunctionStatus, FunctionUsage
+from faas_runtime.core.api import FunctionDeployment, FunctionIsolation, FunctionStatus, FunctionUsage
 from faas_runtime.core.errors import NotFound
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
 from faas_runtime.providers.common.annotations import accepted_timeout, auth_rule, is_internal
@@ -17,6 +17,7 @@ def status_of(
     available: int,
     created_at: str,
     usage: FunctionUsage | None = None,
+    isolation: FunctionIsolation | None = None,
 ) -> FunctionStatus:
     """The deployment as it was sent, and how it runs: `available` of the desired `replicas` are ready."""
     return FunctionStatus(
@@ -36,6 +37,7 @@ def status_of(
         available_replicas=available,
         created_at=created_at,
         usage=usage,
+        isolation=isolation,
     )
 
 

@@ -92,6 +92,7 @@ class ProcessFunction:
             available=len(version.replicas.endpoints()) if version.replicas else 0,
             created_at=deployed.created_at,
             usage=meter.of(version.replicas.pids()) if version.replicas else None,
+            isolation=version.replicas.spec.isolation.as_wire() if version.replicas else None,
         )
 
     def drain_timeout(self) -> float:

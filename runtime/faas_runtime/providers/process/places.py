@@ -43,12 +43,18 @@ class ReplicaPlace:
         """The function's secrets, one file each."""
         return self.folder / "secrets"
 
+    @property
+    def root(self) -> Path:
+        """An empty folder, over which the function's own root is mounted; nobody else sees that."""
+        return self.folder / "root"
+
     def make(self) -> None:
         """Make the folders. Raises OSError."""
         for folder in (self.folder.parent, self.mark.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder.mkdir(mode=0o700)
         self.tmp.mkdir(mode=0o700)
+        self.root.mkdir(mode=0o700)
 
     def remove(self) -> None:
         """Delete everything of the replica."""
@@ -74,10 +80,13 @@ class Places:
     def replica(self, instance: str) -> ReplicaPlace:
         """The files of a replica, by its name, which ends in a token of its own. Raises OSError."""
         token = instance.rpartition("-")[2]
-        return ReplicaPlace(self.replicas / instance, self.marks / f"{instance}.json", self._socket_folder() / token)
+        return ReplicaPlace(self.replicas / instance, self.marks / f"{instance}.json", self.sockets() / token)
 
-    def _socket_folder(self) -> Path:
-        """The folder of sockets: in the state directory if its path is short enough, else a temporary one."""
+    def sockets(self) -> Path:
+        """The folder of sockets: in the state directory if its path is short enough, else a temporary one.
+
+        Raises OSError.
+        """
         if self._sockets is None:
             folder = self.root / "s"
             if len(os.fsencode(folder)) > _MAX_FOLDER_BYTES:

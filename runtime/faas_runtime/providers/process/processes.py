@@ -12,17 +12,22 @@ import os
 import resource
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from faas_runtime.images.store import LOCAL_SUFFIX
+from faas_runtime.providers.process.groups import Groups
+from faas_runtime.providers.process.isolation import Users
 from faas_runtime.providers.process.places import Places
 
 log = logging.getLogger("faas.process")
 
+_MAX_ROUNDS = 40
+_ROUND_PAUSE = 0.005
 STARTS_AT_ONCE = 2
 """Starting a process holds up the gateway for some milliseconds; between two starts it answers calls."""
 _PR_SET_PDEATHSIG = 1
@@ -78,39 +83,65 @@ def mark_of_child(pid: int) -> ProcessMark:
     return dataclasses.replace(mark, owner=mark_of(os.getpid()))
 
 
-def kill_sessions(leaders: Iterable[ProcessMark]) -> set[int]:
-    """Kill every process of the sessions that these lead or led, in all their process groups. Blocking.
+def kill_trees(leaders: Iterable[ProcessMark]) -> set[int]:
+    """Kill these processes with all their descendants, and every process of the sessions that they lead. Blocking.
 
-    Returns the leaders whose sessions still had processes. A number that belongs to another process by now is skipped.
+    Returns the leaders of which there was something left. A number that belongs to another process by now is skipped.
     """
     by_pid = {leader.pid: leader for leader in leaders if leader.boot == _boot_id()}
-    members: dict[int, list[int]] = {pid: [] for pid in by_pid}
-    for pid, fields in all_processes():
-        session, began = int(fields[3]), int(fields[19])
-        if pid in by_pid and began != by_pid[pid].began:
-            members.pop(pid, None)
-        elif session in members and fields[0] != "Z":
-            members[session].append(pid)
-    for found in members.values():
-        for pid in found:
+    found: set[int] = set()
+    for _ in range(_MAX_ROUNDS):
+        members = _members(by_pid)
+        found |= {leader for leader, pids in members.items() if pids}
+        # The leader adopts the orphans of its descendants: while it lives, none of them gets away.
+        below = [pid for leader, pids in members.items() for pid in pids if pid != leader]
+        for pid in below or [pid for pids in members.values() for pid in pids]:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-    return {leader for leader, found in members.items() if found}
+        if not below:
+            break
+        time.sleep(_ROUND_PAUSE)
+    return found
+
+
+def _members(leaders: Mapping[int, ProcessMark]) -> dict[int, list[int]]:
+    """The processes of each leader that still runs, or whose session does."""
+    processes = dict(all_processes())
+    reused = {pid for pid, mark in leaders.items() if pid in processes and int(processes[pid][19]) != mark.began}
+    members: dict[int, list[int]] = {pid: [] for pid in leaders if pid not in reused}
+    for pid, fields in processes.items():
+        leader = int(fields[3])
+        if leader not in members:
+            leader = ancestor(pid, processes, members)
+        if leader in members and fields[0] != "Z":
+            members[leader].append(pid)
+    return members
+
+
+def ancestor(pid: int, processes: Mapping[int, list[str]], wanted: Collection[int]) -> int:
+    """The process itself or its nearest ancestor that is wanted, 0 for none."""
+    for _ in range(len(processes)):
+        if pid in wanted or pid not in processes:
+            break
+        pid = int(processes[pid][1])
+    return pid if pid in wanted else 0
 
 
 class Machine:
     """Limits how many processes start at once, and ends them together: both would hold up the gateway's calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.groups = Groups(name)
+        self.users = Users()
         self.starting = asyncio.Semaphore(STARTS_AT_ONCE)
         """Held while a process is being started."""
         self._ending: list[ProcessMark] = []
         self._round: asyncio.Task[None] | None = None
 
-    async def end_session(self, leader: ProcessMark) -> None:
-        """Return once every process of the session that this one leads, or led, has been killed.
+    async def end_tree(self, leader: ProcessMark) -> None:
+        """Return once this process has been killed with all its descendants and its session.
 
-        Sessions that are ended at the same time share one scan of the machine's processes.
+        Trees that are ended at the same time share one scan of the machine's processes.
         """
         self._ending.append(leader)
         if self._round is None:
@@ -120,10 +151,10 @@ class Machine:
     async def _end_all(self) -> None:
         await asyncio.sleep(0)
         ending, self._ending, self._round = self._ending, [], None
-        await asyncio.to_thread(kill_sessions, ending)
+        await asyncio.to_thread(kill_trees, ending)
 
 
-def end_orphans(places: Places) -> None:
+def end_orphans(places: Places, groups: Groups) -> None:
     """End the processes that a gateway left which was killed, and delete the files of its replicas. Blocking.
 
     Those of a running gateway are left alone: it is handing over to this one, and ends them itself.
@@ -133,9 +164,12 @@ def end_orphans(places: Places) -> None:
         mark = _mark(place.mark)
         if mark is not None and mark.owner is not None and mark.owner.is_running():
             continue
-        if mark is not None and kill_sessions([mark]):
+        if mark is not None and kill_trees([mark]):
             log.info("ended replica %s of an earlier run", name)
         place.remove()
+    for group in groups.left():
+        if not (places.replicas / group.name).exists():
+            group.remove()
 
 
 def _mark(path: Path) -> ProcessMark | None:
@@ -154,7 +188,10 @@ def delete_unused_images(rootfs: Path, digests: Iterable[str]) -> None:
 
 
 def all_processes() -> Iterator[tuple[int, list[str]]]:
-    """Number and `/proc/PID/stat` fields of every process: 0 is the state, 3 the session, 11 to 14 CPU ticks."""
+    """Number and `/proc/PID/stat` fields of every process.
+
+    0 is the state, 1 the parent, 3 the session, 11 to 14 CPU ticks.
+    """
     for entry in os.scandir("/proc"):
         fields = _stat(int(entry.name)) if entry.name.isdigit() else None
         if fields:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,7 +19,9 @@ from faas_runtime.core.api import (
 )
 from faas_runtime.core.enforcement import PROCESS, not_enforced
 from faas_runtime.core.errors import AlreadyExists, RuntimeFault
-from faas_runtime.core.paths import images_dir
+from faas_runtime.core.isolation import NONE, probe_machine
+from faas_runtime.core.paths import images_dir, instance_name
+from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.images.store import ImageStore
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.common.annotations import SCALE_MIN_LABEL, initial_replicas
@@ -31,6 +32,7 @@ from faas_runtime.providers.common.secrets import SecretStore
 from faas_runtime.providers.common.status import key_of, unknown_function
 from faas_runtime.providers.common.store import Deployed, DeploymentStore, NamespaceStore
 from faas_runtime.providers.process.function import ProcessFunction, RunningVersion
+from faas_runtime.providers.process.isolation import MachineOffer
 from faas_runtime.providers.process.places import Places
 from faas_runtime.providers.process.processes import Machine, delete_unused_images, end_orphans
 from faas_runtime.providers.process.spec import Preparer
@@ -50,7 +52,9 @@ STOP_GRACE = 5.0
 class ProcessProvider(LocalStores):
     """Runs every function below one state directory."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, settings: GatewaySettings) -> None:
+        state_dir = settings.state_dir
+        self._settings = settings
         self._places = Places(state_dir)
         self._store = DeploymentStore(self._places.root)
         super().__init__(SecretStore(state_dir / "secrets"), NamespaceStore(self._store))
@@ -59,12 +63,14 @@ class ProcessProvider(LocalStores):
         self._functions: dict[FunctionKey, ProcessFunction] = {}
         self._feed = RoutingFeed()
         self._usage = ProcessUsageMeter()
-        self._machine = Machine()
+        self._machine = Machine(instance_name(state_dir))
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Start every deployed function; they become ready in the background."""
-        await asyncio.to_thread(end_orphans, self._places)
+        await asyncio.to_thread(self._machine.groups.find)
+        self._preparer.machine = await asyncio.to_thread(self._offer)
+        await asyncio.to_thread(end_orphans, self._places, self._machine.groups)
         known = await asyncio.to_thread(self._store.load)
         await asyncio.to_thread(delete_unused_images, self._places.rootfs, [deployed.digest for deployed in known])
         for deployed in known:
@@ -80,11 +86,15 @@ class ProcessProvider(LocalStores):
         await asyncio.gather(*(replicas.stop(STOP_GRACE) for replicas in running if replicas is not None))
         for function in functions:
             function.log.end()
+        self._machine.groups.close()
 
     async def info(self) -> ProviderInfo:
         """This engine, for `/system/info`."""
         return ProviderInfo(
-            provider=PROCESS, version=VersionInfo(release=__version__, sha="unknown"), orchestration="processes"
+            provider=PROCESS,
+            version=VersionInfo(release=__version__, sha="unknown"),
+            orchestration="processes",
+            isolation=self._preparer.machine.as_wire(),
         )
 
     async def health(self) -> dict[str, str]:
@@ -163,6 +173,7 @@ class ProcessProvider(LocalStores):
             function.version = None
             self._feed.publish(RouteRemoved(key))
             await self._feed.acknowledged()
+        self._machine.users.forget(key)
         log.info("deleted %s", key)
         if version.replicas is not None:
             self._in_background(self._drain(version.replicas, limit, function.log))
@@ -190,6 +201,18 @@ class ProcessProvider(LocalStores):
         present = [function.route() for function in self._functions.values() if function.version is not None]
         async for change in self._feed.read(present):
             yield change
+
+    def _offer(self) -> MachineOffer:
+        """What this machine and gateway offer. Blocking."""
+        settings = self._settings
+        return MachineOffer(
+            offer=probe_machine(),
+            wish=settings.isolation,
+            enforced=self._machine.groups.enforced,
+            refuse=(f"self:{settings.metrics_port}",) if settings.metrics_port else (),
+            allow=(f"self:{settings.port}",) if settings.port else (),
+            private=(settings.state_dir.resolve(),),
+        )
 
     def _deployments(self) -> dict[FunctionKey, FunctionDeployment]:
         return {key: f.version.deployed.deployment for key, f in self._functions.items() if f.version is not None}
@@ -227,7 +250,9 @@ class ProcessProvider(LocalStores):
         spec = await self._preparer.spec(deployment)
         deployed = Deployed(deployment=deployment, digest=spec.digest, replicas=replicas, created_at=now_rfc3339())
         version = function.prepare(deployed, spec)
-        missing = not_enforced(deployment, PROCESS)
+        if spec.isolation.level != NONE:
+            function.log.add("gateway", spec.isolation.line())
+        missing = not_enforced(deployment, PROCESS, spec.isolation.enforced_settings)
         if missing:
             function.log.add("gateway", f"not enforced for processes of this machine: {', '.join(missing)}")
         return version

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
+import sys
+import tempfile
 from asyncio.subprocess import Process
 from collections.abc import Mapping
+from typing import BinaryIO
 
 import msgspec
 
@@ -17,14 +21,13 @@ from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import Endpoint
 from faas_runtime.providers.common.logs import FunctionLog, LineSplitter
 from faas_runtime.providers.common.readiness import ProbeTarget, is_ready
+from faas_runtime.providers.process.groups import Group
+from faas_runtime.providers.process.isolation import policy
 from faas_runtime.providers.process.places import ReplicaPlace, listening_socket, write_secrets
 from faas_runtime.providers.process.processes import Machine, ProcessMark, child_setup, mark_of_child
 from faas_runtime.providers.process.spec import ReplicaSpec
 
 _LAST_LINES = 20
-# The watchdog expects its socket as descriptor 3; it is handed over as standard input, which every
-# way of starting a process can do, and moved by the shell, which then becomes the watchdog.
-_HANDOVER = 'exec "$@" 3<&0 0</dev/null'
 
 
 class Replica:
@@ -39,6 +42,7 @@ class Replica:
         self._log = log
         self._machine = machine
         self._mark: ProcessMark | None = None
+        self._group: Group | None = None
         self._socket: socket.socket | None = None
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -61,17 +65,22 @@ class Replica:
         try:
             self._prepare_folder()
             self._socket = listening_socket(self._place.socket)
-            command = ["/bin/sh", "-c", _HANDOVER, "faas-replica", str(watchdog_binary())]
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=self._socket.fileno(),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                cwd=self.spec.working_dir,
-                env=self._environment(),
-                start_new_session=True,
-                preexec_fn=child_setup(),
-            )
+            self._group = await asyncio.to_thread(self._machine.groups.make, self.instance, self.spec.isolation.limits)
+            # The launcher makes the socket the watchdog's descriptor 3; here it is standard input, which every way
+            # of starting a process can hand over.
+            with _passed(self._policy()) as document:
+                self._process = await asyncio.create_subprocess_exec(
+                    str(watchdog_binary()),
+                    "-isolate",
+                    str(document.fileno()),
+                    stdin=self._socket.fileno(),
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.STDOUT,
+                    env=self._environment(),
+                    pass_fds=[document.fileno()],
+                    start_new_session=True,
+                    preexec_fn=child_setup(),
+                )
         except OSError as err:
             self._release()
             raise StartFailed(f"`{self.spec.key.name}` cannot be started: {err}") from err
@@ -118,7 +127,10 @@ class Replica:
                         await process.wait()
         finally:
             if self._mark is not None:
-                await self._machine.end_session(self._mark)
+                await self._machine.end_tree(self._mark)
+            if self._group is not None:
+                await asyncio.to_thread(self._group.remove)
+                self._group = None
             self._release()
         if process is not None:
             await process.wait()
@@ -126,7 +138,7 @@ class Replica:
     def renew_secrets(self, secrets: Mapping[str, bytes]) -> None:
         """Replace the values of the running function's secrets. Blocking."""
         if self.spec.secrets and self._process is not None:
-            write_secrets(self._place, secrets)
+            write_secrets(self._place, secrets, self._user())
 
     def _is_over(self) -> bool:
         return self._process is None or self._process.returncode is not None
@@ -148,9 +160,10 @@ class Replica:
 
     def _environment(self) -> dict[str, str]:
         environment = dict(self.spec.environment)
-        environment["HOME"] = environment["TMPDIR"] = str(self._place.tmp)
+        inside = self.spec.isolation.inside
+        environment["HOME"] = environment["TMPDIR"] = "/tmp" if inside else str(self._place.tmp)  # noqa: S108
         environment["LISTEN_FDS"] = "1"
-        if self.spec.secrets:
+        if self.spec.secrets and not inside:
             environment["secret_mount_path"] = str(self._place.secrets)
         if self.spec.port_variable:
             port = str(_free_port())
@@ -159,10 +172,26 @@ class Replica:
             environment.pop("http_upstream_url", None)
         return environment
 
+    def _policy(self) -> bytes:
+        return policy(
+            self.spec.isolation,
+            self._place,
+            rootfs=self.spec.rootfs,
+            working_dir=str(self.spec.working_dir),
+            hostname=self.spec.key.name,
+            show=self.spec.show,
+            secrets=bool(self.spec.secrets),
+            user=self._user(),
+            group=self._group,
+        )
+
+    def _user(self) -> int:
+        return self._machine.users.number(self.spec.key) if self.spec.isolation.own_user else 0
+
     def _prepare_folder(self) -> None:
         self._place.make()
         if self.spec.secrets:
-            write_secrets(self._place, self.spec.secrets)
+            write_secrets(self._place, self.spec.secrets, self._user())
 
     async def _read_output(self, process: Process) -> None:
         assert process.stdout is not None
@@ -183,6 +212,19 @@ class Replica:
         if self._reader is not None:
             self._reader.cancel()
         self._place.remove()
+
+
+def _passed(document: bytes) -> BinaryIO:
+    """An open file for a child to read from its begin."""
+    file: BinaryIO
+    if sys.platform == "linux":
+        file = os.fdopen(os.memfd_create("policy"), "w+b")
+    else:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file.write(document)
+    file.flush()
+    file.seek(0)
+    return file
 
 
 def _free_port() -> int:

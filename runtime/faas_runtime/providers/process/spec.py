@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
+from faas_runtime.core.isolation import LANDLOCK, NAMESPACES
 from faas_runtime.core.paths import search_path
 from faas_runtime.images.interpreter import PLAIN, Interpreter, NotRunnable, choose_interpreter
 from faas_runtime.images.store import ImageInfo, ImageNotFound, ImageStore
@@ -20,6 +21,8 @@ from faas_runtime.providers.common.readiness import OWN_WATCHDOG, Probe, accepte
 from faas_runtime.providers.common.secrets import SecretStore
 from faas_runtime.providers.common.status import key_of
 from faas_runtime.providers.common.store import NamespaceStore
+from faas_runtime.providers.process.isolation import NOT_ISOLATED, Isolation, MachineOffer, choose
+from faas_runtime.providers.process.toolpaths import command_in, folders_to_show, has_base, python_at
 
 PORT_LABEL = "io.faas.upstream-port-env"
 """Image label: name of the variable in which an http-mode function expects its port."""
@@ -32,7 +35,8 @@ _DRAIN_WINDOW = "250ms"
 class ReplicaSpec:
     """Everything needed to start a replica of one version of a function.
 
-    `environment` is complete but for what differs between replicas (ports, folders).
+    `environment` is complete but for what differs between replicas (ports, folders); `working_dir` is a path as the
+    function sees it. `show` are the paths of this machine that it sees beside its image.
     `port_variable` is empty unless the function needs a port of its own.
     """
 
@@ -44,12 +48,16 @@ class ReplicaSpec:
     port_variable: str = ""
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     probe: Probe = OWN_WATCHDOG
+    isolation: Isolation = NOT_ISOLATED
+    show: tuple[str, ...] = ()
 
 
 class Preparer:
     """Makes specs of deployments: finds image and secrets, and unpacks the image below `rootfs`."""
 
     def __init__(self, images: ImageStore, rootfs: Path, secrets: SecretStore, namespaces: NamespaceStore) -> None:
+        self.machine = MachineOffer()
+        """What this machine offers, once that is known."""
         self._images = images
         self._rootfs = rootfs
         self._secrets = secrets
@@ -77,6 +85,7 @@ class Preparer:
         return await self._spec(deployment, image)
 
     async def _spec(self, deployment: FunctionDeployment, image: ImageInfo) -> ReplicaSpec:
+        isolation = choose(deployment, self.machine)
         values = await asyncio.to_thread(self._secrets.values, list(deployment.secrets), deployment.namespace)
         try:
             interpreter = await asyncio.to_thread(choose_interpreter, image.labels, image.annotations)
@@ -85,7 +94,8 @@ class Preparer:
             raise Invalid(f"image `{deployment.image}` cannot run as a process here: {missing}") from None
         except (OSError, ValueError, LookupError) as err:
             raise Invalid(f"image `{deployment.image}` cannot be unpacked: {err}") from None
-        return build_spec(deployment, image, rootfs, values, interpreter)
+        spec = build_spec(deployment, image, rootfs, values, interpreter, isolation)
+        return await asyncio.to_thread(with_tools, spec, self.machine.private)
 
 
 def build_spec(
@@ -94,6 +104,7 @@ def build_spec(
     rootfs: Path,
     secrets: Mapping[str, bytes],
     interpreter: Interpreter = PLAIN,
+    isolation: Isolation = NOT_ISOLATED,
 ) -> ReplicaSpec:
     """The spec of a deployment's replicas. Raises Invalid when image and deployment name no process."""
     environment = function_environment(deployment, _DRAIN_WINDOW, {**_base_environment(), **image.env})
@@ -104,24 +115,44 @@ def build_spec(
         if environment.get(name):
             environment[name] = interpreter.command(environment[name])
     environment["metrics_port"] = "off"
-    environment["FAAS_ROOTFS"] = str(rootfs)
+    root = Path("/") if isolation.inside else rootfs
+    environment["FAAS_ROOTFS"] = str(root)
     return ReplicaSpec(
         key=key_of(deployment),
         digest=image.digest,
         rootfs=rootfs,
-        working_dir=_inside(rootfs, image.working_dir),
+        working_dir=_inside(root, image.working_dir),
         environment=environment,
         port_variable=_port_variable(image, environment),
         secrets=secrets,
         probe=replace(probe, path=probe.path or OWN_WATCHDOG.path, timeout=OWN_WATCHDOG.timeout),
+        isolation=isolation,
     )
+
+
+def with_tools(spec: ReplicaSpec, private: Iterable[Path]) -> ReplicaSpec:
+    """The spec with the paths of this machine that the function needs, if it does not see all of them. Blocking."""
+    if spec.isolation.level not in (NAMESPACES, LANDLOCK) or (spec.isolation.inside and has_base(spec.rootfs)):
+        return spec
+    environment = dict(spec.environment)
+    for name in ("fprocess", "function_process"):
+        if environment.get(name):
+            environment[name] = command_in(environment[name])
+    # Scripts on PATH that choose an interpreter (pyenv) are not visible: what they would choose comes first.
+    python = python_at("python3")
+    if python and "PATH" in environment:
+        environment["PATH"] = f"{Path(python[0]).parent}{os.pathsep}{environment['PATH']}"
+    command = environment.get("fprocess") or environment.get("function_process") or ""
+    return replace(spec, environment=environment, show=tuple(folders_to_show(command, private)))
 
 
 def needs_fixed_port(spec: ReplicaSpec) -> bool:
     """Whether every replica of this image listens on one and the same port, so that only one can run here."""
     mode = spec.environment.get("mode", "")
     upstream = spec.environment.get("upstream_url") or spec.environment.get("http_upstream_url")
-    return mode == "http" and bool(upstream) and not spec.port_variable
+    # With the guard each replica has a loopback address of its own, without a shared network all of them.
+    alone = spec.isolation.guard or spec.isolation.network == "none"
+    return mode == "http" and bool(upstream) and not spec.port_variable and not alone
 
 
 def refuse_more_than_one(spec: ReplicaSpec, replicas: int) -> None:

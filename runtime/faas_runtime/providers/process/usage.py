@@ -1,4 +1,4 @@
-"""CPU and memory of replicas: of every process in a replica's session, from /proc."""
+"""CPU and memory of replicas: of a replica's process with all its descendants, from /proc."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 from faas_runtime.core.api import FunctionUsage
-from faas_runtime.providers.process.processes import all_processes
+from faas_runtime.providers.process.processes import all_processes, ancestor
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -31,22 +31,24 @@ class ProcessUsageMeter:
             return
         memory: dict[int, float] = {}
         seconds: dict[int, float] = {}
-        for _, fields in all_processes():
+        processes = dict(all_processes())
+        children = {pid for pid, fields in processes.items() if int(fields[1]) == os.getpid()}
+        for pid, fields in processes.items():
             # CPU time with that of ended children, and resident memory.
-            session, used = int(fields[3]), sum(int(value) for value in fields[11:15]) / _TICKS
-            memory[session] = memory.get(session, 0.0) + int(fields[21]) * _PAGE
-            seconds[session] = seconds.get(session, 0.0) + used
+            root, used = ancestor(pid, processes, children), sum(int(value) for value in fields[11:15]) / _TICKS
+            memory[root] = memory.get(root, 0.0) + int(fields[21]) * _PAGE
+            seconds[root] = seconds.get(root, 0.0) + used
         # The time of a process that ended is missing from the sum: never below zero.
         self._cpu = {
-            session: max(0.0, used - self._seconds[session]) / passed * 1000
-            for session, used in seconds.items()
-            if session in self._seconds
+            root: max(0.0, used - self._seconds[root]) / passed * 1000
+            for root, used in seconds.items()
+            if root in self._seconds
         }
         self._memory, self._seconds, self._read_at = memory, seconds, now
 
-    def of(self, sessions: Iterable[int]) -> FunctionUsage:
-        """Usage of these sessions together, as of the last reading."""
-        pids = list(sessions)
+    def of(self, replicas: Iterable[int]) -> FunctionUsage:
+        """Usage of these children of ours together, with their descendants, as of the last reading."""
+        pids = list(replicas)
         return FunctionUsage(
             cpu=round(sum(self._cpu.get(pid, 0.0) for pid in pids), 1),
             total_memory_bytes=sum(self._memory.get(pid, 0.0) for pid in pids),

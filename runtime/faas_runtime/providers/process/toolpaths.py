@@ -1,0 +1,83 @@
+"""Which folders of this machine a function without a base image needs: its interpreter's, and those of the system."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from faas_runtime.core.paths import search_path
+
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+"""Programs and libraries of the machine."""
+_ETC = (
+    *("ssl", "pki", "ca-certificates", "crypto-policies", "resolv.conf", "hosts", "nsswitch.conf", "host.conf"),
+    *("gai.conf", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone", "passwd", "group"),
+    *("alternatives", "protocols", "services", "mime.types", "os-release"),
+)
+"""Files of /etc that libraries read; none holds a secret."""
+_ASK = "import sys; print(sys.executable, sys.prefix, sys.base_prefix, sep='\\n')"
+
+
+def has_base(rootfs: Path) -> bool:
+    """Whether an unpacked image brings its own system: then it is shown nothing of the machine."""
+    return any(os.path.lexists(rootfs / name) for name in ("bin/sh", "lib", "usr/lib"))
+
+
+def command_in(fprocess: str) -> str:
+    """The command with the real path of its Python, if that is a script which chooses one (pyenv)."""
+    words = shlex.split(fprocess)
+    if not words or not _is_python(words[0]):
+        return fprocess
+    path = next(iter(python_at(words[0])), "")
+    return f"{shlex.quote(path)}{fprocess[len(words[0]) :]}" if path and fprocess.startswith(words[0]) else fprocess
+
+
+def folders_to_show(fprocess: str, private: Iterable[Path]) -> list[str]:
+    """Paths of the machine for the function that this command starts, without those that hold `private` ones."""
+    etc = [f"/etc/{name}" for name in _ETC]
+    kept = [*private, Path.home()]
+    found: list[str] = []
+    for folder in _tools(fprocess):
+        # A home folder, or one with the gateway's own files, is never shown as a whole.
+        if any(folder == each or folder in each.parents for each in kept) or folder == Path("/"):
+            continue
+        text = str(folder)
+        if not any(text == each or text.startswith(f"{each}/") for each in (*SYSTEM, *found)):
+            found.append(text)
+    return [*SYSTEM, *etc, *found]
+
+
+def _tools(fprocess: str) -> Iterator[Path]:
+    yield Path(sys.prefix)
+    yield Path(sys.base_prefix)
+    words = shlex.split(fprocess) if fprocess else []
+    for name in ("python3", "node", *words[:1]):
+        if _is_python(name):  # what is on PATH may be a script that chooses one (pyenv)
+            yield from (Path(each) for each in python_at(name)[1:])
+            continue
+        found = shutil.which(name, path=search_path())
+        if found and not (name.startswith(("./", "../"))):
+            # The folder above `bin`, both of the link and of the file itself.
+            for path in (Path(found), Path(found).resolve()):
+                yield path.parent.parent if path.parent.name == "bin" else path
+
+
+@functools.lru_cache(maxsize=64)
+def python_at(name: str) -> tuple[str, ...]:
+    """Path, prefix and base prefix of a Python; empty if it does not run."""
+    path = shutil.which(name, path=search_path())
+    try:
+        done = subprocess.run([path or name, "-c", _ASK], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(done.stdout.splitlines()[:3])
+
+
+def _is_python(word: str) -> bool:
+    return Path(word).name.startswith("python")
