@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -22,6 +23,7 @@ from faas_runtime.core.settings import GATEWAY, arguments
 
 UNIT = "faas-gateway.service"
 _POLL_INTERVAL = 0.1
+_JOURNAL_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class SystemdService:
         words = process.command("run", arguments(given))
         # A user of its own that owns only this folder.
         hardening = ["DynamicUser=yes", "StateDirectory=faas", "StateDirectoryMode=0700", "ProtectHome=read-only"]
+        # On a minimal system such a user has no home, which Python and functions ask for.
+        hardening += [f"Environment=HOME={self.state_dir}", f"WorkingDirectory={self.state_dir}"]
         if settings.engine == "docker":
             hardening.append("SupplementaryGroups=docker")
         lines = [
@@ -94,10 +98,11 @@ class SystemdService:
         try:
             self._systemctl("daemon-reload")
             self._systemctl("enable", "--now", UNIT)
-        except FaasError:
-            self.path.unlink()
+            return self._log_in()
+        except FaasError as err:
+            err.detail = "\n".join(filter(None, [err.detail, *self._journal()]))
+            self._remove_failed()
             raise
-        return self._log_in()
 
     def uninstall(self) -> bool:
         """Stop the service and remove the unit, not the state; False if there was none. Raises FaasError."""
@@ -110,6 +115,25 @@ class SystemdService:
             raise FaasError(f"`{self.path}` cannot be removed: {err.strerror}") from None
         self._systemctl("daemon-reload")
         return True
+
+    def _remove_failed(self) -> None:
+        """Leave no unit that systemd starts again and again."""
+        for words in (("disable", "--now", UNIT), ("reset-failed", UNIT)):
+            with contextlib.suppress(FaasError):
+                self._systemctl(*words)
+        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(FaasError):
+            self._systemctl("daemon-reload")
+
+    def _journal(self) -> list[str]:
+        """The last lines of the service's log."""
+        scope = [] if self.system else ["--user"]
+        command = ["journalctl", *scope, "-u", UNIT, "-n", str(_JOURNAL_LINES), "-o", "cat", "--no-pager", "-q"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError:
+            return []
+        return done.stdout.splitlines()
 
     def _systemctl(self, *words: str) -> None:
         command = ["systemctl", *([] if self.system else ["--user"]), *words]
@@ -128,8 +152,7 @@ class SystemdService:
                 process.login(self.state_dir, status)
                 return status.url
             time.sleep(_POLL_INTERVAL)
-        scope = "" if self.system else "--user "
-        raise FaasError("the gateway did not start", hint=f"see `journalctl {scope}-u {UNIT}`")
+        raise FaasError(f"the gateway did not answer within {process.START_TIMEOUT:g} s")
 
 
 def _quoted(word: str) -> str:

@@ -154,16 +154,19 @@ class DockerEngine:
         """Every container with these labels, stopped ones too."""
         filters = [f"{key}={value}" for key, value in labels.items()]
         with docker_faults():
-            listed = self._client.containers.list(all=True, filters={"label": filters}, ignore_removed=True)
-            return [container_of(each.attrs, self.own.network) for each in listed]
+            listed = self._client.api.containers(all=True, filters={"label": filters})
+        return [found for each in listed if (found := self.get(each["Id"])) is not None]
 
     def get(self, identifier: str) -> Container | None:
         """One container, None when it has gone."""
         with docker_faults():
             try:
-                return container_of(self._client.containers.get(identifier).attrs, self.own.network)
-            except NoSuchContainer:
-                return None
+                return container_of(self._client.api.inspect_container(identifier), self.own.network)
+            except APIError as err:
+                # Podman answers 500 for one that is being removed.
+                if isinstance(err, NoSuchContainer) or "no such container" in first_line(err).lower():
+                    return None
+                raise
 
     def stop(self, identifier: str, grace: float) -> None:
         """Send SIGTERM, SIGKILL after `grace` seconds, and remove it. A missing container counts as stopped."""
