@@ -1,4 +1,4 @@
-"""A minimal Debian with systemd as its first process, in a container of systemd-nspawn, with this installation in it."""
+"""A minimal Debian with systemd as its first process, in a container, with this installation in it."""
 
 import contextlib
 import os
@@ -13,7 +13,9 @@ from tests.gateways import ROOT
 
 TREE = Path.home() / ".cache/faas-tests/systemd-bookworm"
 """Made once: half a minute, and a mirror of Debian."""
-_PACKAGES = "systemd,systemd-sysv,dbus,python3-minimal,libffi8,libsqlite3-0,libssl3,libexpat1,zlib1g,libbz2-1.0,liblzma5"
+_PACKAGES = (
+    "systemd,systemd-sysv,dbus,python3-minimal,libffi8,libsqlite3-0,libssl3,libexpat1,zlib1g,libbz2-1.0,liblzma5"
+)
 _PATIENCE = 60
 
 
@@ -43,10 +45,9 @@ class Machine:
     def run(self, *command, check=True, **environment):
         """Run a command as root with the environment of a login; with `check` it must succeed."""
         variables = {"PATH": "/opt/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", **environment}
-        done = subprocess.run(
-            ["nsenter", "-t", str(self._leader), "-a", "env", "-i", *(f"{key}={value}" for key, value in variables.items()), *command],
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        assigned = [f"{key}={value}" for key, value in variables.items()]
+        words = ["nsenter", "-t", str(self._leader), "-a", "env", "-i", *assigned, *command]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
         if check:
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done
@@ -70,9 +71,7 @@ def machine(folder, missing):
     packages = environment / "lib" / version / "site-packages"
     packages.mkdir(parents=True)
     (packages / "faas.pth").write_text("/opt/src\n/opt/src/runtime\n/opt/site\n")
-    (environment / "bin/faas").write_text(
-        "#!/opt/venv/bin/python\nfrom faas_cli.cli import main\nmain()\n"
-    )
+    (environment / "bin/faas").write_text("#!/opt/venv/bin/python\nfrom faas_cli.cli import main\nmain()\n")
     (environment / "bin/faas").chmod(0o755)
     for path in (folder, environment, *environment.rglob("*")):
         if not path.is_symlink():
@@ -86,7 +85,8 @@ def machine(folder, missing):
     name = f"faas-test-{os.getpid()}"
     command = [
         "systemd-nspawn", "--quiet", "-D", str(root), "--volatile=overlay", "--boot", f"--machine={name}",
-        "--register=no", "--keep-unit", "--console=pipe", *(f"--bind-ro={source}:{target}" for source, target in binds.items()),
+        "--register=no", "--keep-unit", "--console=pipe",
+        *(f"--bind-ro={source}:{target}" for source, target in binds.items()),
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
