@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.stack.model import Function
-from faas_runtime.core.api import FunctionDeployment, FunctionResources, FunctionStatus
+from faas_runtime.core.api import NAME_LABEL, FunctionDeployment, FunctionResources, FunctionStatus
 
 if TYPE_CHECKING:
     from faas_cli.gateway.client import GatewayClient
@@ -57,7 +57,7 @@ def table(key: str, rows: list[tuple[str, str, str]]) -> list[str]:
 
 
 def _left_out(field: str, local: dict[str, str], deployed: dict[str, str], side: str) -> bool:
-    if field == "fprocess":
+    if field in ("fprocess", f"label.{NAME_LABEL}"):
         return field not in local
     if not field.startswith("env."):
         return False

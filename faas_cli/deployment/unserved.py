@@ -1,7 +1,8 @@
-"""Settings of a deployment that have no effect with the gateway it is sent to."""
+"""Settings of a deployment that have no effect, or another one, with the gateway it is sent to."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from faas_cli.errors import FaasError, GatewayError
 from faas_runtime.core.api import SCHEDULE_TOPIC
 from faas_runtime.core.enforcement import DOCKER, PROCESS, READ_ONLY_ROOT, SWARM, not_enforced
 from faas_runtime.core.isolation import ISOLATION_ANNOTATION, NAMESPACES, NONE
+from faas_runtime.core.quantities import MIN_MEMORY_BYTES, memory_bytes
 
 if TYPE_CHECKING:
     from faas_cli.gateway.client import GatewayClient
@@ -67,6 +69,8 @@ def _reasons(deployment: FunctionDeployment, engine: str, provider: ProviderInfo
         return []
     settings = not_enforced(deployment, engine, _enforced(deployment, provider))
     found = [f"`{setting}` is not enforced by {_ENGINES[engine]}" for setting in settings]
+    if engine != PROCESS:
+        found += _raised(deployment)
     annotations = deployment.annotations or {}
     topics = [name for text in annotations.get("topic", "").split(",") if (name := text.strip())]
     for topic in topics:
@@ -80,4 +84,14 @@ def _reasons(deployment: FunctionDeployment, engine: str, provider: ProviderInfo
         found.append(f"annotation `schedule: {schedule}` has no effect without `topic: {SCHEDULE_TOPIC}`")
     if not schedule and SCHEDULE_TOPIC in topics:
         found.append(f"annotation `topic: {SCHEDULE_TOPIC}` has no effect without `schedule`")
+    return found
+
+
+def _raised(deployment: FunctionDeployment) -> list[str]:
+    found = []
+    for kind, resources in (("limits", deployment.limits), ("requests", deployment.requests)):
+        memory = resources.memory if resources is not None else ""
+        with contextlib.suppress(ValueError):  # the gateway refuses it, with a reason
+            if memory and 0 < memory_bytes(memory) < MIN_MEMORY_BYTES:
+                found.append(f"`{kind}.memory: {memory}` is raised to 6Mi, Docker's minimum")
     return found

@@ -20,6 +20,8 @@ ZERO_TIME = "0001-01-01T00:00:00Z"
 SECRETS_PATH = "/var/openfaas/secrets"
 """Folder in which a function finds its secrets, one file each."""
 
+NAME_LABEL = "faas_function"
+"""Label of every status, with the function's name."""
 SCHEDULE_TOPIC = "cron-function"
 """Value of the annotation `topic` of a function that is called by its `schedule`."""
 

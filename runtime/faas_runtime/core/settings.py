@@ -333,6 +333,14 @@ class GatewaySettings(ProxyOptions):
         "Folder of basic-auth-user and basic-auth-password for the provider, if they differ from the gateway's.",
         contract="provider_secret_mount_path",
     )
+    schedules: bool = _setting(
+        FUNCTIONS,
+        SWITCH,
+        True,
+        "Whether the gateway calls functions by their schedules.",
+        option="--no-schedules",
+        flag_help="Leave schedules to a cron-connector: both together call every function twice.",
+    )
     logs_url: str = _setting(
         FUNCTIONS, URL, "", "Server of the functions' logs, if it is not the provider.", contract="logs_provider_url"
     )

@@ -28,7 +28,7 @@ def test_deploy_is_seen_at_once_in_list_and_status(target, function):
         assert {key: status[key] for key in ("envVars", "limits", "requests")} == {
             key: given[key] for key in ("envVars", "limits", "requests")
         }
-        assert given["labels"].items() <= status["labels"].items()
+        assert {**given["labels"], "faas_function": name}.items() <= status["labels"].items()
         assert given["annotations"].items() <= status["annotations"].items()
         assert (status["replicas"], status["availableReplicas"]) == (1, 1)
         assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", status["createdAt"])

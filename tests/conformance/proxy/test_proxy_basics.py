@@ -163,6 +163,13 @@ def test_status_without_body_ends_with_its_head(proxy: RunningProxy, replica: Re
     assert client.quiet(0.05)
 
 
+def test_no_content_has_no_length(proxy: RunningProxy, replica: Replica):
+    """Many servers send `Content-Length: 0` with it, which RFC 9110 forbids."""
+    replica.always(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")
+
+    assert proxy.ask(get()).get("Content-Length") is None
+
+
 def test_not_modified_keeps_its_content_length(proxy: RunningProxy, replica: Replica):
     replica.always(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n")
 

@@ -117,6 +117,7 @@ def test_empty_lines_between_requests(talk):
         ("HEAD /head", 200, b"", ("Content-Length", "7")),
         ("HEAD /chunked", 200, b"", ("Content-Length", None)),
         ("GET /empty", 204, b"", ("Content-Length", None)),
+        ("GET /empty?length", 204, b"", ("Content-Length", None)),
         ("DELETE /empty", 204, b"", ("Transfer-Encoding", None)),
         ("GET /unchanged", 304, b"", ("Etag", '"a"')),
         ("GET /chunked", 200, b"onetwo", ("Etag", None)),

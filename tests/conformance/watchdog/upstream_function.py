@@ -227,8 +227,9 @@ def own_pid(call: Call) -> None:
 
 
 def empty(call: Call) -> None:
+    """With `?length`, the length that many servers send although it is forbidden."""
     call.read_body()
-    call.send("HTTP/1.1 204 No Content\r\n\r\n")
+    call.send("HTTP/1.1 204 No Content\r\n" + ("Content-Length: 0\r\n\r\n" if "?length" in call.target else "\r\n"))
 
 
 def unchanged(call: Call) -> None:

@@ -1,6 +1,9 @@
 """Functions that the gateway calls by a schedule."""
 
+import sys
 from datetime import UTC, datetime, timedelta
+
+from tests.gateways import ECHO, Gateway
 
 EVERY_MINUTE = {"topic": "cron-function", "schedule": "* * * * *"}
 
@@ -26,3 +29,17 @@ def test_a_schedule_that_is_invalid_is_refused(gateway):
     answer = gateway.deploy("tick", "echo", annotations={"topic": "cron-function", "schedule": "61 * * * *"})
 
     assert (answer.status, "annotation `schedule`" in answer.text) == (400, True)
+
+
+def test_schedules_are_left_to_a_connector(tmp_path, watchdog_binary):
+    """With `--no-schedules` there is no next run, and the gateway says nothing of one."""
+    (tmp_path / "state").mkdir()
+    found = Gateway(tmp_path / "state", "--no-schedules")
+    found.add_image("echo", {"echo.py": ECHO}, {"fprocess": f"{sys.executable} echo.py"})
+    found.start()
+    try:
+        found.deploy("tick", "echo", annotations=EVERY_MINUTE)
+        assert "nextRun" not in found.status("tick")
+        assert "cron" not in found.ask("GET", "/healthz").text
+    finally:
+        found.stop()

@@ -49,7 +49,7 @@ def test_another_gateway_sees_the_same(world):
         try:
             assert await other.list("openfaas-fn") == await provider.list("openfaas-fn")
             (status,) = await other.list("openfaas-fn")
-            assert (status.env_vars, status.labels) == ({"GREETING": "hi"}, {"a": "b"})
+            assert (status.env_vars, status.labels) == ({"GREETING": "hi"}, {"a": "b", "faas_function": status.name})
             await other.scale(KEY, 2)
             await world.until(lambda: len(world.endpoints()) == 2)
             assert (world.routes[KEY].timeout, world.routes[KEY].internal) == (9, True)

@@ -61,6 +61,16 @@ def test_annotations_that_nothing_serves(annotations, expected):
     assert not keys(gateway("faas-swarm", "swarm"), annotations=annotations)
 
 
+def test_memory_that_is_raised():
+    """Docker's minimum is 6 MiB; other values, and values that are none, are not reported."""
+    small = {"limits": FunctionResources(memory="4Mi"), "requests": FunctionResources(memory="5M")}
+    for engine in ("faas-docker", "faas-swarm"):
+        assert keys(gateway(engine), **small) == ["limits.memory: 4Mi", "requests.memory: 5M"]
+    assert not keys(gateway("faas-netes"), **small)
+    assert not keys(gateway("faas-docker"), limits=FunctionResources(memory="6Mi"))
+    assert not keys(gateway("faas-docker"), limits=FunctionResources(memory="lots"))
+
+
 def test_strict_refuses():
     """Every reason is in the error; a gateway that does not answer cannot be judged."""
     deployment = FunctionDeployment(service="fn", image="fn", **DEMANDS)

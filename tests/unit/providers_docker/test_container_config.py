@@ -73,7 +73,15 @@ def test_secrets_and_a_read_only_root():
     assert list(found["tmpfs"]) == ["/tmp"]
 
 
-@pytest.mark.parametrize("memory", ["1Mi", "lots", "0"])
+def test_memory_below_the_engines_minimum():
+    """It is raised to 6Mi, as the engine would refuse less, and the log says so."""
+    small = FunctionResources(memory="1Mi")
+    found = config(limits=small, requests=small)
+    assert (found["mem_limit"], found["mem_reservation"]) == (6 << 20, 6 << 20)
+    check_deployment(FunctionDeployment(service="fn", image="fn:1", limits=small))
+
+
+@pytest.mark.parametrize("memory", ["lots", "0"])
 def test_memory_that_makes_no_sense(memory):
     """The error names the field, before an image is pulled."""
     deployment = FunctionDeployment(service="fn", image="fn:1", limits=FunctionResources(memory=memory))

@@ -109,7 +109,9 @@ async def _deployment(request: Request) -> FunctionDeployment:
 def _status(request: Request, status: FunctionStatus) -> FunctionStatus:
     """The status with the time of its next scheduled run, and without usage unless the request has `usage=1`."""
     with_usage = request.query_params.get("usage", "") in ("1", "true")
-    due = next_run(status.annotations, datetime.now(UTC)) if services_of(request).queue is not None else None
+    services = services_of(request)
+    scheduled = services.queue is not None and services.schedules
+    due = next_run(status.annotations, datetime.now(UTC)) if scheduled else None
     if due is None and (with_usage or status.usage is None):
         return status
     return msgspec.structs.replace(

@@ -93,7 +93,9 @@ class ControlPlane:
         self._loops.start("statuses", self._statuses.run)
         peers = self._peers()
         self._loops.start("scaler", Scaler(self._provider, self._statuses, self._routes, peers).run)
-        self._loops.start("cron", CronRunner(self._statuses, self._queue.accept, is_leader=lambda: peers.is_leader).run)
+        if self._settings.schedules:
+            runner = CronRunner(self._statuses, self._queue.accept, is_leader=lambda: peers.is_leader)
+            self._loops.start("cron", runner.run)
 
         def states() -> dict[str, str]:
             return {**others(), **self._states()}
@@ -145,6 +147,7 @@ class ControlPlane:
             guard=self._guard,
             store=FunctionStore(self._settings.store_url),
             changed=self._changed,
+            schedules=self._settings.schedules,
         )
         return create_app(services, accounts, users=UserFile(self._settings.state_dir / USERS_FILE))
 

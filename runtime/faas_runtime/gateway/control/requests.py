@@ -58,6 +58,7 @@ class Services:
     canaries: Canaries | None = None
     guard: CallGuard | None = None
     store: FunctionStore | None = None
+    schedules: bool = True
     changed: Callable[[], Awaitable[None]] = _nothing
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,10 +13,12 @@ from docker.errors import APIError, DockerException
 
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
-from faas_runtime.core.errors import Invalid, Unavailable
+from faas_runtime.core.errors import Unavailable
 from faas_runtime.core.quantities import MIN_MEMORY_BYTES
 from faas_runtime.providers.common.annotations import watchdog_settings
-from faas_runtime.providers.common.limits import check_resources
+from faas_runtime.providers.common.limits import check_resources, memory_of
+
+log = logging.getLogger("faas.provider")
 
 WATCHDOG_PORT = 8080
 LOG_OPTIONS = {"max-size": "10m"}
@@ -80,8 +83,13 @@ def check_deployment(deployment: FunctionDeployment) -> None:
     """Raises Invalid for settings that no container engine can fulfil, before an image is pulled for them."""
     for field, size in check_resources(deployment):
         if size < MIN_MEMORY_BYTES:
-            raise Invalid(f"field `{field}`: {size} bytes are less than the engine can give (6Mi)")
+            log.warning("%s: %s is raised to 6Mi, the engine's minimum", deployment.service, field)
     watchdog_settings(deployment)
+
+
+def container_memory(text: str, field: str) -> int:
+    """Bytes of a memory quantity for a container, at least the engine's minimum. Raises Invalid."""
+    return max(memory_of(text, field), MIN_MEMORY_BYTES)
 
 
 def _text(line: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from faas_runtime.core.api import FunctionDeployment, FunctionIsolation, FunctionStatus, FunctionUsage
+from faas_runtime.core.api import NAME_LABEL, FunctionDeployment, FunctionIsolation, FunctionStatus, FunctionUsage
 from faas_runtime.core.errors import NotFound
 from faas_runtime.providers.base import Endpoint, FunctionKey, RouteUpdate
 from faas_runtime.providers.common.annotations import accepted_timeout, auth_rule, is_internal
@@ -19,7 +19,10 @@ def status_of(
     usage: FunctionUsage | None = None,
     isolation: FunctionIsolation | None = None,
 ) -> FunctionStatus:
-    """The deployment as it was sent, and how it runs: `available` of the desired `replicas` are ready."""
+    """The deployment as it was sent, and how it runs: `available` of the desired `replicas` are ready.
+
+    The label `faas_function` is added, as OpenFaaS does on Kubernetes: tools select functions by it.
+    """
     return FunctionStatus(
         name=deployment.service,
         image=deployment.image,
@@ -28,7 +31,7 @@ def status_of(
         env_vars=deployment.env_vars,
         constraints=deployment.constraints,
         secrets=deployment.secrets,
-        labels=deployment.labels,
+        labels={**(deployment.labels or {}), NAME_LABEL: deployment.service},
         annotations=deployment.annotations,
         limits=deployment.limits,
         requests=deployment.requests,

@@ -8,8 +8,8 @@ from typing import Any
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.annotations import function_environment
-from faas_runtime.providers.common.docker_api import WATCHDOG_PORT
-from faas_runtime.providers.common.limits import cpu_of, memory_of
+from faas_runtime.providers.common.docker_api import WATCHDOG_PORT, container_memory
+from faas_runtime.providers.common.limits import cpu_of
 
 INSTANCE_LABEL = "io.faas.gateway"
 """The gateway instance a container belongs to; others are never touched."""
@@ -58,11 +58,11 @@ def _resources(deployment: FunctionDeployment) -> dict[str, Any]:
     found: dict[str, Any] = {}
     limits, requests = deployment.limits, deployment.requests
     if limits is not None and limits.memory:
-        found["mem_limit"] = memory_of(limits.memory, "limits.memory")
+        found["mem_limit"] = container_memory(limits.memory, "limits.memory")
     if limits is not None and limits.cpu:
         found["nano_cpus"] = int(cpu_of(limits.cpu, "limits.cpu") * 1_000_000_000)
     if requests is not None and requests.memory:
-        found["mem_reservation"] = memory_of(requests.memory, "requests.memory")
+        found["mem_reservation"] = container_memory(requests.memory, "requests.memory")
     if requests is not None and requests.cpu:
         found["cpu_shares"] = max(2, int(cpu_of(requests.cpu, "requests.cpu") * 1024))
     return found

@@ -26,8 +26,8 @@ from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
 from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.annotations import drain_timeout, function_environment
-from faas_runtime.providers.common.docker_api import LOG_OPTIONS, WATCHDOG_PORT, check_deployment
-from faas_runtime.providers.common.limits import cpu_of, memory_of
+from faas_runtime.providers.common.docker_api import LOG_OPTIONS, WATCHDOG_PORT, check_deployment, container_memory
+from faas_runtime.providers.common.limits import cpu_of
 
 KIND_LABEL = "io.faas.kind"
 """What an object of the Swarm stands for: `function`, `secret` or `namespace`. Others are never touched."""
@@ -156,4 +156,4 @@ def _cpu(text: str, field: str) -> int | None:
 
 
 def _memory(text: str, field: str) -> int | None:
-    return memory_of(text, field) if text else None
+    return container_memory(text, field) if text else None

@@ -82,7 +82,8 @@ func (r *plainResponse) parseField(name, value []byte) (passed, plain bool) {
 			length, ok := plainLength(value)
 			ok = ok && !r.hasLength
 			r.length, r.hasLength = length, true
-			return true, ok
+			// RFC 9110: no length with 204; many servers send `Content-Length: 0`.
+			return r.status != http.StatusNoContent, ok
 		}
 	case 16:
 		r.encoded = r.encoded || is(name, "content-encoding")

@@ -49,6 +49,9 @@ func (w *responseWriter) begin(first []byte) {
 	if header["Content-Type"] == nil && header["Content-Encoding"] == nil && len(first) > 0 {
 		header.Set("Content-Type", http.DetectContentType(first))
 	}
+	if w.status == http.StatusNoContent {
+		header.Del("Content-Length")
+	}
 	if header["Content-Length"] == nil && !withoutBody(string(w.conn.request.method), w.status) {
 		w.chunked = true
 		header.Set("Transfer-Encoding", "chunked")
