@@ -39,6 +39,10 @@ def read_credential(path: Path) -> str:
     return text
 
 
+_NOT_SWEPT = frozenset({"images", "rootfs", "replicas"})
+"""Images, which builders write meanwhile, and what belongs to functions."""
+
+
 class AlreadyRunning(Exception):
     """Another gateway holds the lock of the state directory; the text is one sentence."""
 
@@ -95,7 +99,17 @@ class StateDir:
         """Hold the directory with this lock, which another gateway may have held until now."""
         self._lock = lock
         self.reclaim()
+        self._sweep()
         self._running().unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Delete what an interrupted write left: it may be a secret, in plain."""
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = [name for name in folders if name not in _NOT_SWEPT]
+            for name in names:
+                if name.startswith(".new-"):
+                    with contextlib.suppress(OSError):
+                        (Path(folder) / name).unlink()
 
     def reclaim(self) -> None:
         """Write our process number into the lock file."""

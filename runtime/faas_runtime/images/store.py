@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from faas_runtime.core.files import locked, new_file, write_file
+from faas_runtime.core.records import report_damage
 from faas_runtime.images.interpreter import LOCAL_LAYER, local_layers
 from faas_runtime.images.unpack import unpack_layer
 
@@ -313,7 +314,10 @@ class ImageStore:
         try:
             return cast(Json, json.loads((self.root / "index.json").read_bytes()))
         except FileNotFoundError:
-            return {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": []}
+            pass
+        except ValueError as error:
+            report_damage(self.root / "index.json", "the names of images are lost; build them again", error)
+        return {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": []}
 
     def _write_index(self, index: Json) -> None:
         write_file(self.root / "index.json", canonical_json(index), mode=0o644, durable=False)

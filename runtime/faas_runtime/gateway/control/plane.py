@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.types import ASGIApp
 
+from faas_runtime.core.records import damage
 from faas_runtime.core.reserve import CHECK_INTERVAL, Reserve
 from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.gateway.auth.accounts import account_of
@@ -152,7 +153,7 @@ class ControlPlane:
         return create_app(services, accounts, users=UserFile(self._settings.state_dir / USERS_FILE))
 
     def _warnings(self) -> dict[str, str]:
-        found = {"disk": self._reserve.problem(), "queue": self._queue.warning()}
+        found = {"disk": self._reserve.problem(), "queue": self._queue.warning(), "files": damage()}
         return {name: text for name, text in found.items() if text}
 
     async def _changed(self) -> None:

@@ -6,7 +6,6 @@ such a name. Its version and its share are stored and survive a restart of the g
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import msgspec
 
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.files import write_file
+from faas_runtime.core.records import read_record
 from faas_runtime.providers.base import FunctionKey
 
 SUFFIX = "--canary"
@@ -68,9 +68,7 @@ class CanaryStore:
 
     def read(self, key: FunctionKey) -> Traffic | None:
         """The canary of a function, None when there is none."""
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode(self._path(key).read_bytes(), type=Traffic)
-        return None
+        return read_record(self._path(key), Traffic, f"the canary of {key} is lost")
 
     def all(self) -> dict[FunctionKey, Traffic]:
         """Every function that has a canary."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 from faas_runtime.core.api import FunctionDeployment
 from faas_runtime.core.errors import NotFound
 from faas_runtime.core.files import write_file
+from faas_runtime.core.records import read_record
 from faas_runtime.providers.base import FunctionKey
 
 MAX_VERSIONS = 10
@@ -54,9 +54,7 @@ class VersionStore:
 
     def read(self, key: FunctionKey) -> list[Version]:
         """The versions of a function, oldest first."""
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode(self._path(key).read_bytes(), type=list[Version])
-        return []
+        return read_record(self._path(key), list[Version], f"the versions of {key} are lost") or []
 
     def next_number(self, key: FunctionKey) -> int:
         """The number of the next version."""

@@ -20,6 +20,10 @@ MAX_LINE_BYTES = 64 * 1024
 MAX_BYTES = 1024 * 1024
 """Text kept of one function in memory, and size at which its file is rotated (one older file is kept)."""
 _FOLLOWER_LINES = 10_000
+MAX_RATE = 512 * 1024
+"""Bytes a second that a function may log for long; what is more is dropped, and the lines are counted."""
+FLOOD_PAUSE = 0.05
+"""Seconds between two reads of a function that logs more: it waits, instead of costing others the time."""
 
 
 def now_rfc3339() -> str:
@@ -38,6 +42,9 @@ class FunctionLog:
         self._bytes = 0
         self._file_bytes = 0
         self._followers: set[asyncio.Queue[LogMessage | None]] = set()
+        self._budget, self._refilled = float(MAX_BYTES), time.monotonic()
+        self._dropped = 0
+        self._removed = False
         self._load()
 
     def add(self, instance: str, text: str) -> None:
@@ -45,7 +52,8 @@ class FunctionLog:
         self.add_all(instance, [text])
 
     def add_all(self, instance: str, texts: list[str]) -> None:
-        """Store lines that arrived together, with one write."""
+        """Store lines that arrived together, with one write; drop and count those of a flood."""
+        texts = self._within_rate(texts)
         messages = [
             LogMessage(
                 name=self.key.name,
@@ -91,11 +99,36 @@ class FunctionLog:
         for follower in self._followers:
             _offer(follower, None)
 
+    @property
+    def is_flooded(self) -> bool:
+        """Whether lines are being dropped."""
+        return self._dropped > 0
+
     def remove(self) -> None:
-        """End every follower and delete the files."""
-        self.end()
+        """Delete the files. Later lines go to followers only: another function may have the name by then."""
+        self._removed = True
         for path in (self._path, self._older()):
             path.unlink(missing_ok=True)
+
+    def _within_rate(self, texts: list[str]) -> list[str]:
+        now = time.monotonic()
+        self._budget = min(float(MAX_BYTES), self._budget + (now - self._refilled) * MAX_RATE)
+        self._refilled = now
+        kept = []
+        # Not one line at a time: a quarter of a second's worth, else there would be a notice for every line.
+        if self._dropped and self._budget > MAX_RATE / 4:
+            notice = f"{self._dropped} lines were dropped: the function logs more than {MAX_RATE >> 10} KiB a second"
+            kept, self._dropped = [notice], 0
+        if self._dropped:
+            self._dropped += len(texts)
+            return kept
+        for number, text in enumerate(texts):
+            if self._budget < 0:
+                self._dropped = len(texts) - number
+                break
+            self._budget -= len(text) + 1
+            kept.append(text)
+        return kept
 
     def _select(self, query: LogQuery) -> list[LogMessage]:
         chosen = [message for message in self._lines if not query.instance or message.instance == query.instance]
@@ -113,6 +146,8 @@ class FunctionLog:
             self._bytes -= _weight(self._lines.popleft())
 
     def _append(self, messages: list[LogMessage]) -> None:
+        if self._removed or not messages:
+            return
         data = b"".join(msgspec.json.encode(message) + b"\n" for message in messages)
         # A full disk must not stop the function; the lines stay in memory.
         with contextlib.suppress(OSError):
@@ -124,7 +159,7 @@ class FunctionLog:
             self._file_bytes += len(data)
 
     def _load(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in (self._older(), self._path):
             with contextlib.suppress(OSError):
                 for line in path.read_bytes().splitlines():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 from pathlib import Path
 
 import msgspec
@@ -11,9 +9,8 @@ import msgspec
 from faas_runtime.core.api import DEFAULT_NAMESPACE, FunctionDeployment, FunctionNamespace
 from faas_runtime.core.errors import AlreadyExists, Invalid, NotFound
 from faas_runtime.core.files import write_file
+from faas_runtime.core.records import read_record
 from faas_runtime.providers.base import FunctionKey
-
-log = logging.getLogger("faas.process")
 
 
 class Deployed(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,14 +37,10 @@ class DeploymentStore:
         self._namespaces = folder / "namespaces.json"
 
     def load(self) -> list[Deployed]:
-        """Everything deployed. A file that cannot be read is logged and ignored."""
-        found = []
-        for path in sorted(self._functions.glob("*/*.json")):
-            try:
-                found.append(msgspec.json.decode(path.read_bytes(), type=Deployed))
-            except (OSError, msgspec.MsgspecError) as err:
-                log.error("the deployed function in `%s` cannot be read: %s", path, err)
-        return found
+        """Everything deployed. A damaged file is set aside."""
+        paths = sorted(self._functions.glob("*/*.json"))
+        found = [read_record(path, Deployed, f"function {path.stem}.{path.parent.name} is lost") for path in paths]
+        return [deployed for deployed in found if deployed is not None]
 
     def save(self, deployed: Deployed) -> None:
         """Write a deployment. Raises OSError."""
@@ -60,9 +53,11 @@ class DeploymentStore:
     def namespaces(self) -> dict[str, FunctionNamespace]:
         """Every namespace by name, the default one first."""
         found = {DEFAULT_NAMESPACE: FunctionNamespace(name=DEFAULT_NAMESPACE)}
-        with contextlib.suppress(FileNotFoundError):
-            for namespace in msgspec.json.decode(self._namespaces.read_bytes(), type=list[FunctionNamespace]):
-                found[namespace.name] = namespace
+        kept = read_record(self._namespaces, list[FunctionNamespace], "the labels of namespaces are lost")
+        # The folders of functions name the namespaces of a list that was damaged.
+        for name in sorted(path.parent.name for path in self._functions.glob("*/*.json")):
+            found.setdefault(name, FunctionNamespace(name=name))
+        found.update({namespace.name: namespace for namespace in kept or ()})
         return found
 
     def save_namespaces(self, namespaces: dict[str, FunctionNamespace]) -> None:

@@ -141,6 +141,7 @@ class ProcessProvider(LocalStores):
         except BaseException:
             del self._functions[key]
             function.log.remove()
+            function.log.end()
             raise
         log.info("deployed %s (%s)", key, version.deployed.digest)
 
@@ -171,6 +172,8 @@ class ProcessProvider(LocalStores):
             del self._functions[key]
             limit = function.drain_timeout()
             function.version = None
+            # At once: after the drain the files may be those of a new function with this name.
+            function.log.remove()
             self._feed.publish(RouteRemoved(key))
             await self._feed.acknowledged()
         self._machine.users.forget(key)
@@ -178,7 +181,7 @@ class ProcessProvider(LocalStores):
         if version.replicas is not None:
             self._in_background(self._drain(version.replicas, limit, function.log))
         else:
-            function.log.remove()
+            function.log.end()
 
     async def scale(self, key: FunctionKey, replicas: int) -> None:
         """Start or drain replicas; returns at once. Raises NotFound, Invalid, Unavailable."""
@@ -286,7 +289,7 @@ class ProcessProvider(LocalStores):
     async def _drain(self, replicas: ReplicaSet, limit: float, finished: FunctionLog | None = None) -> None:
         await replicas.stop(limit)
         if finished is not None:
-            finished.remove()
+            finished.end()
 
     async def _stop_unused(self, surplus: Any, limit: float) -> None:
         await self._feed.acknowledged()

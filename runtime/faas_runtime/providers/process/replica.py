@@ -19,7 +19,7 @@ from faas_runtime.core.errors import StartFailed
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import watchdog_binary
 from faas_runtime.providers.base import Endpoint
-from faas_runtime.providers.common.logs import FunctionLog, LineSplitter
+from faas_runtime.providers.common.logs import FLOOD_PAUSE, FunctionLog, LineSplitter
 from faas_runtime.providers.common.readiness import ProbeTarget, is_ready
 from faas_runtime.providers.process.groups import Group
 from faas_runtime.providers.process.isolation import policy
@@ -200,6 +200,8 @@ class Replica:
             lines = splitter.feed(data)
             if lines:
                 self._log.add_all(self.instance, lines)
+            if self._log.is_flooded:
+                await asyncio.sleep(FLOOD_PAUSE)
         self._log.add_all(self.instance, splitter.rest())
 
     def _stop_listening(self) -> None:

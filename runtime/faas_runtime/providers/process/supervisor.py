@@ -78,8 +78,9 @@ class Slot:
             self._failed(StartFailed(f"`{self._owner.spec.key.name}` cannot be started: {error}"))
         finally:
             self._set_ready(False)
-        self.replica = None
+        # Known to this slot until nothing is left of it: `stop` may interrupt this.
         await replica.stop(0)
+        self.replica = None
         return time.monotonic() - began if began else 0.0
 
     def _failed(self, fault: StartFailed) -> None:
