@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"fwatchdog/internal/sandbox/kernel"
@@ -20,9 +21,6 @@ import (
 	"fwatchdog/internal/sandbox/root"
 	"fwatchdog/internal/sandbox/seccomp"
 )
-
-// beforeExec is called before the process becomes the watchdog. Coverage builds write their counters in it.
-var beforeExec = func() {}
 
 // Inside is the second stage: it waits for its policy, gives up every right the policy does not name, and becomes the
 // watchdog. It returns an exit code only if a step fails.
@@ -43,13 +41,19 @@ func Inside() int {
 	if err != nil {
 		return refuse("start", err)
 	}
+	// By a descriptor, because the function's user may not enter the folders above the file.
+	file, err := syscall.Open(watchdog, kernel.OpenPath|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return refuse("start", err)
+	}
 	if what, err := confine(p, watchdog); err != nil {
 		return refuse(what, err)
 	}
+	watchdog = "/proc/self/fd/" + strconv.Itoa(file)
 	if p.Level == policy.Namespaces {
 		watchdog = root.Watchdog
 	}
-	beforeExec()
+	BeforeExec()
 	if p.Level != policy.None {
 		if err := filter(p, control); err != nil {
 			return refuse("seccomp", err)
@@ -103,6 +107,7 @@ func confine(p *policy.Policy, watchdog string) (string, error) {
 			return "landlock", err
 		}
 	}
+	kernel.LimitCapabilities()
 	if p.User != 0 {
 		number := p.User
 		if p.Level == policy.Namespaces {
@@ -111,13 +116,13 @@ func confine(p *policy.Policy, watchdog string) (string, error) {
 		if err := kernel.BecomeUser(number); err != nil {
 			return "user number", err
 		}
-		// The change of the number has made the kernel forget it.
-		if err := kernel.DieWithParent(syscall.SIGKILL); err != nil {
-			return "parent", err
-		}
 	}
 	if err := kernel.DropCapabilities(); err != nil {
 		return "capabilities", err
+	}
+	// The change of the number has made the kernel forget it.
+	if err := kernel.DieWithParent(syscall.SIGKILL); err != nil {
+		return "parent", err
 	}
 	return "", nil
 }

@@ -63,8 +63,9 @@ func Launch(policyFD int) int {
 	}
 	go r.passOn(signals)
 	if what, err := r.prepare(); err != nil {
-		refuse(what, err)
 		_ = syscall.Kill(r.pid, syscall.SIGKILL)
+		r.wait()
+		return refuse(what, err)
 	}
 	return r.wait()
 }

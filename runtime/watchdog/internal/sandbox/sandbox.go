@@ -15,6 +15,9 @@ const InsideFlag = "-isolation-inside"
 // ExitFailed is the exit code when a replica cannot be isolated as its policy says. It is never started with less.
 const ExitFailed = 125
 
+// BeforeExec is called before the stage inside becomes the watchdog. Coverage builds write their counters in it.
+var BeforeExec = func() {}
+
 // refuse prints why a replica is not started, with a remedy if one is known, and returns the exit code.
 func refuse(what string, err error) int {
 	line := fmt.Sprintf("fwatchdog: isolation: %s: %v", what, err)

@@ -90,13 +90,18 @@ func BecomeUser(number int) error {
 	return result(errno)
 }
 
-// DropCapabilities drops every capability of the thread, for good. What an ordinary user may not drop it does not have.
-func DropCapabilities() error {
+// LimitCapabilities makes sure that no exec and no change of the user number gives capabilities. It comes before BecomeUser,
+// which takes the right to do so. What an ordinary user may not limit it does not have.
+func LimitCapabilities() {
 	for capability := uintptr(0); capability < maxCapability; capability++ {
 		_ = prctl(prCapbsetDrop, capability, 0)
 	}
 	_ = prctl(prCapAmbient, prCapAmbientClearAll, 0)
 	_ = prctl(prSetSecurebits, secureBits, 0)
+}
+
+// DropCapabilities drops every capability of the thread.
+func DropCapabilities() error {
 	header := [2]uint32{0x20080522, 0} // _LINUX_CAPABILITY_VERSION_3, this thread
 	var none [6]uint32
 	_, _, errno := syscall.RawSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none)), 0)

@@ -1,0 +1,591 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"fwatchdog/internal/sandbox/kernel"
+	"fwatchdog/internal/sandbox/policy"
+)
+
+// function is the program of testdata/function, which is built once.
+var function = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "fwatchdog-function-")
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(folder, "function")
+	arguments := []string{"build", "-o", binary}
+	if coverageFolder() != "" {
+		arguments = append(arguments, "-cover", "-covermode=atomic", "-coverpkg=fwatchdog/internal/sandbox/...")
+	}
+	build := exec.Command("go", append(arguments, "./testdata/function")...)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, output)
+	}
+	return binary, os.Chmod(folder, 0o711)
+})
+
+// coverageFolder is where this run's counters go, empty if coverage is not measured. GOCOVERDIR is go test's own.
+func coverageFolder() string { return flag.Lookup("test.gocoverdir").Value.String() }
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := function(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// programPath returns the path of the program.
+func programPath(t *testing.T) string {
+	t.Helper()
+	path, err := function()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// machineReport is what the program's probe finds here.
+var machineReport *Report
+
+// needs skips a test if the machine does not offer a level, or a part of one.
+func needs(t *testing.T, level policy.Level, parts ...string) {
+	t.Helper()
+	if machineReport == nil {
+		output, err := exec.Command(programPath(t), "-isolation-probe").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		machineReport = &Report{}
+		if err := json.Unmarshal(output, machineReport); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if slices.Index(policy.Levels, machineReport.Level) > slices.Index(policy.Levels, level) {
+		t.Skipf("this machine offers %s: %v", machineReport.Level, machineReport.Missing)
+	}
+	for _, part := range parts {
+		if !machineReport.Parts[part] {
+			t.Skipf("this machine has no %s: %v", part, machineReport.Missing)
+		}
+	}
+}
+
+// sandboxed is a launched test function.
+type sandboxed struct {
+	*exec.Cmd
+	folder string
+	output *bytes.Buffer
+	lines  *bufio.Scanner // of a function that runs on
+}
+
+// prepare returns a function that has not been started: its policy is changed by the test.
+func prepare(t *testing.T, level policy.Level, change func(p *policy.Policy)) *sandboxed {
+	t.Helper()
+	base := t.TempDir()
+	// A function with a number of its own must reach its folders.
+	for _, folder := range []string{base, filepath.Dir(base)} {
+		if err := os.Chmod(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &policy.Policy{
+		Level: level, Hostname: "api", Rootfs: base + "/image", Root: base + "/root", Tmp: base + "/tmp", Secrets: base + "/secrets",
+		Show: []string{"/usr", "/bin", "/lib", "/lib64", "/sbin"}, Network: policy.Host, Workdir: base + "/image/home/app", ParentPID: os.Getpid(),
+	}
+	for _, folder := range []string{p.Workdir, p.Root, p.Tmp, p.Secrets} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(p.Secrets+"/key", []byte("value"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if level == policy.Namespaces {
+		p.Workdir = "/home/app"
+	}
+	if change != nil {
+		change(p)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return launch(t, base, text)
+}
+
+// launch makes the command of a launcher with a policy.
+func launch(t *testing.T, base string, text []byte) *sandboxed {
+	t.Helper()
+	document := filepath.Join(base, "policy.json")
+	if err := os.WriteFile(document, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	s := &sandboxed{folder: base, output: &bytes.Buffer{}}
+	s.Cmd = exec.Command(programPath(t), "-isolate", "3")
+	s.ExtraFiles = []*os.File{file}
+	s.Env = []string{"PATH=/usr/bin:/bin", "TMPDIR=/tmp"}
+	s.Stdout, s.Stderr = s.output, s.output
+	if folder := coverageFolder(); folder != "" {
+		s.Env = append(s.Env, "GOCOVERDIR="+folder)
+	}
+	return s
+}
+
+// run runs a program of insides and returns what it printed.
+func (s *sandboxed) run(t *testing.T, program string, arguments ...string) string {
+	t.Helper()
+	s.command(program, arguments)
+	timer := time.AfterFunc(time.Minute, func() { _ = s.Process.Kill() })
+	defer timer.Stop()
+	err := s.Run()
+	if err != nil {
+		t.Logf("%s: %v", program, err)
+	}
+	return coverageMessage.ReplaceAllString(s.output.String(), "")
+}
+
+// coverageMessage is printed by a program that measures coverage where it cannot write the counters.
+var coverageMessage = regexp.MustCompile(`(?m)^error: coverage .*\n`)
+
+func (s *sandboxed) command(program string, arguments []string) {
+	s.Env = append(s.Env, "SANDBOX_TEST="+program, "SANDBOX_TEST_ARGUMENTS="+strings.Join(arguments, " "))
+}
+
+// begin starts a program that runs on, and returns when it has printed a line.
+func (s *sandboxed) begin(t *testing.T, program string, arguments ...string) {
+	t.Helper()
+	s.command(program, arguments)
+	s.Stdout, s.Stderr = nil, nil
+	output, err := s.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Stderr = s.Stdout
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Process.Kill(); _, _ = io.Copy(io.Discard, output); _ = s.Wait() })
+	s.lines = bufio.NewScanner(output)
+	if !s.lines.Scan() {
+		t.Fatal("the function has printed nothing")
+	}
+}
+
+// expect checks that an output has lines, and has no others.
+func expect(t *testing.T, output string, present, absent []string) {
+	t.Helper()
+	for _, line := range present {
+		if !strings.Contains(output, line) {
+			t.Errorf("%q is missing in:\n%s", line, output)
+		}
+	}
+	for _, line := range absent {
+		if strings.Contains(output, line) {
+			t.Errorf("%q is in:\n%s", line, output)
+		}
+	}
+}
+
+// users are the numbers with which a test runs: the gateway's own, and one of the function.
+func users(t *testing.T, test func(t *testing.T, user int)) {
+	t.Run("same user", func(t *testing.T) { test(t, 0) })
+	t.Run("own user", func(t *testing.T) {
+		needs(t, policy.Namespaces, partOwnUser)
+		test(t, firstUser)
+	})
+}
+
+// A function has no descriptors but its own, no capabilities, and a filter, on every level.
+func TestProcess(t *testing.T) {
+	users(t, func(t *testing.T, user int) {
+		for _, level := range policy.Levels {
+			if level == policy.None && user != 0 {
+				continue
+			}
+			t.Run(string(level), func(t *testing.T) {
+				needs(t, level)
+				output := prepare(t, level, func(p *policy.Policy) { p.User = user }).run(t, "look")
+				expect(t, output, []string{"0=/dev/null", "folder "}, []string{"policy.json", "isolation:"})
+				if level == policy.None {
+					return
+				}
+				expect(t, output, []string{"NoNewPrivs: 1", "Seccomp: 2", "CapEff: 0000000000000000"}, nil)
+				if os.Geteuid() == 0 || level == policy.Namespaces { // others may not limit what they cannot gain
+					expect(t, output, []string{"CapBnd: 0000000000000000"}, nil)
+				}
+				switch {
+				case level == policy.Namespaces && user != 0:
+					expect(t, output, []string{"host api user 1000 pid 1 folder /home/app"}, nil)
+				case level == policy.Namespaces:
+					expect(t, output, []string{"host api user 0 pid 1 folder /home/app"}, nil)
+				case user != 0:
+					expect(t, output, []string{fmt.Sprintf("user %d", user)}, nil)
+				}
+			})
+		}
+	})
+}
+
+// Files of the machine are invisible or closed; the image and the secrets are read-only; only its own folders are writable.
+func TestFiles(t *testing.T) {
+	t.Run("namespaces", func(t *testing.T) {
+		needs(t, policy.Namespaces)
+		s := prepare(t, policy.Namespaces, nil)
+		output := s.run(t, "files", "/etc/shadow", s.folder, "/home/app", "/var/openfaas/secrets", "/usr", "/tmp", "/dev/shm", "/", "/proc/sys/kernel/hostname")
+		expect(t, output, []string{
+			"see /etc/shadow no such file", "see " + s.folder + " no such file", "read /home/app done", "read /var/openfaas/secrets done",
+			"write /tmp done", "write /dev/shm done",
+		}, []string{"write /home/app done", "write /var/openfaas/secrets done", "write /usr done", "write / done", "write /proc/sys/kernel/hostname done"})
+	})
+	t.Run("landlock", func(t *testing.T) {
+		needs(t, policy.Landlock, partLandlock)
+		s := prepare(t, policy.Landlock, nil)
+		output := s.run(t, "files", "/etc/shadow", s.folder, s.folder+"/image", s.folder+"/secrets", s.folder+"/tmp", "/usr", "/tmp")
+		expect(t, output, []string{
+			"read /etc/shadow permission denied", "read " + s.folder + " permission denied", "read " + s.folder + "/image done",
+			"read " + s.folder + "/secrets done", "write " + s.folder + "/tmp done",
+		}, []string{"write " + s.folder + "/image done", "write " + s.folder + "/secrets done", "write /usr done", "write /tmp done", "write " + s.folder + " done"})
+	})
+}
+
+// System calls that lead out are refused, and processes outside are out of reach.
+func TestCalls(t *testing.T) {
+	for _, level := range []policy.Level{policy.Namespaces, policy.Landlock} {
+		t.Run(string(level), func(t *testing.T) {
+			needs(t, level, partLandlock)
+			output := prepare(t, level, nil).run(t, "calls", strconv.Itoa(os.Getpid()))
+			expect(t, output, []string{
+				"ptrace operation not permitted", "clone3 function not implemented", "unshare operation not permitted",
+				"mount operation not permitted", "io_uring operation not permitted", "keyctl operation not permitted",
+				"new call function not implemented", "packet socket address family not supported", "raw socket operation not permitted",
+			}, []string{"signal done", "memory of parent done"})
+		})
+	}
+}
+
+// accepting opens a port that counts its connections.
+func accepting(t *testing.T) (address string, count *atomic.Int64) {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	count = &atomic.Int64{}
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			count.Add(1)
+			connection.Close()
+		}
+	}()
+	return listener.Addr().String(), count
+}
+
+// guarded are the levels at which the guard works, with both user numbers.
+func guarded(t *testing.T, test func(t *testing.T, level policy.Level, change func(*policy.Policy))) {
+	for _, level := range []policy.Level{policy.Namespaces, policy.Landlock, policy.Seccomp} {
+		t.Run(string(level), func(t *testing.T) {
+			needs(t, level, partGuard)
+			users(t, func(t *testing.T, user int) {
+				test(t, level, func(p *policy.Policy) { p.Guard, p.User = true, user })
+			})
+		})
+	}
+}
+
+func rule(t *testing.T, text string) policy.Rule {
+	t.Helper()
+	parsed, err := policy.ParseRule(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// The guard refuses what the policy refuses, in every way to write the address.
+func TestGuardRefuses(t *testing.T) {
+	open, _ := accepting(t)
+	closed, reached := accepting(t)
+	_, port, _ := net.SplitHostPort(closed)
+	guarded(t, func(t *testing.T, level policy.Level, change func(*policy.Policy)) {
+		output := prepare(t, level, func(p *policy.Policy) {
+			change(p)
+			p.Refuse = []policy.Rule{rule(t, "self:"+port)}
+		}).run(t, "dial", open, closed, "[::ffff:127.0.0.1]:"+port, "0.0.0.0:"+port, "[::1]:"+port, "127.0.0.2:"+port, "169.254.169.254:80", "127.128.0.1:1")
+		expect(t, output, []string{"dial " + open + " done", "dial " + closed + " permission denied", "dial [::1]:" + port + " permission denied",
+			"dial 169.254.169.254:80 permission denied", "dial 127.128.0.1:1 permission denied"}, []string{":" + port + " done"})
+	})
+	if reached.Load() != 0 {
+		t.Errorf("the refused port has been reached %d times", reached.Load())
+	}
+}
+
+// A function's server is bound to an address of its own, whatever it names, and the function finds it.
+func TestGuardBinds(t *testing.T) {
+	guarded(t, func(t *testing.T, level policy.Level, change func(*policy.Policy)) {
+		output := prepare(t, level, change).run(t, "serve")
+		expect(t, output, []string{"address ", "127.1", "udp done", "listen unbound done", "unbound is true", "listen twice done"},
+			[]string{"0.0.0.0", "refused", "denied"})
+	})
+}
+
+// Datagrams are judged by every call that names an address; a send that connects is refused.
+func TestGuardSends(t *testing.T) {
+	packets, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	forbidden, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer forbidden.Close()
+	guarded(t, func(t *testing.T, level policy.Level, change func(*policy.Policy)) {
+		output := prepare(t, level, func(p *policy.Policy) {
+			change(p)
+			p.Refuse = []policy.Rule{rule(t, forbidden.LocalAddr().String())}
+		}).run(t, "send", packets.LocalAddr().String(), forbidden.LocalAddr().String())
+		expect(t, output, []string{"permitted batch 2 9 true", "permitted sendto true", "refused batch -1 0 false", "refused sendto false",
+			"refused unspecified false", "refused fast open false"}, nil)
+	})
+	_ = forbidden.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if count, _, err := forbidden.ReadFrom(make([]byte, 64)); err == nil {
+		t.Errorf("the refused port has got %d bytes", count)
+	}
+}
+
+// raceTime is how long threads try to exchange an address after it was judged.
+func raceTime() string {
+	if text := os.Getenv("FWATCHDOG_RACE_TIME"); text != "" {
+		return text
+	}
+	return "700ms"
+}
+
+// No address passes that another thread puts in the place of a judged one.
+func TestGuardRace(t *testing.T) {
+	needs(t, policy.Namespaces, partGuard)
+	open, allowed := accepting(t)
+	closed, reached := accepting(t)
+	refuse := func(p *policy.Policy) { p.Guard, p.Refuse = true, []policy.Rule{rule(t, closed)} }
+	output := prepare(t, policy.Namespaces, refuse).run(t, "race", open, closed, raceTime())
+	expect(t, output, []string{"attempts true"}, nil)
+	if allowed.Load() == 0 || reached.Load() != 0 {
+		t.Errorf("the permitted port was reached %d times, the refused one %d times", allowed.Load(), reached.Load())
+	}
+	permitted, _ := net.ListenPacket("udp4", "127.0.0.1:0")
+	defer permitted.Close()
+	forbidden, _ := net.ListenPacket("udp4", "127.0.0.1:0")
+	defer forbidden.Close()
+	output = prepare(t, policy.Namespaces, func(p *policy.Policy) {
+		p.Guard, p.Refuse = true, []policy.Rule{rule(t, forbidden.LocalAddr().String())}
+	}).run(t, "race-send", permitted.LocalAddr().String(), forbidden.LocalAddr().String(), raceTime())
+	expect(t, output, []string{"attempts true"}, nil)
+	_ = forbidden.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, _, err := forbidden.ReadFrom(make([]byte, 64)); err == nil {
+		t.Error("the refused port has got a datagram")
+	}
+}
+
+// Sockets of the function work; those of the machine are out of reach.
+func TestGuardUnixSockets(t *testing.T) {
+	abstract, err := net.Listen("unix", "@foreign")
+	if err == nil {
+		defer abstract.Close()
+	}
+	guarded(t, func(t *testing.T, level policy.Level, change func(*policy.Policy)) {
+		folder := "/tmp"
+		s := prepare(t, level, func(p *policy.Policy) {
+			change(p)
+			if p.User != 0 {
+				_ = os.Chown(p.Tmp, p.User, p.User)
+			}
+			if level != policy.Namespaces {
+				folder = p.Tmp
+			}
+		})
+		output := s.run(t, "unix", folder)
+		expect(t, output, []string{"listen own done", "dial own done", "dial @own done", "received hi true <nil>", "relative done", "by descriptor true"},
+			[]string{"dial @foreign done", "docker.sock done"})
+	})
+}
+
+// A function with a network of its own reaches its own loopback device only.
+func TestOwnNetwork(t *testing.T) {
+	needs(t, policy.Namespaces, partNetworkNamespace)
+	open, reached := accepting(t)
+	isolated := func(p *policy.Policy) { p.Network = policy.Isolated }
+	expect(t, prepare(t, policy.Namespaces, isolated).run(t, "dial", open, "8.8.8.8:53"), nil, []string{"done"})
+	expect(t, prepare(t, policy.Namespaces, isolated).run(t, "serve"), []string{"done"}, []string{"dial 127.0.0.1 refused"})
+	if reached.Load() != 0 {
+		t.Error("a port of the machine has been reached")
+	}
+}
+
+// living returns the processes with a command line that holds some words.
+func living(words string) []int {
+	var found []int
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range lines {
+		text, _ := os.ReadFile(path)
+		if strings.Contains(strings.ReplaceAll(string(text), "\x00", " "), words) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// ended waits until the descendants of a launcher have ended.
+func ended(t *testing.T, pids []int) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		var left []int
+		for _, pid := range pids {
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+			if err == nil && !strings.Contains(string(stat), ") Z ") {
+				left = append(left, pid)
+			}
+		}
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("processes %v are left", left)
+		}
+	}
+}
+
+// A process that has left its session ends with the function: when the function ends, and when its launcher is killed.
+func TestOrphansEnd(t *testing.T) {
+	for _, level := range []policy.Level{policy.Namespaces, policy.Landlock, policy.None} {
+		t.Run(string(level), func(t *testing.T) {
+			needs(t, level)
+			before := living("sleep 61")
+			output := prepare(t, level, nil).run(t, "orphan", "end")
+			expect(t, output, []string{"started"}, nil)
+			if after := living("sleep 61"); len(after) > len(before) {
+				t.Errorf("%d orphans are left", len(after)-len(before))
+			}
+		})
+	}
+	users(t, func(t *testing.T, user int) {
+		needs(t, policy.Namespaces)
+		s := prepare(t, policy.Namespaces, func(p *policy.Policy) { p.User = user })
+		s.begin(t, "orphan", "stay")
+		tree := kernel.Descendants(s.Process.Pid)
+		if len(tree) < 2 {
+			t.Fatalf("the launcher has descendants %v", tree)
+		}
+		_ = s.Process.Kill()
+		ended(t, tree)
+	})
+}
+
+// SIGTERM reaches the function; the launcher ends with its exit code.
+func TestLauncherIsTerminated(t *testing.T) {
+	needs(t, policy.Namespaces)
+	s := prepare(t, policy.Namespaces, nil)
+	s.begin(t, "sleep")
+	_ = s.Process.Signal(syscall.SIGTERM)
+	done := make(chan error, 1)
+	go func() { _, _ = io.Copy(io.Discard, scannerRest{s.lines}); done <- s.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Error("the launcher goes on")
+	}
+}
+
+// scannerRest reads the rest of a scanner's input.
+type scannerRest struct{ lines *bufio.Scanner }
+
+func (r scannerRest) Read([]byte) (int, error) {
+	for r.lines.Scan() {
+	}
+	return 0, io.EOF
+}
+
+// A function that takes too much memory is killed when there is no control group, and the log says so.
+func TestMemoryIsWatched(t *testing.T) {
+	needs(t, policy.Namespaces)
+	output := prepare(t, policy.Namespaces, func(p *policy.Policy) { p.MemoryWatch = 32 << 20 }).run(t, "memory")
+	expect(t, output, []string{"isolation: memory", "32 MiB"}, []string{"survived"})
+}
+
+func TestProcessesAreLimited(t *testing.T) {
+	needs(t, policy.Namespaces, partOwnUser)
+	output := prepare(t, policy.Namespaces, func(p *policy.Policy) { p.Processes, p.User = 50, firstUser }).run(t, "processes")
+	expect(t, output, []string{"limited true"}, nil)
+}
+
+// A replica that cannot be isolated as its policy says is not started: exit code 125 and one line with the reason.
+func TestRefusals(t *testing.T) {
+	needs(t, policy.Namespaces)
+	for _, c := range []struct {
+		name   string
+		change func(p *policy.Policy)
+		words  string
+	}{
+		{"no image", func(p *policy.Policy) { p.Rootfs = "/nowhere" }, "isolation: root: the image"},
+		{"no folder", func(p *policy.Policy) { p.Workdir = "/nowhere" }, "isolation: working folder: "},
+		{"no group", func(p *policy.Policy) {
+			p.Cgroup = &policy.Cgroup{Version: 2, Folders: map[string]string{"": "/nowhere"}}
+		}, "isolation: cgroup: "},
+		{"other parent", func(p *policy.Policy) { p.ParentPID = 1 << 22 }, "isolation: parent: the gateway has ended"},
+		{"no secrets", func(p *policy.Policy) { p.Secrets = "/nowhere" }, "isolation: secrets: "},
+		{"no root", func(p *policy.Policy) { p.Root = "/nowhere" }, "isolation: tmpfs: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := prepare(t, policy.Namespaces, c.change)
+			output := s.run(t, "look")
+			expect(t, output, []string{c.words}, []string{"host"})
+			if code := s.ProcessState.ExitCode(); code != ExitFailed {
+				t.Errorf("exit code %d", code)
+			}
+			if lines := strings.Count(output, "\n"); lines != 1 {
+				t.Errorf("%d lines:\n%s", lines, output)
+			}
+		})
+	}
+	s := launch(t, t.TempDir(), []byte("{}"))
+	expect(t, s.run(t, "look"), []string{"isolation: policy: the policy is not valid"}, nil)
+	stage := exec.Command(programPath(t), InsideFlag)
+	output, err := stage.CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "isolation: start") {
+		t.Errorf("the stage inside alone: %v: %s", err, output)
+	}
+}
