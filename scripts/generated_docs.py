@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/: the settings, and the JSON Schema of each command's `--output json`."""
+"""Write what is generated in docs/: the settings, the tested attacks, the JSON Schema of each command's output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def main() -> None:
     for words in OUTPUTS:
         text = json.dumps(output_schema(words), indent=2)
         (folder / f"{words.replace(' ', '-')}.json").write_text(text + "\n", encoding="utf-8")
-    runpy.run_path(str(ROOT / "scripts" / "settings_page.py"), run_name="__main__")
+    for script in ("settings_page.py", "security_page.py"):
+        runpy.run_path(str(ROOT / "scripts" / script), run_name="__main__")
 
 
 if __name__ == "__main__":

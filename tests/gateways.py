@@ -28,6 +28,9 @@ ECHO = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
 SERVER = """
 import http.server, os, time
 
+# Names this process: its number says nothing where it has a process namespace of its own.
+NAME = int.from_bytes(os.urandom(4), "big")
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Head and body in one piece: apart, the second waits for the first to be acknowledged.
@@ -36,7 +39,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         time.sleep(float(self.headers.get("X-Sleep") or 0))
-        answer = os.environ.get("GREETING", "hello").encode() + b" " + body + b" from %d" % os.getpid()
+        answer = os.environ.get("GREETING", "hello").encode() + b" " + body + b" from %d" % NAME
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -125,6 +128,14 @@ class Gateway:
     def log(self):
         return (self.state / "test.log").read_text()
 
+    def processes(self, word):
+        """Numbers of the functions' processes with this word in their command lines."""
+        return [
+            pid
+            for pid in (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+            if word.encode() in _read(f"/proc/{pid}/cmdline") and self.process.pid in _ancestors(pid)
+        ]
+
     def connection(self, timeout=30):
         parts = urlsplit(self.url)
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
@@ -184,6 +195,22 @@ class Gateway:
             },
         }
         return self.store.put_image(ref, config, [blob.descriptor])
+
+
+def _read(path):
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return b""
+
+
+def _ancestors(pid):
+    found = []
+    while pid > 1:
+        stat = _read(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()
+        pid = int(stat[1]) if stat else 0
+        found.append(pid)
+    return found
 
 
 def build_watchdog():

@@ -132,13 +132,11 @@ class World:
 
     def known(self):
         """What the attacker knows, or could find out."""
-        victim = next(
-            int(path.parent.name)
-            for path in Path("/proc").glob("[0-9]*/cmdline")
-            if b"victim.py" in read(path) and self.gateway.process.pid in ancestors(int(path.parent.name))
-        )
+        victim = self.gateway.processes("victim.py")[0]
         variables = dict(
-            each.split("=", 1) for each in read(Path(f"/proc/{victim}/environ")).decode().split("\0") if "=" in each
+            each.split("=", 1)
+            for each in Path(f"/proc/{victim}/environ").read_text(encoding="utf-8").split("\0")
+            if "=" in each
         )
         replica = next(path.name for path in (self.gateway.state / "process/replicas").glob("victim-*"))
         socket_of_victim = self.gateway.state / "process/s" / replica.rpartition("-")[2]
@@ -155,22 +153,6 @@ class World:
         answer = self.gateway.call("attacker", json.dumps(self.known()).encode())
         assert answer.status == 200, answer
         return json.loads(answer.text.splitlines()[-1])
-
-
-def read(path):
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def ancestors(pid):
-    found = []
-    while pid > 1:
-        stat = read(Path(f"/proc/{pid}/stat")).decode(errors="replace").rpartition(")")[2].split()
-        pid = int(stat[1]) if stat else 0
-        found.append(pid)
-    return found
 
 
 def free_port():

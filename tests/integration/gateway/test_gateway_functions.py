@@ -207,8 +207,10 @@ def test_a_function_scaled_to_zero_comes_back_with_a_call(gateway):
     assert gateway.status("echo")["replicas"] == 1
 
 
-def test_an_image_with_a_fixed_port_runs_once(gateway):
-    answer = gateway.deploy("fixed", "fixed", labels={"com.openfaas.scale.min": "2"})
+def test_an_image_with_a_fixed_port_runs_once_without_isolation(gateway):
+    """All replicas would listen at the same address."""
+    annotations = {"com.faas.isolation": "none"}
+    answer = gateway.deploy("fixed", "fixed", labels={"com.openfaas.scale.min": "2"}, annotations=annotations)
 
     assert answer.status == 400
     assert "io.faas.upstream-port-env" in answer.text

@@ -24,15 +24,17 @@ def test_functions_answer_again_after_kill_9(gateway, wait_for):
     """And nothing of the killed gateway's processes is left."""
     gateway.deploy("server", "server", labels={"com.openfaas.scale.min": "2"})
     gateway.wait_available("server", 2)
-    old = {int(gateway.call("server").text.split()[-1]) for _ in range(10)}
+    old = {gateway.call("server").text.split()[-1] for _ in range(10)}
+    processes = gateway.processes("server.py")
+    assert len(processes) == 2
 
     gateway.kill()
     gateway.start()
 
-    new = int(gateway.call("server", b"x").text.split()[-1])
+    new = gateway.call("server", b"x").text.split()[-1]
     assert new not in old
     gateway.wait_available("server", 2)
-    wait_for(lambda: not any(is_running(pid) for pid in old))
+    wait_for(lambda: not any(is_running(pid) for pid in processes))
 
 
 def is_running(pid):
@@ -45,9 +47,9 @@ def is_running(pid):
 
 def test_a_process_that_dies_is_started_again(gateway, wait_for):
     gateway.deploy("server", "server")
-    process = int(gateway.call("server").text.split()[-1])
+    process = gateway.call("server").text.split()[-1]
 
-    os.kill(process, signal.SIGKILL)
+    os.kill(gateway.processes("server.py")[0], signal.SIGKILL)
 
     wait_for(lambda: (answer := gateway.call("server")).status == 200 and not answer.text.endswith(f" {process}"))
     assert gateway.status("server")["availableReplicas"] == 1
