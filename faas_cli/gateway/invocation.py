@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
+from urllib3 import HTTPHeaderDict
+
 from faas_cli.errors import GatewayError, UsageError
+from faas_cli.gateway.headers import check_header
 from faas_cli.suggest import hint_for_function
 
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from faas_cli.gateway.transport import FunctionResponse
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CHUNK = 64 * 1024
 _SECOND_CHUNK_TIMEOUT = 0.05
 """Seconds to wait for the end of a short input before it is sent in chunks."""
@@ -51,7 +53,7 @@ class Call:
         if bool(self.sign_header) != bool(self.key):
             raise UsageError("`--sign` and `--key` must be given together")
         if self.sign_header:
-            _header_name("--sign", self.sign_header)
+            check_header(self.sign_header, option="--sign")
 
     @property
     def target(self) -> str:
@@ -73,13 +75,15 @@ def send(client: GatewayClient, call: Call, headers: Mapping[str, str], body: It
     """Call a function; its response arrives in chunks. Raises GatewayError for any status but 2xx."""
     from faas_cli.gateway.function_token import function_token, token_required
 
-    sent = dict(headers)
+    sent = HTTPHeaderDict(headers)
     if call.sign_header:
         body = body if isinstance(body, bytes) else b"".join(body)
         sent[call.sign_header] = _signature(body, call.key)
 
     def attempt(token: str) -> FunctionResponse:
-        fields = sent | {"Authorization": f"Bearer {token}"} if token else sent
+        fields = HTTPHeaderDict(sent)
+        if token:
+            fields["Authorization"] = f"Bearer {token}"
         return client.invoke(
             call.target, method=call.method.upper(), body=body, headers=fields, query=call.query, timeout=call.timeout
         )
@@ -98,17 +102,24 @@ def send(client: GatewayClient, call: Call, headers: Mapping[str, str], body: It
     return Response(answer.headers.get("x-call-id", ""), _chunks(answer))
 
 
-def request_headers(lines: Sequence[str], content_type: str | None) -> dict[str, str]:
-    """The headers of `Name: value` or `name=value` lines, and a content type. Raises UsageError for another form."""
-    sent: dict[str, str] = {}
+def request_headers(lines: Sequence[str], content_type: str | None) -> HTTPHeaderDict:
+    """The headers of `Name: value` or `name=value` lines, and a content type. Raises UsageError for another form.
+
+    A name that is given several times has several values.
+    """
+    sent = HTTPHeaderDict()
     for line in lines:
         # A name contains neither separator, so that the first one ends it: `X-Link=http://a`, `X-Sum: a=b`.
         found = re.match(r"([^:=]*)[:=](.*)", line, re.DOTALL)
         if found is None or not found[1].strip():
             raise UsageError(f"`--header {line}` must be of the form `Name: value` or `name=value`")
-        sent[_header_name("--header", found[1].strip(" \t"))] = _header_value("--header", found[2].strip(" \t"))
-    if content_type is not None or not any(name.lower() == "content-type" for name in sent):
-        sent["Content-Type"] = _header_value("--content-type", content_type or "text/plain")
+        name, value = (part.strip(" \t") for part in found.groups())
+        check_header(name, value, "--header")
+        sent.add(name, value)
+    if content_type is not None or "Content-Type" not in sent:
+        content_type = content_type or "text/plain"
+        check_header("Content-Type", content_type, "--content-type")
+        sent["Content-Type"] = content_type
     return sent
 
 
@@ -135,19 +146,6 @@ def request_body(console: Console) -> Iterator[bytes] | bytes:
             yield chunk
 
     return chunks()
-
-
-def _header_name(option: str, name: str) -> str:
-    if not _TOKEN.fullmatch(name):
-        raise UsageError(f"`{option}`: {name!r} is not the name of a header")
-    return name
-
-
-def _header_value(option: str, value: str) -> str:
-    # A line break would begin another header, or another request.
-    if any(each in value for each in "\r\n\0"):
-        raise UsageError(f"`{option}`: a header's value must not contain line breaks or NUL: {value!r}")
-    return value
 
 
 def _signature(body: bytes, key: str) -> str:

@@ -6,15 +6,17 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException
 from typing import Any, NoReturn, Protocol, TypeVar
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import msgspec
 import urllib3
+from urllib3 import HTTPHeaderDict
 
 from faas_cli.console import current_console
 from faas_cli.errors import GatewayError, UsageError
 from faas_cli.gateway import duplex
 from faas_cli.gateway.credentials import Credentials
+from faas_cli.gateway.headers import encoded
 from faas_cli.proxies import pool_for, proxy_for
 from faas_runtime import __version__
 
@@ -26,6 +28,8 @@ CONNECT_TIMEOUT = 5.0
 """Seconds a gateway may take to accept a connection."""
 _HIDDEN_HEADERS = frozenset({"authorization", "cookie"})
 _MAX_TRACE_BYTES = 4096
+_SAFE = "/?%:@!$&'()*+,;=~"
+"""Characters of a path and query that are sent as they are."""
 
 
 class FunctionResponse(Protocol):
@@ -71,21 +75,22 @@ class GatewayTransport:
     ) -> FunctionResponse:
         """Call a function, without credentials. The response's body is not read yet.
 
-        An iterator as body is sent while the response is read, except over TLS or a proxy. `timeout` is the
-        read timeout in seconds, None for no limit.
+        `headers` may be a HTTPHeaderDict, with several values of a name. An iterator as body is sent while the
+        response is read, except over TLS or a proxy. `timeout` is the read timeout in seconds, None for no limit.
         """
-        headers = {"User-Agent": f"{_agent()} (faas; {platform.system().lower()}; {platform.machine()})", **headers}
+        sent = HTTPHeaderDict(headers)
+        sent.setdefault("User-Agent", f"{_agent()} (faas; {platform.system().lower()}; {platform.machine()})")
         url = urlsplit(self.gateway)
         if isinstance(body, bytes) or url.scheme == "https" or proxy_for(self.gateway):
             return self._send(
-                method, path, query, body=body, headers=headers, stream=True, timeout=timeout, credentials=False
+                method, path, query, body=body, headers=sent, stream=True, timeout=timeout, credentials=False
             )
-        target = self._target(path, query)
-        _trace(method, self._origin + target, headers, body)
+        target, fields = self._target(path, query), encoded(sent)
+        _trace(method, self._origin + target, sent, body)
         try:
             host, port = url.hostname or "", url.port or 80
             return duplex.call(
-                host, port, method, target, headers, body, connect_timeout=CONNECT_TIMEOUT, read_timeout=timeout
+                host, port, method, target, fields, body, connect_timeout=CONNECT_TIMEOUT, read_timeout=timeout
             )
         except (OSError, HTTPException) as err:
             self._unreachable(err, timeout)
@@ -120,17 +125,18 @@ class GatewayTransport:
         timeout: float | None = REST_TIMEOUT,
         credentials: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        sent = {"User-Agent": _agent(), **(headers or {})}
+        sent = HTTPHeaderDict(headers or {})
+        sent.setdefault("User-Agent", _agent())
         if credentials and self._credentials is not None:
             sent["Authorization"] = self._credentials.authorization()
-        target = self._target(path, query)
+        target, fields = self._target(path, query), encoded(sent)
         _trace(method, self._origin + target, sent, body)
         try:
             return self._pool.urlopen(
                 method,
                 self._origin + target,
                 body=body,
-                headers=sent,
+                headers=fields,
                 preload_content=not stream,
                 redirect=False,
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout),
@@ -142,7 +148,9 @@ class GatewayTransport:
         # The HTTP library resolves dots: `/function/../system/functions` would be the management API.
         if any(unquote(part) in (".", "..") for part in path.partition("?")[0].split("/")):
             raise UsageError(f"`{path}` is not an address of a function: `.` and `..` are not allowed in it")
-        return urlsplit(self.gateway).path + path + (f"?{urlencode(query)}" if query else "")
+        # What the user encoded stays; spaces and other text are encoded.
+        path = urlsplit(self.gateway).path + quote(path, safe=_SAFE)
+        return path + (f"{'&' if '?' in path else '?'}{urlencode(query)}" if query else "")
 
     @property
     def _origin(self) -> str:

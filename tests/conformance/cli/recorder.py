@@ -3,6 +3,7 @@
 import http.server
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ class Request:
     target: str
     headers: dict[str, str]
     body: bytes
+    fields: Sequence[tuple[str, str]] = ()
+    """Every header, also those of the same name; text is decoded as UTF-8."""
 
     @property
     def json(self):
@@ -64,7 +67,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         recorder = self.server.recorder
-        request = Request(self.command, self.path, dict(self.headers.items()), self._body())
+        fields = [(name, value.encode("latin-1").decode()) for name, value in self.headers.items()]
+        request = Request(self.command, self.path, dict(self.headers.items()), self._body(), fields)
         recorder.requests.append(request)
         status, body, headers = recorder.answer_to(request)
         self.send_response(status)

@@ -93,6 +93,16 @@ def test_headers(client, flags, name, value):
     assert {key: each for key, each in only(client).headers.items() if key.lower() == name.lower()} == {name: value}
 
 
+@pytest.mark.parametrize("size", [5, 200_000])
+def test_repeated_headers_and_other_text(client, size):
+    """Every value is sent, in order; text outside Latin-1 as UTF-8, whether the body is streamed or not."""
+    flags = ["-H", "X-A: 1", "-H", "x-a: 2", "-H", "X-B: ü日"]
+    client.run("invoke", "fn", *flags, "--path", "a b/ü%2F?c=d", stdin=b"x" * size)
+    sent = [(name, value) for name, value in only(client).fields if name.startswith(("X-", "x-"))]
+    assert sent == [("X-A", "1"), ("X-A", "2"), ("X-B", "ü日")]
+    assert only(client).target == "/function/fn/a%20b/%C3%BC%2F?c=d"
+
+
 @pytest.mark.parametrize(
     "flags",
     [
