@@ -1,47 +1,39 @@
-"""Tools for programming agents over the Model Context Protocol, thin wrappers of our own client.
+"""The tools of a programming agent: thin wrappers of the client, the builders and the stack file.
 
-Agents read each tool's docstring. Needs the extra `mcp`.
+Agents read each tool's docstring. Every tool returns one JSON text.
 """
 
 from __future__ import annotations
 
 import base64
-import functools
+import codecs
+import re
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
+from faas_cli.agents.answers import MAX_BYTES, check_limit, described, in_tool_words, listed, shortened
 from faas_cli.console import Console
 from faas_cli.deployment.deploy import deploy_one
 from faas_cli.deployment.request import DeployOptions, deployment_of
+from faas_cli.deployment.unserved import unserved
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway.client import GatewayClient
+from faas_cli.gateway.invocation import Call, read_start, request
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions, BuildReporter
 from faas_cli.images.plan import build_functions
-from faas_cli.stack.select import StackOptions, open_stack, select
+from faas_cli.stack.model import Function, Stack
+from faas_cli.stack.select import StackOptions, open_stack, select, stack_with
 from faas_cli.templates.find import available
 from faas_cli.templates.pull import template_for_new
 from faas_cli.templates.scaffold import check_name, create, plan
-from faas_runtime import __version__
-from faas_runtime.core.distribution import install_command
 from faas_runtime.core.durations import go_duration
 
-if TYPE_CHECKING:
-    from mcp.server import MCPServer
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-MAX_ANSWER_BYTES = 256 * 1024
-"""Maximum bytes of a function's response that an agent receives; a longer one is marked as cut."""
-_INSTRUCTIONS = (
-    "Functions of a FaaS gateway that speaks OpenFaaS: inspect and call them, read their logs; write, build "
-    "and deploy those of the folder this server runs in."
-)
+_HEAD_BYTES = 512
+"""Room of an answer for what is not the function's response."""
 
 
 class AgentTools:
@@ -50,25 +42,31 @@ class AgentTools:
     def __init__(self, client: GatewayClient, stack: StackOptions = StackOptions()) -> None:  # noqa: B008 - frozen
         self._client, self._stack = client, stack
 
-    def list_functions(self, namespace: str = "") -> list[dict[str, Any]]:
+    def list_functions(self, namespace: str = "", max_bytes: int = MAX_BYTES) -> str:
         """All functions of a namespace: name, image, replicas, how often each was called."""
-        return [msgspec.to_builtins(status) for status in self._client.functions(namespace)]
+        return listed([msgspec.to_builtins(status) for status in self._client.functions(namespace)], max_bytes)
 
-    def describe_function(self, name: str, namespace: str = "") -> dict[str, Any]:
+    def describe_function(self, name: str, namespace: str = "", max_bytes: int = MAX_BYTES) -> str:
         """Everything the gateway knows about one function, with its CPU and memory usage."""
-        found: dict[str, Any] = msgspec.to_builtins(self._client.get(name, namespace, usage=True))
-        return found
+        return described(msgspec.to_builtins(self._client.get(name, namespace, usage=True)), max_bytes)
 
-    def function_logs(self, name: str, since: str = "10m", lines: int = 100, namespace: str = "") -> list[str]:
-        """The last lines a function has written, oldest first. `since` is a duration such as 10m."""
+    def function_logs(
+        self, name: str, since: str = "10m", lines: int = 100, namespace: str = "", max_bytes: int = MAX_BYTES
+    ) -> str:
+        """The last lines a function has written, oldest first. `since` is a duration such as 10m.
+
+        The oldest lines are left out of an answer that would be longer than `max_bytes`.
+        """
+        if lines < 1:
+            raise UsageError(f"`lines` must be at least 1: {lines}")
         try:
             moment = datetime.now(UTC) - timedelta(seconds=go_duration(since))
         except ValueError as err:
             raise UsageError(f"`since`: {err}") from None
-        query = {"since": moment.strftime("%Y-%m-%dT%H:%M:%SZ"), "tail": str(lines), "follow": "false"}
-        if namespace:
-            query["namespace"] = namespace
-        return [f"{message.timestamp} {message.text.rstrip()}" for message in self._client.logs(name, query)]
+        start = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        query = {"since": start, "tail": str(lines), "follow": "false", "namespace": namespace}
+        found = [f"{message.timestamp} {message.text.rstrip()}" for message in self._client.logs(name, query)]
+        return listed(found, max_bytes, last=True)
 
     def invoke_function(
         self,
@@ -77,103 +75,107 @@ class AgentTools:
         content_type: str = "text/plain",
         method: str = "POST",
         headers: dict[str, str] | None = None,
-    ) -> dict[str, Any]:
+        namespace: str = "",
+        max_bytes: int = MAX_BYTES,
+    ) -> str:
         """Call a function (`name`, or `name.namespace`, with a path and query after it if need be).
 
         Returns status, content_type, duration_seconds, and the response as `text`, or as `base64` when it is not text.
+        `cut_after_bytes` is there when the answer would be longer than `max_bytes`: so much of the response is shown.
         """
+        check_limit(max_bytes)
+        function, path = re.fullmatch(r"/?([^/?]*)(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
+        call = Call(function, namespace, path, method)
+        call.check()
         begun = time.monotonic()
-        path = f"/function/{name.lstrip('/')}"
-        sent = {"Content-Type": content_type, **(headers or {})}
-        answer = self._client.invoke(path, method=method, body=body.encode(), headers=sent, query=())
-        content = answer.read(MAX_ANSWER_BYTES + 1)
+        answer = request(self._client, call, {"Content-Type": content_type} | (headers or {}), body.encode())
+        content = read_start(answer, max_bytes + 1)
         found: dict[str, Any] = {
             "status": answer.status,
-            "content_type": answer.headers.get("content-type", ""),
+            "content_type": shortened(answer.headers.get("content-type", ""), _HEAD_BYTES // 4),
             "duration_seconds": round(time.monotonic() - begun, 3),
         }
-        if len(content) > MAX_ANSWER_BYTES:
-            found["cut_after_bytes"] = MAX_ANSWER_BYTES
-            content = content[:MAX_ANSWER_BYTES]
-        try:
-            return {**found, "text": content.decode()}
-        except UnicodeDecodeError:
-            return {**found, "base64": base64.b64encode(content).decode()}
+        return msgspec.json.encode(found | _shown(content, max_bytes - _HEAD_BYTES // 2)).decode()
 
-    def list_templates(self) -> list[str]:
+    def list_templates(self) -> str:
         """The languages that `new_function` takes."""
-        return sorted(available())
+        return listed(sorted(available()))
 
-    def new_function(self, name: str, lang: str) -> dict[str, str]:
-        """Create a function's folder and stack file from a template; returns their paths. Overwrites nothing."""
+    def new_function(self, name: str, lang: str, stack_file: str = "") -> str:
+        """Create a function's folder from a template and describe it in a stack file; returns both paths.
+
+        The stack file is a new one, NAME.yml, or an existing one to which the function is added. Overwrites nothing.
+        """
         check_name(name)
-        scaffold = plan(name, template_for_new(lang, report=lambda text: None))
+        scaffold = plan(name, template_for_new(lang, report=lambda text: None), append=stack_file)
         create(scaffold)
-        return {"handler": str(scaffold.handler), "stack_file": str(scaffold.stack_file)}
+        return described({"handler": str(scaffold.handler), "stack_file": str(scaffold.stack_file)})
 
-    def build_and_deploy(self, function: str = "", stack_file: str = "") -> list[dict[str, Any]]:
+    def build_and_deploy(
+        self,
+        function: str = "",
+        stack_file: str = "",
+        builder: Literal["auto", "oci", "docker", "buildx"] = "auto",
+        max_bytes: int = MAX_BYTES,
+    ) -> str:
         """Build the functions of a stack file (or only one of them), run their tests, and deploy those that succeeded.
 
-        For a failure, `error` and `detail` hold the output of the compiler or the test.
+        Without `stack_file` it is the one in this folder that has the function. For a failure, `error` and `detail`
+        hold the output of the compiler or the test. `warnings` name settings that have no effect with this gateway.
         """
-        stack = open_stack(stack_file) if stack_file else self._stack.open()
+        check_limit(max_bytes)
+        stack = self._stack_of(function, stack_file)
         chosen = select(stack, function, "")
-        options = BuildOptions(quiet=True)
-        builder = choose_builder(options, stack, Console(quiet=True), self._client.gateway)
-        results = build_functions(stack, chosen, options, BuildReporter(), builder)
+        options = BuildOptions(quiet=True, builder=builder)
+        maker = choose_builder(options, stack, Console(quiet=True), self._client.gateway)
         found = []
-        for each, result in zip(chosen, results, strict=True):
-            if result.error is not None:
-                error = result.error
-                found.append(
-                    {"function": each.name, "error": error.message, "detail": error.detail, "hint": error.hint}
-                )
-                continue
-            deploy_one(self._client, deployment_of(each, DeployOptions()))
-            url = f"{self._client.gateway}/function/{each.name}"
-            found.append({"function": each.name, "image": result.image, "url": url})
-        return found
+        for each, result in zip(chosen, build_functions(stack, chosen, options, BuildReporter(), maker), strict=True):
+            try:
+                if result.error is not None:
+                    raise result.error
+                found.append(self._deploy(each, result.image))
+            except FaasError as err:
+                room = max(0, max_bytes // len(chosen) - _HEAD_BYTES)
+                texts = {"error": in_tool_words(err.message), "detail": shortened(err.detail, room)}
+                found.append({"function": each.name, **texts, "hint": in_tool_words(err.hint)})
+        return listed(found, max_bytes)
 
     def scale_function(self, name: str, replicas: int, namespace: str = "") -> str:
         """Set the number of replicas of a function; 0 stops it until it is called."""
         if replicas < 0:
             raise UsageError(f"the number of replicas must not be negative: {replicas}")
         self._client.scale(name, replicas, namespace)
-        return f"{name} is scaled to {replicas} replicas"
+        return described({"result": f"{name} is scaled to {replicas} replicas"})
 
     def remove_function(self, name: str, namespace: str = "") -> str:
         """Remove a function from the gateway. Its files stay."""
         self._client.delete(name, namespace)
-        return f"{name} is removed"
+        return described({"result": f"{name} is removed"})
+
+    def _stack_of(self, function: str, stack_file: str) -> Stack:
+        if stack_file:
+            return open_stack(stack_file)
+        if self._stack.files or not function or "*" in function:
+            return self._stack.open()
+        return stack_with(function)
+
+    def _deploy(self, function: Function, image: str) -> dict[str, Any]:
+        deployment = deployment_of(function, DeployOptions())
+        found = unserved(self._client, [deployment])
+        deploy_one(self._client, deployment)
+        url = self._client.url_of(deployment.service, deployment.namespace)
+        return {"function": function.name, "image": image, "url": url} | ({"warnings": found} if found else {})
 
 
-def make_server(tools: AgentTools, *, read_only: bool) -> MCPServer[Any]:
-    """A server with all tools, or only with those that change nothing. Raises FaasError without the extra `mcp`."""
+def _shown(content: bytes, max_bytes: int) -> dict[str, Any]:
+    """A response as `text` or `base64` of at most so many bytes; the response may be longer than `content`."""
+    cut = len(content) > max_bytes
     try:
-        from mcp.server import MCPServer
-        from mcp.server.mcpserver.exceptions import ToolError
-        from mcp.types import ToolAnnotations
-    except ImportError:
-        raise FaasError("this needs the Model Context Protocol", hint=install_command("mcp")) from None
-
-    def plainly(tool: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(tool)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return tool(*args, **kwargs)
-            except FaasError as err:
-                raise ToolError("\n".join(filter(None, [err.message, err.hint, err.detail]))) from None
-
-        return call
-
-    server: MCPServer[Any] = MCPServer("faas", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING")
-    looking = [tools.list_functions, tools.describe_function, tools.function_logs, tools.list_templates]
-    acting = [tools.invoke_function, tools.new_function, tools.build_and_deploy, tools.scale_function]
-    for tool in looking:
-        server.tool(annotations=ToolAnnotations(read_only_hint=True))(plainly(tool))  # type: ignore[arg-type]
-    if read_only:
-        return server
-    for tool in acting:
-        server.tool(annotations=ToolAnnotations(destructive_hint=False))(plainly(tool))  # type: ignore[arg-type]
-    server.tool(annotations=ToolAnnotations(destructive_hint=True))(plainly(tools.remove_function))
-    return server
+        # The last character may be incomplete.
+        text = codecs.getincrementaldecoder("utf-8")().decode(content, final=not cut)
+    except UnicodeDecodeError:
+        kept = content[: max_bytes // 4 * 3]
+        found = {"base64": base64.b64encode(kept).decode()}
+        return found | ({"cut_after_bytes": len(kept)} if len(kept) < len(content) else {})
+    shown = shortened(text, max_bytes)
+    return {"text": shown} | ({"cut_after_bytes": len(shown.encode())} if cut or shown != text else {})

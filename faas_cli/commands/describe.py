@@ -36,9 +36,7 @@ def command(
         if err.status == 404:
             err.hint = hint_for_function(client, name, namespace)
         raise
-    suffix = f"{name}.{namespace}" if namespace else name
-    url = f"{client.gateway}/function/{suffix}"
-    async_url = f"{client.gateway}/async-function/{suffix}"
+    url, async_url = client.url_of(name, namespace), client.url_of(name, namespace, asynchronous=True)
     if output_format != TABLE:
         console.data(structured(values(function, url, async_url), output_format))
         return

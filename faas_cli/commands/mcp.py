@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from faas_cli.agents.tools import AgentTools, make_server
+from faas_cli.agents.server import make_server
+from faas_cli.agents.tools import AgentTools
 from faas_cli.options.gateway import GatewayOptions, gateway_options
 from faas_cli.options.stack import stack_file_option
 from faas_cli.options.syntax import FaasCommand, switch

@@ -8,7 +8,6 @@ import click
 
 from faas_cli.console import Console
 from faas_cli.errors import FaasError, GatewayError, UsageError
-from faas_cli.gateway.client import GatewayClient
 from faas_cli.options.gateway import GatewayOptions, gateway_options, namespace_option
 from faas_cli.options.stack import stack_options
 from faas_cli.options.syntax import Duration, FaasCommand, Integer, function_argument, option, pass_console
@@ -36,7 +35,7 @@ def command(
     for attempt in range(1, attempts + 1):
         console.data(f"[{attempt}/{attempts}] Waiting for {subject}")
         try:
-            if _is_ready(client, name, namespace):
+            if client.is_ready(name or "", namespace):
                 console.data(f"Function {name} is ready" if name else "OpenFaaS gateway is ready")
                 return
         except GatewayError as err:
@@ -46,7 +45,3 @@ def command(
         if attempt < attempts:
             time.sleep(interval)
     raise FaasError(f"the {subject} was not ready after {time.monotonic() - begun:.1f} s")
-
-
-def _is_ready(client: GatewayClient, name: str | None, namespace: str) -> bool:
-    return client.get(name, namespace).available_replicas > 0 if name else client.healthy()

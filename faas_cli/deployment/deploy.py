@@ -60,9 +60,8 @@ def warn_unserved(
 def report_deployed(client: GatewayClient, deployment: FunctionDeployment, status: int, console: Console) -> None:
     """The lines of faas-cli for a function that was accepted."""
     word = {200: "OK", 201: "Created", 202: "Accepted"}.get(status, "")
-    suffix = f".{deployment.namespace}" if deployment.namespace else ""
     console.data(f"\nDeployed. {status} {word}.")
-    console.data(f"URL: {client.gateway}/function/{deployment.service}{suffix}\n")
+    console.data(f"URL: {client.url_of(deployment.service, deployment.namespace)}\n")
 
 
 def remove_all(client: GatewayClient, functions: Sequence[tuple[str, str]], console: Console) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from faas_cli.deployment.deploy import deploy_one
 from faas_cli.deployment.request import DeployOptions, deployment_of
+from faas_cli.deployment.unserved import unserved
 from faas_cli.devloop.watcher import changes_below
 from faas_cli.errors import FaasError
 from faas_cli.images.model import Builder, BuildOptions, BuildReporter, BuildResult
@@ -24,6 +25,7 @@ from faas_cli.stack.model import Function, Stack
 if TYPE_CHECKING:
     from faas_cli.console import Console
     from faas_cli.gateway.client import GatewayClient
+    from faas_runtime.core.api import FunctionDeployment
 
 
 class DevLoop:
@@ -53,6 +55,7 @@ class DevLoop:
         self._project = project
         self._stack, self._functions = reload()
         self._following: set[str] = set()
+        self._warned: set[str] = set()
 
     def run(self, stop: threading.Event | None = None) -> None:
         """Build and deploy everything, then whatever changes, until `stop` or Ctrl-C.
@@ -93,15 +96,17 @@ class DevLoop:
         try:
             if self._publish is not None and not self._publish(function):
                 return
-            deploy_one(self._client, deployment_of(function, self._deploy_options, self._project))
+            deployment = deployment_of(function, self._deploy_options, self._project)
+            self._warn(deployment)
+            deploy_one(self._client, deployment, self._deploy_options)
         except FaasError as err:
             self._console.error(err.message, err.hint, err.detail)
             return
-        url = f"{self._client.gateway}/function/{function.name}"
+        url = self._client.url_of(function.name, deployment.namespace)
         self._say(f"{function.name} is live after {time.monotonic() - begun:.2f} s: {url}")
         if function.name not in self._following:
             self._following.add(function.name)
-            threading.Thread(target=self._follow, args=(function.name,), daemon=True).start()
+            threading.Thread(target=self._follow, args=(function.name, deployment.namespace), daemon=True).start()
 
     def _changed(self, paths: Iterable[Path]) -> None:
         paths = {path.resolve() for path in paths}
@@ -125,11 +130,18 @@ class DevLoop:
         folders = [str(self._project / function.handler) for function in self._functions if function.handler]
         return [*dict.fromkeys(folders), *map(str, self._stack.files)]
 
-    def _follow(self, name: str) -> None:
+    def _warn(self, deployment: FunctionDeployment) -> None:
+        """Warn once of each setting without effect at this gateway. Raises FaasError with strict options."""
+        for warning in unserved(self._client, [deployment], strict=self._deploy_options.strict):
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self._console.warning(warning)
+
+    def _follow(self, name: str, namespace: str) -> None:
         """Print a function's log; reconnect when the gateway ends the stream."""
         since = time.gmtime()
         while True:
-            query = {"follow": "true", "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", since)}
+            query = {"follow": "true", "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", since), "namespace": namespace}
             try:
                 for message in self._client.logs(name, query):
                     self._console.data_now(f"{name} | {message.text.rstrip()}")

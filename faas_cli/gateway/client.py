@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 64 * 1024
 
 
+def function_path(name: str, namespace: str = "", *, asynchronous: bool = False) -> str:
+    """The path at a gateway where a function is called; without a namespace, in the gateway's default one."""
+    return f"/{'async-function' if asynchronous else 'function'}/{name}{f'.{namespace}' if namespace else ''}"
+
+
 class GatewayClient(GatewayTransport):
     """The REST API of one gateway. Every method raises GatewayError, with a hint."""
 
@@ -51,6 +56,14 @@ class GatewayClient(GatewayTransport):
         query = {"namespace": namespace, "usage": "1" if usage else ""}
         answer = self._call("GET", f"/system/function/{quote(name)}", query=query, subject=f"function `{name}`")
         return self._decode(answer, FunctionStatus)
+
+    def is_ready(self, name: str = "", namespace: str = "") -> bool:
+        """Whether a function has a replica that can be called; without a name, whether the gateway is healthy."""
+        return self.get(name, namespace).available_replicas > 0 if name else self.healthy()
+
+    def url_of(self, name: str, namespace: str = "", *, asynchronous: bool = False) -> str:
+        """Where a function is called."""
+        return self.gateway + function_path(name, namespace, asynchronous=asynchronous)
 
     def create(self, deployment: FunctionDeployment) -> int:
         """Deploy a new function; returns the HTTP status."""
@@ -139,10 +152,17 @@ class GatewayClient(GatewayTransport):
         return self._decode(self._call("GET", "/system/info"), GatewayInfo)
 
     def logs(self, name: str, query: Mapping[str, str]) -> Iterator[LogMessage]:
-        """Log lines as they arrive, until the gateway ends the stream. Raises GatewayError when it is cut off."""
-        answer = self._send("GET", "/system/logs", {"name": name, **query}, stream=True, timeout=None)
+        """Log lines as they arrive, until the gateway ends the stream; iterating raises GatewayError if it is cut off.
+
+        The request is sent at once, not by the first step of the iteration. Empty values of `query` are left out.
+        """
+        pairs = {key: value for key, value in {"name": name, **query}.items() if value}
+        answer = self._send("GET", "/system/logs", pairs, stream=True, timeout=None)
         if answer.status != 200:
             self._refuse(answer, f"function `{name}`")
+        return self._log_lines(answer)
+
+    def _log_lines(self, answer: urllib3.BaseHTTPResponse) -> Iterator[LogMessage]:
         try:
             yield from messages(answer.stream(_CHUNK_BYTES))
         except urllib3.exceptions.HTTPError as err:

@@ -23,9 +23,10 @@ class DuplexResponse:
         self.status = response.status
         self.headers: Mapping[str, str] = HTTPHeaderDict(response.headers.items())
 
-    def read(self, limit: int) -> bytes:
-        """Read at most this many bytes of the body."""
-        return self._response.read(limit)
+    def close(self) -> None:
+        """Close the connection, also before the body's end."""
+        self._response.close()
+        self._connection.close()
 
     def stream(self, size: int) -> Iterator[bytes]:
         """The body in chunks of at most `size` bytes. Raises OSError or HTTPException when it is cut off."""

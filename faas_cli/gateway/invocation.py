@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib3 import HTTPHeaderDict
 
 from faas_cli.errors import GatewayError, UsageError
+from faas_cli.gateway.client import function_path
 from faas_cli.gateway.headers import check_header
 from faas_cli.suggest import hint_for_function
 
@@ -49,7 +50,7 @@ class Call:
     def check(self) -> None:
         """Raise UsageError for what cannot be sent."""
         if self.method.upper() not in METHODS:
-            raise UsageError(f"`--method {self.method}` is not an HTTP method", hint=f"it can be {', '.join(METHODS)}")
+            raise UsageError(f"`{self.method}` is not an HTTP method", hint=f"it can be {', '.join(METHODS)}")
         if bool(self.sign_header) != bool(self.key):
             raise UsageError("`--sign` and `--key` must be given together")
         if self.sign_header:
@@ -58,9 +59,8 @@ class Call:
     @property
     def target(self) -> str:
         """Path of the request at the gateway."""
-        kind = "async-function" if self.asynchronous else "function"
-        function = f"{self.name}.{self.namespace}" if self.namespace else self.name
-        return f"/{kind}/{function}" + (f"/{self.path.lstrip('/')}" if self.path else "")
+        path = function_path(self.name, self.namespace, asynchronous=self.asynchronous)
+        return path + (f"/{self.path.lstrip('/')}" if self.path else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,16 @@ class Response:
 
 def send(client: GatewayClient, call: Call, headers: Mapping[str, str], body: Iterator[bytes] | bytes) -> Response:
     """Call a function; its response arrives in chunks. Raises GatewayError for any status but 2xx."""
+    answer = request(client, call, headers, body)
+    if not 200 <= answer.status < 300:
+        raise _refused(client, call, answer)
+    return Response(answer.headers.get("x-call-id", ""), _chunks(answer))
+
+
+def request(
+    client: GatewayClient, call: Call, headers: Mapping[str, str], body: Iterator[bytes] | bytes
+) -> FunctionResponse:
+    """Call a function, with a token if it demands one; returns its response of any status."""
     from faas_cli.gateway.function_token import function_token, token_required
 
     sent = HTTPHeaderDict(headers)
@@ -97,9 +107,18 @@ def send(client: GatewayClient, call: Call, headers: Mapping[str, str], body: It
         if not isinstance(body, bytes):
             raise GatewayError(f"`{call.name}` needs a token, and its input was already sent", hint="add `--auth`")
         answer = attempt(token)
-    if not 200 <= answer.status < 300:
-        raise _refused(client, call, answer)
-    return Response(answer.headers.get("x-call-id", ""), _chunks(answer))
+    return answer
+
+
+def read_start(answer: FunctionResponse, limit: int) -> bytes:
+    """At most this many bytes of a response; what follows is not read. Raises GatewayError if it is cut off before."""
+    content = b""
+    for chunk in _chunks(answer):
+        content += chunk
+        if len(content) >= limit:
+            break
+    answer.close()
+    return content[:limit]
 
 
 def request_headers(lines: Sequence[str], content_type: str | None) -> HTTPHeaderDict:
@@ -169,7 +188,7 @@ def _chunks(answer: FunctionResponse) -> Iterator[bytes]:
 
 
 def _refused(client: GatewayClient, call: Call, answer: FunctionResponse) -> GatewayError:
-    text = answer.read(_CHUNK).decode("utf-8", "replace").strip()
+    text = read_start(answer, _CHUNK).decode("utf-8", "replace").strip()
     hint = ""
     if answer.status == 404:
         hint = hint_for_function(client, call.name, call.namespace)

@@ -41,11 +41,11 @@ class FunctionResponse(Protocol):
     def headers(self) -> Mapping[str, str]:
         """The header fields; names are case-insensitive."""
 
-    def read(self, limit: int, /) -> bytes:
-        """Read at most this many bytes of the body."""
-
     def stream(self, size: int, /) -> Iterator[bytes]:
         """The body in chunks as they arrive."""
+
+    def close(self) -> None:
+        """Close the connection, also before the body's end."""
 
 
 class GatewayTransport:

@@ -12,6 +12,7 @@ from faas_cli.stack.loader import load, parse_stack
 from faas_cli.stack.model import Function, Provider, Stack
 
 STANDARD = ("stack.yaml", "stack.yml")
+_NO_FILE_HINT = "name one with `-f FILE`, or create a function with `faas new --lang go NAME`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,37 @@ def find_stack_file(folder: Path = Path()) -> Path | None:
     for name in STANDARD:
         if (folder / name).is_file():
             return folder / name
-    candidates = [path for path in sorted(folder.iterdir()) if _looks_like_stack(path)]
+    candidates = _stack_files(folder)
     if len(candidates) > 1:
         names = ", ".join(f"`{path.name}`" for path in candidates)
         raise StackError(f"several stack files are here: {names}", hint="choose one with `-f FILE`")
     return candidates[0] if candidates else None
+
+
+def stack_with(function: str, folder: Path = Path()) -> Stack:
+    """The stack of the folder's file that has this function.
+
+    Raises StackError when there is none or several, or when none has it and one cannot be read.
+    """
+    found: list[Stack] = []
+    names: list[str] = []
+    unreadable: StackError | None = None
+    for path in _stack_files(folder):
+        try:
+            stack = load(path)
+        except StackError as err:
+            unreadable = err
+            continue
+        names += stack.functions
+        found += [stack] if function in stack.functions else []
+    if len(found) > 1:
+        files = ", ".join(f"`{stack.path}`" for stack in found)
+        raise StackError(f"several stack files have a function `{function}`: {files}", hint="choose one with `-f FILE`")
+    if not found and (unreadable is not None or not names):
+        raise unreadable or StackError("there is no stack file in this folder", hint=_NO_FILE_HINT)
+    if not found:
+        raise StackError(f"no stack file here has a function `{function}`", hint=f"they have: {', '.join(names)}")
+    return found[0]
 
 
 def open_stack(*files: str, envsubst: bool = True, folder: Path = Path()) -> Stack:
@@ -69,10 +96,7 @@ def open_stack(*files: str, envsubst: bool = True, folder: Path = Path()) -> Sta
     if not sources and (found := find_stack_file(folder)) is not None:
         sources = (found,)
     if not sources:
-        raise StackError(
-            "there is no stack file in this folder",
-            hint="name one with `-f FILE`, or create a function with `faas new --lang go NAME`",
-        )
+        raise StackError("there is no stack file in this folder", hint=_NO_FILE_HINT)
     return load(*sources, envsubst=envsubst)
 
 
@@ -118,6 +142,10 @@ def _matcher(pattern: str, regex: str) -> re.Pattern[str]:
         return re.compile(regex)
     except re.error as err:
         raise UsageError(f"`--regex {regex}` is not a regular expression: {err}") from None
+
+
+def _stack_files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if _looks_like_stack(path)]
 
 
 def _looks_like_stack(path: Path) -> bool:

@@ -88,5 +88,6 @@ def serve(recorder: Recorder) -> http.server.ThreadingHTTPServer:
     server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.recorder = recorder
     recorder.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # The poll interval is how long `shutdown` takes.
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server
