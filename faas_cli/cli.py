@@ -7,6 +7,7 @@ every command is here and not in its module.
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from typing import Any
 
@@ -122,6 +123,17 @@ class RootGroup(click.Group):
             raise click.UsageError(f"there is no command `{name}`; {meant}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C ends with one line and exit code 130, where click prints an empty line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            console = ctx.ensure_object(Console)
+            if console.err.isatty():
+                console.info("")  # ends the line of the `^C` that the terminal shows
+            console.interrupted()
+            ctx.exit(EXIT_INTERRUPTED)
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Names of commands and plugins, without importing any command."""
         from click.shell_completion import CompletionItem
@@ -184,7 +196,14 @@ def root() -> None:
 def main() -> None:
     """Entry point of `faas` and `faas-cli`. Errors that a user can cause never show a traceback."""
     open_closed_streams()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == EXIT_INTERRUPTED and "faas_cli.interrupt" in sys.modules:
+        from faas_cli.interrupt import end_everything
+
+        end_everything()
+        # Without waiting for threads: one may be in a request to a server that is silent.
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from faas_cli.errors import FaasError
 from faas_cli.gateway import keychain
+from faas_runtime.core.files import write_file
 
 if TYPE_CHECKING:
     from faas_cli.console import Console
-from faas_runtime.core.files import write_file
+    from faas_cli.gateway.oidc_token import Login
 
-# Option of an entry whose token is in the keychain.
-_STORE = "faas-store"
+# Options of an entry: its token is in the keychain; how its token is renewed.
+_STORE, _LOGIN = "faas-store", "faas-login"
 
 DEFAULT_GATEWAY = "http://127.0.0.1:8080"
 
@@ -84,11 +86,42 @@ def config_path() -> Path:
 
 
 def load_credentials(gateway: str) -> Credentials | None:
-    """The credentials saved for a gateway, None if there are none. Raises FaasError when they cannot be read."""
-    for entry in _entries():
-        if entry.get("gateway") == normalised(gateway):
-            return _credentials(entry)
-    return None
+    """The credentials saved for a gateway, None if there are none; a token that expires is renewed first.
+
+    Raises FaasError when they cannot be read, or the identity provider has ended the login.
+    """
+    found = _entry_of(gateway)
+    if found is None:
+        return None
+    if (login := _login(found)) is not None and login.is_old():
+        return Credentials(token=_renewed(gateway).token)
+    return _credentials(found)
+
+
+def _entry_of(gateway: str) -> dict[str, Any] | None:
+    return next((entry for entry in _entries() if entry.get("gateway") == normalised(gateway)), None)
+
+
+def _renewed(gateway: str) -> Login:
+    """Renew a login and save it; one process at a time, since a refresh token may be valid only once."""
+    from faas_cli.gateway.oidc_token import Refused, renew
+
+    path = config_path()
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        login = _login(_entry_of(gateway) or {})
+        if login is None:
+            raise FaasError(f"the login for {gateway} was removed meanwhile", hint="faas auth")
+        if not login.is_old():  # another process has renewed it
+            return login
+        try:
+            login = renew(login)
+        except Refused as err:
+            raise FaasError(
+                f"the login for {gateway} has ended: {err.message}", hint="log in again with `faas auth`"
+            ) from None
+        save_login(gateway, login)
+        return login
 
 
 def save_credentials(gateway: str, user: str, password: str) -> str:
@@ -99,16 +132,41 @@ def save_credentials(gateway: str, user: str, password: str) -> str:
     return _save(gateway, "basic", base64.b64encode(f"{user}:{password}".encode()).decode())
 
 
-def save_token(gateway: str, token: str) -> str:
-    """Save a bearer token of a gateway, like `save_credentials`."""
-    return _save(gateway, "oauth2", token)
+def save_login(gateway: str, login: Login) -> str:
+    """Save a bearer token of a gateway and how to renew it, like `save_credentials`."""
+    import msgspec
+
+    if not login.refresh_token:
+        return _save(gateway, "oauth2", login.token)
+    return _save(gateway, "oauth2", login.token, msgspec.json.encode(login).decode())
 
 
-def _save(gateway: str, kind: str, token: str) -> str:
+def _login(entry: dict[str, Any]) -> Login | None:
+    """The login of an entry; None if it has none that can be renewed."""
+    options = {option.get("name"): option.get("value") for option in entry.get("options") or ()}
+    text = options.get(_LOGIN)
+    if not text:
+        return None
+    import msgspec
+
+    from faas_cli.gateway.oidc_token import Login
+
+    if options.get(_STORE):
+        text = keychain.fetch(f"{entry.get('gateway')} {_LOGIN}")
+    try:
+        return msgspec.json.decode(str(text), type=Login)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
+
+
+def _save(gateway: str, kind: str, token: str, login: str = "") -> str:
     kept = keychain.store(normalised(gateway), token)
+    kept = kept and (not login or keychain.store(f"{normalised(gateway)} {_LOGIN}", login))
     entry: dict[str, Any] = {"gateway": normalised(gateway), "auth": kind, "token": "" if kept else token}
-    if kept:
-        entry["options"] = [{"name": _STORE, "value": "keychain"}]
+    options = [{"name": _STORE, "value": "keychain"}] if kept else []
+    options += [{"name": _LOGIN, "value": "keychain" if kept else login}] if login else []
+    if options:
+        entry["options"] = options
     entries = _entries()
     for number, old in enumerate(entries):
         if old.get("gateway") == entry["gateway"]:
@@ -127,6 +185,7 @@ def remove_credentials(gateway: str) -> bool:
     if len(kept) == len(entries):
         return False
     keychain.forget(normalised(gateway))
+    keychain.forget(f"{normalised(gateway)} {_LOGIN}")
     _write(kept)
     return True
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "auth": (
-        "faas auth --auth-url https://id.example.com/auth --token-url https://id.example.com/token --client-id faas",
+        "faas auth --issuer https://id.example.com --client-id faas",
+        "faas auth --issuer https://id.example.com --client-id faas --grant device",
         "faas auth --grant client_credentials --token-url https://id.example.com/token --client-id ci",
     ),
     "build": (

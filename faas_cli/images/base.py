@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from faas_cli.errors import FaasError
+from faas_cli.interrupt import scratch_folder
 from faas_runtime.core.files import write_file
 from faas_runtime.core.interpreters import machine_libc
 from faas_runtime.core.paths import host_architecture
@@ -142,7 +142,7 @@ def _fetch_config(image: str, architecture: str) -> dict[str, Any]:
     reference = parse_reference(image)
     registry = Registry(reference.registry)
     manifest, _ = for_platform(registry, reference, architecture)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "config"
+    with scratch_folder() as folder:
+        path = folder / "config"
         registry.fetch_blob(reference.repository, manifest["config"]["digest"], path)
         return dict(json.loads(path.read_bytes()))

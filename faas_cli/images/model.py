@@ -104,6 +104,9 @@ class BuildReporter:
     def step(self, function: str, text: str) -> None:
         """A named step of a function's build began."""
 
+    def transfer(self, function: str, text: str, done: int, total: int) -> None:
+        """A step named `text` has moved `done` of `total` bytes."""
+
     def line(self, function: str, text: str) -> None:
         """A tool printed a line; `text` has no line feed."""
 
@@ -112,6 +115,9 @@ class BuildReporter:
 
     def finished(self, worker: int, result: BuildResult) -> None:
         """A worker finished a function."""
+
+    def ended(self, worker: int) -> None:
+        """A worker has no more functions to build."""
 
 
 class Builder(Protocol):

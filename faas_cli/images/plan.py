@@ -8,16 +8,14 @@ import hashlib
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 from msgspec import structs
 
-from faas_cli.errors import BuildError, FaasError, UsageError
+from faas_cli.errors import BuildError, FaasError
 from faas_cli.images.change_report import InputRecord
 from faas_cli.images.context import assemble
 from faas_cli.images.context_files import complete
@@ -26,6 +24,7 @@ from faas_cli.images.dockerfile.render import is_generated, uses_buildkit, write
 from faas_cli.images.go_modules import fit
 from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildReporter, BuildResult
 from faas_cli.images.tags import image_reference
+from faas_cli.images.workers import work_on
 from faas_cli.stack.model import Function, Stack
 from faas_cli.templates.model import Template
 from faas_cli.templates.pull import obtain_template
@@ -51,35 +50,21 @@ def build_functions(
     Returns one result per function, in the given order; a failure does not stop the other builds.
     Raises UsageError for invalid options; other errors are in the results.
     """
-    if options.parallel < 1:
-        raise UsageError(f"`--parallel {options.parallel}` must be at least 1")
-    waiting: SimpleQueue[int] = SimpleQueue()
-    for number in range(len(functions)):
-        waiting.put(number)
-    results: dict[int, BuildResult] = {}
-    stopping = threading.Event()
+    stopped = False
 
-    def work(worker: int) -> None:
-        while not stopping.is_set():
-            try:
-                number = waiting.get_nowait()
-            except Empty:
-                return
-            function = functions[number]
-            report.started(worker, function.name)
-            results[number] = _build_one(stack, function, options, report, builder, project)
-            report.finished(worker, results[number])
+    def work(worker: int, function: Function) -> BuildResult:
+        report.started(worker, function.name)
+        result = _build_one(stack, function, options, report, builder, project)
+        if not stopped:
+            report.finished(worker, result)
+        return result
 
-    with ThreadPoolExecutor(min(options.parallel, max(1, len(functions)))) as pool:
-        workers = [pool.submit(work, number) for number in range(min(options.parallel, len(functions)))]
-        try:
-            for worker in workers:
-                worker.result()
-        except BaseException:
-            stopping.set()
-            builder.stop()
-            raise
-    return [results[number] for number in range(len(functions))]
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        builder.stop()
+
+    return work_on(functions, options.parallel, work, stop=stop, ended=report.ended)
 
 
 def _build_one(

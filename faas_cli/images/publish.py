@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,9 +16,10 @@ from faas_cli.images.builders.engine import require_engine
 from faas_cli.images.builders.oci import OciBuilder
 from faas_cli.images.context_files import complete
 from faas_cli.images.dockerfile.render import uses_buildkit
-from faas_cli.images.model import BuildJob, BuildOptions, BuildReporter
+from faas_cli.images.model import BuildJob, BuildOptions, BuildReporter, BuildResult
 from faas_cli.images.plan import exclusive, prepare
 from faas_cli.images.report import ConsoleReporter
+from faas_cli.images.workers import work_on
 from faas_cli.registry.client import Manifest
 from faas_cli.registry.push import Push, put_index
 from faas_cli.registry.reference import check_pushable
@@ -133,24 +134,27 @@ def publish_all(
     """
     if options.why:
         raise UsageError("`--why` is for `faas build` only")
-    if options.parallel < 1:
-        raise UsageError(f"`--parallel {options.parallel}` must be at least 1")
-    with ConsoleReporter(console, functions, options) as report, ThreadPoolExecutor(options.parallel) as pool:
+    with ConsoleReporter(console, functions, options) as report:
 
-        def work(function: Function) -> FaasError | None:
+        def work(worker: int, function: Function) -> BuildResult:
+            chosen, begun = _for_platforms(options, platforms or function.platforms), time.monotonic()
+            if function.skip_build:
+                report.say(f"Skipping {function.name}")
+                return BuildResult(function.name, function.image, 0.0, skipped=True)
+            report.say(f"[{worker}] > Building {function.name}.")
+            error: FaasError | None = None
             try:
                 with exclusive(function, Path(), report):
-                    _publish(
-                        stack, function, _for_platforms(options, platforms or function.platforms), extra_tags, report
-                    )
+                    _publish(stack, function, chosen, extra_tags, report)
             except FaasError as err:
-                return err
-            return None
+                error = err
+            seconds = time.monotonic() - begun
+            report.say(f"[{worker}] < Building {function.name} done in {seconds:.2f}s.")
+            return BuildResult(function.name, function.image, seconds, error=error)
 
-        failures = [failure for failure in pool.map(work, functions) if failure is not None]
-    for failure in failures:
-        console.error(failure.message, failure.hint, failure.detail)
-    return not failures
+        results = work_on(functions, options.parallel, work, ended=report.ended)
+    report.summary(results)
+    return all(result.error is None for result in results)
 
 
 def architectures(platforms: str) -> list[str]:
@@ -173,9 +177,6 @@ def _for_platforms(options: BuildOptions, platforms: str) -> BuildOptions:
 def _publish(
     stack: Stack, function: Function, options: BuildOptions, extra_tags: tuple[str, ...], report: ConsoleReporter
 ) -> None:
-    if function.skip_build:
-        report.say(f"Skipping {function.name}")
-        return
     job = prepare(stack, function, options, Path())
     if options.shrinkwrap:
         complete(job, report, buildkit=uses_buildkit(job))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from faas_cli.errors import FaasError, UsageError
+from faas_cli.errors import FaasError
 from faas_cli.images.tags import image_reference
+from faas_cli.images.workers import work_on
 from faas_cli.registry.progress import PushDisplay
 from faas_cli.registry.reference import check_pushable
 from faas_cli.stack.model import Function
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
 def push_all(functions: Sequence[Function], tag: str, parallel: int, console: Console) -> bool:
     """Push the images of functions and report each; return whether all arrived. Raises FaasError for invalid names."""
-    if parallel < 1:
-        raise UsageError(f"`--parallel {parallel}` must be at least 1")
+    begun = time.monotonic()
     images: list[tuple[str, str]] = []
     for function in functions:
         if function.skip_build:
@@ -30,16 +30,19 @@ def push_all(functions: Sequence[Function], tag: str, parallel: int, console: Co
         image = image_reference(function, tag)
         images.append((function.name, image))
     check_pushable(*(image for _, image in images))
-    with PushDisplay(console) as display, ThreadPoolExecutor(parallel) as pool:
-        failures = list(pool.map(lambda pair: _push(pair[0], pair[1], console, display), images))
+    with PushDisplay(console) as display:
+        failures = work_on(images, parallel, lambda worker, pair: _push(worker, pair[0], pair[1], console, display))
+    if len(images) > 1:
+        console.info(f"Total push time: {time.monotonic() - begun:.2f}s")
     for failure in failures:
         if failure is not None:
             console.error(failure.message, failure.hint, failure.detail)
     return not any(failures)
 
 
-def _push(name: str, image: str, console: Console, display: PushDisplay) -> FaasError | None:
-    display.say(console.progress, f"[0] > Pushing {name} [{image}]")
+def _push(worker: int, name: str, image: str, console: Console, display: PushDisplay) -> FaasError | None:
+    display.say(console.progress, f"[{worker}] > Pushing {name} [{image}]")
+    begun = time.monotonic()
     try:
         digest = _pusher(image, display)()
     except FaasError as err:
@@ -49,8 +52,8 @@ def _push(name: str, image: str, console: Console, display: PushDisplay) -> Faas
     except OSError as err:  # the layers are compressed into the state folder
         place = f": `{err.filename}`" if err.filename else f" (in `{default_state_dir()}`)"
         return FaasError(f"`{image}` was not pushed: {err.strerror or err}{place}")
-    display.say(console.progress, f"[0] < Pushing {name} [{image}] done.")
-    display.say(console.info, f"{image}: {digest}")
+    display.say(console.progress, f"[{worker}] < Pushing {name} [{image}] done.")
+    display.say(console.info, f"{image}: {digest} in {time.monotonic() - begun:.2f}s")
     return None
 
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import threading
+import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from faas_cli.images.model import BuildOptions, BuildReporter, BuildResult
+from faas_cli.output.live import LiveLines
 
 if TYPE_CHECKING:
-    from rich.status import Status
-
     from faas_cli.console import Console
     from faas_cli.stack.model import Function
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+# Lines of npm, of the Test Anything Protocol (node --test) and of unittest that say that all is well.
+_NOISE = re.compile(
+    r"""\s*(
+    | npm\ (notice|warn\ deprecated|WARN\ deprecated)\b.*
+    | (up\ to\ date|(added|removed|changed|audited)\ \d+\ packages?)\b.*
+    | \d+\ packages?\ (is|are)\ looking\ for\ funding | run\ `npm\ fund`.* | found\ 0\ vulnerabilities
+    | TAP\ version\ \d+ | \#\ Subtest:.* | ok\ \d+\b.* | \d+\.\.\d+ | --- | \.\.\. | (duration_ms|type):\ .*
+    | \#\ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms)\ [\d.]+
+    | -{70} | Ran\ \d+\ tests?\ in\ .* | OK(\ \(skipped=\d+\))?
+    )\s*""",
+    re.VERBOSE,
+)
 
 
 class ConsoleReporter(BuildReporter):
@@ -26,74 +38,76 @@ class ConsoleReporter(BuildReporter):
         self._options = options
         # With parallel builds, each line is prefixed with its function.
         self._prefixed = options.parallel > 1 and len(functions) > 1
-        self._lock = threading.Lock()
-        self._status: Status | None = None
-        self._doing: dict[str, str] = {}
+        self._live = LiveLines(console)
+        self._quiet = options.quiet or console.quiet
         self._begun = time.monotonic()
 
     def __enter__(self) -> ConsoleReporter:
-        if self._console.is_live() and not self._options.quiet:
-            from rich.console import Console as RichConsole
-
-            self._status = RichConsole(file=self._console.err).status("")
-            self._status.start()
+        if not self._quiet:
+            self._live.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._status is not None:
-            self._status.stop()
+        self._live.__exit__(*error)
 
     def started(self, worker: int, function: str) -> None:
         """A worker began to build a function."""
         if self._functions[function].skip_build:
             return
-        with self._lock, self._paused():
+        with self._live.above():
             self._console.progress(f"[{worker}] > Building {function}.")
             lang, image = self._functions[function].lang, self._functions[function].image
             if not self._options.shrinkwrap:
                 self._console.progress(f"Building: {image} with {lang} template. Please wait..")
-            self._show(function, "preparing")
+        self._show(function, "preparing")
 
     def step(self, function: str, text: str) -> None:
         """A named step of a function's build began."""
-        with self._lock:
-            self._show(function, text)
-            if self._status is None and not self._options.quiet:
+        self._show(function, text)
+        if not self._live.shown and not self._quiet:
+            with self._live.above():
                 self._console.info(f"{function}: {text}")
 
+    def transfer(self, function: str, text: str, done: int, total: int) -> None:
+        """A step has moved `done` of `total` bytes; shown on a terminal only."""
+        self._show(function, text, done, total)
+
     def line(self, function: str, text: str) -> None:
-        """A tool printed a line; on a terminal it is shown only if the build fails."""
-        if self._options.quiet or self._status is not None:
+        """A tool printed a line; on a terminal it is shown only if the build fails, as is the noise of tools."""
+        if self._quiet or self._live.shown or (is_noise(text) and not self._console.verbose):
             return
-        with self._lock:
+        with self._live.above():
             self._console.info(f"{function} | {text}" if self._prefixed else text)
 
     def note(self, function: str, text: str) -> None:
         """A remark for the user."""
-        with self._lock, self._paused():
+        with self._live.above():
             self._console.info(f"{function}: {text}")
 
     def say(self, text: str) -> None:
         """Print a progress line, for people and for scripts."""
-        with self._lock, self._paused():
+        with self._live.above():
             self._console.progress(text)
 
     def result(self, text: str) -> None:
         """Print a line of the command's result."""
-        with self._lock, self._paused():
+        with self._live.above():
             self._console.data(text)
 
     def finished(self, worker: int, result: BuildResult) -> None:
         """A worker finished a function."""
-        with self._lock, self._paused():
-            self._doing.pop(result.function, None)
-            self._refresh()
+        self._live.remove(result.function)
+        with self._live.above():
             if result.skipped:
                 self._console.progress(f"Skipping build of: {result.function}.")
                 return
             if result.error is None:
                 self._console.progress(self._success(result))
             self._console.progress(f"[{worker}] < Building {result.function} done in {result.seconds:.2f}s.")
+
+    def ended(self, worker: int) -> None:
+        """A worker has nothing more to do."""
+        self.say(f"[{worker}] Worker done.")
 
     def summary(self, results: Sequence[BuildResult]) -> None:
         """Print the total time and all errors."""
@@ -107,30 +121,17 @@ class ConsoleReporter(BuildReporter):
             names = ", ".join(result.function for result in failed)
             self._console.error(f"{len(failed)} of {len(results)} functions could not be built: {names}")
 
-    @contextmanager
-    def _paused(self) -> Iterator[None]:
-        """Hide the live lines while other lines are printed."""
-        if self._status is None:
-            yield
-            return
-        self._status.stop()
-        yield
-        if self._doing:
-            self._status.start()
-
     def _success(self, result: BuildResult) -> str:
         if result.outcome is None:
             return f"{result.function} shrink-wrapped to build/{result.function}"
         how = "unchanged" if result.outcome.cached else "built"
         return f"Image: {result.image} {how}."
 
-    def _show(self, function: str, text: str) -> None:
-        self._doing[function] = text
-        self._refresh()
+    def _show(self, function: str, text: str, done: int = 0, total: int = 0) -> None:
+        if not self._quiet:
+            self._live.show(function, f"{function}: {text}", done, total)
 
-    def _refresh(self) -> None:
-        if self._status is not None:
-            from rich.text import Text
 
-            # Text, because a step may contain brackets, which would be read as markup.
-            self._status.update(Text("\n  ".join(f"{name}: {text}" for name, text in self._doing.items())))
+def is_noise(text: str) -> bool:
+    """Whether a line of a tool says nothing about the function: npm's advertising, the frame of test results."""
+    return _NOISE.fullmatch(_ESCAPES.sub("", text)) is not None

@@ -135,8 +135,10 @@ class Registry:
                 sent(offset)
         self._call("PUT", _with_query(location, urlencode({"digest": digest})), repository)
 
-    def fetch_blob(self, repository: str, digest: str, target: Path) -> None:
-        """Download a blob into a file and check its digest."""
+    def fetch_blob(
+        self, repository: str, digest: str, target: Path, received: Callable[[int], object] = lambda done: None
+    ) -> None:
+        """Download a blob into a file and check its digest; `received` is called with the bytes so far."""
         for attempt in range(_RETRIES + 1):
             answer = self._call("GET", f"/v2/{repository}/blobs/{digest}", repository, stream=True)
             total = hashlib.sha256()
@@ -145,6 +147,7 @@ class Registry:
                     for chunk in answer.stream(1 << 20):
                         total.update(chunk)
                         stream.write(chunk)
+                        received(stream.tell())
                 break
             except urllib3.exceptions.HTTPError:
                 target.unlink()

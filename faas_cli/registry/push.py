@@ -10,14 +10,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import shutil
-import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from faas_cli.errors import FaasError
+from faas_cli.interrupt import on_interrupt, scratch_folder
 from faas_cli.registry.client import Manifest, Registry
 from faas_cli.registry.reference import Reference, parse_reference
 from faas_runtime.core.files import new_file
@@ -44,7 +45,8 @@ class Push:
     """The push of one image to one registry.
 
     `blob_done` is called for every blob with its digest and the outcome, in words.
-    `blob_progress` is called during uploads with the digest, the bytes sent and the total.
+    `blob_progress` is called with the digest, the bytes done and the total while a layer is compressed, fetched from
+    another registry or sent.
     """
 
     def __init__(
@@ -60,12 +62,17 @@ class Push:
         self._target = parse_reference(image)
         self._registry = Registry(self._target.registry, push=True)
         self._image = image
+        self._stopped = threading.Event()
 
     def run(self, *, target: str = "", tagged: bool = True) -> Manifest:
         """Push, and return the manifest as pushed. Raises ImageNotFound, FaasError.
 
         `target` is another name to push to; without `tagged` only the digest refers to the manifest, for an index.
         """
+        with on_interrupt(self._stopped.set):
+            return self._run(target, tagged)
+
+    def _run(self, target: str, tagged: bool) -> Manifest:
         if target:
             self._target = parse_reference(target)
             self._registry = Registry(self._target.registry, push=True)
@@ -106,8 +113,11 @@ class Push:
             blob = BlobWriter(sink.stream, GZIP_LAYER)
             out = cast(BinaryIO, blob)
             with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=_LEVEL, mtime=0, filename="") as squeezed:
-                with self._store.verified(digest).open("rb") as source:
-                    shutil.copyfileobj(source, squeezed, 1 << 20)
+                whole = self._store.verified(digest)
+                with whole.open("rb") as source:
+                    while piece := source.read(1 << 20):
+                        squeezed.write(piece)
+                        self._moved(digest, whole.stat().st_size, source.tell())
             path = folder / f"{prefix}-{blob.descriptor.digest.partition(':')[2]}.gz"
             sink.publish(path)
         return blob.descriptor, path
@@ -126,17 +136,20 @@ class Push:
 
     def _send(self, digest: str, path: Path) -> None:
         size = path.stat().st_size
-        self._blob_progress(digest, 0, size)
-        self._registry.upload(
-            self._target.repository, digest, path, lambda done: self._blob_progress(digest, done, size)
-        )
+        self._moved(digest, size, 0)
+        self._registry.upload(self._target.repository, digest, path, partial(self._moved, digest, size))
+
+    def _moved(self, digest: str, size: int, done: int) -> None:
+        """Report bytes that were compressed, received or sent. Raises FaasError once the push is stopped."""
+        if self._stopped.is_set():
+            raise FaasError(f"the push of `{self._image}` was stopped")
+        self._blob_progress(digest, done, size)
 
     def _put_bytes(self, content: bytes) -> Descriptor:
         described = Descriptor(CONFIG_TYPE, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
-        with tempfile.NamedTemporaryFile() as stream:
-            stream.write(content)
-            stream.flush()
-            self._upload(described, Path(stream.name))
+        with scratch_folder() as folder:
+            (folder / "config").write_bytes(content)
+            self._upload(described, folder / "config")
         return described
 
     def _put_base(self, annotations: dict[str, str], config: dict[str, Any]) -> list[dict[str, Any]]:
@@ -149,8 +162,8 @@ class Push:
             jobs = [pool.submit(self._copy_layer, source, reference, layer) for layer in manifest["layers"]]
             for job in jobs:
                 job.result()
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "config"
+        with scratch_folder() as folder:
+            path = folder / "config"
             source.fetch_blob(reference.repository, manifest["config"]["digest"], path)
             _add_base(json.loads(path.read_bytes()), config)
         return list(manifest["layers"])
@@ -164,9 +177,10 @@ class Push:
         if source is self._registry and self._registry.mount(repository, digest, reference.repository):
             self._blob_done(digest, "mounted")
             return
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "layer"
-            source.fetch_blob(reference.repository, digest, path)
+        with scratch_folder() as folder:
+            path = folder / "layer"
+            received = partial(self._moved, digest, layer.get("size", 0))
+            source.fetch_blob(reference.repository, digest, path, received)
             self._send(digest, path)
         self._blob_done(digest, "copied")
 

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from faas_cli.errors import FaasError, UsageError
+from faas_cli.interrupt import run_child, scratch_folder
 from faas_cli.stack.model import TemplateSource
 from faas_cli.templates.cache import RECORD, cached, keep, tree_hash
 from faas_cli.templates.find import (
@@ -200,8 +200,8 @@ def checkout(source: Source) -> Iterator[tuple[Path, str]]:
     if Path(source.repository).is_dir() and not source.ref:
         yield Path(source.repository), _commit_of(Path(source.repository))
         return
-    with tempfile.TemporaryDirectory(prefix="faas-templates-") as work:
-        folder = Path(work) / "clone"
+    with scratch_folder("faas-templates-") as work:
+        folder = work / "clone"
         clone = ["clone", "--quiet", "-c", "core.autocrlf=false"]
         if source.commit:
             _git(*clone, source.repository, str(folder))
@@ -220,13 +220,13 @@ def _install(path: Path, target: Path, source: Source, commit: str) -> str:
     """Install a template into the project and the cache; returns the hash of its content."""
     target.parent.mkdir(parents=True, exist_ok=True)
     # Copied aside, then renamed: files deleted upstream disappear, and a failure keeps the old template.
-    with tempfile.TemporaryDirectory(prefix=".pull-", dir=target.parent) as aside:
-        made = Path(aside) / "new"
+    with scratch_folder(".pull-", target.parent) as aside:
+        made = aside / "new"
         shutil.copytree(path, made)
         record = {"repository": source.repository, "ref_name": source.ref, "sha": commit, "written_at": _now()}
         (made / RECORD).write_text(json.dumps({key: value for key, value in record.items() if value}, indent=2) + "\n")
         if target.exists():
-            target.rename(Path(aside) / "old")
+            target.rename(aside / "old")
         made.rename(target)
     return keep(target)
 
@@ -240,7 +240,7 @@ def _git(*arguments: str) -> None:
     # A password prompt would block a pipeline forever.
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, env=environment, check=False)
+        done = run_child(["git", *arguments], env=environment)
     except FileNotFoundError:
         raise FaasError("templates are fetched with git, which is not installed") from None
     if done.returncode != 0:

@@ -19,12 +19,14 @@ from faas_cli.images.context_files import complete, dockerfile_text
 from faas_cli.images.dockerfile.parse import Dockerfile, parse
 from faas_cli.images.dockerfile.render import PACKAGES, platforms
 from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
+from faas_cli.interrupt import on_interrupt
 from faas_runtime.core.engine_address import EngineAddress
 from faas_runtime.core.files import write_file
 
 _EVENT = re.compile(r"#(\d+) (.*)")
 _STEP = re.compile(r"\[(?:([^\s\]]+) )?\s*(\d+)/(\d+)\] (.*)")
 _TIMED = re.compile(r"\d+\.\d+ (.*)")
+_TRANSFER = re.compile(r"sha256:[0-9a-f]+ ([\d.]+)(B|kB|MB|GB) / ([\d.]+)(B|kB|MB|GB)")
 _NOISE = re.compile(r"sha256:[0-9a-f]{64}|DONE \S+|\.\.\.|transferring .*")
 _MOUNT = re.compile(r"--mount=\S+ ")
 _METADATA = re.compile(r"\[internal\] load metadata for (\S+)")
@@ -195,10 +197,10 @@ def run_command(
     assert process.stdout is not None
     running.add(process)
     try:
-        with process.stdout as lines:
+        with on_interrupt(process.kill), process.stdout as lines:
             for line in lines:
                 progress.feed(line.rstrip("\r\n"))
-        return process.wait()
+            return process.wait()
     except BaseException:
         process.kill()
         process.wait()
@@ -245,6 +247,9 @@ class PlainProgress:
         elif text.startswith("ERROR"):
             self._failed = self._steps.get(number, "")
             self._reason = text.removeprefix("ERROR").lstrip(": ")
+        elif found := _TRANSFER.match(text):
+            done, total = _bytes(found[1], found[2]), _bytes(found[3], found[4])
+            self._report.transfer(name, "downloading layers", min(done, total), total)
         elif found := _TIMED.match(text):
             self._report.line(name, found[1])
         elif not _NOISE.fullmatch(text) and not text.startswith("["):
@@ -296,6 +301,10 @@ class PlainProgress:
                 if same > best:
                     best, line = same, instruction.line
         return line
+
+
+def _bytes(number: str, unit: str) -> int:
+    return int(float(number) * {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}[unit])
 
 
 def _alike(one: str, other: str) -> int:

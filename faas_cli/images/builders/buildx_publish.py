@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from faas_cli.images.context_files import complete, dockerfile_text
 from faas_cli.images.dockerfile.parse import parse
 from faas_cli.images.dockerfile.render import platforms
 from faas_cli.images.model import BuildJob, BuildReporter
+from faas_cli.interrupt import run_child, scratch_folder
 from faas_runtime.core.engine_address import EngineAddress
 
 INSTANCE = "faas"
@@ -39,8 +39,8 @@ class BuildxPublisher:
         """Build a job for its platforms and push it; returns the digest. Raises BuildError."""
         complete(job, report, buildkit=True)
         progress = PlainProgress(job, report, parse(dockerfile_text(job)))
-        with tempfile.TemporaryDirectory() as folder:
-            metadata = Path(folder) / "metadata.json"
+        with scratch_folder() as folder:
+            metadata = folder / "metadata.json"
             arguments = [*self._command(), "--push", "--metadata-file", str(metadata), *_build_options(job, extra_tags)]
             code = run_command(arguments, self._environment, job.context, progress, set())
             if code != 0:
@@ -65,7 +65,7 @@ class BuildxPublisher:
 
     def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [self._executable, "buildx", *words]
-        return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        return run_child(command, env=self._environment)
 
 
 def _build_options(job: BuildJob, extra_tags: Sequence[str]) -> list[str]:

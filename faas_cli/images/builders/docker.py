@@ -129,6 +129,7 @@ class Progress:
         self._output: list[str] = []
         self._step = ""
         self._number = 0
+        self._moved: dict[str, dict[str, tuple[int, int]]] = {}
         self.all_cached = True
 
     def feed(self, event: Mapping[str, Any]) -> None:
@@ -139,7 +140,9 @@ class Progress:
             raise self.failure(str(message or event["error"]))
         if status := event.get("status"):
             # While a base image is pulled, each layer reports many times a second.
-            if not event.get("progressDetail"):
+            if detail := event.get("progressDetail"):
+                self._pulled(str(event.get("id")), str(status), detail)
+            else:
                 self._line(f"{event.get('id', '')} {status}".strip())
             return
         for line in str(event.get("stream") or "").splitlines():
@@ -172,6 +175,15 @@ class Progress:
             self.all_cached = False
         if line.strip():
             self._line(line)
+
+    def _pulled(self, layer: str, status: str, detail: Mapping[str, Any]) -> None:
+        """Bytes of the base image that were downloaded or unpacked, of all its layers together."""
+        if not detail.get("total"):
+            return
+        moved = self._moved.setdefault(status, {})
+        moved[layer] = (int(detail.get("current", 0)), int(detail["total"]))
+        done, total = (sum(numbers) for numbers in zip(*moved.values(), strict=True))
+        self._report.transfer(self._job.function.name, f"{status.lower()} the base image", min(done, total), total)
 
     def _line(self, line: str) -> None:
         self._output.append(line)

@@ -8,11 +8,14 @@ from __future__ import annotations
 import fnmatch
 import io
 import tarfile
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from faas_cli.errors import BuildError
+from faas_cli.interrupt import on_interrupt
 from faas_runtime.images.store import LAYER_TYPE, Descriptor, ImageStore
 
 
@@ -28,17 +31,20 @@ class LayerEntry:
 
 
 def write_layer(store: ImageStore, entries: Iterable[LayerEntry]) -> Descriptor:
-    """Store a layer with these entries and their parent folders."""
+    """Store a layer with these entries and their parent folders. Raises BuildError when the program is interrupted."""
+    stopped = threading.Event()
     by_path = {entry.path: entry for entry in entries}
     for path in list(by_path):
         for parent in PurePosixPath(path).parents:
             if str(parent) != ".":
                 by_path.setdefault(str(parent), LayerEntry(str(parent), 0o755))
-    with store.new_blob(LAYER_TYPE) as blob:
+    with on_interrupt(stopped.set), store.new_blob(LAYER_TYPE) as blob:
         with tarfile.open(
             fileobj=cast(IO[bytes], blob), mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20
         ) as archive:
             for path in sorted(by_path):
+                if stopped.is_set():
+                    raise BuildError("the build was stopped")
                 _add(archive, by_path[path])
     return blob.descriptor
 

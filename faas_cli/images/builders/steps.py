@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -23,6 +22,7 @@ from faas_cli.images.model import BuildJob, BuildReporter
 from faas_cli.images.native import native_needs
 from faas_cli.images.toolchains import Toolchain, write_shims
 from faas_cli.images.tree import sync_tree
+from faas_cli.interrupt import on_interrupt, scratch_folder
 from faas_cli.templates.model import Recipe, Step
 from faas_runtime.core.files import write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
@@ -117,12 +117,10 @@ class RecipeRun:
         outputs = self._recipe.dependencies.outputs if self._recipe.dependencies else []
         fresh = not self._work.exists()
         sync_tree(self._job.context, self._work, keep=outputs)
-        with tempfile.TemporaryDirectory(prefix="run-", dir=self._folder) as scratch:
+        with scratch_folder("run-", self._folder) as scratch, on_interrupt(self.stop):
             installer = Installer(self._store, self._job, self._recipe, self._base, self._toolchain, self._folder)
-            runner = self._new_runner(self._toolchain, Path(scratch))
-            for_base = (
-                self._new_runner(self._toolchain.for_base(self._base), Path(scratch)) if installer.differs else None
-            )
+            runner = self._new_runner(self._toolchain, scratch)
+            for_base = self._new_runner(self._toolchain.for_base(self._base), scratch) if installer.differs else None
             try:
                 dependencies = installer.run(runner, for_base, self._report)
                 self._compile(runner, together=not fresh, runnable=dependencies.runnable)

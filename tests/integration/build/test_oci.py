@@ -26,6 +26,10 @@ class Recorder:
 
     def finished(self, worker, result): ...
 
+    def ended(self, worker): ...
+
+    def transfer(self, function, text, done, total): ...
+
     def step(self, function, text):
         self.steps.append(text)
 

@@ -62,6 +62,10 @@ class Recorder:
 
     def finished(self, worker, result): ...
 
+    def ended(self, worker): ...
+
+    def transfer(self, function, text, done, total): ...
+
     def step(self, function, text):
         self.steps.append(text)
         self.events.append(text)

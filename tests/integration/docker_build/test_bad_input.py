@@ -4,8 +4,12 @@ import hashlib
 import json
 import os
 import select
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -17,7 +21,7 @@ from faas_cli.images.builders.engine import find_engine, ping
 from faas_cli.images.model import BuildOptions
 from faas_cli.stack.model import Provider, Stack
 from faas_runtime.core.engine_address import EngineAddress
-from tests.integration.docker_build.conftest import Recorder
+from tests.integration.docker_build.conftest import Recorder, docker
 
 pytestmark = pytest.mark.integration
 
@@ -226,6 +230,39 @@ def test_a_build_that_is_given_up_ends_at_once(project):
     stopper.join()
     assert result.error.message == "the build was stopped"
     assert result.seconds < 50
+
+
+def test_ctrl_c_leaves_no_container_and_no_image(project):
+    """The whole command, interrupted in a step: the engine ends the step and removes its container."""
+    folder = project.own("fn", f"FROM debian:stable-slim\nRUN echo {project.prefix}; sleep 300\nCMD cat\n")
+    stack = project.folder / "stack.yml"
+    function = {"lang": "dockerfile", "handler": "./fn", "image": project.image("fn")}
+    stack.write_text(json.dumps({"provider": {"name": "openfaas"}, "functions": {"fn": function}}))
+    command = [sys.executable, "-c", "from faas_cli.cli import main; main()", "build", "-f", "stack.yml"]
+    with subprocess.Popen(
+        [*command, "--builder", "docker"], cwd=folder.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        until(lambda: containers_of(project.prefix))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "faas: interrupted"
+    until(lambda: not containers_of(project.prefix))
+    assert docker("image", "ls", "--quiet", project.image("fn")) == ""
+
+
+def containers_of(prefix):
+    """Containers whose command holds this word, also those that have ended."""
+    listed = docker("container", "ls", "--all", "--no-trunc", "--format", "{{.ID}} {{.Command}}")
+    return [line for line in listed.splitlines() if prefix in line]
+
+
+def until(condition):
+    """Return once it holds."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_credential_helper_that_is_not_installed(project, monkeypatch, tmp_path):

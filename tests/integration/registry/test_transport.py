@@ -157,7 +157,7 @@ def test_a_real_registry_has_it_whole(registry, docker_config, blob, tmp_path):
 
 
 def test_progress_is_reported(registry, docker_config, store, tmp_path):
-    """For every blob, up to its size."""
+    """For the layer that is compressed and for every blob that is sent, up to its size."""
     image = f"{registry}/acme/progress:1"
     make_image(store, image, bytes(range(256)) * 40_000)
     heard = {}
@@ -167,7 +167,7 @@ def test_progress_is_reported(registry, docker_config, store, tmp_path):
         image,
         blob_progress=lambda blob, done, size: heard.setdefault(blob, []).append((done, size)),
     ).run()
-    assert len(heard) == 2
+    assert len(heard) == 3
     for steps in heard.values():
         assert steps[-1][0] == steps[-1][1]
         assert [done for done, _ in steps] == sorted(done for done, _ in steps)

@@ -19,13 +19,16 @@ class Recorder:
     """A reporter that remembers."""
 
     def __init__(self):
-        self.steps, self.lines = [], []
+        self.steps, self.lines, self.transfers = [], [], []
 
     def step(self, function, text):
         self.steps.append(text)
 
     def line(self, function, text):
         self.lines.append(text)
+
+    def transfer(self, function, text, done, total):
+        self.transfers.append((text, done, total))
 
 
 @pytest.fixture
@@ -53,11 +56,14 @@ def test_the_engines_stream(recorder):
 
 
 def test_a_pull_in_the_stream(recorder):
-    """Its progress bars are left out."""
+    """Bytes of all layers are added up; they are no lines."""
     progress = Progress(JOB, recorder, DOCKERFILE)
     progress.feed({"status": "Pulling from library/a", "id": "1"})
     progress.feed({"status": "Downloading", "id": "x", "progressDetail": {"current": 1, "total": 2}})
+    progress.feed({"status": "Downloading", "id": "y", "progressDetail": {"current": 3, "total": 8}})
+    progress.feed({"status": "Extracting", "id": "x", "progressDetail": {"current": 1, "units": "s"}})
     assert recorder.lines == ["1 Pulling from library/a"]
+    assert recorder.transfers == [("downloading the base image", 1, 2), ("downloading the base image", 4, 10)]
 
 
 def test_an_error_before_any_step(recorder):

@@ -74,8 +74,11 @@ class Slot:
             self._failed(fault)
         except Exception as error:
             # For example a full disk: the slot must be filled once there is room.
-            log.exception("replica %s failed", replica.instance)
-            self._failed(StartFailed(f"`{self._owner.spec.key.name}` cannot be started: {error}"))
+            if not isinstance(error, OSError):
+                log.exception("replica %s failed", replica.instance)
+            fault = StartFailed(f"`{self._owner.spec.key.name}` cannot be started: {error}")
+            fault.__cause__ = error
+            self._failed(fault)
         finally:
             self._set_ready(False)
         # Known to this slot until nothing is left of it: `stop` may interrupt this.
