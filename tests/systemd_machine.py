@@ -42,11 +42,11 @@ class Machine:
     def __init__(self, process, leader):
         self._process, self._leader = process, leader
 
-    def run(self, *command, check=True, **environment):
+    def run(self, *command, check=True, folder="/", **environment):
         """Run a command as root with the environment of a login; with `check` it must succeed."""
         variables = {"PATH": "/opt/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", **environment}
         assigned = [f"{key}={value}" for key, value in variables.items()]
-        words = ["nsenter", "-t", str(self._leader), "-a", "env", "-i", *assigned, *command]
+        words = ["nsenter", "-t", str(self._leader), "-a", "env", "-i", "-C", folder, *assigned, *command]
         done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
         if check:
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"

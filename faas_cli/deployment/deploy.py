@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.deployment.unserved import unserved
+from faas_cli.deployment.upload import upload_image
 from faas_cli.errors import GatewayError
 from faas_cli.stack.model import Function
 
@@ -35,7 +36,11 @@ def deploy_all(client: GatewayClient, functions: Sequence[Function], options: De
 
 
 def deploy_one(client: GatewayClient, deployment: FunctionDeployment, options: DeployOptions = DeployOptions()) -> int:  # noqa: B008 - frozen
-    """Deploy one function; return the HTTP status. Raises GatewayError."""
+    """Deploy one function; return the HTTP status. Its image is uploaded where the gateway has no other way to it.
+
+    Raises FaasError.
+    """
+    upload_image(client, deployment.image)
     if options.replace:
         try:
             client.delete(deployment.service, deployment.namespace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from faas_cli.stack.model import Stack
 
 _CHUNK_BYTES = 64 * 1024
+_UPLOAD_TIMEOUT = 600.0
+"""Seconds the gateway may take to store a blob once it was sent."""
 
 
 def function_path(name: str, namespace: str = "", *, asynchronous: bool = False) -> str:
@@ -150,6 +153,29 @@ class GatewayClient(GatewayTransport):
     def info(self) -> GatewayInfo:
         """Versions of the gateway and its provider."""
         return self._decode(self._call("GET", "/system/info"), GatewayInfo)
+
+    def images(self) -> dict[str, str] | None:
+        """The digests of the images in the gateway's own store by name; None for a gateway without such a store."""
+        answer = self._call("GET", "/system/images", allowed=(403, 404, 405, 501))
+        return self._decode(answer, dict[str, str]) if answer.status == 200 else None
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether the gateway's store has a blob of an image."""
+        return self._call("GET", f"/system/images/blobs/{digest}", allowed=(404,)).status == 200
+
+    def put_blob(self, digest: str, path: Path) -> None:
+        """Upload a blob of an image."""
+        headers = {"Content-Length": str(path.stat().st_size), "Content-Type": "application/octet-stream"}
+        with path.open("rb") as blob:
+            answer = self._send(
+                "PUT", f"/system/images/blobs/{digest}", {}, body=blob, headers=headers, timeout=_UPLOAD_TIMEOUT
+            )
+        if not 200 <= answer.status < 300:
+            self._refuse(answer, f"image blob `{digest}`")
+
+    def put_image(self, image: str, manifest: bytes) -> None:
+        """Name an image whose blobs were uploaded."""
+        self._call("PUT", "/system/images", query={"image": image}, body=manifest)
 
     def logs(self, name: str, query: Mapping[str, str]) -> Iterator[LogMessage]:
         """Log lines as they arrive, until the gateway ends the stream; iterating raises GatewayError if it is cut off.

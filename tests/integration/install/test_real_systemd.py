@@ -1,9 +1,8 @@
 """The gateway as a service of a real systemd, on a minimal Debian."""
 
-import json
-
 import pytest
 
+from faas_cli.devloop.foreground import free_port
 from faas_cli.gateway.install.systemd import UNIT
 from tests.systemd_machine import machine
 
@@ -31,10 +30,19 @@ def test_a_service_that_does_not_start(system):
 
 def test_a_service_of_the_system(system):
     """It starts and answers, and a function is deployed to it from the user's own store."""
-    done = system.faas("gateway", "install", "systemd", "--system", "--port", "8099")
-    assert "http://127.0.0.1:8099" in done.stdout
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    system.run("mkdir", "-p", "/var/lib/private/faas")
+    system.run("sh", "-c", "echo 'metrics_port = 0' > /var/lib/private/faas/gateway.toml")
+    done = system.faas("gateway", "install", "systemd", "--system", "--port", str(port))
+    assert url in done.stdout
     assert system.run("systemctl", "is-active", UNIT).stdout.strip() == "active"
-    info = json.loads(system.faas("version", "-o", "json", "--gateway", "http://127.0.0.1:8099").stdout)
-    assert info
+    system.run("mkdir", "-p", "/root/work")
+    system.faas("new", "--lang", "python", "hello", folder="/root/work")
+    to = ["--gateway", url]
+    # This Debian has no `unittest`.
+    done = system.faas("up", "-f", "hello.yml", "--no-test", "--builder", "oci", *to, folder="/root/work")
+    assert "Uploading hello:latest" in done.stdout + done.stderr
+    assert "Hello" in system.faas("invoke", "hello", *to, folder="/root/work").stdout
     system.faas("gateway", "uninstall", "systemd", "--system")
     assert system.run("systemctl", "cat", UNIT, check=False).returncode != 0

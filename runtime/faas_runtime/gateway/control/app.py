@@ -18,6 +18,7 @@ from faas_runtime.gateway.control import (
     alert,
     async_calls,
     functions,
+    images,
     info,
     logs,
     namespaces,
@@ -70,6 +71,8 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/system/function/{name}/traffic": {"GET": traffic.show, "PUT": traffic.share, "DELETE": traffic.end},
     "/system/function/{name}/promote": {"POST": traffic.promote},
     "/system/scale-function/{name}": {"POST": functions.scale},
+    "/system/images": {"GET": images.list_images, "PUT": images.put_image},
+    "/system/images/blobs/{digest}": {"GET": images.has_blob, "PUT": images.put_blob},
     "/system/logs": {"GET": logs.logs},
     "/system/secrets": {
         "GET": secrets.list_secrets,

@@ -79,6 +79,7 @@ def _response(what: Any) -> dict[str, Any]:
 
 _INVALID = "the invalid field, and why it is invalid"
 _UNKNOWN = "not found"
+_NO_IMAGES = "the engine has no image store"
 
 
 def _functions() -> dict[str, Any]:
@@ -228,6 +229,33 @@ def _others() -> dict[str, Any]:
                 "List functions that can be deployed as they are",
                 {200: [api.StoreEntry], 404: "no store", 503: "the store does not answer"},
             )
+        },
+        "/system/images": {
+            "get": _operation("List the images of the process engine by name", {200: "digests", 501: _NO_IMAGES}),
+            "put": _operation(
+                "Name an image by its manifest, whose blobs were uploaded",
+                {201: "the digest", 400: _INVALID, 429: "too large", 501: _NO_IMAGES},
+                query=("image",),
+            ),
+        },
+        "/system/images/blobs/{digest}": {
+            "get": _operation(
+                "Test whether a blob is in the store",
+                {200: "it is", 400: _INVALID, 404: _UNKNOWN, 501: _NO_IMAGES},
+                path=("digest",),
+            ),
+            "put": _operation(
+                "Upload a blob, which must have this digest",
+                {
+                    200: "there already",
+                    201: "stored",
+                    400: _INVALID,
+                    429: "too large",
+                    501: _NO_IMAGES,
+                    507: "disk full",
+                },
+                path=("digest",),
+            ),
         },
         "/system/logs": {
             "get": _operation(

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.types import ASGIApp
 
+from faas_runtime.core.paths import images_dir
 from faas_runtime.core.records import damage
 from faas_runtime.core.reserve import CHECK_INTERVAL, Reserve
 from faas_runtime.core.settings import GatewaySettings
@@ -35,6 +36,7 @@ from faas_runtime.gateway.state import USERS_FILE, StateDir
 from faas_runtime.gateway.traffic.canaries import Canaries
 from faas_runtime.gateway.traffic.canary import CanaryStore
 from faas_runtime.gateway.traffic.versions import VersionStore
+from faas_runtime.images.store import ImageStore
 from faas_runtime.providers.base import Provider
 
 
@@ -147,10 +149,16 @@ class ControlPlane:
             canaries=self._canaries,
             guard=self._guard,
             store=FunctionStore(self._settings.store_url),
+            images=self._images(),
             changed=self._changed,
             schedules=self._settings.schedules,
         )
         return create_app(services, accounts, users=UserFile(self._settings.state_dir / USERS_FILE))
+
+    def _images(self) -> ImageStore | None:
+        """The store that functions run from, if it is this gateway's own."""
+        own = self._settings.engine == "process" and not self._settings.provider_url
+        return ImageStore(images_dir(self._settings.state_dir)) if own else None
 
     def _warnings(self) -> dict[str, str]:
         found = {"disk": self._reserve.problem(), "queue": self._queue.warning(), "files": damage()}

@@ -24,6 +24,7 @@ from faas_runtime.gateway.queue.service import QueueService
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.gateway.traffic.canaries import Canaries
 from faas_runtime.gateway.traffic.versions import VersionStore
+from faas_runtime.images.store import ImageStore
 from faas_runtime.providers.base import Provider
 
 ACCEPTED = 202
@@ -59,6 +60,7 @@ class Services:
     guard: CallGuard | None = None
     store: FunctionStore | None = None
     schedules: bool = True
+    images: ImageStore | None = None
     changed: Callable[[], Awaitable[None]] = _nothing
 
 
