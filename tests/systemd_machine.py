@@ -21,9 +21,9 @@ _PATIENCE = 60
 
 def tree(missing):
     """The folder of the system, made if it is not there."""
-    for command, package in (("debootstrap", "debootstrap"), ("systemd-nspawn", "systemd-container")):
-        if shutil.which(command, path=f"{os.environ['PATH']}:/usr/sbin") is None:
-            missing(f"`{command}`", f"apt-get install {package}")
+    for program, package in (("debootstrap", "debootstrap"), ("systemd-nspawn", "systemd-container")):
+        if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
+            missing(f"`{program}`", f"apt-get install {package}")
     if os.geteuid() != 0:
         missing("root, for a container with systemd", "sudo -E make test")
     if not TREE.exists():

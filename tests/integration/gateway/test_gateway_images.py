@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def gateway(tmp_path):
 def user(gateway, tmp_path, monkeypatch):
     """Another user's store, with an image."""
     monkeypatch.setenv("FAAS_STATE_DIR", str(tmp_path / "user"))
-    other = Gateway(tmp_path / "user")
+    other: Any = Gateway(tmp_path / "user")
     other.digest = other.add_image("mine:1", {"data": "x" * 5_000_000}, {"fprocess": "cat"})
     return other
 
