@@ -53,12 +53,12 @@ func Inside() int {
 	if p.Level == policy.Namespaces {
 		watchdog = root.Watchdog
 	}
-	BeforeExec()
 	if p.Level != policy.None {
 		if err := filter(p, control); err != nil {
 			return refuse("seccomp", err)
 		}
 	}
+	BeforeExec()
 	if launcherEnded() {
 		return ExitFailed
 	}

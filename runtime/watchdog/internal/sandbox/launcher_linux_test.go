@@ -36,7 +36,12 @@ var function = sync.OnceValues(func() (string, error) {
 	binary := filepath.Join(folder, "function")
 	arguments := []string{"build", "-o", binary}
 	if coverageFolder() != "" {
-		arguments = append(arguments, "-cover", "-covermode=atomic", "-coverpkg=fwatchdog/internal/sandbox/...")
+		// The main package writes the counters, so it must be among them.
+		packages, err := exec.Command("go", "list", "./...", "./testdata/function").Output()
+		if err != nil {
+			return "", err
+		}
+		arguments = append(arguments, "-cover", "-covermode=atomic", "-coverpkg="+strings.Join(strings.Fields(string(packages)), ","))
 	}
 	build := exec.Command("go", append(arguments, "./testdata/function")...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -506,9 +511,11 @@ func TestOrphansEnd(t *testing.T) {
 		needs(t, policy.Namespaces)
 		s := prepare(t, policy.Namespaces, func(p *policy.Policy) { p.User = user })
 		s.begin(t, "orphan", "stay")
-		tree := kernel.Descendants(s.Process.Pid)
-		if len(tree) < 2 {
-			t.Fatalf("the launcher has descendants %v", tree)
+		var tree []int
+		for deadline := time.Now().Add(10 * time.Second); len(tree) < 2; time.Sleep(time.Millisecond) {
+			if tree = kernel.Descendants(s.Process.Pid); time.Now().After(deadline) {
+				t.Fatalf("the launcher has descendants %v", tree)
+			}
 		}
 		_ = s.Process.Kill()
 		ended(t, tree)
