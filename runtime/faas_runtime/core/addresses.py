@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 
@@ -18,6 +19,17 @@ def is_loopback(host: str) -> bool:
     """Whether a host is this machine, as seen from itself only."""
     address = ip_or_none(host)
     return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def trusted_by(networks: Iterable[str]) -> Callable[[str], bool]:
+    """A function that says whether an IP address, as text, is in one of these networks; other texts are not."""
+    known = tuple(ip_network(network) for network in networks)
+
+    def trusts(host: str) -> bool:
+        address = ip_or_none(host.partition("%")[0])
+        return address is not None and any(address in network for network in known)
+
+    return trusts
 
 
 def without_password(url: str) -> str:

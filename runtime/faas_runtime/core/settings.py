@@ -308,6 +308,13 @@ class GatewaySettings(ProxyOptions):
         option="--no-auth",
         flag_help="Disable authentication. Give it twice to allow a non-loopback address.",
     )
+    allowed_hosts: tuple[str, ...] = _setting(
+        SECURITY,
+        HOSTS,
+        (),
+        "Host name, beside this machine's, that the control API answers without authentication, and the metrics.",
+        option="--allowed-host",
+    )
     secrets_dir: Path | None = _setting(
         SECURITY,
         FOLDER,

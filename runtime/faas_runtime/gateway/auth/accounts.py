@@ -80,6 +80,11 @@ def basic_pair(authorization: str) -> bytes | None:
         return b""
 
 
+def account_name(pair: bytes) -> str:
+    """The user of a `USER:PASSWORD`, as failures are counted."""
+    return pair.decode("utf-8", errors="replace").partition(":")[0][:100]
+
+
 def digest(secret: bytes) -> bytes:
     """SHA-256 of a secret, which is compared in its place."""
     return hashlib.sha256(secret).digest()

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from faas_runtime.gateway.auth.accounts import Account, Accounts, basic_pair
+from faas_runtime.gateway.auth.accounts import Account, Accounts, account_name, basic_pair
 from faas_runtime.gateway.auth.failures import FailureCounter, client_host
 from faas_runtime.gateway.auth.function_auth import BASIC, BLOCKED, unauthorized
 from faas_runtime.gateway.auth.users import UserFile
@@ -29,10 +29,14 @@ class BasicAuth:
         accounts: tuple[Account, ...],
         users: UserFile | None = None,
         clock: Callable[[], float] = time.monotonic,
+        failures: FailureCounter | None = None,
+        trusts: Callable[[str], bool] | None = None,
     ) -> None:
+        """`failures` counts those of function calls, too; `trusts` says whether an address is a trusted proxy's."""
         self._app = app
         self._accounts = Accounts(accounts, users)
-        self._failures = FailureCounter(clock)
+        self._failures = failures or FailureCounter(clock)
+        self._trusts = trusts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -40,10 +44,10 @@ class BasicAuth:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        address = client_host(headers.get("x-forwarded-for", ""))
+        address = client_host(headers.get("x-forwarded-for", ""), self._trusts)
         given = basic_pair(headers.get("authorization", ""))
         refusal = unauthorized(BASIC)
-        if given is not None and self._failures.is_blocked(address):
+        if given is not None and self._is_refused_unseen(given, address):
             refusal = BLOCKED
         elif given is not None and await self._accepts(given, address):
             await self._app(scope, receive, send)
@@ -52,9 +56,17 @@ class BasicAuth:
 
     async def _accepts(self, given: bytes, address: str) -> bool:
         """Whether the pair is right; a wrong one is counted."""
+        account = account_name(given)
         if self._accounts.is_known(given):
+            self._failures.succeeded(address, account)
             return True
-        return await self._failures.check(address, lambda: self._accounts.accepts(given))
+        return await self._failures.check(address, lambda: self._accounts.accepts(given), account)
+
+    def _is_refused_unseen(self, given: bytes, address: str) -> bool:
+        """Whether too many guesses were wrong, or too many passwords are being checked."""
+        if self._failures.is_blocked(address, account_name(given)):
+            return True
+        return self._failures.is_busy(address) and not self._accounts.is_known(given)
 
 
 class SameSiteOnly:

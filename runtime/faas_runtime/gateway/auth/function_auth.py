@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from faas_runtime.core.settings import GatewaySettings
-from faas_runtime.gateway.auth.accounts import Accounts, account_of, basic_pair, digest
+from faas_runtime.gateway.auth.accounts import Accounts, account_name, account_of, basic_pair, digest
 from faas_runtime.gateway.auth.failures import FAILURE_WINDOW, FailureCounter
 from faas_runtime.gateway.auth.users import UserFile
 from faas_runtime.gateway.state import USERS_FILE, StateDir
@@ -89,7 +89,7 @@ class CallGuard:
             return None
         if not authorization:
             return unauthorized(rule)
-        if self.failures.is_blocked(host):
+        if self.failures.is_blocked(host, "" if rule == BASIC else rule):
             return BLOCKED
         if rule == BASIC:
             return self._check_account(authorization, site, host)
@@ -98,8 +98,9 @@ class CallGuard:
         if match is not None and scheme.lower() == "bearer":
             given = digest(token.strip().encode("latin-1", "replace"))
             if hmac.compare_digest(given, bytes.fromhex(match[1])):
+                self.failures.succeeded(host, rule)
                 return None
-        return self._failed(rule, host)
+        return self._failed(rule, host, rule)
 
     async def check(self, rule: str, authorization: str, site: str, host: str) -> Refusal | None:
         """`admit`, waiting for the hash of a password."""
@@ -113,12 +114,20 @@ class CallGuard:
         if pair is None or site not in _SAME_SITE:
             # A browser sends a password it has saved along with any page's form.
             return self._failed(BASIC, host)
+        account = account_name(pair)
+        if self.failures.is_blocked(host, account):
+            return BLOCKED
         if self._accounts.is_known(pair):
+            self.failures.succeeded(host, account)
             return None
         if not self._accounts.needs_hash(pair):
-            return self._failed(BASIC, host)
-        return Admission(lambda: self.failures.check(host, lambda: self._accounts.accepts(pair)), unauthorized(BASIC))
+            return self._failed(BASIC, host, account)
+        if self.failures.is_busy(host):
+            return BLOCKED
+        return Admission(
+            lambda: self.failures.check(host, lambda: self._accounts.accepts(pair), account), unauthorized(BASIC)
+        )
 
-    def _failed(self, rule: str, host: str) -> Refusal:
-        self.failures.count(host)
+    def _failed(self, rule: str, host: str, account: str = "") -> Refusal:
+        self.failures.count(host, account)
         return unauthorized(rule)

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from faas_runtime.gateway.auth.accounts import Account
 from faas_runtime.gateway.auth.control_auth import BasicAuth, SameSiteOnly
+from faas_runtime.gateway.auth.hosts import KnownHostsOnly
 from faas_runtime.gateway.auth.users import UserFile
 from faas_runtime.gateway.control import (
     alert,
@@ -96,14 +97,20 @@ def create_app(
     accounts: Sequence[Account] = (),
     routes: Mapping[str, Mapping[str, Handler]] = ROUTES,
     users: UserFile | None = None,
+    allowed_hosts: Sequence[str] | None = None,
 ) -> Starlette:
     """The control API as an ASGI application. Without accounts every request is allowed.
 
-    `users` are further accounts, in a file that may change.
+    `users` are further accounts, in a file that may change. With `allowed_hosts`, requests for other hosts than these
+    and this machine are refused.
     """
     middleware = [Middleware(SameSiteOnly)]
+    if allowed_hosts is not None:
+        middleware.insert(0, Middleware(KnownHostsOnly, allowed=tuple(allowed_hosts)))
     if accounts:
-        middleware.append(Middleware(BasicAuth, accounts=tuple(accounts), users=users))
+        failures = services.guard.failures if services.guard is not None else None
+        more = {"failures": failures, "trusts": services.trusts}
+        middleware.append(Middleware(BasicAuth, accounts=tuple(accounts), users=users, **more))
     app = Starlette(routes=_routes(routes), middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False
     app.state.services = services

@@ -163,7 +163,7 @@ async def _refusal(services: Services, rule: str, request: Request) -> Response 
             rule,
             headers.get("authorization", ""),
             headers.get("sec-fetch-site", ""),
-            client_host(headers.get("x-forwarded-for", "")),
+            client_host(headers.get("x-forwarded-for", ""), services.trusts),
         )
         if checked is None:
             return None

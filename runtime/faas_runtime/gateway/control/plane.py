@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.types import ASGIApp
 
+from faas_runtime.core.addresses import is_loopback, trusted_by
 from faas_runtime.core.paths import images_dir
 from faas_runtime.core.records import damage
 from faas_runtime.core.reserve import CHECK_INTERVAL, Reserve
 from faas_runtime.core.settings import GatewaySettings
 from faas_runtime.gateway.auth.accounts import account_of
 from faas_runtime.gateway.auth.function_auth import CallGuard
+from faas_runtime.gateway.auth.hosts import KnownHostsOnly
 from faas_runtime.gateway.auth.users import UserFile
 from faas_runtime.gateway.background import Loops
 from faas_runtime.gateway.control.app import create_app
@@ -105,9 +107,11 @@ class ControlPlane:
 
         await self._serve("control", self._control(states), listeners.control.socket)
         if listeners.metrics is not None:
-            page = create_metrics_app(
+            page: ASGIApp = create_metrics_app(
                 self._metrics, self._routes, states, self._queue.calls.counts, lambda: peers.is_leader
             )
+            if is_loopback(self._settings.metrics_host):
+                page = KnownHostsOnly(page, self._settings.allowed_hosts)
             await self._serve("metrics", page, listeners.metrics)
 
     async def _hold_reserve(self) -> None:
@@ -148,12 +152,17 @@ class ControlPlane:
             versions=self._versions,
             canaries=self._canaries,
             guard=self._guard,
+            trusts=trusted_by(self._settings.trusted_proxies),
             store=FunctionStore(self._settings.store_url),
             images=self._images(),
             changed=self._changed,
             schedules=self._settings.schedules,
         )
-        return create_app(services, accounts, users=UserFile(self._settings.state_dir / USERS_FILE))
+        settings = self._settings
+        # With credentials a page gains nothing from a name that leads here: the browser has none for that name.
+        open_here = not settings.auth and is_loopback(settings.host)
+        hosts = settings.allowed_hosts if open_here or settings.allowed_hosts else None
+        return create_app(services, accounts, users=UserFile(settings.state_dir / USERS_FILE), allowed_hosts=hosts)
 
     def _images(self) -> ImageStore | None:
         """The store that functions run from, if it is this gateway's own."""

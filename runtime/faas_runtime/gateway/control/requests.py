@@ -58,6 +58,7 @@ class Services:
     versions: VersionStore | None = None
     canaries: Canaries | None = None
     guard: CallGuard | None = None
+    trusts: Callable[[str], bool] | None = None
     store: FunctionStore | None = None
     schedules: bool = True
     images: ImageStore | None = None

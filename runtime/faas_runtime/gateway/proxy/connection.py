@@ -229,7 +229,15 @@ class ClientConnection(ClientSide):
         if guard is None:
             return unauthorized(rule)
         site = head.value(b"sec-fetch-site")
-        return guard.admit(rule, head.take_authorization(), site, client_host(self.peer))
+        return guard.admit(rule, head.take_authorization(), site, self._client_host(head))
+
+    def _client_host(self, head: RequestHead) -> str:
+        """Where the call really came from: a trusted proxy tells."""
+        if head.forwarded is None or not self.trusted:
+            return client_host(self.peer)
+        lines = [line.partition(b":") for line in head.forwarded]
+        told = [value.decode("latin-1") for name, _, value in lines if name.lower() == b"x-forwarded-for"]
+        return client_host(",".join(told) or self.peer, self._context.trusts)
 
     def _answer(self, head: RequestHead, status: int, text: str, body: bytes, lines: tuple[bytes, ...] = ()) -> bytes:
         """Answer a request without a backend; the connection stays open if its body has already arrived."""

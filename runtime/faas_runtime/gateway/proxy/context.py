@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 
+from faas_runtime.core.addresses import trusted_by
 from faas_runtime.gateway.auth.function_auth import CallGuard
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.proxy.access_log import AccessLog
@@ -48,15 +48,8 @@ class ProxyContext:
         self.draining = False
         self._closed: asyncio.Event | None = None
         self.served_by = b"X-Served-By: " + settings.served_by.encode()
-        self._trusted = tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies)
-
-    def trusts(self, host: str) -> bool:
-        """Whether a client's own `X-Forwarded-*` headers are kept."""
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted)
+        self.trusts = trusted_by(settings.trusted_proxies)
+        """Whether the `X-Forwarded-*` headers of a client with this address are kept."""
 
     def remove(self, connection: ClientSide) -> None:
         """A client's connection has closed."""
