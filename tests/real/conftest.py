@@ -1,6 +1,8 @@
 """The corpus: functions as people write them, built all at once by each builder and deployed to its engine."""
 
+import base64
 import http.client
+import json
 import os
 import shutil
 import subprocess
@@ -87,6 +89,22 @@ class Deployed:
             if answer.status not in (502, 503) or time.monotonic() > deadline:
                 return found
             time.sleep(0.2)
+
+    def end(self, name):
+        """Scale a function that was called to zero: the health checks of sixty idle containers keep a machine busy."""
+        self.request("POST", f"/system/scale-function/{name}", {"serviceName": name, "replicas": 0})
+
+    def request(self, method, path, document):
+        """Send a request of the administrator."""
+        place = urlsplit(self.url)
+        password = (self.folder / "state" / "basic-auth-password").read_text(encoding="utf-8").strip()
+        credentials = base64.b64encode(f"admin:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
+        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
+        connection.request(method, path, json.dumps(document), headers)
+        answer = connection.getresponse()
+        assert answer.status < 300, answer.read()
+        connection.close()
 
     def logged(self, name, text):
         """Whether a text is in a function's log within 10 s."""

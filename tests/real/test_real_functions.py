@@ -6,8 +6,8 @@ from tests.real.conftest import NAMES, corpus
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("engine", ["process", "docker"])
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("engine", ["process", "docker"])
 def test_function_answers_as_expected(deployed, engine, name):
     """Status, headers and body of every call are those of `calls.yaml`, and so is what was logged."""
     functions = deployed(engine)
@@ -22,3 +22,4 @@ def test_function_answers_as_expected(deployed, engine, name):
             assert [value for key, value in headers if key.lower() == field.lower()] == values, headers
         if "log" in call:
             assert functions.logged(name, call["log"]), call["log"]
+    functions.end(name)
