@@ -128,10 +128,6 @@ func confine(p *policy.Policy, watchdog string) (string, error) {
 }
 
 func enterNamespaces(p *policy.Policy, watchdog string) error {
-	// Not when it started: it has joined its control groups since.
-	if err := syscall.Unshare(callCgroupNamespace); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return err
-	}
 	if err := root.Enter(p, watchdog); err != nil {
 		return err
 	}

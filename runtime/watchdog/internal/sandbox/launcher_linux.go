@@ -27,7 +27,7 @@ const (
 	// insideUser is the function's number in its user namespace, where it has one of its own on the machine.
 	insideUser = 1000
 
-	callCgroupNamespace = 0x02000000 // CLONE_NEWCGROUP
+	cgroupNamespace = 0x02000000 // CLONE_NEWCGROUP
 )
 
 // Launch runs a replica as its policy says, and returns its exit code. The policy is read from a descriptor; standard input
@@ -57,6 +57,10 @@ func Launch(policyFD int) int {
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	// The launcher is in the groups too: what it does for the function counts as the function's.
+	if err := limits.Join(p.Groups(), os.Getpid()); err != nil {
+		return refuse("cgroup", err)
+	}
 	r, err := start(&brief{p, []string{"fwatchdog"}}, os.Stdin, os.Stderr)
 	if err != nil {
 		return refuse("start", err)
@@ -109,7 +113,8 @@ func attributes(p *policy.Policy) *syscall.SysProcAttr {
 	if p.Level != policy.Namespaces {
 		return a
 	}
-	a.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS
+	a.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID |
+		syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS | cgroupNamespace
 	if p.Network == policy.Isolated {
 		a.Cloneflags |= syscall.CLONE_NEWNET
 	}
@@ -123,12 +128,9 @@ func attributes(p *policy.Policy) *syscall.SysProcAttr {
 	return a
 }
 
-// prepare puts the child into its control groups, sends the brief, and takes over the guard. It returns when the child is
-// about to become the watchdog, or with the step that failed. A child that cannot go on has printed why: then the error is nil.
+// prepare sends the brief and takes over the guard. It returns when the child is about to become the watchdog, or with the
+// step that failed. A child that cannot go on has printed why: then the error is nil.
 func (r *replica) prepare() (string, error) {
-	if err := limits.Join(r.Policy.Groups(), r.pid); err != nil {
-		return "cgroup", err
-	}
 	text, err := json.Marshal(r.brief)
 	if err != nil {
 		return "start", err

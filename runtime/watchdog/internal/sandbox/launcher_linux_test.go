@@ -79,7 +79,11 @@ var machineReport *Report
 func needs(t *testing.T, level policy.Level, parts ...string) {
 	t.Helper()
 	if machineReport == nil {
-		output, err := exec.Command(programPath(t), "-isolation-probe").Output()
+		command := exec.Command(programPath(t), "-isolation-probe")
+		if folder := coverageFolder(); folder != "" {
+			command.Env = append(os.Environ(), "GOCOVERDIR="+folder)
+		}
+		output, err := command.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -392,6 +396,23 @@ func TestGuardSends(t *testing.T) {
 	}
 }
 
+// The guard answers wrong arguments as the kernel does.
+func TestGuardOddCalls(t *testing.T) {
+	needs(t, policy.Namespaces, partGuard)
+	output := prepare(t, policy.Namespaces, func(p *policy.Policy) { p.Guard = true }).run(t, "odd")
+	expect(t, output, []string{
+		"connect nothing bad file descriptor", "connect a file socket operation on non-socket", "connect to no memory bad address",
+		"connect to much invalid argument", "connect to little address family not supported",
+		"disconnect done", "bind unspecified address family not supported", "bind no memory bad address",
+		"bind a neighbour cannot assign requested address", "bind done", "bind twice invalid argument",
+		"listen to a file invalid argument", "connect to no socket connection refused", "connect to no name invalid argument",
+		"netlink done", "send nothing done", "send without copy no buffer space available", "send no memory bad address",
+		"send with time to live done", "send with a route operation not permitted", "send with wrong control invalid argument",
+		"send many parts message too long", "send much message too long", "send what is not there bad address",
+		"send to no memory bad address",
+	}, nil)
+}
+
 // raceTime is how long threads try to exchange an address after it was judged.
 func raceTime() string {
 	if text := os.Getenv("FWATCHDOG_RACE_TIME"); text != "" {
@@ -544,6 +565,30 @@ func (r scannerRest) Read([]byte) (int, error) {
 	for r.lines.Scan() {
 	}
 	return 0, io.EOF
+}
+
+// The launcher ends with the exit code of the function; one that was killed has 128 and the signal's number.
+func TestExitCodes(t *testing.T) {
+	for _, level := range policy.Levels {
+		needs(t, level)
+		s := prepare(t, level, nil)
+		if output := s.run(t, "exit", "7"); s.ProcessState.ExitCode() != 7 {
+			t.Errorf("%s: exit code %d: %s", level, s.ProcessState.ExitCode(), output)
+		}
+	}
+}
+
+// A gateway that is killed takes its functions with it.
+func TestGatewayIsKilled(t *testing.T) {
+	needs(t, policy.Namespaces)
+	s := prepare(t, policy.Namespaces, func(p *policy.Policy) { p.ParentPID = 0 })
+	gateway := exec.Command("/bin/sh", "-c", `"$0" -isolate 3 & wait`, programPath(t))
+	gateway.ExtraFiles, gateway.Env = s.ExtraFiles, s.Env
+	s.Cmd = gateway
+	s.begin(t, "sleep")
+	tree := kernel.Descendants(s.Process.Pid)
+	_ = s.Process.Kill()
+	ended(t, tree)
 }
 
 // A function that takes too much memory is killed when there is no control group, and the log says so.

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	maxMessage     = 4 << 20 // bytes of one send; a stream sends the rest with the next call
-	maxParts       = 1024    // UIO_MAXIOV
+	// maxMessage is the number of bytes of one send, more than the kernel takes of a datagram. A stream sends the rest with
+	// its next call. All calls at a time hold 64 MiB.
+	maxMessage     = 256 << 10
+	maxParts       = 1024 // UIO_MAXIOV
 	maxControl     = 16 << 10
 	maxDescriptors = 253 // SCM_MAX_FD
 	maxBatch       = 1024

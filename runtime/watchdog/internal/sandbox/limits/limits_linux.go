@@ -110,7 +110,6 @@ func EndAll(self int, groups []string) bool {
 	for deadline := time.Now().Add(endTimeout); time.Now().Before(deadline); time.Sleep(endPause) {
 		left := kernel.Descendants(self)
 		for _, folder := range groups {
-			_ = os.WriteFile(filepath.Join(folder, "cgroup.kill"), []byte("1"), 0)
 			left = append(left, members(folder)...)
 		}
 		left = slices.DeleteFunc(left, func(pid int) bool { return pid == self })

@@ -39,7 +39,7 @@ const (
 	Isolated Network = "none"     // an own network with a loopback address; level namespaces only
 )
 
-// Cgroup names the control groups that the replica joins. They exist, with their limits, before the start.
+// Cgroup names the control groups that the replica and its launcher join. They exist, with their limits, before the start.
 type Cgroup struct {
 	Version int               `json:"version"` // 1 or 2
 	Folders map[string]string `json:"folders"` // controller to folder; version 2: one folder under any name

@@ -27,7 +27,9 @@ var Programs = map[string]func(arguments []string){
 	"race-send": raceSend,
 	"unix":      unixSockets,
 	"send":      send,
+	"odd":       odd,
 	"orphan":    orphan,
+	"exit":      func(arguments []string) { code, _ := strconv.Atoi(arguments[0]); syscall.Exit(code) },
 	"sleep":     func([]string) { fmt.Println("ready"); time.Sleep(time.Minute) },
 	"memory":    memory,
 	"processes": processes,
@@ -313,4 +315,71 @@ func processes([]string) {
 		}
 	}
 	fmt.Println("limited", started < 200)
+}
+
+// odd makes calls that the guard carries out with arguments that the kernel refuses, and some that it accepts.
+func odd([]string) {
+	call := func(what string, number uintptr, arguments ...uintptr) {
+		var a [6]uintptr
+		copy(a[:], arguments)
+		if _, _, errno := syscall.Syscall6(number, a[0], a[1], a[2], a[3], a[4], a[5]); errno != 0 {
+			say(what, errno)
+			return
+		}
+		say(what, nil)
+	}
+	socket := func(family, kind int) uintptr {
+		fd, err := syscall.Socket(family, kind, 0)
+		if err != nil {
+			say("socket", err)
+		}
+		return uintptr(fd)
+	}
+	own := raw("127.0.0.1:9")
+	address := uintptr(unsafe.Pointer(&own))
+	stream := socket(syscall.AF_INET, syscall.SOCK_STREAM)
+	packets := socket(syscall.AF_INET, syscall.SOCK_DGRAM)
+	file := socket(syscall.AF_UNIX, syscall.SOCK_STREAM)
+	none := ^uintptr(0)
+	call("connect nothing", syscall.SYS_CONNECT, none, address, 16)
+	call("connect a file", syscall.SYS_CONNECT, 0, address, 16)
+	call("connect to no memory", syscall.SYS_CONNECT, stream, 8, 16)
+	call("connect to much", syscall.SYS_CONNECT, stream, address, 200)
+	call("connect to little", syscall.SYS_CONNECT, stream, address, 7)
+	call("connect to less", syscall.SYS_CONNECT, stream, address, 0)
+	unspecified := [16]byte{}
+	call("disconnect", syscall.SYS_CONNECT, packets, uintptr(unsafe.Pointer(&unspecified)), 16)
+	call("bind unspecified", syscall.SYS_BIND, stream, uintptr(unsafe.Pointer(&unspecified)), 16)
+	call("bind no memory", syscall.SYS_BIND, stream, 8, 16)
+	neighbour := raw("127.128.0.1:0")
+	call("bind a neighbour", syscall.SYS_BIND, stream, uintptr(unsafe.Pointer(&neighbour)), 16)
+	call("bind", syscall.SYS_BIND, stream, address, 16)
+	call("bind twice", syscall.SYS_BIND, stream, address, 16)
+	call("listen to a file", syscall.SYS_LISTEN, file, 1)
+	other := socket(syscall.AF_UNIX, syscall.SOCK_STREAM)
+	text := append([]byte{1, 0}, "/proc/version\x00"...)
+	call("connect to no socket", syscall.SYS_CONNECT, other, uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)))
+	call("connect to no name", syscall.SYS_CONNECT, other, uintptr(unsafe.Pointer(&text[0])), 2)
+	_, err := net.Interfaces()
+	say("netlink", err)
+
+	header := syscall.Msghdr{Name: &own[0], Namelen: 16}
+	at := uintptr(unsafe.Pointer(&header))
+	call("send nothing", syscall.SYS_SENDMSG, packets, at, 0)
+	call("send without copy", syscall.SYS_SENDMSG, packets, at, 0x4000000)
+	call("send no memory", syscall.SYS_SENDMSG, packets, 8, 0)
+	control := make([]byte, 24)
+	control[0], control[12], control[16] = 20, 2, 5 // IP_TTL
+	header.Control = &control[0]
+	header.SetControllen(24)
+	call("send with time to live", syscall.SYS_SENDMSG, packets, at, 0)
+	control[12] = 7 // IP_RETOPTS: a source route
+	call("send with a route", syscall.SYS_SENDMSG, packets, at, 0)
+	control[0] = 99
+	call("send with wrong control", syscall.SYS_SENDMSG, packets, at, 0)
+	header.Iovlen = 5000
+	call("send many parts", syscall.SYS_SENDMSG, packets, at, 0)
+	call("send much", syscall.SYS_SENDTO, packets, address, 1<<20, 0, address, 16)
+	call("send what is not there", syscall.SYS_SENDTO, packets, 8, 4, 0, address, 16)
+	call("send to no memory", syscall.SYS_SENDTO, packets, address, 1, 0, 8, 16)
 }
