@@ -44,7 +44,7 @@ fuzz: $(VENV)/.installed  ## search for faults at random (FUZZ_SECONDS=300, FUZZ
 format: $(VENV)/.installed  ## rewrite the code as lint wants it
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" gofmt -w benchmarks runtime/watchdog templates tests
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; "$$(go env GOROOT)/bin/gofmt" -w benchmarks runtime/watchdog templates tests
 
 bench: $(VENV)/.installed  ## print ratios measured side by side
 	$(VENV)/bin/python benchmarks/toolchain.py

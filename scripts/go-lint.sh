@@ -3,7 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 export GOTOOLCHAIN=local
-unformatted=$(gofmt -l runtime/watchdog benchmarks templates)
+# The wheel of Go from PyPI puts only `go` on PATH.
+unformatted=$("$(go env GOROOT)/bin/gofmt" -l runtime/watchdog benchmarks templates)
 if [ -n "$unformatted" ]; then
     echo "gofmt: these files are not formatted:" >&2
     echo "$unformatted" >&2

@@ -65,11 +65,11 @@ PYTHON_RIGHT = [
 
 
 @pytest.fixture
-def check(tmp_path):
+def check(tmp_path, tool):
     """Run a template's check over files: `check("python", "stdin", {...})` returns the exit code and what was said."""
 
     def run(template, kind, files):
-        name, program = {"python": ("check.py", sys.executable), "node": ("check.js", shutil.which("node"))}[template]
+        name, program = ("check.py", sys.executable) if template == "python" else ("check.js", tool("node"))
         for each in (name, "load.js"):
             if (builtin_folder() / template / each).exists():
                 shutil.copy(builtin_folder() / template / each, tmp_path)
