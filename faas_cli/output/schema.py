@@ -6,6 +6,7 @@ the next major version.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Literal
 
 import msgspec
@@ -121,4 +122,19 @@ def output_schema(words: str) -> dict[str, Any]:
     kind = OUTPUTS.get(words)
     if kind is None:
         raise UsageError(f"`faas {words}` has no `--output json`", hint=f"these have: {', '.join(OUTPUTS)}")
-    return {"$schema": _DIALECT, "title": f"faas {words} --output json", **msgspec.json.schema(kind)}
+    return {
+        "$schema": _DIALECT,
+        "title": f"faas {words} --output json",
+        **_without_indentation(msgspec.json.schema(kind)),
+    }
+
+
+def _without_indentation(schema: Any) -> Any:
+    """The schema with docstrings as Python 3.13 keeps them, so that it is the same with every Python."""
+    if isinstance(schema, list):
+        return [_without_indentation(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(text := schema.get("description"), str):
+        schema = {**schema, "description": inspect.cleandoc(text)}
+    return {name: _without_indentation(value) for name, value in schema.items()}
