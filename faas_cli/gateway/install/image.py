@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -86,11 +87,14 @@ def first_line(err: BaseException) -> str:
 
 
 def _requirement(name: str) -> str:
-    try:
+    with contextlib.suppress(metadata.PackageNotFoundError):
         return f"{name}=={metadata.version(name)}"
-    except metadata.PackageNotFoundError:
-        asked = (re.match(rf"{name}[^;]*", each) for each in metadata.requires(DISTRIBUTION) or [])
-        return next((found[0].strip() for found in asked if found), name)
+    asked: list[str] = []
+    # Sources that run without having been installed have no list of requirements.
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        asked = metadata.requires(DISTRIBUTION) or []
+    matches = (re.match(rf"{name}[^;]*", each) for each in asked)
+    return next((found[0].strip() for found in matches if found), name)
 
 
 def _install_libraries(site: Path, machine: str) -> None:

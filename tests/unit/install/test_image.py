@@ -36,6 +36,17 @@ def test_a_library_that_is_not_installed(monkeypatch):
     assert "starlette" in image.requirements()
 
 
+def test_sources_that_were_never_installed(monkeypatch):
+    """A missing library is required by its name."""
+
+    def absent(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", absent)
+    monkeypatch.setattr(metadata, "requires", absent)
+    assert "uvloop" in image.requirements()
+
+
 @pytest.mark.parametrize(("text", "line"), [("a\nb", "a"), ("", "OSError")])
 def test_first_line(text, line):
     """Of what an engine complains about."""
