@@ -119,15 +119,18 @@ class BuildHook(BuildHookInterface):
     def compile_watchdog(self, root: Path, target: str, output: Path) -> Path:
         system, arch = target.split("/")
         binary = output / f"fwatchdog-{system}-{arch}"
+        fresh = output / f".{binary.name}-{os.getpid()}"
         flags = f"-s -w -X main.version={self.metadata.version}"
         subprocess.run(
             # HTTP/2 needs TLS, which the watchdog does not serve; without it the binary is 6 % smaller.
             [
                 *(find_go(), "build", "-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2"),
-                *("-ldflags", flags, "-o", str(binary), "."),
+                *("-ldflags", flags, "-o", str(fresh), "."),
             ],
             cwd=root / "runtime" / "watchdog",
             env={**os.environ, "GOOS": system, "GOARCH": arch, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
             check=True,
         )
+        # A gateway may be about to start the one that is there.
+        fresh.replace(binary)
         return binary

@@ -40,7 +40,7 @@ def compile_proxy(folder: Path) -> None:
 
     target = folder / "faas_runtime"
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(ROOT / "runtime" / "faas_runtime", target, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "runtime" / "faas_runtime", target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     os.chdir(folder)
     os.environ["MYPYPATH"] = str(folder)
     options = ["--config-file=", "--python-version", f"{sys.version_info[0]}.{sys.version_info[1]}"]

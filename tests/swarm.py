@@ -11,6 +11,7 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
+from random import sample
 
 import docker
 
@@ -129,7 +130,7 @@ class Cluster:
     def __init__(self, size: int) -> None:
         mark = uuid.uuid4().hex[:4]
         self._link = self._switch = f"fsw{mark}"
-        net = f"10.213.{int(mark, 16) % 250 + 1}"
+        net = _free_network()
         # A bridge of this machine's own would be under the packet filter of its container engine.
         run("ip", "netns", "add", self._switch)
         self.machines: list[Machine] = []
@@ -169,6 +170,12 @@ class Cluster:
             machine.close()
         with contextlib.suppress(RuntimeError):
             run("ip", "netns", "del", self._switch)
+
+
+def _free_network() -> str:
+    """The first three numbers of a network that no link of this machine is in."""
+    taken = run("ip", "-o", "-4", "address")
+    return next(net for net in (f"10.213.{number}" for number in sample(range(1, 251), 250)) if f" {net}." not in taken)
 
 
 def _processes_of(namespace: str) -> list[int]:
