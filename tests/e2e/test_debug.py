@@ -129,7 +129,7 @@ def test_a_call_waits_for_the_editor_and_stops_where_it_says(shell, lang):
         assert run.interrupt() in (0, 130)
 
 
-def test_node_waits_for_its_inspector(shell):
+def test_node_waits_for_its_inspector(shell, tool):
     """Node's own command-line debugger attaches where the editor would."""
     run, url, entry = debugged(shell, "node")
     try:
@@ -137,7 +137,9 @@ def test_node_waits_for_its_inspector(shell):
         Editor(entry["port"]).close()
         assert call.waits()
         address = f"127.0.0.1:{entry['port']}"
-        with subprocess.Popen(["node", "inspect", address], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as node:
+        with subprocess.Popen(
+            [tool("node"), "inspect", address], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as node:
             assert node.stdin is not None
             assert node.stdout is not None
             while b"Break on start" not in node.stdout.readline():
