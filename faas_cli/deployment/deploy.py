@@ -65,6 +65,8 @@ def warn_unserved(
 def report_deployed(client: GatewayClient, deployment: FunctionDeployment, status: int, console: Console) -> None:
     """The lines of faas-cli for a function that was accepted."""
     word = {200: "OK", 201: "Created", 202: "Accepted"}.get(status, "")
+    if status == 200:
+        console.info(f"{deployment.service}: it exists already and is updated")
     console.data(f"\nDeployed. {status} {word}.")
     console.data(f"URL: {client.url_of(deployment.service, deployment.namespace)}\n")
 

@@ -187,6 +187,8 @@ def _publish(
     if publisher.name == "buildx":
         # BuildKit's Dockerfile has cache mounts, and its context a watchdog for every platform.
         job = prepare(stack, function, replace(options, builder="buildx"), Path())
-    report.say(f"Building: {job.image} for {', '.join(options.platforms)}. Please wait..")
+    report.note(function.name, f"platforms: {', '.join(options.platforms)}")
+    report.say(f"Building: {job.image} with {function.lang} template. Please wait..")
     digest = publisher.publish(job, extra_tags, report)
+    report.say(f"Image: {job.image} built.")
     report.result(f"{function.name}: {digest}")

@@ -7,7 +7,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from faas_cli.errors import FaasError
 from faas_cli.images.model import BuildOptions, BuildReporter, BuildResult
+from faas_cli.images.tags import image_reference
 from faas_cli.output.live import LiveLines
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class ConsoleReporter(BuildReporter):
             return
         with self._live.above():
             self._console.progress(f"[{worker}] > Building {function}.")
-            lang, image = self._functions[function].lang, self._functions[function].image
+            lang, image = self._functions[function].lang, self._image(function)
             if not self._options.shrinkwrap:
                 self._console.progress(f"Building: {image} with {lang} template. Please wait..")
         self._show(function, "preparing")
@@ -101,6 +103,8 @@ class ConsoleReporter(BuildReporter):
             if result.skipped:
                 self._console.progress(f"Skipping build of: {result.function}.")
                 return
+            if result.outcome is not None and result.outcome.cached:
+                self._console.info(f"{result.function}: unchanged since the last build")
             if result.error is None:
                 self._console.progress(self._success(result))
             self._console.progress(f"[{worker}] < Building {result.function} done in {result.seconds:.2f}s.")
@@ -121,11 +125,17 @@ class ConsoleReporter(BuildReporter):
             names = ", ".join(result.function for result in failed)
             self._console.error(f"{len(failed)} of {len(results)} functions could not be built: {names}")
 
+    def _image(self, function: str) -> str:
+        """The image's name with its tag; as in the stack file when that has a mistake, which the build reports."""
+        try:
+            return image_reference(self._functions[function], self._options.tag)
+        except FaasError:
+            return self._functions[function].image
+
     def _success(self, result: BuildResult) -> str:
         if result.outcome is None:
             return f"{result.function} shrink-wrapped to build/{result.function}"
-        how = "unchanged" if result.outcome.cached else "built"
-        return f"Image: {result.image} {how}."
+        return f"Image: {result.image} built."
 
     def _show(self, function: str, text: str, done: int = 0, total: int = 0) -> None:
         if not self._quiet:

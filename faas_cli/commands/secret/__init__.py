@@ -54,7 +54,8 @@ def create(
     check_name(name)
     secret = read_secret(name, namespace, from_literal, from_file, console, trim=trim)
     client = gateway.connect(warn=console)
-    console.data(f"Creating secret: {name}{'.' + namespace if namespace else ''}")
+    # The dot stays without a namespace: scripts match the line of faas-cli.
+    console.data(f"Creating secret: {name}.{namespace}")
     status = client.create_secret(secret)
     if status != 409:
         console.data(f"Created: {status} Created")
