@@ -151,9 +151,11 @@ class Gateway:
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
 
+    def password(self):
+        return (self.state / "basic-auth-password").read_text().strip()
+
     def authorization(self):
-        password = (self.state / "basic-auth-password").read_text().strip()
-        return "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
+        return "Basic " + base64.b64encode(f"admin:{self.password()}".encode()).decode()
 
     def deploy(self, name, image="echo", method="POST", **more):
         return self.ask(method, "/system/functions", {"service": name, "image": image, **more})

@@ -315,6 +315,14 @@ class GatewaySettings(ProxyOptions):
         "Host name, beside this machine's, that the control API answers without authentication, and the metrics.",
         option="--allowed-host",
     )
+    sandbox_pages: bool = _setting(
+        SECURITY,
+        SWITCH,
+        True,
+        "Whether browsers keep pages of functions away from the control API, which has the same address.",
+        option="--no-sandbox-pages",
+        flag_help="Let pages of functions be of the same site as the control API. Only for functions that you trust.",
+    )
     secrets_dir: Path | None = _setting(
         SECURITY,
         FOLDER,

@@ -132,7 +132,9 @@ class ProviderApp:
 
     def new_proxy(self, control: str) -> Proxy:
         """The proxy; `control` is the Unix socket of the provider API."""
-        settings = dataclasses.replace(proxy_settings(self.settings), served_by=f"faas-provider/{__version__}")
+        settings = dataclasses.replace(
+            proxy_settings(self.settings), served_by=f"faas-provider/{__version__}", sandbox_pages=False
+        )
         return Proxy(self.routes, Endpoint("control", unix=control), settings, self.metrics, self.wake)
 
     def problems(self) -> dict[str, str]:

@@ -72,11 +72,12 @@ def page(gateway, playwright, request):
     errors = []
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        context = browser.new_context(http_credentials={"username": "admin", "password": password})
-        found = context.new_page()
+        found = browser.new_context().new_page()
         found.on("pageerror", lambda error: errors.append(str(error)))
         found.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
         found.goto(f"{gateway.url}/")
+        found.get_by_label("Password").fill(password)
+        found.get_by_role("button", name="Log in").click()
         yield found
         browser.close()
     assert errors == []

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from faas_runtime.gateway.auth.accounts import Account, Accounts, account_name, basic_pair
 from faas_runtime.gateway.auth.failures import FailureCounter, client_host
 from faas_runtime.gateway.auth.function_auth import BASIC, BLOCKED, unauthorized
+from faas_runtime.gateway.auth.sessions import (
+    LOGIN_HEADERS,
+    LOGIN_PATH,
+    LOGOUT_PATH,
+    MAX_FORM_BYTES,
+    Sessions,
+    cookie_lines,
+    login_page,
+)
 from faas_runtime.gateway.auth.users import UserFile
 
+DASHBOARD_HEADER = "x-faas-dashboard"
+"""Marks the dashboard's own requests."""
 OPEN_PATHS = frozenset({"/", "/healthz"})
 """Paths that need no account; function calls never come here."""
 OPEN_PREFIXES = ("/async-function/",)
@@ -37,6 +49,7 @@ class BasicAuth:
         self._accounts = Accounts(accounts, users)
         self._failures = failures or FailureCounter(clock)
         self._trusts = trusts
+        self._sessions = Sessions(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -44,6 +57,13 @@ class BasicAuth:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if scope["path"] in (LOGIN_PATH, LOGOUT_PATH):
+            await (await self._log_in_or_out(Request(scope, receive)))(scope, receive, send)
+            return
+        session = self._sessions.pair(headers.get("cookie", "")) if "authorization" not in headers else None
+        if session is not None and self._accounts.is_known(session):
+            await self._app(scope, receive, send)
+            return
         address = client_host(headers.get("x-forwarded-for", ""), self._trusts)
         given = basic_pair(headers.get("authorization", ""))
         refusal = unauthorized(BASIC)
@@ -52,7 +72,29 @@ class BasicAuth:
         elif given is not None and await self._accepts(given, address):
             await self._app(scope, receive, send)
             return
-        await PlainTextResponse(refusal.text, refusal.status, dict([refusal.header]))(scope, receive, send)
+        if refusal.status == 401 and given is None and _is_browser_at(scope["path"], headers):
+            await RedirectResponse(LOGIN_PATH, 303)(scope, receive, send)
+            return
+        # The dashboard shows its own login page: a challenge would make the browser ask, and keep the password.
+        told = {} if refusal.status == 401 and DASHBOARD_HEADER in headers else dict([refusal.header])
+        await PlainTextResponse(refusal.text, refusal.status, told)(scope, receive, send)
+
+    async def _log_in_or_out(self, request: Request) -> Response:
+        secure = request.headers.get("x-forwarded-proto", "") == "https"
+        if request.method == "POST" and request.url.path == LOGOUT_PATH:
+            self._sessions.end(request.headers.get("cookie", ""))
+            return _with_cookies(Response(status_code=204), "", secure)
+        if request.method == "GET" and request.url.path == LOGIN_PATH:
+            return HTMLResponse(login_page(), headers=LOGIN_HEADERS)
+        if request.method != "POST":
+            return Response(status_code=405)
+        pair = await _form_pair(request)
+        address = client_host(request.headers.get("x-forwarded-for", ""), self._trusts)
+        if self._is_refused_unseen(pair, address):
+            return HTMLResponse(login_page("Too many wrong passwords: wait a minute."), 429, LOGIN_HEADERS)
+        if not await self._accepts(pair, address):
+            return HTMLResponse(login_page("Wrong user or password."), 401, LOGIN_HEADERS)
+        return _with_cookies(RedirectResponse("/ui/", 303), self._sessions.start(pair), secure)
 
     async def _accepts(self, given: bytes, address: str) -> bool:
         """Whether the pair is right; a wrong one is counted."""
@@ -82,6 +124,28 @@ class SameSiteOnly:
             await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+async def _form_pair(request: Request) -> bytes:
+    """The `USER:PASSWORD` of a form; empty where it has none."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            return b""
+    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    return f"{fields.get('user', [''])[0]}:{fields.get('password', [''])[0]}".encode()
+
+
+def _with_cookies(response: Response, token: str, secure: bool) -> Response:
+    for name, value in cookie_lines(token, secure):
+        response.headers.append(name, value)
+    return response
+
+
+def _is_browser_at(path: str, headers: Headers) -> bool:
+    """Whether somebody opens the dashboard; other clients, and other paths, get the challenge of the contract."""
+    return path.startswith("/ui/") and "text/html" in headers.get("accept", "")
 
 
 def is_open(path: str) -> bool:

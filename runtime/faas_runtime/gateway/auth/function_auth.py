@@ -102,6 +102,11 @@ class CallGuard:
                 return None
         return self._failed(rule, host, rule)
 
+    def is_account(self, authorization: str) -> bool:
+        """Whether an `Authorization` is an account's: its password, or any password of a user in the users' file."""
+        pair = basic_pair(authorization)
+        return pair is not None and (self._accounts.is_known(pair) or self._accounts.needs_hash(pair))
+
     async def check(self, rule: str, authorization: str, site: str, host: str) -> Refusal | None:
         """`admit`, waiting for the hash of a password."""
         found = self.admit(rule, authorization, site, host)

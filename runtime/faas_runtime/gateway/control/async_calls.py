@@ -64,7 +64,9 @@ async def accept(request: Request) -> Response:
     token = secrets.token_urlsafe(24)
     if body is None:
         return PlainTextResponse(f"the body is larger than {queue.settings.max_body} bytes", 413)
-    private = {DELAY_HEADER, "authorization"} if rule else {DELAY_HEADER}
+    guard = services.guard
+    hidden = rule or (guard is not None and guard.is_account(request.headers.get("authorization", "")))
+    private = {DELAY_HEADER, "authorization"} if hidden else {DELAY_HEADER}
     call = NewCall(
         call_id=call_id,
         key=key,

@@ -219,6 +219,9 @@ class ClientConnection(ClientSide):
             if isinstance(verdict, Refusal):
                 return self._answer(head, verdict.status, verdict.text, body, verdict.lines)
             admission = verdict
+        elif head.authorization and backend.meter is not None and self._context.guard is not None:
+            # A browser, or a careless client, sends the gateway's password along: it is none of the function's.
+            head.drop_authorization(self._context.guard.is_account)
         self._phase = IN_CYCLE
         cycle = self._cycle = RequestCycle(self, self._context, head, backend, path)
         return cycle.start(body, admission)

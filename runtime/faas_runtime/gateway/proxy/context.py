@@ -20,6 +20,9 @@ from faas_runtime.gateway.proxy.tracing import spans_of_environment
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import Endpoint
 
+_SANDBOX = b"Content-Security-Policy: sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
+"""Without `allow-same-origin`: a function's page cannot use the control API with what the browser knows."""
+
 
 class ProxyContext:
     """Shared by all connections; made by `Proxy.start`, dropped by `Proxy.stop`."""
@@ -48,6 +51,8 @@ class ProxyContext:
         self.draining = False
         self._closed: asyncio.Event | None = None
         self.served_by = b"X-Served-By: " + settings.served_by.encode()
+        if settings.sandbox_pages:
+            self.served_by += b"\r\n" + _SANDBOX
         self.trusts = trusted_by(settings.trusted_proxies)
         """Whether the `X-Forwarded-*` headers of a client with this address are kept."""
 

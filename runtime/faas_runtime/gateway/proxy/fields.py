@@ -43,6 +43,7 @@ class Field(IntEnum):
     TRACESTATE = 11
     SERVED_BY = 12
     DROP = 13
+    AUTHORIZATION = 14
 
 
 # Looking up a member in its class costs several times the comparison it is for.
@@ -60,6 +61,7 @@ class Field(IntEnum):
     TRACESTATE,
     SERVED_BY,
     DROP,
+    AUTHORIZATION,
 ) = Field
 
 

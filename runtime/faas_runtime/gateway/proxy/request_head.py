@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from faas_runtime.gateway.proxy.fields import (
+    AUTHORIZATION,
     CALL_ID,
     CONNECTION,
     CONTENT_LENGTH,
@@ -40,6 +42,7 @@ _SPECIAL = with_underscores(
         b"connection": CONNECTION,
         b"expect": EXPECT,
         b"upgrade": UPGRADE,
+        b"authorization": AUTHORIZATION,
         b"x-call-id": CALL_ID,
         b"traceparent": TRACEPARENT,
         b"tracestate": TRACESTATE,
@@ -82,6 +85,7 @@ class RequestHead:
     """
 
     __slots__ = (
+        "authorization",
         "call_id",
         "chunked",
         "expects_continue",
@@ -112,6 +116,7 @@ class RequestHead:
         self.chunked = False
         self.expects_continue = False
         self.upgrade = b""
+        self.authorization = False
         self.call_id = b""
         self.traceparent = b""
         self.tracestate: list[bytes] = []
@@ -124,6 +129,10 @@ class RequestHead:
     def value(self, name: bytes) -> str:
         """The value of the first header with this lower-case name; empty if there is none."""
         return next((_value(line) for line in self.lines if _name(line) == name), "")
+
+    def drop_authorization(self, unwanted: Callable[[str], bool]) -> None:
+        """Remove every `Authorization` whose value is unwanted."""
+        self.lines = [line for line in self.lines if _name(line) != b"authorization" or not unwanted(_value(line))]
 
     def take_authorization(self) -> str:
         """Remove and return the `Authorization`; empty if there are several."""
@@ -262,6 +271,9 @@ def _rarer_field(head: RequestHead, field: Field, line: bytes, value: bytes) -> 
         if value and not head.call_id:
             head.call_id = value
             head.lines.append(line)
+    elif field is AUTHORIZATION:
+        head.authorization = True
+        head.lines.append(line)
     elif field is TRACEPARENT:
         if _TRACEPARENT.fullmatch(value) and not head.traceparent:
             head.traceparent = value

@@ -28,5 +28,7 @@ class ProxySettings(ProxyOptions):
 
     default_namespace: str = DEFAULT_NAMESPACE
     """Namespace of a function that is called without one."""
+    sandbox_pages: bool = False
+    """Whether browsers treat pages of functions as of no site: this proxy's address is also the control API's."""
     served_by: str = f"faas/{__version__}"
     """Name and version of this gateway: the value of `X-Served-By` in every response of a function."""

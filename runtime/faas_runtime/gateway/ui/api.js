@@ -6,9 +6,10 @@ export function setNamespace(name) { namespace = name; }
 async function ask(method, path, body) {
   const answer = await fetch(path, {
     method,
-    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    headers: { "X-Faas-Dashboard": "1", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
+  if (answer.status === 401) location.assign("/ui/login");
   if (!answer.ok) throw new Error((await answer.text()) || `the gateway answered ${answer.status}`);
   return answer.headers.get("Content-Type")?.startsWith("application/json") ? answer.json() : null;
 }
@@ -41,14 +42,18 @@ export const queue = (state) => ask("GET", `/system/queue?limit=200${state ? `&s
 export const replay = (callIds) => ask("POST", "/system/queue/replay", { callIds });
 export const purge = (state) => ask("DELETE", `/system/queue?state=${part(state)}`);
 
+export const logOut = () => fetch("/ui/logout", { method: "POST" });
+
 export function call(name, { method, path, headers, body, signal }) {
   const clean = path.replace(/^\/+/, "");
-  return fetch(`/function/${part(name)}.${part(namespace)}/${clean}`, { method, headers, body, signal });
+  // Without credentials no challenge of a function makes the browser ask for a password.
+  const credentials = "omit";
+  return fetch(`/function/${part(name)}.${part(namespace)}/${clean}`, { method, headers, body, signal, credentials });
 }
 
 // Log lines as they come, until the signal is aborted.
 export async function* logs(name, signal) {
-  const answer = await fetch(inNamespace(`/system/logs?name=${part(name)}&follow=1&tail=200`), { signal });
+  const answer = await fetch(inNamespace(`/system/logs?name=${part(name)}&follow=1&tail=200`), { signal, headers: { "X-Faas-Dashboard": "1" } });
   if (!answer.ok) throw new Error(await answer.text());
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

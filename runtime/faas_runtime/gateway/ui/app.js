@@ -47,6 +47,10 @@ async function begin() {
   } catch (error) {
     notice(error.message, true);
   }
+  document.getElementById("leave").addEventListener("click", async () => {
+    await api.logOut();
+    location.assign("/ui/login");
+  });
   addEventListener("hashchange", open);
   await open();
   history.run();
