@@ -8,13 +8,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/coverage"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"fwatchdog/internal/sandbox"
+	"fwatchdog/internal/sandbox/kernel"
+	"fwatchdog/internal/sandbox/seccomp"
 	"fwatchdog/internal/sandbox/testdata/function/inside"
 )
 
@@ -22,6 +26,9 @@ func main() {
 	flag := ""
 	if len(os.Args) > 1 {
 		flag = os.Args[1]
+	}
+	if fault := os.Getenv("SANDBOX_TEST_FAULT"); fault != "" && (flag == "-isolate" || flag == "-isolation-probe") {
+		fail(fault)
 	}
 	switch flag {
 	case "-isolate":
@@ -38,6 +45,34 @@ func main() {
 	default:
 		inside.Programs[os.Getenv("SANDBOX_TEST")](strings.Fields(os.Getenv("SANDBOX_TEST_ARGUMENTS")))
 		syscall.Exit(0) // os.Exit would write coverage counters
+	}
+}
+
+// fail makes a system call fail in this process and all that it starts. The fault is its number and errno: `165:1`.
+func fail(fault string) {
+	number, errno, _ := strings.Cut(fault, ":")
+	n, _ := strconv.ParseUint(number, 10, 32)
+	e, _ := strconv.ParseUint(errno, 10, 16)
+	program := []seccomp.Instruction{
+		{Code: 0x20},                            // the call's number
+		{Code: 0x15, JF: 1, K: uint32(n)},       // is it the one?
+		{Code: 0x06, K: 0x00050000 | uint32(e)}, // SECCOMP_RET_ERRNO
+		{Code: 0x06, K: 0x7fff0000},             // SECCOMP_RET_ALLOW
+	}
+	filter := struct {
+		count   uint16
+		program *seccomp.Instruction
+	}{uint16(len(program)), &program[0]}
+	if err := kernel.NoNewPrivileges(); err != nil {
+		panic(err)
+	}
+	call := uintptr(317)
+	if runtime.GOARCH == "arm64" {
+		call = 277
+	}
+	const everyThread = 1 // SECCOMP_FILTER_FLAG_TSYNC
+	if _, _, errno := syscall.RawSyscall(call, 1, everyThread, uintptr(unsafe.Pointer(&filter))); errno != 0 {
+		panic(errno)
 	}
 }
 
