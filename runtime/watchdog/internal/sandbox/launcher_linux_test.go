@@ -274,6 +274,19 @@ func TestFiles(t *testing.T) {
 			"write /tmp done", "write /dev/shm done",
 		}, []string{"write /home/app done", "write /var/openfaas/secrets done", "write /usr done", "write / done", "write /proc/sys/kernel/hostname done"})
 	})
+	t.Run("shown below /tmp", func(t *testing.T) {
+		needs(t, policy.Namespaces)
+		shown, err := os.MkdirTemp("/tmp", "shown-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(shown)
+		if err := os.Chmod(shown, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		output := prepare(t, policy.Namespaces, func(p *policy.Policy) { p.Show = append(p.Show, shown) }).run(t, "files", shown, "/tmp")
+		expect(t, output, []string{"read " + shown + " done", "write " + shown + " read-only file system", "write /tmp done"}, nil)
+	})
 	t.Run("landlock", func(t *testing.T) {
 		needs(t, policy.Landlock, partLandlock)
 		s := prepare(t, policy.Landlock, nil)

@@ -61,6 +61,12 @@ func Enter(p *policy.Policy, watchdog string) error {
 		if err := place(p.Root, entry); err != nil {
 			return step("bind", fmt.Errorf("%s: %w", entry.Target, err))
 		}
+		// At once, because what is shown of the machine may be below it.
+		if entry.Target == Tmp {
+			if err := syscall.Mount("tmpfs", filepath.Join(p.Root, Tmp), "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, sized(p)); err != nil {
+				return step("tmp", err)
+			}
+		}
 	}
 	if err := ownFolders(p); err != nil {
 		return err
@@ -165,13 +171,12 @@ func remount(target string, flags uintptr) error {
 	return syscall.Mount("", target, "", syscall.MS_BIND|syscall.MS_REMOUNT|kept|flags, "")
 }
 
-// ownFolders fills /tmp, /dev, /proc and the secrets.
+// sized are the options of a folder in memory that everybody may write.
+func sized(p *policy.Policy) string { return fmt.Sprintf("size=%d,mode=1777", p.TmpBytes) }
+
+// ownFolders fills /dev, /proc and the secrets.
 func ownFolders(p *policy.Policy) error {
 	at := func(path string) string { return filepath.Join(p.Root, path) }
-	sized := fmt.Sprintf("size=%d,mode=1777", p.TmpBytes)
-	if err := syscall.Mount("tmpfs", at(Tmp), "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, sized); err != nil {
-		return step("tmp", err)
-	}
 	if p.Secrets != "" {
 		if err := bind(p.Secrets, at(Secrets), readOnly|syscall.MS_NOEXEC); err != nil {
 			return step("secrets", err)
@@ -196,7 +201,7 @@ func ownFolders(p *policy.Policy) error {
 	if err := os.Mkdir(at(Shm), 0o1777); err != nil {
 		return step("dev", err)
 	}
-	if err := syscall.Mount("tmpfs", at(Shm), "tmpfs", noFiles, sized); err != nil {
+	if err := syscall.Mount("tmpfs", at(Shm), "tmpfs", noFiles, sized(p)); err != nil {
 		return step("dev", err)
 	}
 	if err := syscall.Mount("proc", at("/proc"), "proc", noFiles, ""); err != nil {
