@@ -109,8 +109,9 @@ def create_app(
         middleware.insert(0, Middleware(KnownHostsOnly, allowed=tuple(allowed_hosts)))
     if accounts:
         failures = services.guard.failures if services.guard is not None else None
-        more = {"failures": failures, "trusts": services.trusts}
-        middleware.append(Middleware(BasicAuth, accounts=tuple(accounts), users=users, **more))
+        middleware.append(
+            Middleware(BasicAuth, accounts=tuple(accounts), users=users, failures=failures, trusts=services.trusts)
+        )
     app = Starlette(routes=_routes(routes), middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False
     app.state.services = services

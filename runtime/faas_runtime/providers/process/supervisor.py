@@ -76,9 +76,9 @@ class Slot:
             # For example a full disk: the slot must be filled once there is room.
             if not isinstance(error, OSError):
                 log.exception("replica %s failed", replica.instance)
-            fault = StartFailed(f"`{self._owner.spec.key.name}` cannot be started: {error}")
-            fault.__cause__ = error
-            self._failed(fault)
+            unstarted = StartFailed(f"`{self._owner.spec.key.name}` cannot be started: {error}")
+            unstarted.__cause__ = error
+            self._failed(unstarted)
         finally:
             self._set_ready(False)
         # Known to this slot until nothing is left of it: `stop` may interrupt this.
