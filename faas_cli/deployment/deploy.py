@@ -10,6 +10,7 @@ from faas_cli.deployment.unserved import unserved
 from faas_cli.deployment.upload import upload_image
 from faas_cli.errors import GatewayError
 from faas_cli.stack.model import Function
+from faas_runtime.core.container_rights import loosened
 
 if TYPE_CHECKING:
     from faas_cli.console import Console
@@ -57,7 +58,13 @@ def deploy_one(client: GatewayClient, deployment: FunctionDeployment, options: D
 def warn_unserved(
     client: GatewayClient, deployments: Sequence[FunctionDeployment], options: DeployOptions, console: Console
 ) -> None:
-    """Warn of settings that have no effect with this gateway. Raises FaasError for them when `options` are strict."""
+    """Warn of settings that have no effect with this gateway, and name those that loosen what containers may do.
+
+    Raises FaasError for settings without effect when `options` are strict.
+    """
+    for deployment in deployments:
+        for allowed in loosened(deployment):
+            console.warning(f"`{deployment.service}` has more rights than functions have by default: `{allowed}`")
     for warning in unserved(client, deployments, strict=options.strict):
         console.warning(warning)
 

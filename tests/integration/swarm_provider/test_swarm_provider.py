@@ -1,6 +1,8 @@
 """The protocol of a provider, on a real Swarm."""
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,28 @@ def test_a_function_comes_is_scaled_and_goes(world):
 
     world.run(scenario)
     assert world.client.services.list() == []
+
+
+def test_what_a_task_may_do(world):
+    """No capability but those an annotation allows, and limits of processes and memory."""
+
+    async def scenario(provider):
+        await provider.deploy(world.deployment())
+        assert capabilities(world) == 0
+        (service,) = world.client.services.list()
+        limits = service.attrs["Spec"]["TaskTemplate"]["Resources"]["Limits"]
+        assert (limits["Pids"], limits["MemoryBytes"]) == (1024, 1024**3)
+        await provider.update(world.deployment(annotations={"com.faas.capabilities": "NET_RAW"}))
+        await world.until(lambda: capabilities(world) == 1 << 13)
+
+    world.run(scenario)
+
+
+def capabilities(world):
+    """What the newest container may gain at most, as the kernel has it."""
+    newest = max(world.client.containers.list(), key=lambda each: each.attrs["Created"])
+    status = Path(f"/proc/{newest.attrs['State']['Pid']}/status").read_text()
+    return int(re.search(r"CapBnd:\s*(\w+)", status)[1], 16)
 
 
 def test_another_gateway_sees_the_same(world):

@@ -3,16 +3,17 @@
 import pytest
 
 from faas_runtime.core.api import FunctionDeployment, FunctionResources
+from faas_runtime.core.container_rights import advice, loosened, rights_of
 from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.docker_api import check_deployment
 from faas_runtime.providers.docker.spec import container_config, labels_of
 
 
-def config(secrets="", **changes):
+def config(secrets="", image_labels=None, **changes):
     deployment = FunctionDeployment(**{"service": "fn", "image": "fn:1", "namespace": "openfaas-fn", **changes})
     labels = labels_of(FunctionKey("fn", "openfaas-fn"), "v1", "here")
-    return container_config(deployment, "sha256:1", labels, "faas", secrets)
+    return container_config(deployment, "sha256:1", labels, "faas", secrets, rights_of(deployment, image_labels))
 
 
 def test_the_whole_configuration():
@@ -34,9 +35,75 @@ def test_the_whole_configuration():
         "read_only": False,
         "tmpfs": {},
         "volumes": {},
+        "cap_drop": ["ALL"],
+        "cap_add": [],
         "security_opt": ["no-new-privileges"],
+        "pids_limit": 1024,
+        "mem_limit": 1024**3,
         "init": False,
     }
+
+
+def test_what_annotations_allow():
+    """Each loosens one thing, and only that."""
+    strict = config()
+    for annotations, expected in (
+        ({"com.faas.capabilities": "chown, CAP_SETUID"}, {"cap_add": ["CHOWN", "SETUID"]}),
+        ({"com.faas.new-privileges": "allow"}, {"security_opt": []}),
+        ({"com.faas.pids": "4096"}, {"pids_limit": 4096}),
+    ):
+        assert config(annotations=annotations) == {**strict, **expected}
+    assert "pids_limit" not in config(annotations={"com.faas.pids": "unlimited"})
+    assert "mem_limit" not in config(annotations={"com.faas.memory": "unlimited"})
+
+
+def test_the_root_of_our_images():
+    """It is read-only by the image's label, unless the function says otherwise."""
+    label = {"io.faas.read-only-root": "true"}
+    assert config(image_labels=label)["read_only"]
+    assert list(config(image_labels=label)["tmpfs"]) == ["/tmp"]
+    assert not config(image_labels=label, annotations={"com.faas.root": "writable"})["read_only"]
+    # What the stack file says holds against the annotation.
+    assert config(read_only_root_filesystem=True, annotations={"com.faas.root": "writable"})["read_only"]
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {"com.faas.capabilities": "ALL"},
+        {"com.faas.capabilities": "net raw"},
+        {"com.faas.new-privileges": "true"},
+        {"com.faas.pids": "0"},
+        {"com.faas.pids": "many"},
+        {"com.faas.memory": "2Gi"},
+        {"com.faas.root": "read-only"},
+    ],
+)
+def test_what_is_not_understood_is_refused(annotations):
+    """A misspelt annotation neither loosens nor is ignored; the error names it."""
+    deployment = FunctionDeployment(service="fn", image="fn:1", annotations=annotations)
+    with pytest.raises(Invalid, match=next(iter(annotations))):
+        check_deployment(deployment)
+    assert loosened(deployment) == []
+
+
+def test_the_default_limit_does_not_contradict_a_request():
+    """A request above the default raises the limit."""
+    found = config(requests=FunctionResources(memory="2Gi"))
+    assert found["mem_limit"] == found["mem_reservation"] == 2 * 1024**3
+
+
+def test_what_is_loosened_is_named():
+    """Every annotation that allows more than the default; a stricter one does not."""
+    annotations = {"com.faas.pids": "10", "com.faas.capabilities": "CHOWN", "com.faas.root": "writable"}
+    deployment = FunctionDeployment(service="fn", image="fn:1", annotations=annotations)
+    assert loosened(deployment) == ["com.faas.capabilities: CHOWN", "com.faas.root: writable"]
+
+
+@pytest.mark.parametrize(("output", "named"), [("chown: Operation not permitted", True), ("no reason to live", False)])
+def test_advice_after_a_refusal(output, named):
+    """Only output that speaks of a refusal is answered with the annotations."""
+    assert ("com.faas.capabilities" in advice(output)) == named
 
 
 def test_a_users_label_cannot_take_the_place_of_ours():

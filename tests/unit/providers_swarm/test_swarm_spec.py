@@ -60,7 +60,7 @@ def test_resources_and_placement():
         constraints=["node.role == worker"],
     )
     task = spec_of(deployment)["task_template"]
-    assert task["Resources"]["Limits"] == {"MemoryBytes": 64 << 20, "NanoCPUs": 500_000_000}
+    assert task["Resources"]["Limits"] == {"MemoryBytes": 64 << 20, "NanoCPUs": 500_000_000, "Pids": 1024}
     assert task["Resources"]["Reservations"] == {"MemoryBytes": 16 << 20, "NanoCPUs": 100_000_000}
     assert task["Placement"]["Constraints"] == ["node.role == worker"]
 

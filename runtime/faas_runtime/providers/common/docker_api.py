@@ -12,6 +12,7 @@ import docker
 from docker.errors import APIError, DockerException
 
 from faas_runtime.core.api import FunctionDeployment
+from faas_runtime.core.container_rights import loosened, rights_of
 from faas_runtime.core.engine_address import EngineAddress, UnknownContext, find_address
 from faas_runtime.core.errors import Unavailable
 from faas_runtime.core.quantities import MIN_MEMORY_BYTES
@@ -85,6 +86,19 @@ def check_deployment(deployment: FunctionDeployment) -> None:
         if size < MIN_MEMORY_BYTES:
             log.warning("%s: %s is raised to 6Mi, the engine's minimum", deployment.service, field)
     watchdog_settings(deployment)
+    rights_of(deployment)
+    for allowed in loosened(deployment):
+        log.warning("%s: has more rights than functions have by default: %s", deployment.service, allowed)
+
+
+def memory_limit(deployment: FunctionDeployment, default: int | None) -> int | None:
+    """The memory limit of a container in bytes, by `default` not less than what the deployment requests."""
+    limits, requests = deployment.limits, deployment.requests
+    if limits is not None and limits.memory:
+        return container_memory(limits.memory, "limits.memory")
+    if default is None or requests is None or not requests.memory:
+        return default
+    return max(default, container_memory(requests.memory, "requests.memory"))
 
 
 def container_memory(text: str, field: str) -> int:

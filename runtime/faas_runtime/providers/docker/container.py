@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from faas_runtime.providers.common.docker_api import WATCHDOG_PORT
-from faas_runtime.providers.docker.self_container import address_on
+from faas_runtime.providers.docker.self_container import address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,19 @@ class Image:
 
     id: str
     environment: Mapping[str, str]
+    labels: Mapping[str, str]
 
 
-def container_of(attrs: Mapping[str, Any], reached_on: str = "") -> Container:
+def container_of(attrs: Mapping[str, Any], *, inside: bool = False) -> Container:
     """A container from the engine's description of it.
 
-    It is reached at its published port, or at its address on the network `reached_on`.
+    It is reached at its published port, or by a gateway `inside` at its address on the functions' network.
     """
     state, network = attrs.get("State") or {}, attrs.get("NetworkSettings") or {}
     bound = (network.get("Ports") or {}).get(f"{WATCHDOG_PORT}/tcp") or []
     host, port = "127.0.0.1", int(bound[0]["HostPort"]) if bound else 0
-    if reached_on:
-        host = address_on(attrs, reached_on)
+    if inside:
+        host = address_of(attrs)
         port = WATCHDOG_PORT if host else 0
     return Container(
         id=attrs["Id"],
@@ -60,7 +61,7 @@ def container_of(attrs: Mapping[str, Any], reached_on: str = "") -> Container:
         healthy=(state.get("Health") or {}).get("Status") != "unhealthy",
         host=host,
         # A gateway in a container has processes of its own under the engine's numbers.
-        pid=0 if reached_on else int(state.get("Pid") or 0),
+        pid=0 if inside else int(state.get("Pid") or 0),
         started_at=_seconds(str(state.get("StartedAt") or "")),
     )
 

@@ -48,6 +48,8 @@ class DockerEngine:
         self._client: Any = None
         self._log_config: dict[str, Any] = {}
         self._podman = False
+        self.limits = frozenset[str]()
+        """What the engine can limit: `memory`, `pids`; a rootless engine may lack the control groups for it."""
 
     def connect(self) -> None:
         """Connect to the engine. Raises Unavailable."""
@@ -61,6 +63,10 @@ class DockerEngine:
         with docker_faults():
             version = self._client.version()
         self._podman = is_podman(version)
+        self.limits = frozenset(
+            name for name, key in (("memory", "MemoryLimit"), ("pids", "PidsLimit")) if info.get(key, True)
+        )
+        self.own = find_self_container(self._client)
         self.description = f"{'podman' if self._podman else 'docker'} {version.get('Version', '')}".strip()
         if info.get("LoggingDriver") in ("json-file", "local"):
             self._log_config = {"log_config": {"Type": info["LoggingDriver"], "Config": LOG_OPTIONS}}
@@ -79,12 +85,28 @@ class DockerEngine:
         return ""
 
     def ensure_network(self, name: str) -> None:
-        """Create the functions' network if it is missing, and join it if the gateway runs in a container."""
+        """Create a network of functions if it is missing, and join it if the gateway runs in a container."""
         with docker_faults():
-            # The engine's filter also finds names that contain this one.
-            if all(network.name != name for network in self._client.networks.list(names=[name])):
-                self._client.networks.create(name, driver="bridge", labels={"io.faas": "network"}, check_duplicate=True)
-            self.own = find_self_container(self._client, name)
+            if not self._has_network(name):
+                try:
+                    labels = {"io.faas": "network"}
+                    self._client.networks.create(name, driver="bridge", labels=labels, check_duplicate=True)
+                except APIError:
+                    if not self._has_network(name):  # else another function's deployment has created it
+                        raise
+            self.own.join(self._client, name)
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network, unless containers use it."""
+        with docker_faults(), contextlib.suppress(APIError):
+            for network in self._client.networks.list(names=[name]):
+                if network.name == name:
+                    self.own.leave(network)
+                    network.remove()
+
+    def _has_network(self, name: str) -> bool:
+        # The engine's filter also finds names that contain this one.
+        return any(network.name == name for network in self._client.networks.list(names=[name]))
 
     def image(self, reference: str, auth: Mapping[str, Any] | None = None) -> Image:
         """The image, pulled if the engine does not have it. Raises Invalid when the registry has none either.
@@ -96,8 +118,9 @@ class DockerEngine:
                 found = self._find_or_pull(reference, auth)
         except ImageNotFound:
             raise Invalid(f"image `{reference}` is neither in the engine nor in its registry") from None
-        pairs = (entry.partition("=") for entry in (found.attrs.get("Config") or {}).get("Env") or [])
-        return Image(found.id, {name: value for name, _, value in pairs})
+        config = found.attrs.get("Config") or {}
+        pairs = (entry.partition("=") for entry in config.get("Env") or [])
+        return Image(found.id, {name: value for name, _, value in pairs}, config.get("Labels") or {})
 
     def _find_or_pull(self, reference: str, auth: Mapping[str, Any] | None) -> Any:
         # A pinned reference names an image by its id, which no registry knows.
@@ -148,7 +171,7 @@ class DockerEngine:
                 created.remove(force=True)
                 raise Invalid(f"the container cannot be started: {first_line(err)}") from None
             created.reload()
-            return container_of(created.attrs, self.own.network)
+            return container_of(created.attrs, inside=self.own.inside)
 
     def find(self, labels: Mapping[str, str]) -> list[Container]:
         """Every container with these labels, stopped ones too."""
@@ -161,7 +184,7 @@ class DockerEngine:
         """One container, None when it has gone."""
         with docker_faults():
             try:
-                return container_of(self._client.api.inspect_container(identifier), self.own.network)
+                return container_of(self._client.api.inspect_container(identifier), inside=self.own.inside)
             except APIError as err:
                 # Podman answers 500 for one that is being removed.
                 if isinstance(err, NoSuchContainer) or "no such container" in first_line(err).lower():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets as random_secrets
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +20,7 @@ from faas_runtime.core.api import (
     VersionInfo,
 )
 from faas_runtime.core.enforcement import DOCKER
-from faas_runtime.core.errors import AlreadyExists
+from faas_runtime.core.errors import AlreadyExists, RuntimeFault
 from faas_runtime.core.paths import instance_name
 from faas_runtime.providers.base import FunctionKey, LogQuery, RouteRemoved, RoutingChange
 from faas_runtime.providers.common.annotations import initial_replicas
@@ -39,6 +40,7 @@ from faas_runtime.providers.docker.pullsecrets import credentials
 from faas_runtime.providers.docker.reconciler import Reconciler
 from faas_runtime.providers.docker.replicas import Replicas
 from faas_runtime.providers.docker.secretfiles import SecretFiles
+from faas_runtime.providers.docker.spec import network_of
 from faas_runtime.providers.docker.usage import ContainerUsageMeter
 
 log = logging.getLogger("faas.docker")
@@ -255,6 +257,18 @@ class DockerProvider(LocalStores):
         finally:
             # The gateway's stop cancels the wait for running calls. Neither containers nor secrets stay behind.
             await self._replicas.remove_version(version)
+            await self._drop_network(version.key.namespace)
+
+    async def delete_namespace(self, name: str) -> None:
+        """Remove a namespace, its functions and its network. Raises NotFound, Invalid."""
+        await super().delete_namespace(name)
+        await self._drop_network(name)
+
+    async def _drop_network(self, namespace: str) -> None:
+        """Remove the network of a namespace that no longer exists, once no container uses it."""
+        if namespace not in self._namespaces.names():
+            with contextlib.suppress(RuntimeFault):
+                await self._threads.call(self._engine.remove_network, network_of(self._network, namespace))
 
     def _present(self) -> Sequence[tuple[FunctionKey, DockerFunction]]:
         return list(self._functions.items())

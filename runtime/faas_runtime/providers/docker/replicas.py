@@ -7,8 +7,10 @@ import logging
 import secrets as random_secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from faas_runtime.core.container_rights import ContainerRights, advice, rights_of
 from faas_runtime.core.errors import RuntimeFault, StartFailed
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.readiness import Probe, ProbeTarget, accepted_probe, is_ready
@@ -25,6 +27,7 @@ from faas_runtime.providers.docker.spec import (
     NAMESPACE_LABEL,
     container_config,
     labels_of,
+    network_of,
 )
 
 log = logging.getLogger("faas.docker")
@@ -128,18 +131,34 @@ class Replicas:
     async def _start_one(self, function: DockerFunction) -> Container:
         deployed, key = function.deployed, function.key
         labels = labels_of(key, deployed.version, self._instance)
+        image: Image = await self._threads.call(self._engine.image, deployed.digest)
+        network = network_of(self._network, key.namespace)
+        await self._threads.call(self._engine.ensure_network, network)
         folder = self._files.folder(deployed)
         own = self._engine.own
         secrets = own.host_path(folder) if folder else ""
         config = container_config(
-            deployed.deployment, deployed.digest, labels, self._network, secrets, published=not own.network
+            deployed.deployment,
+            deployed.digest,
+            labels,
+            network,
+            secrets,
+            self._rights(function, image),
+            published=not own.inside,
         )
         name = f"faas-{key.namespace}-{key.name}-{random_secrets.token_hex(4)}"
-        probe = await self._probe(function)
+        probe = accepted_probe(deployed.deployment, image.environment)
         container = await self._create(name, config)
         function.notify_log_readers(container)
         await self._until_ready(key, container, probe)
         return container
+
+    def _rights(self, function: DockerFunction, image: Image) -> ContainerRights:
+        rights = rights_of(function.deployed.deployment, image.labels)
+        can = self._engine.limits
+        return replace(
+            rights, pids=rights.pids if "pids" in can else None, memory=rights.memory if "memory" in can else None
+        )
 
     async def _create(self, name: str, config: Mapping[str, Any]) -> Container:
         creating = asyncio.ensure_future(self._threads.call(self._engine.start, name, config))
@@ -169,7 +188,8 @@ class Replicas:
         lines = await self._threads.call(self._engine.last_lines, container.id, LAST_LINES)
         await self.stop([container], 0)
         output = ":\n" + "\n".join(lines) if lines else " and printed nothing"
-        return StartFailed(f"`{key.name}` {what}{output}")
+        more = advice("\n".join(lines))
+        return StartFailed(f"`{key.name}` {what}{output}" + (f"\n{more}" if more else ""))
 
 
 def _asked(container: Container) -> ProbeTarget:

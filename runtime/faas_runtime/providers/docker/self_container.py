@@ -14,6 +14,8 @@ from docker.errors import NotFound
 from faas_runtime.core.errors import Invalid
 
 # The default host name of a container.
+GATEWAY_ALIAS = "gateway"
+"""Host name of a gateway in a container, for its functions."""
 _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 
 
@@ -22,10 +24,23 @@ class SelfContainer:
     """The gateway's own container; all empty when it has none."""
 
     container: str = ""
-    network: str = ""
-    """The network on which it reaches functions by their addresses."""
     mounts: tuple[tuple[PurePosixPath, PurePosixPath], ...] = ()
     """Folders of the container, each with its path on the engine's machine."""
+
+    @property
+    def inside(self) -> bool:
+        """Whether the gateway runs in a container, and so reaches functions by their addresses."""
+        return bool(self.container)
+
+    def join(self, client: Any, network: str) -> None:
+        """Connect the gateway to a network of functions, where it is `gateway`."""
+        if self.container and network not in _networks(client.containers.get(self.container).attrs):
+            client.networks.get(network).connect(self.container, aliases=[GATEWAY_ALIAS])
+
+    def leave(self, network: Any) -> None:
+        """Disconnect the gateway from a network, which is to be removed."""
+        if self.container:
+            network.disconnect(self.container)
 
     def host_path(self, path: str) -> str:
         """The path of a folder on the engine's machine. Raises Invalid when it has none there."""
@@ -42,8 +57,8 @@ class SelfContainer:
         )
 
 
-def find_self_container(client: Any, network: str) -> SelfContainer:
-    """Find the container that this process runs in, if any, and connect it to the functions' network."""
+def find_self_container(client: Any) -> SelfContainer:
+    """Find the container that this process runs in, if any."""
     name = socket.gethostname()
     if not _SHORT_ID.fullmatch(name):
         return SelfContainer()
@@ -51,16 +66,15 @@ def find_self_container(client: Any, network: str) -> SelfContainer:
         found = client.containers.get(name)
     except NotFound:
         return SelfContainer()
-    if network not in _networks(found.attrs):
-        client.networks.get(network).connect(found)
     pairs = ((mount.get("Destination"), mount.get("Source")) for mount in found.attrs.get("Mounts") or [])
     mounts = tuple((PurePosixPath(inside), PurePosixPath(outside)) for inside, outside in pairs if inside and outside)
-    return SelfContainer(found.id, network, mounts)
+    return SelfContainer(found.id, mounts)
 
 
-def address_on(attrs: Mapping[str, Any], network: str) -> str:
-    """A container's address on a network, empty while it has none."""
-    return str((_networks(attrs).get(network) or {}).get("IPAddress") or "")
+def address_of(attrs: Mapping[str, Any]) -> str:
+    """The address of a container that has one network, empty while it has none."""
+    addresses = (str(each.get("IPAddress") or "") for each in _networks(attrs).values())
+    return next(filter(None, addresses), "")
 
 
 def _networks(attrs: Mapping[str, Any]) -> Mapping[str, Any]:

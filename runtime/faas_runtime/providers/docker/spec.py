@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
+from faas_runtime.core.api import DEFAULT_NAMESPACE, SECRETS_PATH, FunctionDeployment
+from faas_runtime.core.container_rights import ContainerRights
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.annotations import function_environment
-from faas_runtime.providers.common.docker_api import WATCHDOG_PORT, container_memory
+from faas_runtime.providers.common.docker_api import WATCHDOG_PORT, container_memory, memory_limit
 from faas_runtime.providers.common.limits import cpu_of
 
 INSTANCE_LABEL = "io.faas.gateway"
@@ -26,6 +27,7 @@ def container_config(
     labels: Mapping[str, str],
     network: str,
     secrets: str,
+    rights: ContainerRights,
     *,
     published: bool = True,
 ) -> dict[str, Any]:
@@ -39,14 +41,22 @@ def container_config(
         "labels": {**(deployment.labels or {}), **labels},
         "network": network,
         "ports": {f"{WATCHDOG_PORT}/tcp": ("127.0.0.1", None)} if published else {},
-        "read_only": deployment.read_only_root_filesystem,
+        "read_only": rights.read_only_root,
         # For the watchdog's lock file and the function's temporary files.
-        "tmpfs": {"/tmp": "mode=1777"} if deployment.read_only_root_filesystem else {},  # noqa: S108
+        "tmpfs": {"/tmp": "mode=1777"} if rights.read_only_root else {},  # noqa: S108
         "volumes": {secrets: {"bind": SECRETS_PATH, "mode": "ro"}} if secrets else {},
-        "security_opt": ["no-new-privileges"],
+        "cap_drop": ["ALL"],
+        "cap_add": list(rights.capabilities),
+        "security_opt": [] if rights.new_privileges else ["no-new-privileges"],
         "init": False,
-        **_resources(deployment),
+        **({"pids_limit": rights.pids} if rights.pids else {}),
+        **_resources(deployment, rights.memory),
     }
+
+
+def network_of(base: str, namespace: str) -> str:
+    """The network of a namespace's functions, which reach the others of their namespace and no other functions."""
+    return base if namespace == DEFAULT_NAMESPACE else f"{base}-{namespace}"
 
 
 def labels_of(key: FunctionKey, version: str, instance: str) -> dict[str, str]:
@@ -54,11 +64,11 @@ def labels_of(key: FunctionKey, version: str, instance: str) -> dict[str, str]:
     return {INSTANCE_LABEL: instance, FUNCTION_LABEL: key.name, NAMESPACE_LABEL: key.namespace, VERSION_LABEL: version}
 
 
-def _resources(deployment: FunctionDeployment) -> dict[str, Any]:
+def _resources(deployment: FunctionDeployment, default: int | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     limits, requests = deployment.limits, deployment.requests
-    if limits is not None and limits.memory:
-        found["mem_limit"] = container_memory(limits.memory, "limits.memory")
+    if (limit := memory_limit(deployment, default)) is not None:
+        found["mem_limit"] = limit
     if limits is not None and limits.cpu:
         found["nano_cpus"] = int(cpu_of(limits.cpu, "limits.cpu") * 1_000_000_000)
     if requests is not None and requests.memory:

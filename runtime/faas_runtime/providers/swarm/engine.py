@@ -25,7 +25,7 @@ from faas_runtime.providers.swarm.objects import (
     service_of,
     task_of,
 )
-from faas_runtime.providers.swarm.spec import KIND_LABEL
+from faas_runtime.providers.swarm.spec import KIND_LABEL, features_of
 
 REQUEST_TIMEOUT = 30
 """Request timeout in seconds."""
@@ -38,6 +38,7 @@ class SwarmEngine:
     def __init__(self, network: str) -> None:
         self.description = "swarm"
         self.network = network
+        self.features = frozenset[str]()
         self.node = ""
         """The id of the manager's own node."""
         self._client: Any = None
@@ -51,6 +52,7 @@ class SwarmEngine:
             raise Unavailable(f"the engine at {address} is not in a Swarm: `docker swarm init`, or `docker swarm join`")
         if not swarm.get("ControlAvailable"):
             raise Unavailable(f"the engine at {address} is a worker of its Swarm: run the gateway on a manager")
+        self.features = features_of(str(client.api.api_version))
         self._client, self.node = client, str(swarm.get("NodeID", ""))
         self.description = f"swarm {info.get('ServerVersion', '')}".strip()
         self._ensure_network()
@@ -99,6 +101,15 @@ class SwarmEngine:
         """The tasks of one service."""
         with swarm_faults():
             return [task_of(attrs, self.network) for attrs in self._client.api.tasks({"service": service})]
+
+    def image_labels(self, image: str) -> Mapping[str, str] | None:
+        """The labels of an image that the manager's own node has; None when it has not."""
+        with swarm_faults():
+            try:
+                attrs = self._client.api.inspect_image(image)
+            except (NoSuchObject, ValueError):
+                return None
+        return (attrs.get("Config") or {}).get("Labels") or {}
 
     def environment(self, container: str) -> Mapping[str, str] | None:
         """The environment of a container on the manager's own node, its image's included; None when it has gone."""

@@ -228,7 +228,11 @@ class SwarmProvider:
     async def _spec(self, deployment: FunctionDeployment, replicas: int) -> dict[str, Any]:
         await self._threads.call(self._namespaces.check, deployment.namespace)
         references = await self._threads.call(self._secrets.references, deployment)
-        return service_spec(deployment, references, self._engine.network, replicas, published=not self._watcher.inside)
+        labels = await self._threads.call(self._engine.image_labels, deployment.image)
+        return service_spec(
+            deployment, references, self._engine.network, replicas, published=not self._watcher.inside,
+            image_labels=labels, features=self._engine.features,
+        )  # fmt: skip
 
     async def _change(self, key: FunctionKey, change: Callable[[Service], None]) -> None:
         """Change a service, again when another client changed it meanwhile. Raises NotFound, Unavailable."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets as random_secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,10 +23,17 @@ from docker.types import (
 )
 
 from faas_runtime.core.api import SECRETS_PATH, FunctionDeployment
+from faas_runtime.core.container_rights import ContainerRights, rights_of
 from faas_runtime.core.errors import Invalid
 from faas_runtime.providers.base import FunctionKey
 from faas_runtime.providers.common.annotations import drain_timeout, function_environment
-from faas_runtime.providers.common.docker_api import LOG_OPTIONS, WATCHDOG_PORT, check_deployment, container_memory
+from faas_runtime.providers.common.docker_api import (
+    LOG_OPTIONS,
+    WATCHDOG_PORT,
+    check_deployment,
+    container_memory,
+    memory_limit,
+)
 from faas_runtime.providers.common.limits import cpu_of
 
 KIND_LABEL = "io.faas.kind"
@@ -36,6 +43,7 @@ NAMESPACE_LABEL = "io.faas.namespace"
 DEPLOYMENT_LABEL = "io.faas.deployment"
 VERSION_LABEL = "io.faas.version"
 
+NO_NEW_PRIVILEGES = "no-new-privileges"
 DRAIN_WINDOW = "3s"
 """How long a watchdog still accepts calls after SIGTERM: until every gateway has updated its routes."""
 _DRAIN_MARGIN = 10.0
@@ -59,28 +67,41 @@ def labels_of(kind: str, name: str, namespace: str) -> dict[str, str]:
 
 
 def service_spec(
-    deployment: FunctionDeployment, secrets: Sequence[SecretReference], network: str, replicas: int, *, published: bool
+    deployment: FunctionDeployment,
+    secrets: Sequence[SecretReference],
+    network: str,
+    replicas: int,
+    *,
+    published: bool,
+    image_labels: Mapping[str, str] | None = None,
+    features: Collection[str] = (),
 ) -> dict[str, Any]:
     """Arguments of the engine's create and update calls. Raises Invalid for settings that no Swarm can fulfil.
 
+    `image_labels` are those of the image, if known; `features` what the engine can do, see `features_of`.
     `published` gives every task a port of its own on its node, for gateways outside the network.
     """
     check_deployment(deployment)
+    rights = rights_of(deployment, image_labels)
     key = FunctionKey(deployment.service, deployment.namespace)
     container = ContainerSpec(
         image=deployment.image,
         env=[f"{name}={value}" for name, value in function_environment(deployment, DRAIN_WINDOW).items()],
         labels={**(deployment.labels or {}), VERSION_LABEL: random_secrets.token_hex(4)},
         secrets=list(secrets),
-        read_only=deployment.read_only_root_filesystem,
+        read_only=rights.read_only_root,
         # For the watchdog's lock file and the function's temporary files.
-        mounts=[Mount("/tmp", None, type="tmpfs")] if deployment.read_only_root_filesystem else None,  # noqa: S108
+        mounts=[Mount("/tmp", None, type="tmpfs")] if rights.read_only_root else None,  # noqa: S108
+        cap_drop=["ALL"],
+        cap_add=list(rights.capabilities),
         stop_grace_period=int(drain_timeout(deployment, _DRAIN_MARGIN) * _SECOND),
         init=False,
     )
+    if NO_NEW_PRIVILEGES in features and not rights.new_privileges:
+        container["Privileges"] = {"NoNewPrivileges": True}
     template = TaskTemplate(
         container,
-        resources=_resources(deployment),
+        resources=_resources(deployment, rights),
         restart_policy=RestartPolicy("any", delay=_SECOND),
         placement=Placement(constraints=_constraints(deployment)),
         log_driver=DriverConfig("json-file", LOG_OPTIONS),
@@ -141,14 +162,23 @@ def _constraints(deployment: FunctionDeployment) -> list[str]:
     return found
 
 
-def _resources(deployment: FunctionDeployment) -> Resources:
+def features_of(api_version: str) -> frozenset[str]:
+    """What an engine of this API version can do for services beyond the oldest supported one."""
+    numbers = tuple(int(part) for part in api_version.split(".") if part.isdigit())
+    return frozenset({NO_NEW_PRIVILEGES} if numbers >= (1, 46) else ())
+
+
+def _resources(deployment: FunctionDeployment, rights: ContainerRights) -> Resources:
     limits, requests = deployment.limits, deployment.requests
-    return Resources(
+    found = Resources(
         cpu_limit=_cpu(limits.cpu, "limits.cpu") if limits else None,
-        mem_limit=_memory(limits.memory, "limits.memory") if limits else None,
+        mem_limit=memory_limit(deployment, rights.memory),
         cpu_reservation=_cpu(requests.cpu, "requests.cpu") if requests else None,
         mem_reservation=_memory(requests.memory, "requests.memory") if requests else None,
     )
+    if rights.pids:
+        found.setdefault("Limits", {})["Pids"] = rights.pids
+    return found
 
 
 def _cpu(text: str, field: str) -> int | None:
