@@ -12,7 +12,7 @@ SOURCES := pyproject.toml hatch_build.py $(shell find faas_cli runtime/faas_runt
 	-type f ! -path '*/__pycache__/*' ! -path '*/faas_runtime/bin/*' ! -name '*_test.go' 2>/dev/null)
 WATCHDOG := $(shell find runtime/watchdog -type f -name '*.go' ! -name '*_test.go' 2>/dev/null) runtime/watchdog/go.mod
 
-.PHONY: help demo test lint types format bench docs man clean
+.PHONY: help demo test lint types format bench buildkit docs man clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
@@ -40,6 +40,9 @@ types: $(VENV)/.installed  ## mypy alone
 fuzz: $(VENV)/.installed  ## search for faults at random (FUZZ_SECONDS=300, FUZZ_SEED=N for the same inputs again)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python scripts/fuzz.py \
 		--seconds $(or $(FUZZ_SECONDS),300) $(addprefix --seed ,$(FUZZ_SEED))
+
+buildkit: $(VENV)/.installed  ## test builds with the real buildx and BuildKit, compiled once (minutes)
+	$(VENV)/bin/python -m pytest tests/integration/docker_build/real_buildkit.py
 
 format: $(VENV)/.installed  ## rewrite the code as lint wants it
 	$(VENV)/bin/ruff check --fix .

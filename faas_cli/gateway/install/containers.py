@@ -62,13 +62,14 @@ def remove_functions(client: Any, instance: str) -> int:
 
 
 def remove_networks(client: Any, name: str, shared: str = "faas") -> None:
-    """Remove the installation's networks, and the functions' network if it is unused."""
+    """Remove the installation's networks, and those of functions that are unused."""
     from docker.errors import APIError
 
     for network in client.networks.list(filters={"label": f"{LABEL}={name}"}):
         network.remove()
-    for network in client.networks.list(names=[shared]):
-        if network.name == shared:
+    for network in client.networks.list(filters={"label": "io.faas=network"}):
+        namespace = (network.attrs.get("Labels") or {}).get("io.faas.namespace", "")
+        if network.name in (shared, f"{shared}-{namespace}"):
             with contextlib.suppress(APIError):
                 network.remove()
 

@@ -38,6 +38,7 @@ _ERROR_PREFIXES = (
     "cannot connect",
     "error during connect",
 )
+_WRONG_PLATFORM = re.compile(r"InvalidBaseImagePlatform: (.+)")
 _FILE_LINE = re.compile(r"Dockerfile:(\d+)")
 
 # The last major version of the `docker` command with a BuildKit client of its own.
@@ -140,6 +141,7 @@ class BuildxBuilder:
             if reason := ping(self._engine):
                 raise engine_gone(job, self._engine, reason, progress.text())
             raise progress.failure(code)
+        progress.check_platform()
         after = image_id(self._engine, job.image)
         return BuildOutcome(digest=after, cached=after != "" and before == after)
 
@@ -265,6 +267,14 @@ class PlainProgress:
             return BuildError(f"`{name}` cannot be built: {reason}", detail=self.text())
         place = f"`{place_of(self._job)}`{f' line {line}' if line else ''}"
         return BuildError(f"`{name}` cannot be built: {place}: `{short(instruction)}`: {reason}", detail=self.text())
+
+    def check_platform(self) -> None:
+        """Raise BuildError if the build used a base image of another platform, of which BuildKit only warns."""
+        if found := _WRONG_PLATFORM.search(self.text()):
+            raise BuildError(
+                f"`{self._job.function.name}` cannot be built: {found[1]}",
+                hint="use a base image that its registry has for this platform",
+            )
 
     def text(self) -> str:
         """All output so far."""

@@ -38,14 +38,29 @@ class BuildxPublisher:
     def publish(self, job: BuildJob, extra_tags: Sequence[str], report: BuildReporter) -> str:
         """Build a job for its platforms and push it; returns the digest. Raises BuildError."""
         complete(job, report, buildkit=True)
+        command = self._command()
+        self._build_each(command, job, report)
         progress = PlainProgress(job, report, parse(dockerfile_text(job)))
         with scratch_folder() as folder:
             metadata = folder / "metadata.json"
-            arguments = [*self._command(), "--push", "--metadata-file", str(metadata), *_build_options(job, extra_tags)]
+            arguments = [*command, "--push", "--metadata-file", str(metadata), *_build_options(job, extra_tags)]
             code = run_command(arguments, self._environment, job.context, progress, set())
             if code != 0:
                 raise progress.failure(code)
             return _digest(job, metadata)
+
+    def _build_each(self, command: list[str], job: BuildJob, report: BuildReporter) -> None:
+        """Build for one platform after the other, into BuildKit's cache. Raises BuildError.
+
+        BuildKit uses a base image of another platform and only warns, and for several platforms at once not even that.
+        """
+        for platform in platforms(job):
+            progress = PlainProgress(job, report, parse(dockerfile_text(job)))
+            flags = [*build_flags(job), "--output", "type=cacheonly", "--platform", platform]
+            code = run_command([*command, *flags, "."], self._environment, job.context, progress, set())
+            if code != 0:
+                raise progress.failure(code)
+            progress.check_platform()
 
     def _command(self) -> list[str]:
         command = [self._executable, "buildx", "build"]
@@ -72,7 +87,9 @@ def _build_options(job: BuildJob, extra_tags: Sequence[str]) -> list[str]:
     repository = job.image.rpartition(":")[0]
     tags = [job.image, *(f"{repository}:{tag}" for tag in extra_tags)]
     tagged = [word for tag in tags for word in ("--tag", tag)]
-    return [*build_flags(job), "--platform", ",".join(platforms(job)), *tagged, "."]
+    # What was just built for each platform is not built again.
+    flags = [flag for flag in build_flags(job) if flag != "--no-cache"]
+    return [*flags, "--platform", ",".join(platforms(job)), *tagged, "."]
 
 
 def _digest(job: BuildJob, metadata: Path) -> str:

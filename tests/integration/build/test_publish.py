@@ -44,6 +44,10 @@ elif words[:2] == ["buildx", "build"]:
     if os.environ.get("FAIL"):
         print("#5 ERROR: process did not complete successfully: exit code: 1")
         sys.exit(1)
+    if "--push" not in words:
+        if os.environ.get("WRONG") == words[words.index("--platform") + 1]:
+            print(" - InvalidBaseImagePlatform: Base image b was pulled with another platform")
+        sys.exit(0)
     metadata = pathlib.Path(words[words.index("--metadata-file") + 1])
     metadata.write_text(json.dumps({{"containerimage.digest": {digest!r}}}))
 """
@@ -123,9 +127,12 @@ def test_what_it_cannot_is_built_and_pushed_by_buildx(job, plugin, monkeypatch):
     assert publisher.publish(prepared, ("v2",), report) == DIGEST
     assert publisher.publish(prepared, (), report) == DIGEST
     asked = [words for words in plugin() if words[1] != "version"]
-    assert [words[1] for words in asked] == ["inspect", "create", "build", "inspect", "build"]
+    assert [words[1] for words in asked] == ["inspect", "create", *["build"] * 3, "inspect", *["build"] * 3]
+    for words, platform in zip(asked[2:4], BOTH, strict=True):
+        assert words[words.index("--platform") + 1] == platform
+        assert words[words.index("--output") + 1] == "type=cacheonly"
     assert asked[1][2:4] == ["--name", "faas"]
-    build = asked[2]
+    build = asked[4]
     assert build[:5] == ["buildx", "build", "--builder", "faas", "--push"]
     assert build[build.index("--platform") + 1] == "linux/amd64,linux/arm64"
     assert [build[at + 1] for at, word in enumerate(build) if word == "--tag"] == [
@@ -144,8 +151,18 @@ def test_a_buildkit_of_the_users_own(job, plugin, monkeypatch):
     report = Recorder()
     assert choose_publisher(prepared, report).publish(prepared, (), report) == DIGEST
     assert report.notes == ["builder: buildx (requested)"]
-    (build,) = [words for words in plugin() if words[1] != "version"]
-    assert "--builder" not in build
+    builds = [words for words in plugin() if words[1] != "version"]
+    assert len(builds) == 3
+    assert not any("--builder" in build for build in builds)
+
+
+def test_a_base_of_another_platform(job, plugin, monkeypatch):
+    """BuildKit only warns of it; the build fails, and nothing is pushed."""
+    monkeypatch.setenv("WRONG", BOTH[1])
+    prepared = job("python", no_cache=True)
+    with pytest.raises(BuildError, match="Base image b was pulled with another platform"):
+        choose_publisher(prepared, Recorder()).publish(prepared, (), Recorder())
+    assert not any("--push" in words for words in plugin())
 
 
 def test_a_build_that_fails(job, plugin, monkeypatch):

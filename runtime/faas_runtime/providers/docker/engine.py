@@ -31,6 +31,7 @@ from faas_runtime.providers.common.docker_api import (
 )
 from faas_runtime.providers.docker.container import Container, Image, container_of
 from faas_runtime.providers.docker.self_container import SelfContainer, find_self_container
+from faas_runtime.providers.docker.spec import NAMESPACE_LABEL
 
 REQUEST_TIMEOUT = 60
 """Request timeout in seconds; pulling an image is not limited."""
@@ -84,12 +85,12 @@ class DockerEngine:
             return first_line(err)
         return ""
 
-    def ensure_network(self, name: str) -> None:
+    def ensure_network(self, name: str, namespace: str) -> None:
         """Create a network of functions if it is missing, and join it if the gateway runs in a container."""
         with docker_faults():
             if not self._has_network(name):
                 try:
-                    labels = {"io.faas": "network"}
+                    labels = {"io.faas": "network", NAMESPACE_LABEL: namespace}
                     self._client.networks.create(name, driver="bridge", labels=labels, check_duplicate=True)
                 except APIError:
                     if not self._has_network(name):  # else another function's deployment has created it

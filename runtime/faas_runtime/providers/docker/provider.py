@@ -13,6 +13,7 @@ import msgspec
 
 from faas_runtime import __version__
 from faas_runtime.core.api import (
+    DEFAULT_NAMESPACE,
     FunctionDeployment,
     FunctionStatus,
     LogMessage,
@@ -80,7 +81,7 @@ class DockerProvider(LocalStores):
         """Adopt the containers of an earlier run and start missing ones. Raises Unavailable."""
         await self._threads.call(self._engine.connect)
         log.info("functions run on %s at %s", self._engine.description, self._engine.address)
-        await self._threads.call(self._engine.ensure_network, self._network)
+        await self._threads.call(self._engine.ensure_network, self._network, DEFAULT_NAMESPACE)
         if self._engine.own.container:
             self._files.use_disk()
         known = await asyncio.to_thread(self._store.load)

@@ -133,7 +133,7 @@ class Replicas:
         labels = labels_of(key, deployed.version, self._instance)
         image: Image = await self._threads.call(self._engine.image, deployed.digest)
         network = network_of(self._network, key.namespace)
-        await self._threads.call(self._engine.ensure_network, network)
+        await self._threads.call(self._engine.ensure_network, network, key.namespace)
         folder = self._files.folder(deployed)
         own = self._engine.own
         secrets = own.host_path(folder) if folder else ""
