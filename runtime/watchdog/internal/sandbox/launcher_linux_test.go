@@ -556,6 +556,41 @@ func TestOrphansEnd(t *testing.T) {
 	})
 }
 
+// marked returns the processes whose environment has a mark.
+func marked(mark string) []int {
+	var found []int
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range files {
+		if text, _ := os.ReadFile(path); strings.Contains(string(text), mark) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// At whatever moment a launcher is killed, nothing of its replica is left: also while the stage inside gives up its rights,
+// which makes the kernel forget that it is to be killed.
+func TestLauncherIsKilledAtAnyMoment(t *testing.T) {
+	users(t, func(t *testing.T, user int) {
+		needs(t, policy.Namespaces)
+		mark := fmt.Sprintf("SANDBOX_TEST_MARK=%d-%d", os.Getpid(), time.Now().UnixNano())
+		for i := range 25 {
+			s := prepare(t, policy.Namespaces, func(p *policy.Policy) { p.User = user })
+			s.Env = append(s.Env, mark)
+			s.Stdout, s.Stderr = nil, nil // a process that is left would hold a pipe open
+			s.command("sleep", nil)
+			if err := s.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(i) * time.Millisecond)
+			_ = s.Process.Kill()
+			_ = s.Wait()
+		}
+		ended(t, marked(mark))
+	})
+}
+
 // SIGTERM reaches the function; the launcher ends with its exit code.
 func TestLauncherIsTerminated(t *testing.T) {
 	needs(t, policy.Namespaces)

@@ -119,6 +119,8 @@ func (p *Policy) check() error {
 		return fmt.Errorf("network none needs level namespaces, not %s", p.Level)
 	case p.Network == Internet && !p.Guard:
 		return errors.New("network internet needs the guard")
+	case p.Network == Isolated && p.Guard:
+		return errors.New("network none has no guard: nothing outside can be reached")
 	case p.Guard && p.Level == None:
 		return errors.New("the guard needs a level other than none")
 	case p.Level != Namespaces && p.Level != None && p.Tmp == "":

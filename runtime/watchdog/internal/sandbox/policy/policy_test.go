@@ -76,6 +76,11 @@ func TestPolicyIsRefused(t *testing.T) {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
+	isolated := valid()
+	isolated["network"] = "none"
+	if _, err := read(isolated); err == nil || !strings.Contains(err.Error(), "no guard") {
+		t.Errorf("none with guard: %v", err)
+	}
 	document := valid()
 	document["network"], document["guard"] = "internet", false
 	if _, err := read(document); err == nil || !strings.Contains(err.Error(), "guard") {
