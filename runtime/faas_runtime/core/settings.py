@@ -286,6 +286,13 @@ class GatewaySettings(ProxyOptions):
 
     host: str = _setting(LISTENING, HOST, "127.0.0.1", "Address to listen on.")
     port: int = _setting(LISTENING, PORT, 8080, "Port to listen on; 0 selects a free one.", contract="port")
+    control_host: str = _setting(LISTENING, HOST, "127.0.0.1", "Address of `control_port`.")
+    control_port: int = _setting(
+        LISTENING,
+        PORT,
+        0,
+        "Port of the control API and the dashboard, apart from that of functions; 0 leaves them at the same address.",
+    )
     unix: Path | None = _setting(LISTENING, FILE, None, "Unix socket to listen on as well.")
     workers: int = _setting(
         LISTENING, _number("N", 1, MAX_WORKERS), 1, "Number of proxy processes; at most one for each core is useful."

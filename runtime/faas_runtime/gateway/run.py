@@ -124,7 +124,8 @@ class GatewayServer:
         proxy = app.new_proxy(control)
         self._closing.push_async_callback(self._stop_proxy, proxy)
         tls = None if app.certificate is None else app.certificate.context
-        await proxy.start(clients, tls=tls, internal=[listeners.internal.socket])
+        own = [] if listeners.own_control is None else [listeners.own_control]
+        await proxy.start(clients, tls=tls, internal=[listeners.internal.socket], control=own)
         if app.workers is not None:
             workers = app.workers
             app.loops.start("loads", lambda: workers.share_loads(proxy))

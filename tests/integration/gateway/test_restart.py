@@ -220,3 +220,16 @@ def test_systemd_is_notified_of_the_new_process(gateway):
 
         received = {supervisor.recv(100), supervisor.recv(100)}
         assert received == {b"READY=1", f"MAINPID={gateway.announced()['pid']}".encode()}
+
+
+def test_the_control_api_keeps_its_own_address(gateway):
+    """The next gateway inherits that socket, too."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    gateway.start("--control-port", str(port))
+    before = gateway.announced()
+    assert gateway.faas("gateway", "restart").returncode == 0, gateway.log()
+    after = gateway.announced()
+    assert (urlsplit(before["url"]).port, after["url"]) == (port, before["url"])
+    assert after["pid"] != before["pid"]
+    assert gateway.ask("GET", "/system/functions").status == 200

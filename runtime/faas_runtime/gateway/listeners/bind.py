@@ -86,6 +86,8 @@ class Listeners:
         self._keep_paths = bool(inherited)
         self.metrics: socket.socket | None = None
         self.unix: socket.socket | None = None
+        self.own_control: socket.socket | None = None
+        """Clients of the control API, where it has an address of its own."""
         self._unix_path = settings.unix
         self._private: dict[str, PrivateSocket] = {}
         self.fronts = [sock for name, sock in inherited.items() if name.startswith("front")]
@@ -97,6 +99,9 @@ class Listeners:
             if settings.metrics_port:
                 metrics = inherited.get("metrics")
                 self.metrics = metrics or listen(settings.metrics_host, settings.metrics_port, "--metrics-port")
+            if settings.control_port:
+                own = inherited.get("own-control")
+                self.own_control = own or listen(settings.control_host, settings.control_port, "--control-port")
             if settings.unix is not None:
                 self.unix = inherited.get("unix") or _listen_unix(settings.unix)
             for name in ("control", "inside", "restart"):
@@ -127,8 +132,8 @@ class Listeners:
 
     @property
     def address(self) -> str:
-        """Host and port of the proxy."""
-        name = self.fronts[0].getsockname()
+        """Host and port of the control API."""
+        name = (self.own_control or self.fronts[0]).getsockname()
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
     def stop_accepting(self) -> None:
@@ -140,7 +145,7 @@ class Listeners:
         """Every socket, by the name under which the next gateway inherits it."""
         found = {name: private.socket for name, private in self._private.items()}
         found |= {f"front-{number}": sock for number, sock in enumerate(self.fronts)}
-        optional = {"metrics": self.metrics, "unix": self.unix}
+        optional = {"metrics": self.metrics, "unix": self.unix, "own-control": self.own_control}
         return {**found, **{name: sock for name, sock in optional.items() if sock is not None}}
 
     def share(self, shared: bool) -> None:
@@ -151,7 +156,7 @@ class Listeners:
         """Stop listening, and remove the Unix sockets unless another gateway has them."""
         for private in self._private.values():
             private.socket.close() if self._keep_paths else private.close()
-        for sock in (*self.fronts, self.metrics, self.unix):
+        for sock in (*self.fronts, self.metrics, self.unix, self.own_control):
             if sock is not None:
                 sock.close()
         if self.unix is not None and self._unix_path is not None and not self._keep_paths:

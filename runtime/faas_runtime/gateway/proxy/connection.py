@@ -31,6 +31,10 @@ class Phase(Enum):
 READING_HEAD, IN_CYCLE, LINGERING, CLOSED = Phase
 
 
+_NOT_CONTROL = (b"/async-function/", b"/healthz")
+"""What the control API answers for clients of functions."""
+
+
 class ClientConnection(ClientSide):
     """Lives as long as a client's socket. Pipelined requests wait in `_buffer`.
 
@@ -41,6 +45,7 @@ class ClientConnection(ClientSide):
         "_buffer",
         "_context",
         "_cycle",
+        "_functions_only",
         "_half_closed",
         "_internal",
         "_parsing",
@@ -51,13 +56,15 @@ class ClientConnection(ClientSide):
 
     _transport: asyncio.Transport
 
-    def __init__(self, context: ProxyContext, internal: bool = False) -> None:
+    def __init__(self, context: ProxyContext, internal: bool = False, functions_only: bool = False) -> None:
         # Shared state.
         self._context = context
         # Connection.
         self.forwarded = b""
         self.peer = ""
         self.trusted = False
+        self.served_by = context.served_by if functions_only else context.sandboxed_by
+        self._functions_only = functions_only
         self._internal = internal
         self._phase = READING_HEAD
         self._parsing = False
@@ -211,6 +218,8 @@ class ClientConnection(ClientSide):
             backend, path = self._context.router.find(head.path)
         except UnknownFunction as unknown:
             return self._answer(head, 404, str(unknown), body)
+        if self._functions_only and backend.meter is None and not head.path.startswith(_NOT_CONTROL):
+            return self._answer(head, 404, "the control API has an address of its own", body)
         if backend.internal and not self._internal:
             return self._answer(head, 404, f"{backend.name} cannot be called from outside", body)
         admission = None

@@ -51,8 +51,8 @@ class ProxyContext:
         self.draining = False
         self._closed: asyncio.Event | None = None
         self.served_by = b"X-Served-By: " + settings.served_by.encode()
-        if settings.sandbox_pages:
-            self.served_by += b"\r\n" + _SANDBOX
+        self.sandboxed_by = self.served_by + (b"\r\n" + _SANDBOX if settings.sandbox_pages else b"")
+        """`served_by` where functions have the address of the control API."""
         self.trusts = trusted_by(settings.trusted_proxies)
         """Whether the `X-Forwarded-*` headers of a client with this address are kept."""
 

@@ -50,14 +50,16 @@ class ClientSide:
     """A client's connection, as the calls on it and the proxy's timers see it.
 
     `peer` is the client's address with its port, `forwarded` the header lines that pass it on;
-    `trusted` says whether the client's own `X-Forwarded-*` headers are kept.
+    `trusted` says whether the client's own `X-Forwarded-*` headers are kept, `served_by` holds the header lines
+    that name the gateway.
     """
 
-    __slots__ = ("flow", "forwarded", "peer", "trusted")
+    __slots__ = ("flow", "forwarded", "peer", "served_by", "trusted")
 
     flow: FlowControl
     forwarded: bytes
     peer: str
+    served_by: bytes
     trusted: bool
 
     def write(self, data: bytes) -> None:

@@ -86,7 +86,7 @@ class ResponseWriter:
                 parts.append(call.call_id)
             if not head.start_time:
                 parts.append(call.start_time)
-            parts.append(self._context.served_by)
+            parts.append(self._client.served_by)
         if self._context.draining:
             self.keep_alive = False
         if kind is not TUNNELLED:
@@ -129,7 +129,7 @@ class ResponseWriter:
                 lines += (_INTERNAL,)
             if call.call_id:
                 lines += (call.call_id,)
-            lines += (call.start_time, self._context.served_by)
+            lines += (call.start_time, self._client.served_by)
         self._client.write(
             text_response(status, text, lines=lines, close=not self.keep_alive, head_only=call.head.method == b"HEAD")
         )

@@ -76,11 +76,13 @@ class Proxy:
         sockets: Sequence[socket.socket] = (),
         tls: ssl.SSLContext | None = None,
         internal: Sequence[socket.socket] = (),
+        control: Sequence[socket.socket] = (),
     ) -> None:
         """Listen, and return once connections are accepted. Raises OSError (port in use).
 
         `sockets` that already listen are used instead of the settings' address; the `internal` ones
-        are for the gateway's own calls, which may also go to internal functions.
+        are for the gateway's own calls, which may also go to internal functions. With a `control_port`, TCP `sockets`
+        lead to functions only, and the `control` ones to everything.
         """
         keep_read_buffers()
         allow_descriptors(self._settings.max_connections)
@@ -94,16 +96,21 @@ class Proxy:
         def accepted() -> asyncio.Protocol:
             return ClientConnection(context).protocol()
 
+        def accepted_for_functions() -> asyncio.Protocol:
+            return ClientConnection(context, functions_only=True).protocol()
+
         def accepted_internally() -> asyncio.Protocol:
             return ClientConnection(context, internal=True).protocol()
 
         settings = self._settings
         try:
             for sock in sockets:
-                secure = tls if sock.family != socket.AF_UNIX else None
-                self._servers.append(
-                    await loop.create_server(accepted, sock=sock, ssl=secure, backlog=settings.backlog)
-                )
+                local = sock.family == socket.AF_UNIX
+                made = accepted_for_functions if settings.control_port and not local else accepted
+                secure = None if local else tls
+                self._servers.append(await loop.create_server(made, sock=sock, ssl=secure, backlog=settings.backlog))
+            for sock in control:
+                self._servers.append(await loop.create_server(accepted, sock=sock, ssl=tls, backlog=settings.backlog))
             for sock in internal:
                 self._servers.append(await loop.create_server(accepted_internally, sock=sock, backlog=settings.backlog))
             if not sockets and settings.host:

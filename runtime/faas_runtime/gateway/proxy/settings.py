@@ -28,6 +28,8 @@ class ProxySettings(ProxyOptions):
 
     default_namespace: str = DEFAULT_NAMESPACE
     """Namespace of a function that is called without one."""
+    control_port: int = 0
+    """Port of the control API, if it has an address of its own; then clients find only functions at this one."""
     sandbox_pages: bool = False
     """Whether browsers treat pages of functions as of no site: this proxy's address is also the control API's."""
     served_by: str = f"faas/{__version__}"
