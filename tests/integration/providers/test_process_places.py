@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 
 import pytest
 
@@ -26,9 +27,16 @@ def test_only_the_gateway_opens_the_socket_of_a_replica(place):
     assert not place.socket.exists()
 
 
-def test_a_long_state_directory_has_its_sockets_in_a_private_folder(tmp_path, monkeypatch):
+@pytest.fixture
+def short(monkeypatch):
+    """The folder of temporary files; that of the test may have a path too long for sockets."""
+    with tempfile.TemporaryDirectory(prefix="s") as folder:
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield
+
+
+def test_a_long_state_directory_has_its_sockets_in_a_private_folder(tmp_path, short):
     """The path of a socket is at most 107 bytes long."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     place = Places(tmp_path / ("long" * 30)).replica("fn-0a1b2c3d")
     assert len(os.fsencode(place.socket)) <= 107
     place.make()
@@ -36,9 +44,8 @@ def test_a_long_state_directory_has_its_sockets_in_a_private_folder(tmp_path, mo
         assert stat.S_IMODE(place.socket.parent.stat().st_mode) == 0o700
 
 
-def test_a_socket_folder_that_others_can_open_is_refused(tmp_path, monkeypatch):
+def test_a_socket_folder_that_others_can_open_is_refused(tmp_path, short):
     """Somebody may have made the temporary folder before."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     places = Places(tmp_path / ("long" * 30))
     folder = places.replica("fn-1").socket.parent
     folder.chmod(0o755)

@@ -10,8 +10,8 @@ import socket
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import Mapping
-from typing import BinaryIO
+from collections.abc import Coroutine, Mapping
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -126,14 +126,17 @@ class Replica:
                     async with asyncio.timeout(grace):
                         await process.wait()
         finally:
-            if self._mark is not None:
-                await self._machine.end_tree(self._mark)
-            if self._group is not None:
-                await asyncio.to_thread(self._group.remove)
-                self._group = None
-            self._release()
+            await _to_the_end(self._clean_up())
         if process is not None:
             await process.wait()
+
+    async def _clean_up(self) -> None:
+        if self._mark is not None:
+            await self._machine.end_tree(self._mark)
+        if self._group is not None:
+            await asyncio.to_thread(self._group.remove)
+            self._group = None
+        self._release()
 
     def renew_secrets(self, secrets: Mapping[str, bytes]) -> None:
         """Replace the values of the running function's secrets. Blocking."""
@@ -214,6 +217,20 @@ class Replica:
         if self._reader is not None:
             self._reader.cancel()
         self._place.remove()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Finish the work, which takes a moment only; a cancellation meanwhile is raised afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    task.result()
 
 
 def _passed(document: bytes) -> BinaryIO:
