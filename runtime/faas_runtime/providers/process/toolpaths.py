@@ -21,6 +21,7 @@ _ETC = (
     *("alternatives", "protocols", "services", "mime.types", "os-release"),
 )
 """Files of /etc that libraries read; none holds a secret."""
+_MAX_LINKS = 8
 _ASK = "import sys; print(sys.executable, sys.prefix, sys.base_prefix, sep='\\n')"
 
 
@@ -59,13 +60,24 @@ def _tools(fprocess: str) -> Iterator[Path]:
     words = shlex.split(fprocess) if fprocess else []
     for name in ("python3", "node", *words[:1]):
         if _is_python(name):  # what is on PATH may be a script that chooses one (pyenv)
-            yield from (Path(each) for each in python_at(name)[1:])
-            continue
-        found = shutil.which(name, path=search_path())
+            path, *prefixes = python_at(name) or ("",)
+            yield from map(Path, prefixes)
+            found = path
+        else:
+            found = shutil.which(name, path=search_path())
         if found and not (name.startswith(("./", "../"))):
-            # The folder above `bin`, both of the link and of the file itself.
-            for path in (Path(found), Path(found).resolve()):
-                yield path.parent.parent if path.parent.name == "bin" else path
+            yield from _homes(Path(found))
+
+
+def _homes(program: Path) -> Iterator[Path]:
+    """The folder above `bin` of a program, and of each file that it is a link to."""
+    for _ in range(_MAX_LINKS):
+        yield program.parent.parent if program.parent.name == "bin" else program
+        if not program.is_symlink():
+            break
+        program = program.parent / program.readlink()
+    real = program.resolve()
+    yield real.parent.parent if real.parent.name == "bin" else real
 
 
 @functools.lru_cache(maxsize=64)
