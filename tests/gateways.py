@@ -179,13 +179,13 @@ class Gateway:
         names = {key.replace("_", "-"): value for key, value in headers.items()}
         return self.ask("POST", f"/function/{name}", body, names)
 
-    def add_image(self, ref, files, env, labels=None):
+    def add_image(self, ref, files, env, labels=None, mode=0o755):
         """Put an image into the store: files of /home/app, with the environment that starts them."""
         with self.store.new_blob(LAYER_TYPE) as blob:
             with tarfile.open(fileobj=blob, mode="w|") as archive:
                 for name, content in files.items():
                     member = tarfile.TarInfo(f"home/app/{name}")
-                    member.size, member.mode = len(content), 0o755
+                    member.size, member.mode = len(content), mode
                     archive.addfile(member, io.BytesIO(content.encode()))
         config = {
             "architecture": paths.host_architecture(),

@@ -342,7 +342,7 @@ class GatewaySettings(ProxyOptions):
     isolation: str = _setting(
         FUNCTIONS,
         _choice("standard", "strict", "none"),
-        "standard",
+        "none",
         "Isolation of functions that run as processes, where they ask for none of their own.",
     )
     provider_url: str = _setting(
@@ -454,7 +454,9 @@ class Role:
 
 GATEWAY = Role("gateway", "gateway.toml", _table())
 """A gateway has every setting."""
-_OF_PROVIDER = frozenset({"host", "port", "auth", "secrets_dir", "engine", "state_dir", "config", "stop_timeout"})
+_OF_PROVIDER = frozenset(
+    {"host", "port", "auth", "secrets_dir", "engine", "isolation", "state_dir", "config", "stop_timeout"}
+)
 _PROVIDER_TEXTS: dict[str, dict[str, Any]] = {
     "port": {"default": 8081},
     "auth": {"help": "Whether the REST API needs a user and password."},

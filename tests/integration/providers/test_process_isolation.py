@@ -87,6 +87,14 @@ def test_a_function_sees_files_and_users_of_its_own(gateway, offer):
     gateway.delete("look")
 
 
+def test_an_image_that_only_its_owner_reads(gateway):
+    """As root the function has a user number of its own, and reads its image all the same."""
+    gateway.add_image("private", {"look.py": LOOK}, {"fprocess": f"{sys.executable} look.py"}, mode=0o700)
+    gateway.deploy("look", "private")
+    assert look(gateway)
+    gateway.delete("look")
+
+
 @pytest.mark.parametrize("wish", ["none", "standard"])
 def test_what_a_function_started_ends_with_it(gateway, wish):
     """Also in a session of its own."""

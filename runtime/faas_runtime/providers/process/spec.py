@@ -22,7 +22,14 @@ from faas_runtime.providers.common.secrets import SecretStore
 from faas_runtime.providers.common.status import key_of
 from faas_runtime.providers.common.store import NamespaceStore
 from faas_runtime.providers.process.isolation import NOT_ISOLATED, Isolation, MachineOffer, choose
-from faas_runtime.providers.process.toolpaths import command_in, folders_to_show, has_base, python_at
+from faas_runtime.providers.process.toolpaths import (
+    closed_to_others,
+    command_in,
+    folders_to_show,
+    has_base,
+    open_to_others,
+    python_at,
+)
 
 PORT_LABEL = "io.faas.upstream-port-env"
 """Image label: name of the variable in which an http-mode function expects its port."""
@@ -95,6 +102,8 @@ class Preparer:
         except (OSError, ValueError, LookupError) as err:
             raise Invalid(f"image `{deployment.image}` cannot be unpacked: {err}") from None
         spec = build_spec(deployment, image, rootfs, values, interpreter, isolation)
+        if isolation.own_user:
+            await asyncio.to_thread(open_to_others, rootfs)
         return await asyncio.to_thread(with_tools, spec, self.machine.private)
 
 
@@ -143,7 +152,13 @@ def with_tools(spec: ReplicaSpec, private: Iterable[Path]) -> ReplicaSpec:
     if python and "PATH" in environment:
         environment["PATH"] = f"{Path(python[0]).parent}{os.pathsep}{environment['PATH']}"
     command = environment.get("fprocess") or environment.get("function_process") or ""
-    return replace(spec, environment=environment, show=tuple(folders_to_show(command, private)))
+    show = folders_to_show(command, private)
+    isolation = spec.isolation
+    closed = next((folder for folder in show if closed_to_others(Path(folder))), "") if isolation.own_user else ""
+    if closed:
+        reason = f"own user number: only its owner can open {closed}, where an interpreter is"
+        isolation = replace(isolation, own_user=False, missing=(*isolation.missing, reason))
+    return replace(spec, environment=environment, show=tuple(show), isolation=isolation)
 
 
 def needs_fixed_port(spec: ReplicaSpec) -> bool:

@@ -6,6 +6,7 @@ import functools
 import os
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,29 @@ def command_in(fprocess: str) -> str:
         return fprocess
     path = next(iter(python_at(words[0])), "")
     return f"{shlex.quote(path)}{fprocess[len(words[0]) :]}" if path and fprocess.startswith(words[0]) else fprocess
+
+
+def closed_to_others(folder: Path) -> bool:
+    """Whether only the owner of a folder that is there, or its group, can open it."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_mode & 0o005 != 0o005
+
+
+@functools.lru_cache(maxsize=1024)
+def open_to_others(rootfs: Path) -> None:
+    """Let others read what the owner of an unpacked image reads: the function has a user number of its own. Blocking.
+
+    The image is below the gateway's private folder: nobody else gets to it by that.
+    """
+    for path in (rootfs, *rootfs.rglob("*")):
+        found = path.lstat()
+        mode = stat.S_IMODE(found.st_mode)
+        wanted = mode | (mode & 0o500) >> 6
+        if not stat.S_ISLNK(found.st_mode) and wanted != mode:
+            path.chmod(wanted)
 
 
 def folders_to_show(fprocess: str, private: Iterable[Path]) -> list[str]:
