@@ -335,7 +335,7 @@ func odd([]string) {
 		}
 		return uintptr(fd)
 	}
-	own := raw("127.0.0.1:9")
+	own := raw("127.0.0.1:40009")
 	address := uintptr(unsafe.Pointer(&own))
 	stream := socket(syscall.AF_INET, syscall.SOCK_STREAM)
 	packets := socket(syscall.AF_INET, syscall.SOCK_DGRAM)
