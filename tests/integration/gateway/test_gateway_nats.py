@@ -81,13 +81,23 @@ def test_a_dead_call_is_listed_and_replayed(gateways, tmp_path, wait_for):
     assert gateway.ask("DELETE", "/system/queue?state=done").json() == {"purged": 1}
 
 
-def test_a_delayed_call_can_be_cancelled(gateways, tmp_path):
+def test_delayed_calls_can_be_cancelled_purged_and_deleted_with_their_function(gateways, tmp_path):
     gateway = gateways[0]
     deploy(gateway, tmp_path / "notes", "one")
-    call_id = submit(gateway, b"x", X_Faas_Delay="1h")
+    delay = {"X-Faas-Delay": "1h", "X-Call-Id": "mine"}
+    answers = [gateway.ask("POST", "/async-function/note", b"x", delay) for _ in range(3)]
+    ids = [answer.headers["X-Call-Id"] for answer in answers]
+    assert len({*ids, "mine"}) == 4
+    token = {"X-Faas-Cancel-Token": answers[0].headers["X-Faas-Cancel-Token"]}
+    assert gateway.ask("DELETE", f"/async-function/{ids[1]}", headers=token).status == 401
+    assert gateway.ask("DELETE", f"/async-function/{ids[0]}", headers=token).status == 202
+    assert [state(gateway, each)["state"] for each in ids] == ["cancelled", "queued", "queued"]
 
-    assert gateway.ask("DELETE", f"/async-function/{call_id}").status == 202
-    assert state(gateway, call_id)["state"] == "cancelled"
+    assert gateway.delete("note").status == 202
+    assert [state(gateway, each)["state"] for each in ids] == ["cancelled"] * 3
+    deploy(gateway, tmp_path / "notes", "one")
+    submit(gateway, b"x", X_Faas_Delay="1h")
+    assert gateway.ask("DELETE", "/system/queue?state=queued").json() == {"purged": 1}
 
 
 def test_accepted_calls_survive_the_death_of_the_server(gateways, nats, tmp_path, wait_for):
