@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from mcp import Client, StdioServerParameters
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "mcp.md"
 CHANGING = {"invoke_function", "new_function", "build_and_deploy", "scale_function", "remove_function"}
 
 
@@ -29,39 +31,48 @@ async def agent(shell, *arguments):
 
 
 async def use(client, tool, **arguments):
-    """What a tool answers; its text when it failed."""
+    """What a tool answers; its text as `error` when it failed."""
     result = await client.call_tool(tool, arguments)
-    text = "".join(getattr(each, "text", "") for each in result.content)
-    if result.is_error:
-        return text
-    found = result.structured_content or json.loads(text)
-    return found["result"] if found.keys() == {"result"} else found
+    (content,) = result.content
+    return {"error": content.text} if result.is_error else json.loads(content.text)
 
 
-def test_an_agent_writes_a_function_and_uses_it(gateway):
-    """Create, call, log and remove a function; a build failure returns the compiler's output."""
+def matches(shown, found):
+    """Whether an answer is as the page shows it, where `...` is anything."""
+    if isinstance(shown, dict):
+        return shown.keys() == found.keys() and all(matches(shown[key], found[key]) for key in shown)
+    if isinstance(shown, list):
+        return len(shown) == len(found) and all(map(matches, shown, found))
+    return shown in ("...", found)
+
+
+def test_the_examples_of_the_page(gateway):
+    """An agent creates, builds, deploys, calls, scales and removes a function, and makes mistakes."""
+    blocks = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    text = "".join(blocks).replace("http://127.0.0.1:8080", gateway.env["OPENFAAS_URL"])
+    steps = [json.loads(line) for line in text.splitlines()]
 
     async def work():
         async with agent(gateway) as client:
-            made = await use(client, "new_function", name="fn", lang="go")
-            assert made == {"handler": "fn", "stack_file": "fn.yml"}
-            (deployed,) = await use(client, "build_and_deploy", function="fn")
-            assert deployed["url"].endswith("/function/fn"), deployed
-            answer = await use(client, "invoke_function", name="fn", body="me")
-            assert (answer["status"], answer["text"]) == (200, "Hello, Go. You said: me")
-            assert [each["name"] for each in await use(client, "list_functions")] == ["fn"]
-            lines = await use(client, "function_logs", name="fn")
-            assert any("fwatchdog" in line for line in lines), lines
+            for call, answer in zip(steps[::2], steps[1::2], strict=True):
+                found = await use(client, call["tool"], **call["arguments"])
+                assert matches(answer, found), (call, found)
 
+    asyncio.run(work())
+
+
+def test_a_failed_build(gateway):
+    """The answer has the compiler's output; the deployed function goes on."""
+
+    async def work():
+        async with agent(gateway) as client:
+            await use(client, "new_function", name="fn", lang="go")
+            await use(client, "build_and_deploy", function="fn")
             (gateway.folder / "fn" / "handler.go").write_text("package function\n\nnonsense\n")
-            (broken,) = await use(client, "build_and_deploy", function="fn")
+            (broken,) = (await use(client, "build_and_deploy", function="fn"))["result"]
             assert "does not compile" in broken["error"]
             assert "handler.go:3" in broken["detail"]
             assert (await use(client, "invoke_function", name="fn", body="me"))["status"] == 200
-
-            assert "removed" in await use(client, "remove_function", name="fn")
-            assert await use(client, "list_functions") == []
-            assert "`fn`" in await use(client, "describe_function", name="fn")
 
     asyncio.run(work())
 
