@@ -19,6 +19,16 @@ def cli(request):
     return [chosen] if chosen else [sys.executable, "-c", "from faas_cli.cli import main; main()"]
 
 
+@pytest.fixture(scope="module")
+def same_answer():
+    """A server that answers everything with `other`."""
+    recorder = Recorder()
+    server = serve(recorder)
+    yield recorder
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.fixture
 def unused_port():
     """A port nobody listens on."""

@@ -30,10 +30,14 @@ class Request:
 
 @dataclass
 class Recorder:
-    """Requests in the order they came; `answers` maps `METHOD PATH` to status, body, or a list of them to use up."""
+    """Requests in the order they came; `answers` maps `METHOD PATH` to status, body, or a list of them to use up.
+
+    Any other request gets the answer `other`.
+    """
 
     answers: dict[str, Any] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    other: tuple[Any, ...] = (200, b"")
     url: str = ""
 
     @property
@@ -44,7 +48,7 @@ class Recorder:
     def answer_to(self, request: Request):
         """Status, body and headers for a request."""
         key = f"{request.method} {request.target.partition('?')[0]}"
-        answer = self.answers.get(key, (200, b""))
+        answer = self.answers.get(key, self.other)
         if isinstance(answer, list):
             answer = answer.pop(0)
         status, body, *headers = answer
@@ -76,9 +80,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
 
     def log_message(self, *args): ...
 

@@ -1,12 +1,9 @@
 """Gateways that are slow, and readers that leave; `test_every_command.py` has what all commands share."""
 
-import http.server
 import os
 import re
 import subprocess
-import threading
 import time
-from typing import Any
 
 import pytest
 
@@ -23,34 +20,6 @@ LIMITED = {
     "deploy": ["deploy", "-f", "fn.yml", "--timeout", "1s"],
     "login": ["login", "--password-stdin", "--timeout", "1s"],
 }
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers everything the same way."""
-
-    server: Any
-
-    def answer(self):
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, body = self.server.answer
-        self.send_response(status)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = do_PUT = do_DELETE = answer
-
-    def log_message(self, *args): ...
-
-
-@pytest.fixture(scope="module")
-def server():
-    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture
@@ -95,14 +64,14 @@ def test_a_gateway_that_never_answers(run, name, silent_port):
     assert time.monotonic() - begun < 10
 
 
-def test_a_reader_that_leaves(cli, server, tmp_path):
+def test_a_reader_that_leaves(cli, same_answer, tmp_path):
     """`faas list | head -1` ends in silence."""
-    server.answer = (
+    same_answer.other = (
         200,
         b"[" + b",".join(b'{"name":"f%d","image":"i","createdAt":"x"}' % n for n in range(20000)) + b"]",
     )
     shell = f"{' '.join(map(repr, cli))} list | head -1"
-    env = {**os.environ, "OPENFAAS_URL": f"http://127.0.0.1:{server.server_port}", "HOME": str(tmp_path)}
+    env = {**os.environ, "OPENFAAS_URL": same_answer.url, "HOME": str(tmp_path)}
     done = subprocess.run(["sh", "-c", shell], env=env, capture_output=True, cwd=tmp_path, check=False)
     assert done.stdout.startswith(b"Function")
     assert done.stderr == b""

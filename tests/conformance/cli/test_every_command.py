@@ -3,14 +3,11 @@
 The gateway here is a stand-in: no real one can be made to answer with HTML, or never.
 """
 
-import http.server
 import json
 import os
 import re
 import signal
 import subprocess
-import threading
-from typing import Any
 
 import pytest
 
@@ -26,35 +23,6 @@ ANSWERS = {
     "broken": (500, b"the disk is on fire"),
     "somebody else": (200, b"<html><body>It works!</body></html>"),
 }
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers everything the same way."""
-
-    server: Any
-
-    def answer(self):
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, body = self.server.answer
-        self.send_response(status)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
-
-    def log_message(self, *args): ...
-
-
-@pytest.fixture(scope="module")
-def server():
-    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 class Place:
@@ -117,13 +85,13 @@ def test_every_command_has_a_row():
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("words", speaking(GATEWAY, SERVER))
-def test_a_server_that_refuses(place, server, words, answer):
+def test_a_server_that_refuses(place, same_answer, words, answer):
     """Exit code 1 and the server's error, or a hint."""
     row = ROWS[words]
     if answer == "somebody else" and row.careless:
         return  # a 200 is all it asks for
-    server.answer = ANSWERS[answer]
-    code, _, errors = place.run(words, f"http://127.0.0.1:{server.server_port}")
+    same_answer.other = ANSWERS[answer]
+    code, _, errors = place.run(words, same_answer.url)
     assert code == 1, errors
     assert reasons(errors), errors
     if row.speaks == GATEWAY and answer == "unauthorized" and words != "invoke":
@@ -168,13 +136,13 @@ def test_without_anything(place, unused_port, words):
 
 
 @pytest.mark.parametrize("words", ROWS)
-def test_nobody_reads(place, server, words):
+def test_nobody_reads(place, same_answer, words):
     """A closed reader of standard output ends the command without a message."""
-    server.answer = (404, b"not found")
+    same_answer.other = (404, b"not found")
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        code, _, errors = place.run(words, f"http://127.0.0.1:{server.server_port}", stdout=writer)
+        code, _, errors = place.run(words, same_answer.url, stdout=writer)
     finally:
         os.close(writer)
     assert code in (0, 1, 2)

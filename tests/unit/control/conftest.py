@@ -15,6 +15,7 @@ from faas_runtime.gateway.control.requests import Services
 from faas_runtime.gateway.metrics.invocations import InvocationMetrics
 from faas_runtime.gateway.routing import RoutingTable
 from faas_runtime.providers.base import FunctionKey
+from tests.gateways import Answer
 
 
 class RememberingProvider:
@@ -103,18 +104,6 @@ class RememberingProvider:
 
     async def get_namespace(self, name):
         return FunctionNamespace(name=name)
-
-
-class Answer:
-    def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, headers, body
-
-    @property
-    def text(self):
-        return self.body.decode()
-
-    def json(self):
-        return json.loads(self.body)
 
 
 class Client:

@@ -77,26 +77,7 @@ def test_encoded_chunks_are_decoded(pieces: list[bytes], cuts: list[int]):
 
 @given(
     st.lists(
-        st.sampled_from(
-            [
-                b"0",
-                b"1",
-                b"3",
-                b"a",
-                b"abc",
-                b"\r\n",
-                b"\r",
-                b"\n",
-                b";",
-                b" ",
-                b"x",
-                b"A: b",
-                b":",
-                b"\x00",
-                b"-",
-                b"f",
-            ]
-        ),
+        st.sampled_from(FRAGMENTS),
         max_size=14,
     ).map(b"".join),
     CUTS,
