@@ -58,10 +58,10 @@ func Inside() int {
 			return refuse("seccomp", err)
 		}
 	}
-	BeforeExec()
 	if launcherEnded() {
 		return ExitFailed
 	}
+	BeforeExec()
 	return refuse("exec", syscall.Exec(watchdog, b.Arguments, os.Environ()))
 }
 
