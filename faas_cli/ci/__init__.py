@@ -36,6 +36,12 @@ def write_pipeline(service: str, login: str, project: Path = Path()) -> Path:
     return target
 
 
+def local_origin() -> str:
+    """The address on this machine that this installation came from, which a hosted runner cannot reach; else empty."""
+    address = requirement().partition(" @ ")[2]
+    return address if address.removeprefix("git+").startswith("file:") else ""
+
+
 def pipeline(service: str, login: str) -> str:
     """The text of a service's pipeline; `login` is one of `LOGINS`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from faas_cli.ci import LOGINS, SERVICES, write_pipeline
+from faas_cli.ci import LOGINS, SERVICES, local_origin, write_pipeline
 from faas_cli.console import Console
 from faas_cli.options.syntax import FaasGroup, option, pass_console
 
@@ -23,4 +23,10 @@ def command() -> None:
 @pass_console
 def init(console: Console, service: str, login: str) -> None:
     """Write a CI pipeline for this project."""
-    console.data(f"Pipeline written: {write_pipeline(service, login)}")
+    path = write_pipeline(service, login)
+    console.data(f"Pipeline written: {path}")
+    if origin := local_origin():
+        console.warning(
+            f"its runner cannot install faas from {origin}; write an address that it can reach into the line "
+            f"`pip install` of {path}"
+        )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from faas_cli.console import current_console
 from faas_cli.deployment.secrets import SECRETS_FOLDER
 from faas_cli.devloop.foreground import RunPlan, free_port
 from faas_cli.errors import FaasError, UsageError
@@ -74,7 +75,10 @@ def _limits(function: Function) -> list[str]:
     limits, requests = function.limits or Resources(), function.requests or Resources()
     memory, cpu = requests.memory or limits.memory, limits.cpu or requests.cpu
     try:
-        flags = [f"--memory-reservation={max(memory_bytes(memory), MIN_MEMORY_BYTES)}"] if memory else []
+        size = memory_bytes(memory) if memory else 0
+        if 0 < size < MIN_MEMORY_BYTES:
+            current_console().warning(f"`{function.name}`: memory `{memory}` is raised to 6Mi, Docker's minimum")
+        flags = [f"--memory-reservation={max(size, MIN_MEMORY_BYTES)}"] if memory else []
         return [*flags, f"--cpus={cpu_cores(cpu):f}"] if cpu else flags
     except ValueError as err:
         raise FaasError(f"`{function.name}`: {err}") from None

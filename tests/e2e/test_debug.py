@@ -177,7 +177,7 @@ def test_a_template_that_names_no_debugger(shell):
 
 
 def test_watch_runs_what_is_saved(shell):
-    """A build failure is reported and changes nothing; no call fails meanwhile."""
+    """Tests that fail are reported, and the edit runs; code that cannot be called is reported and changes nothing."""
     shell.faas("new", "--lang", "python", "fn")
     handler = shell.folder / "fn" / "handler.py"
     good = handler.read_text()
@@ -187,9 +187,12 @@ def test_watch_runs_what_is_saved(shell):
         url = re.search(r"on: (http://127\.0\.0\.1:\d+)", run.output)[1]
         assert b"You said: me" in answer(url, b"me")
         (shell.folder / "fn" / "handler_test.py").write_text("def broken(:\n")
-        run.until("the tests of `fn` fail")
+        run.until("its tests fail; it runs nevertheless")
+        assert "the tests of `fn` fail" in run.output
         assert b"You said: me" in answer(url, b"me")
-        (shell.folder / "fn" / "handler_test.py").unlink()
+        handler.write_text("def handle(req)\n    return 1\n")
+        run.until("expected ':'")
+        assert b"You said: me" in answer(url, b"me")
         handler.write_text(good.replace("You said", "You wrote"))
         deadline = time.monotonic() + 30
         while True:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from click import Command, Group, Option
 
-from faas_cli.ci import LOGINS, SERVICES, pipeline
+from faas_cli.ci import LOGINS, SERVICES, local_origin, pipeline
 from faas_cli.cli import root
 
 
@@ -54,3 +54,18 @@ def test_it_installs_what_is_installed_here(service, monkeypatch):
         line for line in texts(yaml.safe_load(pipeline(service, "password"))) if line.startswith("pip install")
     ]
     assert shlex.split(install) == ["pip", "install", address]
+
+
+@pytest.mark.parametrize(
+    ("written", "origin"),
+    [
+        ("faaskit @ file:///home/me/faas", "file:///home/me/faas"),
+        ("faaskit @ git+file:///srv/faas.git@0123", "git+file:///srv/faas.git@0123"),
+        ("faaskit @ https://example.com/faaskit.whl", ""),
+        ("faaskit==1.0", ""),
+    ],
+)
+def test_an_origin_that_no_runner_reaches(written, origin, monkeypatch):
+    """`faas ci init` warns of it."""
+    monkeypatch.setattr("faas_cli.ci.requirement", lambda *extras: written)
+    assert local_origin() == origin
