@@ -95,6 +95,15 @@ def test_an_image_that_only_its_owner_reads(gateway):
     gateway.delete("look")
 
 
+def test_a_function_that_takes_more_memory_than_its_limit_is_ended(gateway):
+    """At once where a control group limits it, after a moment where it is measured."""
+    code = "import time; found = bytearray(b'x') * (256 << 20); time.sleep(5); print(len(found))"
+    gateway.add_image("hungry", {"hungry.py": code}, {"fprocess": f"{sys.executable} hungry.py"})
+    gateway.deploy("hungry", "hungry", limits={"memory": "64Mi"})
+    assert gateway.call("hungry").status >= 500
+    gateway.delete("hungry")
+
+
 @pytest.mark.parametrize("wish", ["none", "standard"])
 def test_what_a_function_started_ends_with_it(gateway, wish):
     """Also in a session of its own."""
