@@ -112,9 +112,12 @@ def setting_options(role: Role, *names: str, defaults: bool = True) -> Callable[
 
 
 def _given(role: Role, values: Mapping[str, Any]) -> GivenSettings:
-    given = {name: value for name, value in values.items() if value not in (None, ())}
-    times = given.pop("auth", 0)
-    return GivenSettings(role, {**given, "auth": False} if times else given, confirmed=times > 1)
+    given = {}
+    for name, value in values.items():
+        switch = role.settings[name].kind is SWITCH  # its value is how often the flag was given
+        if value if switch else value not in (None, ()):
+            given[name] = not role.settings[name].default if switch else value
+    return GivenSettings(role, given, confirmed=values.get("auth", 0) > 1)
 
 
 def _explained(kind: type[FaasError], err: Invalid) -> FaasError:

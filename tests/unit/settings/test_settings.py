@@ -9,6 +9,7 @@ import pytest
 
 from faas_cli.commands.gateway.start import start
 from faas_cli.commands.provider import serve
+from faas_cli.options.settings import _given
 from faas_runtime.core import settings
 from faas_runtime.core.addresses import is_loopback, without_password
 from faas_runtime.core.durations import format_duration, parse_duration
@@ -154,3 +155,12 @@ def test_loopback(host, local):
 def test_a_password_in_an_address_is_not_shown(url, shown):
     """`faas gateway config` prints addresses."""
     assert without_password(url) == shown
+
+
+@ROLES
+def test_a_switch_that_is_not_given_stays_as_it_is(role, command, word):
+    """Each has a flag that is counted: none given is not its opposite."""
+    switches = [name for name, setting in role.settings.items() if setting.kind is SWITCH]
+    assert _given(role, {**dict.fromkeys(switches, 0), "host": None}).given == {}
+    for name in switches:
+        assert _given(role, {name: 1}).given == {name: not role.settings[name].default}
