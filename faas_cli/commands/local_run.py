@@ -59,12 +59,12 @@ def command(
     def build_one(opened: Stack, function: Function) -> bool:
         if not build_first:
             return True
-        if build_all(opened, [function], build, console)[0].error is None:
+        if build_all(opened, [function], build, console, deployed=False)[0].error is None:
             return True
         if not (watch and build.test):
             return False
         # An edit often comes before its test.
-        (result,) = build_all(opened, [function], replace(build, test=False, quiet=True), silent)
+        (result,) = build_all(opened, [function], replace(build, test=False, quiet=True), silent, deployed=False)
         if result.error is None:
             console.info(f"{function.name}: its tests fail; it runs nevertheless")
         return result.error is None

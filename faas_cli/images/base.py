@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import dataclass
@@ -109,12 +110,20 @@ def base_of(image: str, architecture: str, toolchain: str, cache: Path) -> Base:
     try:
         config = json.loads(record.read_bytes())
     except (OSError, ValueError):
-        try:
-            config = _fetch_config(image, architecture)
-        except (FaasError, OSError, ValueError, LookupError):
+        config = _config(image, architecture)
+        if config is None:
             return base
         write_file(record, json.dumps(config), durable=False)
     return base_of_config(base, config)
+
+
+@functools.cache
+def _config(image: str, architecture: str) -> dict[str, Any] | None:
+    """An image's configuration in its registry; None without an answer, which is requested once in a run."""
+    try:
+        return _fetch_config(image, architecture)
+    except (FaasError, OSError, ValueError, LookupError):
+        return None
 
 
 def base_of_config(base: Base, config: dict[str, Any]) -> Base:

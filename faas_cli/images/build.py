@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions, BuildResult
-from faas_cli.images.plan import build_functions
+from faas_cli.images.plan import build_functions, refusals
 from faas_cli.images.report import ConsoleReporter
 
 if TYPE_CHECKING:
@@ -16,13 +16,24 @@ if TYPE_CHECKING:
 
 
 def build_all(
-    stack: Stack, functions: Sequence[Function], options: BuildOptions, console: Console, gateway: str | None = None
+    stack: Stack,
+    functions: Sequence[Function],
+    options: BuildOptions,
+    console: Console,
+    gateway: str | None = None,
+    *,
+    deployed: bool = True,
 ) -> list[BuildResult]:
     """Build functions for a gateway (the stack file's unless typed), and report each; one result each.
 
-    A build that fails is in its result. Raises UsageError, FaasError when no builder can be chosen.
+    A build that fails is in its result. Raises UsageError, FaasError when no builder can be chosen, or when one of
+    the functions cannot be built for the gateway: then none is built. The gateway does not matter unless `deployed`.
     """
-    builder = choose_builder(options, stack, console, gateway)
+    builder = choose_builder(options, stack, console, gateway, deployed=deployed)
+    if refused := refusals(stack, functions, options, builder):
+        for error in refused[:-1]:
+            console.error(error.message, error.hint, error.detail)
+        raise refused[-1]
     with ConsoleReporter(console, functions, options) as report:
         results = build_functions(stack, functions, options, report, builder)
     report.summary(results)

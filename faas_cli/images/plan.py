@@ -75,6 +75,7 @@ def _build_one(
     try:
         if function.skip_build:
             return BuildResult(function.name, image, 0.0, skipped=True)
+        _check(stack, function, options, builder, project)
         with exclusive(function, project, report):
             job = prepare(stack, function, options, project)
             image = job.image
@@ -93,6 +94,26 @@ def _build_one(
         return BuildResult(function.name, image, time.monotonic() - begun, error=err)
     except OSError as err:
         return BuildResult(function.name, image, time.monotonic() - begun, error=_file_error(function, err))
+
+
+def refusals(
+    stack: Stack, functions: Sequence[Function], options: BuildOptions, builder: Builder, project: Path = Path()
+) -> list[FaasError]:
+    """The errors of functions that the builder cannot build for their gateway, found before anything is built."""
+    found = []
+    for function in functions:
+        try:
+            if not function.skip_build:
+                _check(stack, function, options, builder, project)
+        except FaasError as err:
+            found.append(err)
+    return found
+
+
+def _check(stack: Stack, function: Function, options: BuildOptions, builder: Builder, project: Path) -> None:
+    if not options.shrinkwrap:
+        template = template_of(function, project, stack)
+        builder.check(function, template, build_arguments(function, template, options))
 
 
 def exclusive(function: Function, project: Path, report: BuildReporter) -> AbstractContextManager[None]:

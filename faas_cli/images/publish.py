@@ -54,7 +54,7 @@ class OciPublisher:
     def check(self, job: BuildJob) -> None:
         """Raise BuildError unless the job can be built here for all its platforms."""
         for builder in self._builders(job).values():
-            builder.check(job)
+            builder.check(job.function, job.template, job.build_args)
 
     def publish(self, job: BuildJob, extra_tags: Sequence[str], report: BuildReporter) -> str:
         """Build and push; returns the index's digest. Raises FaasError."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from faas_cli.errors import FaasError, UsageError
+from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.gateway.credentials import gateway_of
 from faas_cli.images.builders.engine import find_engine, ping, require_engine
-from faas_cli.images.builders.oci import OciBuilder
+from faas_cli.images.builders.oci import OciBuilder, engine_reason
 from faas_cli.images.dockerfile.parse import parse
-from faas_cli.images.dockerfile.render import PACKAGES, uses_buildkit
+from faas_cli.images.dockerfile.render import uses_buildkit
 from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter
 from faas_cli.images.tree import DOCKERFILE_NAME
 from faas_runtime.core.engine_address import EngineAddress
@@ -22,7 +23,8 @@ from faas_runtime.images.store import ImageStore
 
 if TYPE_CHECKING:
     from faas_cli.console import Console
-    from faas_cli.stack.model import Stack
+    from faas_cli.stack.model import Function, Stack
+    from faas_cli.templates.model import Template
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _BUILDKIT_FLAGS = {
@@ -32,10 +34,13 @@ _BUILDKIT_FLAGS = {
 }
 
 
-def choose_builder(options: BuildOptions, stack: Stack, console: Console, gateway: str | None = None) -> Builder:
+def choose_builder(
+    options: BuildOptions, stack: Stack, console: Console, gateway: str | None = None, *, deployed: bool = True
+) -> Builder:
     """The builder for these options; a line on stderr names it with the reason.
 
-    `gateway` is the address given on the command line, if any; it overrides the stack file.
+    `gateway` is the address given on the command line, if any; it overrides the stack file. Unless the functions are
+    `deployed` there, an image may be one that it cannot run.
 
     Raises UsageError for conflicting flags, FaasError when the requested builder is not available.
     """
@@ -51,7 +56,7 @@ def choose_builder(options: BuildOptions, stack: Stack, console: Console, gatewa
         console.info("builder: oci (requested)")
         return _oci()
     if options.builder == "auto":
-        return _automatic(options, stack, console, gateway)
+        return _automatic(options, stack, console, gateway, deployed=deployed)
     engine = require_engine(options.builder)
     console.info(f"builder: {options.builder} (requested; the engine is at {engine})")
     return _buildx(engine) if options.builder == "buildx" else EngineBuilder(engine)
@@ -68,7 +73,7 @@ def check_flags(options: BuildOptions) -> None:
         raise UsageError("`--why` explains a build, and `--shrinkwrap` does not build")
 
 
-def _automatic(options: BuildOptions, stack: Stack, console: Console, typed: str | None) -> Builder:
+def _automatic(options: BuildOptions, stack: Stack, console: Console, typed: str | None, *, deployed: bool) -> Builder:
     engine, missing = _answering_engine()
     gateway = process_gateway(stack, default_state_dir(), typed)
     if engine is not None and not gateway:
@@ -78,7 +83,7 @@ def _automatic(options: BuildOptions, stack: Stack, console: Console, typed: str
     console.info(f"builder: oci ({reason})")
     if idle := [flag for flag, on in (("`--pull`", options.pull), ("`--squash`", options.squash)) if on]:
         console.warning(f"{' and '.join(idle)} has no effect here; it is for `--builder docker`")
-    return CompositeBuilder(_oci(), EngineBuilder(engine)) if engine else _oci()
+    return CompositeBuilder(_oci(), EngineBuilder(engine) if engine else None, gateway if deployed else "")
 
 
 def _answering_engine() -> tuple[EngineAddress | None, str]:
@@ -136,6 +141,9 @@ class EngineBuilder:
         self._lock = threading.Lock()
         self._buildkit: Builder | None = None
 
+    def check(self, function: Function, template: Template | None, arguments: Mapping[str, str]) -> None:
+        """An engine builds every function."""
+
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError, or FaasError when BuildKit is needed and not available."""
         reason = buildkit_reason(job)
@@ -174,21 +182,38 @@ def buildkit_reason(job: BuildJob) -> str:
 
 
 class CompositeBuilder:
-    """Builds without an engine where possible, with one otherwise."""
+    """Builds without an engine where possible, with one (if there is one) otherwise.
+
+    `gateway` is the address of the gateway that the functions are for if it runs only what is built without an engine.
+    """
 
     name = "oci"
 
-    def __init__(self, without: Builder, engine: Builder) -> None:
-        self._without, self._engine = without, engine
+    def __init__(self, without: Builder, engine: Builder | None, gateway: str = "") -> None:
+        self._without, self._engine, self._gateway = without, engine, gateway
+
+    def check(self, function: Function, template: Template | None, arguments: Mapping[str, str]) -> None:
+        """Raise BuildError for a function that the gateway could not run, or that needs an engine."""
+        reason = engine_reason(template, arguments)
+        if reason and self._gateway:
+            raise BuildError(
+                f"`{function.name}` {reason}: its image runs in a container only, and the gateway at {self._gateway} "
+                "runs functions as processes",
+                hint="deploy it to a gateway with Docker: `faas gateway start --engine docker`; "
+                "`--builder docker` builds it for another gateway",
+            )
+        if not reason or self._engine is None:
+            self._without.check(function, template, arguments)
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError."""
-        if job.template is not None and job.template.recipe is not None and not job.build_args.get(PACKAGES):
+        if self._engine is None or not engine_reason(job.template, job.build_args):
             return self._without.build(job, report)
         report.note(job.function.name, "built with docker: its Dockerfile or packages need a container engine")
         return self._engine.build(job, report)
 
     def stop(self) -> None:
         """End all running builds."""
-        self._without.stop()
-        self._engine.stop()
+        for builder in (self._without, self._engine):
+            if builder is not None:
+                builder.stop()

@@ -20,6 +20,8 @@ from faas_cli.images.tree import DOCKERFILE_NAME
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from faas_cli.stack.model import Function
+    from faas_cli.templates.model import Template
     from faas_runtime.core.engine_address import EngineAddress
 
 _Event = Mapping[str, Any] | Exception | None
@@ -40,6 +42,9 @@ class DockerBuilder:
         self._engine = engine
         self._local = threading.local()
         self._running: set[SimpleQueue[_Event]] = set()
+
+    def check(self, function: Function, template: Template | None, arguments: Mapping[str, str]) -> None:
+        """An engine builds every function."""
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError naming the failing step and its line; `detail` holds all output."""

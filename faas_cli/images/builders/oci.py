@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,8 @@ from faas_cli.images.builders.steps import RecipeRun
 from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.images.toolchains import Toolchain, find_toolchain
 from faas_cli.images.tree import fingerprint
-from faas_cli.templates.model import Recipe
+from faas_cli.stack.model import Function
+from faas_cli.templates.model import Recipe, Template
 from faas_runtime.core.files import locked, write_file
 from faas_runtime.core.paths import host_architecture, watchdog_binary
 from faas_runtime.images.interpreter import local_layers
@@ -47,7 +48,7 @@ class OciBuilder:
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError; `detail` holds the failing tool's output."""
-        recipe = self.check(job)
+        recipe = self.check(job.function, job.template, job.build_args)
         base = base_of(recipe.images.runtime, self._architecture, recipe.toolchain, self._cache / "bases")
         toolchain = find_toolchain(recipe.toolchain, base.python)
         key = build_key(job, recipe, toolchain, base)
@@ -70,10 +71,16 @@ class OciBuilder:
         for run in list(self._running):
             run.stop()
 
-    def check(self, job: BuildJob) -> Recipe:
-        """The recipe of a job. Raises BuildError when this builder cannot build it."""
-        recipe = _recipe(job)
-        name = f"`{job.function.name}`"
+    def check(self, function: Function, template: Template | None, arguments: Mapping[str, str]) -> Recipe:
+        """The recipe of a function. Raises BuildError when this builder cannot build it."""
+        name = f"`{function.name}`"
+        reason = engine_reason(template, arguments)
+        if reason or template is None or template.recipe is None:
+            raise BuildError(
+                f"{name} {reason}, which needs a container engine",
+                hint="start Docker and build with `--builder docker`",
+            )
+        recipe = template.recipe
         try:
             watchdog_binary("linux", self._architecture)
         except FileNotFoundError as err:
@@ -141,21 +148,12 @@ def build_key(job: BuildJob, recipe: Recipe, toolchain: Toolchain, base: Base) -
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _recipe(job: BuildJob) -> Recipe:
-    if job.template is None or job.template.recipe is None:
-        kind = (
-            "a Dockerfile"
-            if job.template is None
-            else f"the template `{job.template.name}`, which only has a Dockerfile"
-        )
-        raise BuildError(
-            f"`{job.function.name}` is built from {kind}, which needs a container engine",
-            hint="start Docker and build with `--builder docker`",
-        )
-    if job.build_args.get("ADDITIONAL_PACKAGE"):
-        raise BuildError(
-            f"`{job.function.name}` needs system packages ({job.build_args['ADDITIONAL_PACKAGE']}), "
-            "and installing them needs a container engine",
-            hint="start Docker and build with `--builder docker`",
-        )
-    return job.template.recipe
+def engine_reason(template: Template | None, arguments: Mapping[str, str]) -> str:
+    """Why only a container engine can build a function, as a phrase about it; empty if local tools can, too."""
+    if template is None:
+        return "is built from a Dockerfile"
+    if template.recipe is None:
+        return f"is built from the template `{template.name}`, which only has a Dockerfile"
+    if packages := arguments.get("ADDITIONAL_PACKAGE"):
+        return f"needs system packages ({packages})"
+    return ""

@@ -14,12 +14,14 @@ import time
 import pytest
 
 from faas_cli.console import Console
-from faas_cli.errors import FaasError
+from faas_cli.errors import BuildError, FaasError
+from faas_cli.images.build import build_all
 from faas_cli.images.builders.buildx import BuildxBuilder
 from faas_cli.images.builders.choose import CompositeBuilder, EngineBuilder, choose_builder
 from faas_cli.images.builders.engine import find_engine, ping
 from faas_cli.images.model import BuildOptions
-from faas_cli.stack.model import Provider, Stack
+from faas_cli.images.plan import refusals
+from faas_cli.stack.model import Function, Provider, Stack
 from faas_runtime.core.engine_address import EngineAddress
 from tests.integration.docker_build.conftest import Recorder, docker
 
@@ -115,6 +117,44 @@ def test_with_an_engine_auto_uses_it_unless_the_gateway_runs_processes(engine, t
     ):
         record.write_text(json.dumps(other))
         assert isinstance(choose_builder(BuildOptions(), STACK, Console()), EngineBuilder)
+
+
+@pytest.mark.parametrize("with_engine", [False, True])
+def test_what_a_gateway_of_processes_cannot_run_is_refused_before_anything_is_built(
+    engine, tmp_path, monkeypatch, capsys, with_engine
+):
+    """A Dockerfile, a template with nothing else, system packages; `local-run` needs no gateway."""
+    if not with_engine:
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setenv("FAAS_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "state").mkdir()
+    record = {"url": "http://127.0.0.1:8080", "engine": "process"}
+    (tmp_path / "state" / "gateway.json").write_text(json.dumps(record))
+    template = tmp_path / "template" / "classic"
+    template.mkdir(parents=True)
+    (template / "template.yml").write_text("language: x\nfprocess: cat\n")
+    (template / "Dockerfile").write_text("FROM scratch\n")
+    for name in ("own", "old", "packed", "fine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Dockerfile").write_text("FROM scratch\nCMD x\n")
+    packages = {"ADDITIONAL_PACKAGE": "curl"}
+    functions = [
+        Function(name="fine", lang="python", handler="./fine", image="fine"),
+        Function(name="own", lang="dockerfile", handler="./own", image="own"),
+        Function(name="packed", lang="python", handler="./packed", image="packed", build_args=packages),
+        Function(name="old", lang="classic", handler="./old", image="old"),
+    ]
+    with pytest.raises(BuildError) as caught:
+        build_all(STACK, functions, BuildOptions(), Console())
+    said = capsys.readouterr().err
+    assert "`own` is built from a Dockerfile: its image runs in a container only, and the gateway at" in said
+    assert "`packed` needs system packages (curl): its image" in said
+    assert "`old` is built from the template `classic`, which only has a Dockerfile: its image" in caught.value.message
+    assert "faas gateway start --engine docker" in caught.value.hint
+    assert not (tmp_path / "build").exists()
+    builder = choose_builder(BuildOptions(), STACK, Console(), deployed=False)
+    assert len(refusals(STACK, functions, BuildOptions(), builder)) == (0 if with_engine else 3)
 
 
 def test_a_docker_context_and_podmans_socket_are_found(tmp_path):
