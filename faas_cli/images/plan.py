@@ -141,6 +141,11 @@ def prepare(stack: Stack, function: Function, options: BuildOptions, project: Pa
         template = copy(template)
         template.recipe = structs.replace(recipe, test=None)
     image = image_reference(function, options.tag, project)
+    if "@" in image:
+        raise BuildError(
+            f"`{function.name}`: `{image}` names a digest, which an image that is built cannot have",
+            hint="omit the digest, or add `skip_build: true` for an image that is built elsewhere",
+        )
     arguments = build_arguments(function, template, options)
     extra = [*stack.configuration.copy, *options.copy_extra]
     remarks: list[str] = []

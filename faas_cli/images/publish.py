@@ -178,6 +178,8 @@ def _publish(
     stack: Stack, function: Function, options: BuildOptions, extra_tags: tuple[str, ...], report: ConsoleReporter
 ) -> None:
     job = prepare(stack, function, options, Path())
+    for remark in job.remarks:
+        report.note(function.name, remark)
     if options.shrinkwrap:
         complete(job, report, buildkit=uses_buildkit(job))
         report.say(f"{function.name} shrink-wrapped to build/{function.name}")

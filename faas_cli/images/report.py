@@ -42,6 +42,7 @@ class ConsoleReporter(BuildReporter):
         self._prefixed = options.parallel > 1 and len(functions) > 1
         self._live = LiveLines(console)
         self._quiet = options.quiet or console.quiet
+        self._printed: set[str] = set()
         self._begun = time.monotonic()
 
     def __enter__(self) -> ConsoleReporter:
@@ -79,6 +80,7 @@ class ConsoleReporter(BuildReporter):
         if self._quiet or self._live.shown or (is_noise(text) and not self._console.verbose):
             return
         with self._live.above():
+            self._printed.add(text)
             self._console.info(f"{function} | {text}" if self._prefixed else text)
 
     def note(self, function: str, text: str) -> None:
@@ -120,7 +122,10 @@ class ConsoleReporter(BuildReporter):
         failed = [result for result in results if result.error is not None]
         for result in failed:
             assert result.error is not None
-            self._console.error(result.error.message, result.error.hint, result.error.detail)
+            detail = result.error.detail
+            if len(results) == 1 and self._printed.issuperset(filter(None, detail.splitlines())):
+                detail = ""  # it is above
+            self._console.error(result.error.message, result.error.hint, detail)
         if len(results) > 1 and failed:
             names = ", ".join(result.function for result in failed)
             self._console.error(f"{len(failed)} of {len(results)} functions could not be built: {names}")

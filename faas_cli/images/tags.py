@@ -25,7 +25,7 @@ _REFERENCE = re.compile(
 
 
 def image_reference(function: Function, tag_format: str, project: Path = Path()) -> str:
-    """The image's name and tag. `tag_format` is one of `TAG_FORMATS`.
+    """The image's name and tag. `tag_format` is one of `TAG_FORMATS`; an image with a digest is not built, and keeps it.
 
     Raises UsageError for another format, FaasError when the function has no image, when its
     name is invalid, or when git is needed and fails.
@@ -47,6 +47,8 @@ def image_reference(function: Function, tag_format: str, project: Path = Path())
     if tag_format in ("latest", "default"):
         return image
     if "@" in image:
+        if function.skip_build:
+            return image
         raise FaasError(
             f"`{function.name}`: `{image}` names a digest, which `--tag {tag_format}` cannot change",
             hint="omit the digest or `--tag`",

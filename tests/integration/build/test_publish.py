@@ -9,10 +9,11 @@ import threading
 
 import pytest
 
+from faas_cli.console import Console
 from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.images.model import BuildOptions
 from faas_cli.images.plan import prepare
-from faas_cli.images.publish import choose_publisher
+from faas_cli.images.publish import choose_publisher, publish_all
 from faas_cli.stack.model import Function, Provider, Stack
 from faas_cli.templates.find import find_template
 from faas_cli.templates.scaffold import Scaffold, create
@@ -209,3 +210,14 @@ def test_a_builder_that_was_asked_for_is_not_replaced(job, plugin):
     """`--builder oci` fails where it cannot."""
     with pytest.raises(BuildError, match="without an engine"):
         choose_publisher(job("python", builder="oci"), Recorder())
+
+
+def test_remarks_of_a_build(job, tool, tmp_path, monkeypatch, capsys):
+    """Are printed as `faas build` prints them."""
+    tool("go")
+    prepared = job("go")
+    monkeypatch.chdir(tmp_path / "project")
+    (tmp_path / "project/fn/go.mod").unlink()
+    stack = Stack(provider=Provider(name="openfaas"))
+    assert publish_all(stack, [prepared.function], BuildOptions(shrinkwrap=True), Console())
+    assert "fn: `fn` has no go.mod" in capsys.readouterr().err

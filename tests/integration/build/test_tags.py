@@ -2,9 +2,11 @@
 
 import pytest
 
-from faas_cli.errors import FaasError, UsageError
+from faas_cli.errors import BuildError, FaasError, UsageError
+from faas_cli.images.model import BuildOptions
+from faas_cli.images.plan import prepare
 from faas_cli.images.tags import handler_digest, image_reference
-from faas_cli.stack.model import Function
+from faas_cli.stack.model import Function, Provider, Stack
 
 
 def named(image: str) -> Function:
@@ -64,6 +66,22 @@ def test_a_digest_and_another_tag():
     """They exclude each other."""
     with pytest.raises(FaasError, match="names a digest, which `--tag sha` cannot change"):
         image_reference(named(f"fn@sha256:{'0' * 64}"), "sha")
+
+
+def test_a_digest_of_an_image_that_is_built_elsewhere():
+    """It stays what it is."""
+    image = f"acme/fn@sha256:{'0' * 64}"
+    function = Function(name="fn", image=image, skip_build=True)
+    assert image_reference(function, "sha") == image
+    assert image_reference(function, "latest") == image
+
+
+def test_an_image_with_a_digest_is_not_built(tmp_path):
+    """Its content decides about its digest; the name of an image to build has none."""
+    function = Function(name="fn", lang="dockerfile", handler="./fn", image=f"fn@sha256:{'0' * 64}")
+    with pytest.raises(BuildError, match="names a digest, which an image that is built cannot have") as caught:
+        prepare(Stack(provider=Provider(name="openfaas")), function, BuildOptions(), tmp_path)
+    assert "skip_build" in caught.value.hint
 
 
 def test_symlinks_are_not_in_the_digest(tmp_path):

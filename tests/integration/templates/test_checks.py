@@ -46,8 +46,11 @@ PYTHON = {
     "keyword": ("handler.py", "def handle(req, *, key): ...\n", ["cannot be called"]),
     "application": ("handler.py", "app = object()\n", ["python-http"]),
     "nothing": ("other.py", "", ["function/ has no handler.py"]),
+    "raises": ("handler.py", "x = 1\nraise KeyError('no key')\n", ["function/handler.py:2: KeyError: 'no key'"]),
+    "ends": ("handler.py", "import sys\n\n\nsys.exit(3)\n", ["function/handler.py:4: SystemExit: 3"]),
 }
 PYTHON_RIGHT = [
+    ("stdin", "globals()['handle'] = str\n"),
     ("stdin", "def handle(req, more=1, *rest, key=2, **others): ...\n"),
     ("stdin", "async def handle(*args): ...\n"),
     ("stdin", "try:\n    import no_such_thing\nexcept ImportError:\n    pass\nhandle = print\n"),
@@ -99,7 +102,7 @@ def test_python_that_cannot_be_called(check, case):
 
 @pytest.mark.parametrize(("kind", "text"), PYTHON_RIGHT)
 def test_python_that_can_be_called(check, kind, text):
-    """Nothing of it is run: what needs a variable or a network of its own place is no mistake."""
+    """Its text says enough: what needs a variable or a network of its own place is no mistake."""
     assert check("python", kind, {"handler.py": text, "__init__.py": ""}) == (0, "")
 
 

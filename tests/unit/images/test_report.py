@@ -44,6 +44,16 @@ def show(out, err):
     report.summary(results)
 
 
+def test_output_of_a_failed_tool_once():
+    """In a pipe its lines were printed as they came; what was not is printed with the error."""
+    for text, count in (("compiler: line 1", 1), ("compiler: line 1\ncompiler: line 2", 2)):
+        out, err = io.StringIO(), io.StringIO()
+        with ConsoleReporter(Console(out, err), FUNCTIONS[:1], BuildOptions()) as report:
+            report.line("one", "compiler: line 1")
+        report.summary([BuildResult("one", "one:latest", 1.0, error=BuildError("`one` fails", detail=text))])
+        assert err.getvalue().count("compiler: line 1") == count
+
+
 def test_a_live_line_for_each_function(terminal):
     """And of the one that fails, all its output at the end, once."""
     show(io.StringIO(), terminal)

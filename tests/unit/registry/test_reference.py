@@ -17,6 +17,8 @@ HUB = "registry-1.docker.io"
         ("ghcr.io/acme/team/fn:1", ("ghcr.io", "acme/team/fn", "1")),
         ("localhost/fn", ("localhost", "fn", "latest")),
         ("localhost:5000/fn:2", ("localhost:5000", "fn", "2")),
+        ("[2001:db8::1]:5000/team/fn:1", ("[2001:db8::1]:5000", "team/fn", "1")),
+        ("[::1]/fn", ("[::1]", "fn", "latest")),
         ("127.0.0.1:5000/a/b", ("127.0.0.1:5000", "a/b", "latest")),
     ],
 )
