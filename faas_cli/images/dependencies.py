@@ -5,6 +5,8 @@ The context is changed, never the handler's folder, so that every builder finds 
 
 from __future__ import annotations
 
+import configparser
+import contextlib
 import json
 import re
 import tomllib
@@ -17,7 +19,9 @@ from faas_cli.errors import BuildError
 from faas_cli.images.model import BuildJob
 from faas_cli.images.tree import files_below, matching
 
+PIP_CONFIG = "pip.conf"
 _CONSTRAINTS = "locked-constraints.txt"
+_FOUND_LINKS = re.compile(r"(?:-f|--find-links)(?:\s+|=)(\S+)")
 _INCLUDED = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=)?(\S+)")
 _LOCAL = re.compile(
     r"(?P<before>(?:(?:-e|--editable)(?:\s+|=))?(?:[\w.\[\]-]+\s*@\s*)?(?:file:)?)(?P<path>\.{1,2}/[^\s;\[#]*)"
@@ -30,7 +34,8 @@ _LOCKS = ("uv.lock", "poetry.lock")
 def declared_inputs(context: Path, names: Iterable[str]) -> list[str]:
     """The files that a step's inputs name, and those that these files refer to, as paths of the context.
 
-    Followed are `-r`, `-c` and local paths in requirements, `file:` dependencies and workspaces in package.json.
+    Followed are `-r`, `-c`, `-f` and local paths in requirements, those of pip.conf, and `file:` dependencies and
+    workspaces in package.json.
     If npm runs a script of the package, every file beside it is an input.
     """
     found: dict[str, None] = dict.fromkeys(matching(context, names))
@@ -49,13 +54,37 @@ def declared_inputs(context: Path, names: Iterable[str]) -> list[str]:
 def _referenced(path: Path) -> Iterator[Path]:
     if path.name == "package.json":
         yield from _npm_references(path)
+    elif path.name == PIP_CONFIG:
+        for value in _pip_paths(_read_pip_config(path)).values():
+            for each in value.split():
+                yield from _all_files(_top(path) / each)
     elif path.suffix == ".txt":
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             if included := _INCLUDED.match(line.strip()):
                 yield path.parent / included[1]
+            elif links := _FOUND_LINKS.match(line.strip()):
+                yield from _all_files(path.parent / links[1])
             elif local := _LOCAL.match(line.strip()):
                 # pip reads local paths from the top of the context, where it runs.
                 yield from _all_files(_top(path) / local["path"])
+
+
+def _read_pip_config(path: Path) -> configparser.RawConfigParser:
+    config = configparser.RawConfigParser()
+    # pip reports what is wrong with it.
+    with contextlib.suppress(configparser.Error, UnicodeDecodeError):
+        config.read(path, encoding="utf-8")
+    return config
+
+
+def _pip_paths(config: configparser.RawConfigParser) -> dict[tuple[str, str], str]:
+    """The settings of a pip.conf that may name local files, by section and name."""
+    return {
+        (section, name): value
+        for section in config.sections()
+        for name, value in config.items(section)
+        if name.replace("_", "-") in ("constraint", "requirement", "find-links")
+    }
 
 
 def _top(path: Path) -> Path:
@@ -101,6 +130,7 @@ def fit_python(job: BuildJob, handler: Path) -> list[str]:
     if template is None or template.recipe is None or template.recipe.toolchain != "python":
         return []
     folder = job.context / template.handler_folder
+    _prefix_pip_config(folder / PIP_CONFIG, template.handler_folder)
     if (handler / "requirements.txt").is_file():
         _prefix_local_paths(folder / "requirements.txt", job.context)
         return []
@@ -144,6 +174,20 @@ def _prefix_local_paths(path: Path, context: Path, done: frozenset[Path] = froze
     changed = "".join(prefixed(line) for line in text.splitlines(keepends=True))
     if changed != text:
         path.write_text(changed, encoding="utf-8")
+
+
+def _prefix_pip_config(path: Path, prefix: str) -> None:
+    """Make local paths of a pip.conf, relative to it, relative to the context, where pip runs."""
+    config = _read_pip_config(path)
+    changed = False
+    for (section, name), value in _pip_paths(config).items():
+        prefixed = [f"{prefix}/{each}" if (path.parent / each).exists() else each for each in value.split()]
+        if prefixed != value.split():
+            config.set(section, name, "\n".join(prefixed))
+            changed = True
+    if changed:
+        with path.open("w", encoding="utf-8") as stream:
+            config.write(stream)
 
 
 def _locked(path: Path, job: BuildJob) -> list[str]:

@@ -25,8 +25,9 @@ _REFERENCE = re.compile(
 
 
 def image_reference(function: Function, tag_format: str, project: Path = Path()) -> str:
-    """The image's name and tag. `tag_format` is one of `TAG_FORMATS`; an image with a digest is not built, and keeps it.
+    """The image's name and tag. `tag_format` is one of `TAG_FORMATS`.
 
+    An image that is built elsewhere keeps its digest.
     Raises UsageError for another format, FaasError when the function has no image, when its
     name is invalid, or when git is needed and fails.
     """

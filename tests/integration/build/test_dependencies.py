@@ -6,6 +6,7 @@ import pytest
 
 from faas_cli.errors import BuildError
 from faas_cli.images.dependencies import declared_inputs
+from faas_cli.images.image import app_entries
 from faas_cli.images.model import BuildOptions
 from faas_cli.images.plan import prepare
 from faas_cli.stack.model import Function, Provider, Stack
@@ -55,7 +56,49 @@ def test_requirements_that_name_other_files(job):
     assert more.endswith("wheel @ file:./function/./wheels/a.whl\n../outside\n")
     dockerfile = (prepared.context / "Dockerfile").read_text()
     assert "COPY function/lib/lib.py function/lib/pyproject.toml ./function/lib/" in dockerfile
-    assert dockerfile.index("function/limits.txt") < dockerfile.index("RUN pip install")
+    assert dockerfile.index("function/limits.txt") < dockerfile.index("pip install")
+
+
+PIP_CONF = """\
+[global]
+index-url = https://user:secret@packages.example/simple
+find-links =
+    wheels
+    https://packages.example/wheels
+[install]
+constraint = limits.txt
+"""
+
+
+def test_settings_of_pip(job):
+    """The handler's pip.conf is used and followed, and not part of the image."""
+    files = {"handler.py": "", "requirements.txt": "--find-links ./more\nsix\n", "pip.conf": PIP_CONF}
+    prepared = job("python", {**files, "wheels/a.whl": "", "more/b.whl": "", "limits.txt": "", "other.txt": ""})
+    names = {"requirements.txt", "pip.conf", "wheels/a.whl", "more/b.whl", "limits.txt"}
+    assert inputs(prepared) == {f"function/{name}" for name in names}
+    text = (prepared.context / "function/pip.conf").read_text()
+    assert "find-links = function/wheels\n\thttps://packages.example/wheels\n" in text
+    assert "constraint = function/limits.txt\n" in text
+    recipe = prepared.template.recipe
+    assert "PIP_CONFIG_FILE=function/pip.conf" in recipe.dependencies.run
+    image = {entry.path for entry in app_entries(recipe, prepared.context)}
+    assert "home/app/function/handler.py" in image
+    assert "home/app/function/pip.conf" not in image
+
+
+def test_settings_of_npm_are_not_part_of_the_image(job):
+    """They may hold a password."""
+    prepared = job("node", {"handler.js": "", ".npmrc": "//npm.example/:_authToken=secret\n"})
+    image = {entry.path for entry in app_entries(prepared.template.recipe, prepared.context)}
+    assert "home/app/function/handler.js" in image
+    assert "home/app/function/.npmrc" not in image
+
+
+@pytest.mark.parametrize("content", ["no section\n", "[a]\nx\n[a]\n", "[install]\nconstraint = nowhere.txt\n"])
+def test_a_pip_conf_that_is_invalid_or_names_nothing(job, content):
+    """It stays as it is; pip reports it."""
+    prepared = job("python", {"handler.py": "", "requirements.txt": "", "pip.conf": content})
+    assert (prepared.context / "function/pip.conf").read_text() == content
 
 
 def test_a_package_json_that_names_other_files(job):
