@@ -8,6 +8,7 @@ from faas_cli.errors import BuildError
 from faas_cli.images.dockerfile.inject import Injection, NothingToRun, inject
 from faas_cli.images.dockerfile.parse import Dockerfile, DockerfileError, parse
 from faas_cli.images.dockerfile.render import architectures, is_generated, write_support
+from faas_cli.images.dockerignore import ignore_file
 from faas_cli.images.model import BuildJob, BuildReporter
 from faas_cli.images.tree import DOCKERFILE_NAME, SUPPORT_FOLDER
 
@@ -57,10 +58,10 @@ def dockerfile_text(job: BuildJob) -> str:
 def _write(job: BuildJob, injection: Injection) -> None:
     write_support(job, rootfs=injection.temporary)
     (job.context / DOCKERFILE_NAME).write_text(injection.text, encoding="utf-8")
-    ignored = job.context / ".dockerignore"
-    if ignored.exists():
+    if ignored := ignore_file(job.context):
         # The user's patterns may exclude our folder; the last pattern that matches wins.
-        ignored.write_text(f"{ignored.read_text(encoding='utf-8')}\n!{SUPPORT_FOLDER}\n", encoding="utf-8")
+        with ignored.open("ab") as stream:
+            stream.write(f"\n!{SUPPORT_FOLDER}\n".encode())
 
 
 def _refuse_windows(job: BuildJob, dockerfile: Dockerfile) -> None:

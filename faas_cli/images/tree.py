@@ -27,12 +27,13 @@ def files_below(folder: Path | str) -> Iterator[tuple[str, os.stat_result]]:
 
     A folder without content is among them, its path with a `/` at the end. Symbolic links are not followed.
     """
-    for name, status in _below(str(folder), ""):
-        if name != DOCKERFILE_NAME:
+    for name, status in everything_below(folder):
+        if name != DOCKERFILE_NAME and not name.startswith(f"{SUPPORT_FOLDER}/"):
             yield name, status
 
 
-def _below(folder: str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+def everything_below(folder: Path | str, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
+    """As `files_below`, with the Dockerfile and our own files; `prefix` is put before each path."""
     with os.scandir(folder) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     if not entries and prefix:
@@ -40,8 +41,8 @@ def _below(folder: str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
     for entry in entries:
         if not entry.is_dir(follow_symlinks=False):
             yield prefix + entry.name, entry.stat(follow_symlinks=False)
-        elif prefix or entry.name != SUPPORT_FOLDER:
-            yield from _below(entry.path, f"{prefix}{entry.name}/")
+        else:
+            yield from everything_below(entry.path, f"{prefix}{entry.name}/")
 
 
 def file_digest(path: Path) -> str:

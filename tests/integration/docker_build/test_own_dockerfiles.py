@@ -1,6 +1,7 @@
 """Dockerfiles that are not ours: a user's own gets the watchdog, a template's own is built as it is."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -188,3 +189,39 @@ def test_a_recipe_of_ones_own_with_awkward_names_and_values(project, run, builde
     assert answer.startswith("checked\na \"b\" $HOME \\ 'c'||")
     assert answer.endswith("made $HOME\nend")
     assert all(f"{name}\n" in answer for name in names)
+
+
+IGNORE = "# what is left out\n*.md\n!README.md\nkept*\n!kept/kept.txt\n/build/\n[^a-z]x\n"
+
+
+@pytest.mark.parametrize("builder", ["docker", "buildx"])
+def test_what_arrives_in_an_image(project, run, builder):
+    """The same files with both: `.dockerignore` as Docker has it, hidden and empty folders, names that are no text."""
+    folder = project.own("fn", f"FROM {BASE}\nCOPY . /c\nCMD find /c -not -path '*/.faas*' | sort\n")
+    (folder / ".dockerignore").write_text(IGNORE)
+    names = ["a.md", "README.md", "sub/b.md", "kept/other", "kept/kept.txt", "build/x", "1x", "ax", "sub/build/y"]
+    for name in [*names, ".git/HEAD", "node_modules/m/i.js", ".venv/bin/p"]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    (folder / os.fsdecode(b"caf\xe9")).write_text("")
+    (folder / "empty").mkdir()
+    os.mkfifo(folder / "pipe")
+    report = project.built("fn", builder)
+    assert any("an image cannot hold" in note and "pipe` (a FIFO)" in note for note in report.notes)
+    with run(project.image("fn")) as container:
+        found = {os.fsdecode(line.removeprefix(b"/c/")) for line in container.call().splitlines()}
+    expected = {"README.md", "sub/b.md", "kept/kept.txt", "ax", "sub/build/y", ".git/HEAD", "node_modules/m/i.js"}
+    expected |= {".venv/bin/p", os.fsdecode(b"caf\xe9"), "empty", ".dockerignore", "Dockerfile"}
+    assert expected <= found
+    assert not {"a.md", "kept/other", "build/x", "1x", "pipe"} & found
+
+
+@pytest.mark.parametrize("builder", ["docker", "buildx"])
+def test_a_dockerignore_that_is_invalid(project, builder):
+    """One line, with the pattern or Docker's own words."""
+    folder = project.own("fn", OWN["exec"])
+    (folder / ".dockerignore").write_text("[a\n")
+    result, _ = project.build("fn", builder)
+    assert result.error is not None
+    assert ".dockerignore: `[a` is not a valid pattern" in result.error.message or builder == "buildx"
+    assert "\n" not in result.error.message
