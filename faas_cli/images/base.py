@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,11 +97,13 @@ def base_of_name(image: str, architecture: str) -> Base:
     )
 
 
-def base_of(image: str, architecture: str, toolchain: str, cache: Path) -> Base:
+def base_of(
+    image: str, architecture: str, toolchain: str, cache: Path, remark: Callable[[str], object] = lambda text: None
+) -> Base:
     """The facts of a base image for functions of a toolchain (`python`, `node`).
 
     A name without a version is looked up in its registry; the answer is kept below `cache`. Without an answer the
-    version stays unknown.
+    version stays unknown, and `remark` is called with the reason, once in a run.
     """
     base = base_of_name(image, architecture)
     if image == "scratch" or toolchain not in ("python", "node") or getattr(base, toolchain) or "node:" in image:
@@ -110,19 +112,26 @@ def base_of(image: str, architecture: str, toolchain: str, cache: Path) -> Base:
     try:
         config = json.loads(record.read_bytes())
     except (OSError, ValueError):
-        config = _config(image, architecture)
+        known = (image, architecture) in _unanswered
+        config = None if known else _look_up(image, architecture, remark)
         if config is None:
             return base
         write_file(record, json.dumps(config), durable=False)
     return base_of_config(base, config)
 
 
-@functools.cache
-def _config(image: str, architecture: str) -> dict[str, Any] | None:
-    """An image's configuration in its registry; None without an answer, which is requested once in a run."""
+_unanswered: set[tuple[str, str]] = set()
+"""Images and architectures that were looked up in this run without an answer."""
+
+
+def _look_up(image: str, architecture: str, remark: Callable[[str], object]) -> dict[str, Any] | None:
+    """An image's configuration in its registry; None without an answer."""
     try:
         return _fetch_config(image, architecture)
-    except (FaasError, OSError, ValueError, LookupError):
+    except (FaasError, OSError, ValueError, LookupError) as err:
+        _unanswered.add((image, architecture))
+        reason = err.message if isinstance(err, FaasError) else str(err)
+        remark(f"the version of its base image `{image}` is not known: {reason}")
         return None
 
 
@@ -147,9 +156,10 @@ def _fetch_config(image: str, architecture: str) -> dict[str, Any]:
     from faas_cli.registry.client import Registry
     from faas_cli.registry.push import for_platform
     from faas_cli.registry.reference import parse_reference
+    from faas_cli.registry.silence import SILENCE_SECONDS
 
     reference = parse_reference(image)
-    registry = Registry(reference.registry)
+    registry = Registry(reference.registry, timeout=SILENCE_SECONDS)
     manifest, _ = for_platform(registry, reference, architecture)
     with scratch_folder() as folder:
         path = folder / "config"

@@ -61,12 +61,16 @@ class OciPublisher:
         # Check first, so that never an image for only some of the platforms is pushed.
         self.check(job)
         manifests: dict[str, Manifest] = {}
+
+        def waiting(text: str) -> None:
+            report.note(job.function.name, text)
+
         for architecture, builder in self._builders(job).items():
             report.step(job.function.name, f"building for linux/{architecture}")
             # Each platform has its own local name; only the pushed index has the image's.
             local = replace(job, image=f"{job.image}-{architecture}")
             builder.build(local, report)
-            push = Push(self._store, self._state / "build", local.image)
+            push = Push(self._store, self._state / "build", local.image, waiting=waiting)
             manifests[architecture] = push.run(target=job.image, tagged=False)
         return put_index(job.image, manifests, extra_tags)
 

@@ -64,7 +64,7 @@ def _pusher(image: str, display: PushDisplay) -> Callable[[], str]:
     if in_store(image, store):
         from faas_cli.registry.push import Push
 
-        push = Push(store, state / "build", image, display.ended, display.progress)
+        push = Push(store, state / "build", image, display.ended, display.progress, display.waiting)
         return lambda: push.run().digest
     from faas_cli.registry.engine import push_from_engine
 

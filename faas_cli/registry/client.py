@@ -17,6 +17,7 @@ import urllib3
 
 from faas_cli.registry.auth import RegistryCredentials, registry_credentials
 from faas_cli.registry.errors import RegistryError, refused, unreachable
+from faas_cli.registry.silence import Silence
 from faas_cli.registry.transport import Transport
 from faas_runtime.images.store import INDEX_TYPE, MANIFEST_TYPE
 
@@ -32,7 +33,7 @@ _CHUNK_BYTES = 4 * 1024 * 1024
 _MAX_SINGLE_BYTES = 256 * 1024
 """Maximum size of a blob that is sent with the first request, which not every registry accepts."""
 _RETRIES = 3
-_TIMEOUT = urllib3.Timeout(connect=10, read=120)
+_CONNECT_TIMEOUT, _READ_TIMEOUT = 10.0, 120.0
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -61,11 +62,22 @@ class Manifest:
 class Registry:
     """One registry. Thread-safe. Every method raises RegistryError.
 
-    `push` requests permission to write, otherwise only to read.
+    `push` requests permission to write, otherwise only to read. A request fails after `timeout` seconds of silence;
+    `waiting` is called with a line for the user when there has been none for a while.
     """
 
-    def __init__(self, host: str, credentials: RegistryCredentials | None = None, *, push: bool = False) -> None:
+    def __init__(
+        self,
+        host: str,
+        credentials: RegistryCredentials | None = None,
+        *,
+        push: bool = False,
+        timeout: float = _READ_TIMEOUT,
+        waiting: Callable[[str], object] = lambda text: None,
+    ) -> None:
         self.host = host
+        self._timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT, read=timeout)
+        self._silence = Silence(f"the registry {host}", timeout, waiting)
         self._actions = "pull,push" if push else "pull"
         self._credentials = credentials if credentials is not None else registry_credentials(host)
         self._transport = Transport(host)
@@ -144,11 +156,14 @@ class Registry:
             total = hashlib.sha256()
             try:
                 with target.open("wb") as stream:
-                    for chunk in answer.stream(1 << 20):
+                    for chunk in self._silence.watched(answer.stream(1 << 20)):
                         total.update(chunk)
                         stream.write(chunk)
                         received(stream.tell())
                 break
+            except urllib3.exceptions.ReadTimeoutError as err:
+                target.unlink()
+                raise unreachable(err, self.host) from None
             except urllib3.exceptions.HTTPError:
                 target.unlink()
                 if attempt == _RETRIES:
@@ -240,14 +255,15 @@ class Registry:
         if token and urlsplit(url).netloc == self.host:
             sent["Authorization"] = token
         try:
-            return self._transport.request(
-                method,
-                url,
-                headers=sent,
-                body=body,
-                preload_content=not stream,
-                timeout=_TIMEOUT,
-            )
+            with self._silence.watch(len(body or b"")):
+                return self._transport.request(
+                    method,
+                    url,
+                    headers=sent,
+                    body=body,
+                    preload_content=not stream,
+                    timeout=self._timeout,
+                )
         except urllib3.exceptions.HTTPError as err:
             raise unreachable(err, self.host) from None
 
@@ -282,13 +298,22 @@ class Registry:
                 "refresh_token": credentials.identity_token,
                 "client_id": "faas",
             }
-            answer = self._transport.request("POST", realm, fields=form, encode_multipart=False)
+            answer = self._ask("POST", realm, fields=form, encode_multipart=False)
         else:
-            answer = self._transport.request("GET", f"{realm}?{urlencode(query)}", headers=headers)
+            answer = self._ask("GET", f"{realm}?{urlencode(query)}", headers=headers)
         if answer.status != 200:
             raise refused(answer, self.host, "", had_credentials=self._credentials is not None)
         content = answer.json()
         return f"Bearer {content.get('token') or content.get('access_token')}"
+
+    def _ask(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        """A request to the server that gives out tokens."""
+        host = urlsplit(url).netloc or self.host
+        try:
+            with self._silence.watch():
+                return self._transport.request(method, url, timeout=self._timeout, **options)
+        except urllib3.exceptions.HTTPError as err:
+            raise unreachable(err, host) from None
 
 
 def _with_query(location: str, query: str) -> str:

@@ -43,6 +43,9 @@ def unreachable(err: urllib3.exceptions.HTTPError, host: str) -> RegistryError:
     if isinstance(cause, ssl.SSLCertVerificationError):
         hint = "if you trust it, add it to `FAAS_INSECURE_REGISTRIES`"
         return RegistryError(f"the registry {host} has an invalid certificate: {cause.verify_message}", hint=hint)
+    if isinstance(err, urllib3.exceptions.ReadTimeoutError):
+        hint = "try again; if it is behind a proxy, check that the proxy is reachable"
+        return RegistryError(f"the registry {host} stopped answering: no byte came before the timeout", hint=hint)
     reason = getattr(cause, "strerror", None) or str(cause).rpartition(": ")[2] or type(cause).__name__
     return RegistryError(
         f"the registry {host} does not answer: {reason}", hint="check the image's name and the network"

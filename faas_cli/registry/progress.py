@@ -32,6 +32,10 @@ class PushDisplay:
         with self._live.above():
             write(text)
 
+    def waiting(self, text: str) -> None:
+        """Print that a registry is silent."""
+        self.say(self._console.info, text)
+
     def progress(self, blob: str, done: int, size: int) -> None:
         """Update a blob's bar: `done` of `size` bytes were compressed, fetched or sent."""
         if done < size:

@@ -47,6 +47,7 @@ class Push:
     `blob_done` is called for every blob with its digest and the outcome, in words.
     `blob_progress` is called with the digest, the bytes done and the total while a layer is compressed, fetched from
     another registry or sent.
+    `waiting` is called with a line for the user when a registry has been silent for a while.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Push:
         image: str,
         blob_done: Callable[[str, str], object] = lambda digest, outcome: None,
         blob_progress: Callable[[str, int, int], object] = lambda digest, done, size: None,
+        waiting: Callable[[str], object] = lambda text: None,
     ) -> None:
         self._store, self._cache = store, cache
         self._blob_done, self._blob_progress = blob_done, blob_progress
         self._target = parse_reference(image)
-        self._registry = Registry(self._target.registry, push=True)
+        self._waiting = waiting
+        self._registry = Registry(self._target.registry, push=True, waiting=waiting)
         self._image = image
         self._stopped = threading.Event()
 
@@ -75,7 +78,7 @@ class Push:
     def _run(self, target: str, tagged: bool) -> Manifest:
         if target:
             self._target = parse_reference(target)
-            self._registry = Registry(self._target.registry, push=True)
+            self._registry = Registry(self._target.registry, push=True, waiting=self._waiting)
         digest = self._store.digest_of(self._image)
         manifest = self._store.manifest(digest)
         config = json.loads(self._store.verified(manifest["config"]["digest"]).read_bytes())
@@ -155,7 +158,8 @@ class Push:
     def _put_base(self, annotations: dict[str, str], config: dict[str, Any]) -> list[dict[str, Any]]:
         """Copy the base's layers to the target repository and complete the configuration; returns their descriptors."""
         reference = parse_reference(annotations[BASE_NAME])
-        source = self._registry if reference.registry == self._target.registry else Registry(reference.registry)
+        same = reference.registry == self._target.registry
+        source = self._registry if same else Registry(reference.registry, waiting=self._waiting)
         manifest, digest = for_platform(source, reference, config["architecture"])
         annotations[BASE_DIGEST] = digest
         with ThreadPoolExecutor(_PARALLEL) as pool:

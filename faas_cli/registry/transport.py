@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import urllib3
@@ -17,6 +18,24 @@ from faas_runtime.core.addresses import ip_or_none, is_loopback
 
 _RETRIES = 3
 _PROBE = urllib3.Timeout(connect=3, read=5)
+
+
+class _Retry(urllib3.Retry):
+    """As urllib3's, but a server that was silent until the timeout is not tried again."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """The retries that are left after a failure. Raises the failure if there is to be none."""
+        if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+            raise error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
 class Transport:
@@ -51,7 +70,7 @@ class Transport:
                 url,
                 maxsize=8,
                 cert_reqs="CERT_NONE" if key[1] else "CERT_REQUIRED",
-                retries=urllib3.Retry(
+                retries=_Retry(
                     _RETRIES,
                     redirect=5,
                     # Retrying cannot fix an invalid certificate.

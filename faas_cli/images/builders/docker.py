@@ -119,7 +119,7 @@ class DockerBuilder:
         except PatternError as err:
             raise BuildError(f"`{job.function.name}`: {ignore_file(job.context)}: {err}") from None
         # docker-py reads `.dockerignore` otherwise than Docker does.
-        archive = create_archive(str(job.context), files)
+        archive: Any = create_archive(str(job.context), files)
         events = client.build(
             fileobj=archive,
             custom_context=True,

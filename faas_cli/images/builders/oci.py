@@ -49,7 +49,9 @@ class OciBuilder:
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError; `detail` holds the failing tool's output."""
         recipe = self.check(job.function, job.template, job.build_args)
-        base = base_of(recipe.images.runtime, self._architecture, recipe.toolchain, self._cache / "bases")
+        name, runtime = job.function.name, recipe.images.runtime
+        known_bases = self._cache / "bases"
+        base = base_of(runtime, self._architecture, recipe.toolchain, known_bases, lambda text: report.note(name, text))
         toolchain = find_toolchain(recipe.toolchain, base.python)
         key = build_key(job, recipe, toolchain, base)
         known = None if job.options.no_cache else self._result_of(key)

@@ -44,7 +44,7 @@ def test_python_and_the_c_library(registry, docker_config, store, tmp_path, monk
     node = f"{registry}/team/js:1"
     publish(store, tmp_path, node, ["NODE_VERSION=22.11.0"])
     assert base_of(node, "amd64", "node", tmp_path / "bases").node == "22"
-    base_module._config.cache_clear()
+    base_module._unanswered.clear()
     monkeypatch.setattr(Registry, "manifest", lambda *_: pytest.fail("the answer was kept"))
     assert base_of(image, "amd64", "python", tmp_path / "bases").python == "3.12"
 
@@ -55,9 +55,12 @@ def test_a_registry_without_an_answer_is_asked_once(registry, docker_config, tmp
     asked = []
     manifest = Registry.manifest
     monkeypatch.setattr(Registry, "manifest", lambda *words: asked.append(words) or manifest(*words))
+    remarks = []
     for _ in range(2):
-        assert base_of(image, "amd64", "python", tmp_path / "bases").python == ""
+        assert base_of(image, "amd64", "python", tmp_path / "bases", remarks.append).python == ""
     assert len(asked) == 1
-    base_module._config.cache_clear()
+    (remark,) = remarks
+    assert remark.startswith(f"the version of its base image `{image}` is not known: the registry {registry} ")
+    base_module._unanswered.clear()
     assert base_of(image, "amd64", "python", tmp_path / "bases").python == ""
     assert len(asked) == 2

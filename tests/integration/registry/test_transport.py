@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import socket
 import ssl
 import subprocess
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from faas_cli.registry import silence
 from faas_cli.registry.client import Registry
 from faas_cli.registry.errors import RegistryError
 from faas_cli.registry.push import Push
@@ -231,3 +233,50 @@ def test_through_the_proxy(registry, docker_config, serve, blob, tmp_path, monke
     remote.upload("acme/proxied", *blob)
     assert remote.has_blob("acme/proxied", blob[0])
     assert {path.partition("/v2/")[0] for _, path, _ in proxy.requests} == {"http://registry.invalid:5000"}
+
+
+def test_a_silent_registry(serve, blob, monkeypatch):
+    """One line while there is no answer, an error at the end; and it is not tried again."""
+    monkeypatch.setattr(silence, "SILENCE_SECONDS", 0.1)
+    release = threading.Event()
+
+    def reply(request, body):
+        if request.path != "/v2/":
+            release.wait(20)
+        return 200, {}, b""
+
+    server = serve(reply)
+    said = []
+    registry = Registry(server.host, timeout=0.6, waiting=said.append)
+    with pytest.raises(RegistryError, match="stopped answering: no byte came before the timeout") as caught:
+        registry.has_blob("acme/fn", blob[0])
+    release.set()
+    assert said == [f"the registry {server.host} has not answered for 0 s; the request fails after 1 s"]
+    assert "\n" not in caught.value.message
+    assert [each[0] for each in server.requests if each[1] != "/v2/"] == ["HEAD"]
+
+
+def test_a_registry_that_falls_silent_in_a_download(serve, blob, tmp_path, monkeypatch):
+    """As one that does not answer at all."""
+    monkeypatch.setattr(silence, "SILENCE_SECONDS", 0.1)
+    said = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+
+        def answer():
+            while True:
+                connection, _ = server.accept()
+                held.append(connection)
+                if connection.recv(65536).startswith(b"GET /v2/acme"):
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsm")
+
+        held = []
+        threading.Thread(target=answer, daemon=True).start()
+        registry = Registry(host, timeout=0.5, waiting=said.append)
+        registry._transport._base = f"http://{host}"
+        with pytest.raises(RegistryError, match="stopped answering"):
+            registry.fetch_blob("acme/fn", blob[0], tmp_path / "target")
+    assert len(said) == 1
+    assert not (tmp_path / "target").exists()
+    for connection in held:
+        connection.close()
