@@ -8,7 +8,7 @@ from faas_cli.errors import BuildError
 from faas_cli.images.dockerfile.inject import Injection, NothingToRun, inject
 from faas_cli.images.dockerfile.parse import Dockerfile, DockerfileError, parse
 from faas_cli.images.dockerfile.render import architectures, is_generated, write_support
-from faas_cli.images.dockerignore import ignore_file
+from faas_cli.images.dockerignore import PatternError, ignore_file, top_names
 from faas_cli.images.model import BuildJob, BuildReporter
 from faas_cli.images.tree import DOCKERFILE_NAME, SUPPORT_FOLDER
 
@@ -28,7 +28,15 @@ def complete(job: BuildJob, report: BuildReporter, *, buildkit: bool) -> None:
             return
         _refuse_windows(job, parse(text))
         (architecture, *_) = architectures(job)
-        injection = inject(text, fprocess=job.function.fprocess, buildkit=buildkit, architecture=architecture)
+        injection = inject(
+            text,
+            fprocess=job.function.fprocess,
+            buildkit=buildkit,
+            architecture=architecture,
+            top=top_names(job.context),
+        )
+    except PatternError as err:
+        raise BuildError(f"`{name}`: {_folder(job)}/{err}") from None
     except DockerfileError as err:
         raise BuildError(f"`{name}`: {_source_path(job)}:{err.line}: {err.message}") from None
     except NothingToRun:

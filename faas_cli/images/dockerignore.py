@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from faas_cli.images.tree import everything_below
+from faas_cli.images.tree import SUPPORT_FOLDER, everything_below
 
 # BuildKit takes the first that exists.
 _FILES = ("Dockerfile.dockerignore", ".dockerignore")
@@ -54,14 +54,35 @@ def sent_files(context: Path) -> list[str]:
 
     The engine itself removes the Dockerfile and `.dockerignore` if they are excluded.
     """
-    file = ignore_file(context)
-    ignore = Ignore(file.read_text(encoding="utf-8", errors="surrogateescape") if file else "")
+    ignore = _ignore(context)
     found: dict[str, None] = {}
     for name, _ in everything_below(context):
         if name in ("Dockerfile", ".dockerignore") or not ignore.excludes(name.rstrip("/")):
             parts = name.rstrip("/").split("/")
             found |= dict.fromkeys("/".join(parts[:number]) for number in range(1, len(parts) + 1))
     return list(found)
+
+
+def top_names(context: Path) -> dict[str, bool]:
+    """The names at the top of a context that `COPY . .` copies, and whether each is a folder; ours is none of them.
+
+    Raises PatternError.
+    """
+    ignore = _ignore(context)
+    names = {
+        name.partition("/")[0]: "/" in name
+        for name, _ in everything_below(context)
+        if not name.startswith(f"{SUPPORT_FOLDER}/") and not ignore.excludes(name.rstrip("/"))
+    }
+    return dict(sorted(names.items()))
+
+
+def _ignore(context: Path) -> Ignore:
+    file = ignore_file(context)
+    try:
+        return Ignore(file.read_text(encoding="utf-8", errors="surrogateescape") if file else "")
+    except PatternError as err:
+        raise PatternError(f"{file.name if file else ''}: {err}") from None
 
 
 def _patterns(text: str) -> Iterator[_Pattern]:

@@ -14,7 +14,7 @@ from faas_cli.errors import BuildError
 from faas_cli.images.builders.engine import START_HINT, connect, image_id
 from faas_cli.images.context_files import complete
 from faas_cli.images.dockerfile.parse import Dockerfile, parse
-from faas_cli.images.dockerignore import PatternError, ignore_file, sent_files
+from faas_cli.images.dockerignore import PatternError, sent_files
 from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
 from faas_cli.images.tree import DOCKERFILE_NAME
 
@@ -117,7 +117,7 @@ class DockerBuilder:
         try:
             files = sent_files(job.context)
         except PatternError as err:
-            raise BuildError(f"`{job.function.name}`: {ignore_file(job.context)}: {err}") from None
+            raise BuildError(f"`{job.function.name}`: {job.context}/{err}") from None
         # docker-py reads `.dockerignore` otherwise than Docker does.
         archive: Any = create_archive(str(job.context), files)
         events = client.build(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from faas_cli.images.dockerfile.parse import BuildStage, Dockerfile, parse, text_lines
 from faas_cli.images.dockerfile.render import quoted
+from faas_cli.images.dockerfile.sources import without_support
 from faas_cli.images.image import WATCHDOG
 from faas_cli.images.tree import SUPPORT_FOLDER
 
@@ -36,11 +37,19 @@ def has_watchdog(dockerfile: Dockerfile) -> bool:
     return any(_WATCHDOGS.search(instruction.value) for instruction in dockerfile.instructions)
 
 
-def inject(text: str, *, fprocess: str = "", buildkit: bool = False, architecture: str = "amd64") -> Injection:
+def inject(
+    text: str,
+    *,
+    fprocess: str = "",
+    buildkit: bool = False,
+    architecture: str = "amd64",
+    top: Mapping[str, bool] | None = None,
+) -> Injection:
     """The Dockerfile with an additional stage for the watchdog, and a last stage that starts it.
 
-    `fprocess` is the stack file's and overrides the Dockerfile's command. A file that has a
-    watchdog is returned unchanged. Raises DockerfileError, or NothingToRun without any command.
+    `fprocess` is the stack file's and overrides the Dockerfile's command. `top` has the names at the top of the
+    context that are sent, and whether each is a folder: `COPY . .` copies these, and not our own folder.
+    A file that has a watchdog is returned unchanged. Raises DockerfileError, or NothingToRun without any command.
     """
     dockerfile = parse(text)
     if has_watchdog(dockerfile):
@@ -68,8 +77,11 @@ def inject(text: str, *, fprocess: str = "", buildkit: bool = False, architectur
     ]
     lines = _closed(text_lines(text), dockerfile.escape)
     place = dockerfile.stages[-1].line - 1
+    lines = [*lines[:place], *stage, *lines[place:]]
+    if top:
+        lines = without_support(lines, parse("\n".join(lines)), top)
     return Injection(
-        "\n".join([*lines[:place], *stage, *lines[place:], *ending]) + "\n",
+        "\n".join([*lines, *ending]) + "\n",
         notes=(f"added the watchdog to its Dockerfile; {remark}", *_remarks(dockerfile)),
         temporary=base == "scratch",
     )

@@ -25,18 +25,15 @@ def copies_by_folder(names: Iterable[str]) -> list[str]:
 
 def copy(sources: Iterable[str], target: str) -> str:
     """A COPY instruction; names may contain any character."""
-    words = [*(_literal(source) for source in sources), _word(target)]
+    words = [*(literal(source) for source in sources), literal(target, source=False)]
     if any(re.search(r"\s", word) for word in words):
         return f"COPY {json.dumps(words, ensure_ascii=False)}"
     return f"COPY {' '.join(words)}"
 
 
-def _literal(name: str) -> str:
-    """A file's name with patterns, quotes and variables escaped for COPY."""
-    return _word(re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", name.replace("\\", "\\\\")))
-
-
-def _word(text: str) -> str:
+def literal(name: str, *, source: bool = True) -> str:
+    """A file's name with quotes, variables and, as a source, patterns escaped for COPY."""
+    text = re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", name.replace("\\", "\\\\")) if source else name
     return re.sub(r"([\\\"'$])", r"\\\1", text)
 
 
