@@ -162,6 +162,7 @@ class Registry:
                         received(stream.tell())
                 break
             except urllib3.exceptions.ReadTimeoutError as err:
+                answer.close()
                 target.unlink()
                 raise unreachable(err, self.host) from None
             except urllib3.exceptions.HTTPError:

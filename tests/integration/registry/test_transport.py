@@ -264,19 +264,18 @@ def test_a_registry_that_falls_silent_in_a_download(serve, blob, tmp_path, monke
         host = f"127.0.0.1:{server.getsockname()[1]}"
 
         def answer():
-            while True:
-                connection, _ = server.accept()
-                held.append(connection)
-                if connection.recv(65536).startswith(b"GET /v2/acme"):
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsm")
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsm")
+                connection.recv(1)
 
-        held = []
-        threading.Thread(target=answer, daemon=True).start()
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
         registry = Registry(host, timeout=0.5, waiting=said.append)
         registry._transport._base = f"http://{host}"
         with pytest.raises(RegistryError, match="stopped answering"):
             registry.fetch_blob("acme/fn", blob[0], tmp_path / "target")
     assert len(said) == 1
     assert not (tmp_path / "target").exists()
-    for connection in held:
-        connection.close()
+    thread.join(10)
