@@ -53,7 +53,8 @@ def test_a_terminal_gets_bars(push):
     except OSError:  # the other end is closed
         pass
     os.close(ours)
-    out = process.stdout.read().decode()
+    with process.stdout:
+        out = process.stdout.read().decode()
     assert process.wait(60) == 0, seen
     assert "Pushing fn" in out
     assert "━" in seen.decode()
