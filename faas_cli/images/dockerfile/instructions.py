@@ -32,9 +32,12 @@ def copy(sources: Iterable[str], target: str) -> str:
 
 
 def literal(name: str, *, source: bool = True) -> str:
-    """A file's name with quotes, variables and, as a source, patterns escaped for COPY."""
+    """A file's name with quotes, variables and, as a source, patterns escaped for COPY.
+
+    A byte of a source's name that is no text in UTF-8 becomes `?`, which matches it.
+    """
     text = re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", name.replace("\\", "\\\\")) if source else name
-    return re.sub(r"([\\\"'$])", r"\\\1", text)
+    return re.sub(r"([\\\"'$])", r"\\\1", re.sub("[\udc80-\udcff]", "?", text) if source else text)
 
 
 def scripts(recipe: Recipe) -> dict[str, str]:

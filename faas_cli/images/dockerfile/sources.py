@@ -39,6 +39,8 @@ def _replaced(instruction: Instruction, top: Mapping[str, bool]) -> list[str] | 
         return None
     if any(name in ("from", "parents") for name, _ in instruction.flags):
         return None
+    if not all(name.isprintable() for name, is_folder in top.items() if is_folder):
+        return None  # a Dockerfile cannot name it as a target
     *sources, target = instruction.words() or instruction.value.split()
     if not any(_takes_support(each) for each in sources):
         return None

@@ -64,6 +64,14 @@ def test_others_stay(line):
     assert replaced(line) == [line]
 
 
+def test_names_that_are_no_text():
+    """A file is matched; a folder cannot be named as a target, so the instruction stays."""
+    lines = ["FROM scratch", "COPY . /to"]
+    parsed = parse("\n".join(lines))
+    assert without_support(lines, parsed, {"caf\udce9": False})[1:] == ["COPY caf? /to/"]
+    assert without_support(lines, parsed, {"caf\udce9": True}) == lines
+
+
 def test_an_injected_dockerfile():
     """The user's instruction is replaced, and the line of ours that copies the watchdog is not."""
     text = inject("FROM scratch AS a\nCOPY . /src\nFROM a\nCOPY \\\n  . /app\nCMD x\n", top={"x": False}).text
