@@ -123,7 +123,8 @@ class ConsoleReporter(BuildReporter):
         for result in failed:
             assert result.error is not None
             detail = result.error.detail
-            if len(results) == 1 and self._printed.issuperset(filter(None, detail.splitlines())):
+            lines = {line for line in detail.splitlines() if line and not is_noise(line)}
+            if len(results) == 1 and lines <= self._printed:
                 detail = ""  # it is above
             self._console.error(result.error.message, result.error.hint, detail)
         if len(results) > 1 and failed:
