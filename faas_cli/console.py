@@ -152,11 +152,6 @@ class Console:
         if hint:
             self.err.write(self._styled(f"  hint: {hint}", "hint", self.err) + "\n")
 
-    def redraw(self, codes: str) -> None:
-        """Lines redrawn in place with cursor movements, on stderr, for `output.live` only."""
-        self.err.write(codes)
-        self.err.flush()
-
     def interrupted(self) -> None:
         """Ctrl-C: one line, below the `^C` that the terminal shows."""
         self.err.write(self._styled("faas: interrupted", "error", self.err) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -11,15 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+
     from faas_cli.console import Console
 
 _INTERVAL = 0.2
 """Seconds between two drawings while nothing else happens."""
 _QUIET_SECONDS = 2
 """A step that takes longer is shown with its duration so far."""
-_BAR_WIDTH = 30
-# Without wrapping, a line that became too wide for a resized terminal stays one line.
-_NO_WRAP, _WRAP, _ERASE_BELOW = "\x1b[?7l", "\x1b[?7h", "\x1b[J"
+_BAR_WIDTH = 20
 
 
 @dataclass
@@ -42,7 +42,7 @@ class LiveLines:
         self._console = console
         self._lines: dict[str, _Line] = {}
         self._lock = threading.RLock()
-        self._height = 0
+        self._live: Live | None = None
         self._ended = threading.Event()
 
     def __enter__(self) -> LiveLines:
@@ -77,57 +77,66 @@ class LiveLines:
                 line.done, line.total = done, total
                 if done < total:  # drawn at the next tick: a fast transfer reports many times a second
                     return
-            self._erase()
             self._draw()
 
     def remove(self, key: str) -> None:
         """Remove a line, if it is there."""
         with self._lock:
             if self._lines.pop(key, None) is not None:
-                self._erase()
                 self._draw()
 
     def _tick(self) -> None:
         while not self._ended.wait(_INTERVAL):
             with self._lock:
-                if self._lines and not self._ended.is_set():
-                    self._erase()
+                if not self._ended.is_set():
                     self._draw()
 
     def _erase(self) -> None:
-        if self._height:
-            up = f"\x1b[{self._height - 1}A" if self._height > 1 else ""
-            self._console.redraw(f"\r{up}{_ERASE_BELOW}")
-            self._height = 0
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def _draw(self) -> None:
-        if not self.shown or not self._lines:
+        if not self.shown:
             return
-        columns, rows = shutil.get_terminal_size()
-        texts = [_text(line, columns - 1) for line in self._lines.values()]
-        # The terminal would scroll lines beyond its height away, where they cannot be erased.
-        texts = texts[: max(1, rows - 2)]
-        self._height = len(texts)
-        self._console.redraw(_NO_WRAP + "\r\n".join(texts) + _WRAP)
+        if not self._lines:
+            self._erase()
+            return
+        from rich.console import Group
+
+        drawn = Group(*map(_drawn, self._lines.values()))
+        if self._live is not None:
+            self._live.update(drawn, refresh=True)
+            return
+        from rich.console import Console as RichConsole
+        from rich.live import Live
+
+        # A new display for each appearance: one that is started again goes up by the height it had before,
+        # and erases what was printed meanwhile.
+        self._live = Live(
+            drawn,
+            console=RichConsole(file=self._console.err, highlight=False, force_terminal=True),
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start(refresh=True)
 
 
-def _text(line: _Line, width: int) -> str:
+def _drawn(line: _Line) -> RenderableType:
+    from rich.filesize import decimal
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    text = Text(line.text, no_wrap=True, overflow="ellipsis")
+    row = Table.grid(padding=(0, 1))
     if line.total:
-        return f"{line.text} {bar(line.done, line.total)} {transferred(line.done, line.total)}"[:width]
+        done = min(line.done, line.total)
+        amount = Text(f"{decimal(done)}/{decimal(line.total)} {100 * done // line.total:3d}%", no_wrap=True)
+        row.add_row(text, ProgressBar(line.total, done, width=_BAR_WIDTH), amount)
+        return row
     seconds = time.monotonic() - line.begun
-    took = f" ({seconds:.0f} s)" if seconds >= _QUIET_SECONDS else ""
-    room = max(0, width - len(took))
-    return (line.text if len(line.text) <= room else f"{line.text[: room - 1]}…") + took
-
-
-def bar(done: int, total: int) -> str:
-    """A bar of constant width."""
-    full = _BAR_WIDTH * min(done, total) // max(total, 1)
-    return "━" * full + "─" * (_BAR_WIDTH - full)
-
-
-def transferred(done: int, total: int) -> str:
-    """Bytes and percent of a transfer, such as `4.5/9.0 MB  50%`."""
-    unit, name = next((each for each in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if total >= each[0]), (1, "B"))
-    digits = 0 if name == "B" else 1
-    return f"{done / unit:.{digits}f}/{total / unit:.{digits}f} {name} {100 * min(done, total) // max(total, 1):3d}%"
+    row.add_row(text, Text(f"({seconds:.0f} s)" if seconds >= _QUIET_SECONDS else "", no_wrap=True))
+    return row

