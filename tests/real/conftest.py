@@ -20,6 +20,9 @@ collect_ignore = ["functions"]
 
 FUNCTIONS = Path(__file__).parent / "functions"
 NAMES = sorted(path.name for path in FUNCTIONS.iterdir())
+BATCH = 8
+"""Functions that run at a time: every three seconds the engine starts a health check in each container."""
+
 BUILDERS = {"process": "oci", "docker": "docker"}
 """The builder whose images each engine runs."""
 
@@ -30,7 +33,7 @@ def corpus(name):
 
 
 class Deployed:
-    """All functions of the corpus on a gateway of one engine."""
+    """The functions of the corpus on a gateway of one engine: all are built, and some run at a time."""
 
     def __init__(self, engine, folder):
         self.engine, self.folder = engine, folder
@@ -51,10 +54,10 @@ class Deployed:
         started = self.faas("gateway", "start", "--engine", engine, "--port", "0", "--metrics-port", "0", check=True)
         self.url = started.stdout.split("Gateway:")[1].split()[0]
         self.env["OPENFAAS_URL"] = self.url
-        self.functions, self.built = functions, None
+        self.functions, self.built, self.running = functions, None, ""
 
-    def build_and_deploy(self):
-        """Build every function with the engine's builder, and deploy all of them."""
+    def build(self):
+        """Build every function with the engine's builder."""
         authorities = os.environ.get("NODE_EXTRA_CA_CERTS")
         arguments = ["-b", f"NODE_EXTRA_CA_CERTS={authorities}"] if authorities else []
         build = ["build", "--builder", BUILDERS[self.engine], *arguments]
@@ -62,7 +65,20 @@ class Deployed:
         first = {function["lang"]: name for name, function in self.functions.items()}
         self.faas(*build, "--regex", f"^({'|'.join(first.values())})$")
         self.built = self.faas(*build, "--parallel", "3")
-        self.faas("deploy")
+
+    def deploy(self, name):
+        """Deploy the batch of this function in place of the one before, unless it runs."""
+        first = NAMES.index(name) // BATCH * BATCH
+        batch = f"^({'|'.join(NAMES[first : first + BATCH])})$"
+        if batch != self.running:
+            self.remove()
+            self.faas("deploy", "--regex", batch)
+            self.running = batch
+
+    def remove(self):
+        """Delete the functions that run."""
+        if self.running:
+            self.faas("remove", "--regex", self.running)
 
     def faas(self, *arguments, check=False):
         """Run the command; with `check`, it must succeed."""
@@ -117,7 +133,7 @@ class Deployed:
 
     def close(self):
         """Delete the functions and their images, and stop the gateway."""
-        self.faas("remove")
+        self.remove()
         self.faas("gateway", "stop")
         if self.engine == "docker":
             images = [f"real-{name}" for name in NAMES]
@@ -135,7 +151,7 @@ def deployed(tmp_path_factory, request):
             if engine == "docker":
                 request.getfixturevalue("base_images")
             made[engine] = Deployed(engine, tmp_path_factory.mktemp(engine))
-            made[engine].build_and_deploy()
+            made[engine].build()
         return made[engine]
 
     yield get

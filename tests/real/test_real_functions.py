@@ -11,6 +11,7 @@ from tests.real.conftest import NAMES, corpus
 def test_function_answers_as_expected(deployed, engine, name):
     """Status, headers and body of every call are those of `calls.yaml`, and so is what was logged."""
     functions = deployed(engine)
+    functions.deploy(name)
     for call in corpus(name)["calls"]:
         status, headers, body = functions.call(name, call)
         said = f"{name} {call}: {status} {body[:500]!r}\n{functions.built.stderr[-3000:]}"
