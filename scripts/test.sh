@@ -30,16 +30,14 @@ tests() {
 }
 
 part go sh scripts/go-test.sh
-# These share nothing, and mostly wait for commands they have started. The others measure, or need a part for themselves.
+# Commands that tests start, which need the processor: one for each core and two that wait.
 part unit tests -n 4 --dist worksteal tests/unit
 part cli tests -n 4 --dist worksteal tests/conformance/cli
-part proxy tests tests/conformance/proxy tests/conformance/proxy_compiled
-part watchdog tests tests/conformance/watchdog
-part gateway tests tests/conformance/gateway
-part integration tests tests/integration
+# What a function may do to this machine is tested while nothing else runs.
 part attacks tests tests/attacks
-part real tests tests/real
-part e2e tests tests/e2e
+# The rest mostly waits. tests/groups.py says which tests must not run at the same time.
+part suites tests -n 3 --dist loadgroup --no-loadscope-reorder tests/conformance/proxy tests/conformance/proxy_compiled \
+    tests/conformance/watchdog tests/conformance/gateway tests/integration tests/real tests/e2e
 
 printf '== time by part\n%s' "$times"
 [ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }

@@ -1,11 +1,15 @@
 """What tests of every kind share."""
 
+import fcntl
 import os
 import shutil
 import signal
+from collections import Counter
 
 import hypothesis
 import pytest
+
+from tests import groups
 
 # Who starts the tests in the background has them ignore Ctrl-C; the commands they test must not inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -50,6 +54,26 @@ def engine_client():
 
 
 @pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """Makes a folder once for all processes that run this suite: `once("venv", make)` calls `make(folder)` in one."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def get(name, make):
+        folder, done = root / name, root / f"{name}.done"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                make(folder)
+                done.touch()
+        return folder
+
+    return get
+
+
+@pytest.fixture(scope="session")
 def tool():
     """Path of a command the test needs: `tool("skopeo")`."""
 
@@ -83,6 +107,41 @@ def pytest_make_collect_report():
     """A file that is skipped as a whole fails in CI."""
     outcome = yield
     _refuse_skip(outcome.get_result())
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Several processes (`-n 3 --dist loadgroup`) share the tests by the groups of tests/groups.py."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return groups.group_of(nodeid)
+
+    return ByGroup(config, log)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Sort the tests for `--dist loadgroup`."""
+    if getattr(config.option, "loadgroup", False):
+        groups.arrange(items)
+
+
+_seconds: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report):
+    """Add up what each suite takes."""
+    _seconds[groups.suite_of(report.nodeid)] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print the seconds of each suite, where one run has several."""
+    if len(_seconds) > 1:
+        terminalreporter.section("seconds by suite")
+        for suite, seconds in _seconds.most_common():
+            terminalreporter.line(f"{seconds:6.0f} s  {suite}")
 
 
 def pytest_addoption(parser):

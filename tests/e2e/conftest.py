@@ -56,26 +56,25 @@ class Shell:
         return int(found[1])
 
 
-def install(folder: Path, *extras: str, compiled: str) -> Path:
-    """Make a virtual environment with the project in it; returns its folder of commands."""
+def install(folder: Path, *extras: str, compiled: str) -> None:
+    """Make a virtual environment with the project in it."""
     venv.create(folder, with_pip=True)
     target = str(ROOT) + (f"[{','.join(extras)}]" if extras else "")
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", target]
     chosen = {"FAAS_WATCHDOG_PLATFORMS": "host,linux/arm64", "FAAS_COMPILE": compiled}
     subprocess.run(pip, check=True, env={**os.environ, **chosen}, timeout=LIMIT)
-    return folder / "bin"
 
 
 @pytest.fixture(scope="session")
-def commands(tmp_path_factory):
+def commands(once):
     """Folder of the installed command."""
-    return install(tmp_path_factory.mktemp("venv"), compiled="auto")
+    return once("venv", lambda folder: install(folder, compiled="auto")) / "bin"
 
 
 @pytest.fixture(scope="session")
-def equipped_commands(tmp_path_factory):
+def equipped_commands(once):
     """The command with its own Go and Node, as `pip install faaskit[go,node]` gives them."""
-    return install(tmp_path_factory.mktemp("equipped-venv"), "go", "node", compiled="no")
+    return once("equipped-venv", lambda folder: install(folder, "go", "node", compiled="no")) / "bin"
 
 
 def environment(commands: Path, home: Path, path: str) -> dict[str, str]:

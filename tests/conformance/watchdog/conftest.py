@@ -20,31 +20,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def binary(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], str]
+    request: pytest.FixtureRequest, once: Callable[[str, Callable[[Path], None]], Path], tool: Callable[[str], str]
 ) -> Path:
     """The binary under test: the one named by --watchdog or FAAS_WATCHDOG, else a fresh build."""
     given = request.config.getoption("--watchdog", default=None) or os.environ.get("FAAS_WATCHDOG")
     if given:
         return Path(given).resolve()
+    return once("watchdog", lambda folder: build(tool("go"), folder / "fwatchdog")) / "fwatchdog"
+
+
+def build(go: str, target: Path) -> None:
+    """Compile the watchdog, with counters where coverage is measured."""
     measured = "GOCOVERDIR" in os.environ
-    built = tmp_path_factory.mktemp("bin") / "fwatchdog"
     subprocess.run(
         [
-            tool("go"),
+            go,
             "build",
             "-trimpath",
             *(("-cover", "-covermode=atomic", "-coverpkg=./...") if measured else ()),
             *("-tags", "nethttpomithttp2,coverage" if measured else "nethttpomithttp2"),
             *("-ldflags", "-s -w -X main.version=1.2.3"),
             "-o",
-            built,
+            target,
             ".",
         ],
         cwd=SOURCE,
         env={**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
         check=True,
     )
-    return built
 
 
 @pytest.fixture
