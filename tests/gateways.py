@@ -54,7 +54,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "8082")
 """
 
 
-def wait_for(condition, limit=10.0):
+def wait_for(condition, limit=30.0):
     """Return the condition's first true value; fail when there is none in time."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
@@ -106,7 +106,12 @@ class Gateway:
                 stdout=log,
                 stderr=log,
             )
-        told = wait_for(self._told)
+        try:
+            told = wait_for(self._told, 60)
+        except BaseException:
+            # Who asked for it gets nothing that could be stopped.
+            self.kill()
+            raise
         self.url = told["url"]
         return self
 

@@ -93,7 +93,7 @@ class Machine:
 
     def take(self, image: str, source: docker.DockerClient) -> None:
         """Copy an image from another engine; there is no registry here."""
-        self.client.images.load(b"".join(source.images.get(image).save(named=True)))
+        self.client.images.load(b"".join(source.images.get(image).save(named=image)))
 
     def cut_off(self) -> None:
         """Pull the plug of the network."""

@@ -62,7 +62,7 @@ def install(folder: Path, *extras: str, compiled: str) -> None:
     target = str(ROOT) + (f"[{','.join(extras)}]" if extras else "")
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", target]
     chosen = {"FAAS_WATCHDOG_PLATFORMS": "host,linux/arm64", "FAAS_COMPILE": compiled}
-    subprocess.run(pip, check=True, env={**os.environ, **chosen}, timeout=LIMIT)
+    subprocess.run(pip, check=True, env={**os.environ, **chosen}, timeout=500)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def compiled(tmp_path_factory, missing):
         missing("a C compiler for Python's extensions", "apt-get install gcc libc6-dev python3-dev")
     folder = tmp_path_factory.mktemp("compiled")
     script = [sys.executable, str(ROOT / "scripts" / "compile_proxy.py"), str(folder)]
-    done = subprocess.run(script, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(script, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
