@@ -133,7 +133,7 @@ def test_authority_is_asked_once(guarded, authority, key):
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "make_token",
     [
         lambda key: None,
         lambda key: "garbage",
@@ -150,8 +150,8 @@ def test_authority_is_asked_once(guarded, authority, key):
         lambda key: token(key)[:-8] + "AAAAAAAA",
     ],
 )
-def test_bad_token(guarded, key, spoil):
-    answer = call(guarded(), spoil(key))
+def test_bad_token(guarded, key, make_token):
+    answer = call(guarded(), make_token(key))
 
     assert answer.status == 401
     assert answer.headers["Www-Authenticate"] == "Bearer realm=IAM function invoke"
