@@ -12,7 +12,7 @@ SOURCES := pyproject.toml hatch_build.py $(shell find faas_cli runtime/faas_runt
 	-type f ! -path '*/__pycache__/*' ! -path '*/faas_runtime/bin/*' ! -name '*_test.go' 2>/dev/null)
 WATCHDOG := $(shell find runtime/watchdog -type f -name '*.go' ! -name '*_test.go' 2>/dev/null) runtime/watchdog/go.mod
 
-.PHONY: help demo test lint types format bench buildkit docs man clean
+.PHONY: help demo test pythons lint types format bench buildkit docs man clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
@@ -22,6 +22,9 @@ demo: $(DEMO_VENV)/.installed  ## scaffold, build, deploy, invoke and delete a G
 
 test: $(VENV)/.installed  ## run every test whose parts are there (COVERAGE=1 measures); the others say what starts them
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYTEST_ARGS="$(PYTEST_ARGS)" COVERAGE="$(COVERAGE)" sh scripts/test.sh
+
+pythons:  ## the unit tests and some of the command line's with Python 3.12, 3.13 and 3.14, where they are
+	@sh scripts/pythons.sh
 
 coverage: $(VENV)/.installed  ## what the last `make test COVERAGE=1` covered, against the floor
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python scripts/coverage_floor.py check
@@ -59,7 +62,7 @@ docs: $(VENV)/.installed  ## write the pages of docs/ that are made from the cod
 	$(VENV)/bin/python scripts/generated_docs.py
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(DEMO_VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis runtime/faas_runtime/bin
+	rm -rf $(VENV) $(DEMO_VENV) .cache/pythons dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis runtime/faas_runtime/bin
 
 pin:  ## pin the dependencies in requirements/ again (PIN_ARGS=--upgrade for the newest)
 	@PYTHON=$(PYTHON) sh scripts/pin.sh
