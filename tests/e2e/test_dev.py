@@ -32,7 +32,7 @@ class Running:
         while data := os.read(self.process.stdout.fileno(), 65536):
             self.output += data.decode("utf-8", "replace")
 
-    def until(self, text: str, times: int = 1, patience: float = 30) -> None:
+    def until(self, text: str, times: int = 1, patience: float = 120) -> None:
         deadline = time.monotonic() + patience
         while self.output.count(text) < times:
             assert time.monotonic() < deadline, self.output
@@ -41,7 +41,7 @@ class Running:
 
     def interrupt(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=30)
 
 
 @pytest.mark.parametrize("lang", ["go", "python", "node"])
