@@ -47,7 +47,7 @@ def start(places: Places, name: str, rootfs: Path, isolation: Isolation, show: l
         began = time.perf_counter()
         process = subprocess.Popen(
             [watchdog_binary(), "-isolate", str(file.fileno())],
-            stdin=listener, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=listener.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             pass_fds=[file.fileno()], env=environment,
         )  # fmt: skip
         passed = _until_ready(place.socket) - began

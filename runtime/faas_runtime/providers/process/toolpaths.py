@@ -88,7 +88,7 @@ def _tools(fprocess: str) -> Iterator[Path]:
             yield from map(Path, prefixes)
             found = path
         else:
-            found = shutil.which(name, path=search_path())
+            found = shutil.which(name, path=search_path()) or ""
         if found and not (name.startswith(("./", "../"))):
             yield from _homes(Path(found))
 
