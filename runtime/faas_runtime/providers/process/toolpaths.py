@@ -82,11 +82,11 @@ def _tools(fprocess: str) -> Iterator[Path]:
     yield Path(sys.prefix)
     yield Path(sys.base_prefix)
     words = shlex.split(fprocess) if fprocess else []
+    found: str | None
     for name in ("python3", "node", *words[:1]):
         if _is_python(name):  # what is on PATH may be a script that chooses one (pyenv)
-            path, *prefixes = python_at(name) or ("",)
+            found, *prefixes = python_at(name) or ("",)
             yield from map(Path, prefixes)
-            found = path
         else:
             found = shutil.which(name, path=search_path()) or ""
         if found and not (name.startswith(("./", "../"))):
