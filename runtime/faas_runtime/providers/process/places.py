@@ -75,7 +75,6 @@ class Places:
         self.replicas = self.root / "replicas"
         self.marks = self.root / "marks"
         self._state_dir = state_dir
-        self._sockets: Path | None = None
 
     def replica(self, instance: str) -> ReplicaPlace:
         """The files of a replica, by its name, which ends in a token of its own. Raises OSError."""
@@ -87,18 +86,20 @@ class Places:
 
         Raises OSError.
         """
-        if self._sockets is None:
-            folder = self.root / "s"
-            if len(os.fsencode(folder)) > _MAX_FOLDER_BYTES:
-                # The same for each gateway of this state directory: nothing stays behind after a crash.
-                name = f"faas-{os.geteuid()}-{instance_name(self._state_dir)}"
-                folder = Path(tempfile.gettempdir()) / name
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            found = folder.lstat()
-            if found.st_uid != os.geteuid() or found.st_mode & 0o170077 != 0o040000:
-                raise PermissionError(f"{folder} must be a folder of this user that nobody else can open")
-            self._sockets = folder
-        return self._sockets
+        folder = self.root / "s"
+        if len(os.fsencode(folder)) > _MAX_FOLDER_BYTES:
+            # The same for each gateway of this state directory: a crash leaves nothing that is not used again.
+            folder = Path(tempfile.gettempdir()) / f"faas-{os.geteuid()}-{instance_name(self._state_dir)}"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = folder.lstat()
+        if found.st_uid != os.geteuid() or found.st_mode & 0o170077 != 0o040000:
+            raise PermissionError(f"{folder} must be a folder of this user that nobody else can open")
+        return folder
+
+    def close(self) -> None:
+        """Remove the folder of sockets, unless another gateway has replicas in it."""
+        with contextlib.suppress(OSError):
+            self.sockets().rmdir()
 
 
 def listening_socket(path: Path) -> socket.socket:

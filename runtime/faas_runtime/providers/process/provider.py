@@ -87,6 +87,7 @@ class ProcessProvider(LocalStores):
         for function in functions:
             function.log.end()
         self._machine.groups.close()
+        self._places.close()
 
     async def info(self) -> ProviderInfo:
         """This engine, for `/system/info`."""
