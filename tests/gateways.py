@@ -232,7 +232,9 @@ def build_watchdog():
             env={**os.environ, "CGO_ENABLED": "0"},
             capture_output=True,
         )
-        if built.returncode == 0:
+        if built.returncode == 0 and target.exists() and fresh.read_bytes() == target.read_bytes():
+            fresh.unlink()  # its time is part of what makes a build the same as the last one
+        elif built.returncode == 0:
             fresh.replace(target)
         elif os.environ.get("CI"):
             pytest.fail(built.stderr.decode())
