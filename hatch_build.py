@@ -11,6 +11,7 @@ FAAS_COMPILE=yes fails where it cannot be done.
 
 from __future__ import annotations
 
+import filecmp
 import os
 import platform
 import runpy
@@ -131,6 +132,9 @@ class BuildHook(BuildHookInterface):
             env={**os.environ, "GOOS": system, "GOARCH": arch, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
             check=True,
         )
-        # A gateway may be about to start the one that is there.
-        fresh.replace(binary)
+        # A gateway may be about to start the one that is there; images that were built with it stay up to date.
+        if binary.exists() and filecmp.cmp(fresh, binary, shallow=False):
+            fresh.unlink()
+        else:
+            fresh.replace(binary)
         return binary

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from faas_runtime import __version__
 from faas_runtime.core import paths
 from faas_runtime.images.store import LAYER_TYPE, ImageStore
 
@@ -226,10 +227,13 @@ def build_watchdog():
     if shutil.which("go"):
         fresh = target.with_name(f".{target.name}-{os.getpid()}")
         built = subprocess.run(
-            # As the package has it: static, so that it also runs in an image without a C library.
-            ["go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", str(fresh), "."],
+            # Byte for byte as the package has it.
+            [
+                *("go", "build", "-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2"),
+                *("-ldflags", f"-s -w -X main.version={__version__}", "-o", str(fresh), "."),
+            ],
             cwd=ROOT / "runtime/watchdog",
-            env={**os.environ, "CGO_ENABLED": "0"},
+            env={**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
             capture_output=True,
         )
         if built.returncode == 0 and target.exists() and fresh.read_bytes() == target.read_bytes():
