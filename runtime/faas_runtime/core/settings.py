@@ -342,7 +342,7 @@ class GatewaySettings(ProxyOptions):
     isolation: str = _setting(
         FUNCTIONS,
         _choice("standard", "strict", "none"),
-        "none",
+        "standard",
         "Isolation of functions that run as processes, where they ask for none of their own.",
     )
     provider_url: str = _setting(

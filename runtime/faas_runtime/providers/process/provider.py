@@ -213,7 +213,7 @@ class ProcessProvider(LocalStores):
             offer=probe_machine(),
             wish=settings.isolation,
             enforced=self._machine.groups.enforced,
-            refuse=(f"self:{settings.metrics_port}",) if settings.metrics_port else (),
+            refuse=tuple(f"self:{port}" for port in (settings.metrics_port, settings.control_port) if port),
             allow=(f"self:{settings.port}",) if settings.port else (),
             private=(settings.state_dir.resolve(),),
         )
