@@ -80,11 +80,10 @@ def test_no_line_is_lost_between_the_redrawn_ones(terminal):
     for _ in range(20):
         terminal.truncate(0)
         terminal.seek(0)
-        waiting = list(functions)
+        waiting = iter(names)  # each name goes to one thread: `next` of a list's iterator is one step
 
         def work(worker, report, waiting=waiting):
-            while waiting:
-                name = waiting.pop(0).name
+            for name in waiting:
                 report.started(worker, name)
                 for step in range(3):
                     report.step(name, f"step {step}")
