@@ -294,6 +294,17 @@ func TestFiles(t *testing.T) {
 	})
 }
 
+// Files without contents are limited too: they take memory of the kernel.
+func TestNumberOfFilesIsLimited(t *testing.T) {
+	users(t, func(t *testing.T, user int) {
+		needs(t, policy.Namespaces)
+		output := prepare(t, policy.Namespaces, func(p *policy.Policy) { p.User, p.TmpBytes = user, 1<<20 }).run(t, "many", "/tmp", "/dev/shm")
+		expect(t, output, []string{
+			"create in /tmp no space left", "limited /tmp true", "create in /dev/shm no space left", "limited /dev/shm true",
+		}, nil)
+	})
+}
+
 // System calls that lead out are refused, and processes outside are out of reach.
 func TestCalls(t *testing.T) {
 	for _, level := range []policy.Level{policy.Namespaces, policy.Landlock} {

@@ -171,8 +171,17 @@ func remount(target string, flags uintptr) error {
 	return syscall.Mount("", target, "", syscall.MS_BIND|syscall.MS_REMOUNT|kept|flags, "")
 }
 
+// Empty files take memory of the kernel that is not part of the folder's size, so their number is limited with it: one file
+// for each page, at least minFiles.
+const (
+	bytesPerFile = 4096
+	minFiles     = 64
+)
+
 // sized are the options of a folder in memory that everybody may write.
-func sized(p *policy.Policy) string { return fmt.Sprintf("size=%d,mode=1777", p.TmpBytes) }
+func sized(p *policy.Policy) string {
+	return fmt.Sprintf("size=%d,nr_inodes=%d,mode=1777", p.TmpBytes, max(p.TmpBytes/bytesPerFile, minFiles))
+}
 
 // ownFolders fills /dev, /proc and the secrets.
 func ownFolders(p *policy.Policy) error {

@@ -21,6 +21,8 @@ var Programs = map[string]func(arguments []string){
 	"look":      look,
 	"files":     files,
 	"calls":     calls,
+	"many":      many,
+	"names":     names,
 	"dial":      dial,
 	"serve":     serve,
 	"race":      race,
@@ -88,6 +90,34 @@ func files(paths []string) {
 		say("write "+path, err)
 		file.Close()
 	}
+}
+
+// many makes empty files in the folders of its arguments until it cannot.
+func many(folders []string) {
+	for _, folder := range folders {
+		made := 0
+		for ; made < 5000; made++ {
+			file, err := os.Create(filepath.Join(folder, strconv.Itoa(made)))
+			if err != nil {
+				say("create in "+folder, err)
+				break
+			}
+			file.Close()
+		}
+		fmt.Println("limited", folder, made < 300)
+	}
+}
+
+// names resolves the names of its arguments, and prints the hosts file.
+func names(arguments []string) {
+	for _, name := range arguments {
+		addresses, err := net.LookupHost(name)
+		fmt.Println(name, "has", addresses, err)
+	}
+	text, err := os.ReadFile("/etc/hosts")
+	fmt.Println(string(text), err)
+	say("write hosts", os.WriteFile("/etc/hosts", nil, 0o644))
+	say("hosts source", func() error { _, err := os.Stat("/.hosts"); return err }())
 }
 
 // calls makes system calls that a function must not make. The argument is the pid of a process outside.
