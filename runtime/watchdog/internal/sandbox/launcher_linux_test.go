@@ -305,6 +305,34 @@ func TestNumberOfFilesIsLimited(t *testing.T) {
 	})
 }
 
+// A function finds its own name, and the names that its image or the machine gives it, whatever the image has in /etc.
+func TestOwnName(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(p *policy.Policy) error
+		words  string
+	}{
+		"no file": {func(*policy.Policy) error { return nil }, "127.0.0.1"},
+		"the image's": {func(p *policy.Policy) error {
+			if err := os.Mkdir(p.Rootfs+"/etc", 0o755); err != nil {
+				return err
+			}
+			return os.WriteFile(p.Rootfs+"/etc/hosts", []byte("10.1.2.3 other\n"), 0o644)
+		}, "10.1.2.3 other"},
+		"an /etc without": {func(p *policy.Policy) error { return os.Mkdir(p.Rootfs+"/etc", 0o755) }, "127.0.0.1"},
+		"the machine's":   {func(p *policy.Policy) error { p.Show = append(p.Show, "/etc/hosts"); return nil }, "127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needs(t, policy.Namespaces)
+			output := prepare(t, policy.Namespaces, func(p *policy.Policy) {
+				if err := c.change(p); err != nil {
+					t.Fatal(err)
+				}
+			}).run(t, "names", "api", "localhost")
+			expect(t, output, []string{"api has [127.0.0.1", "localhost has [127.0.0.1", c.words}, []string{"write hosts done", "write run done"})
+		})
+	}
+}
+
 // System calls that lead out are refused, and processes outside are out of reach.
 func TestCalls(t *testing.T) {
 	for _, level := range []policy.Level{policy.Namespaces, policy.Landlock} {

@@ -3,6 +3,7 @@ package root
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,6 +20,7 @@ const (
 	// rootSize is for folders and links only; all files are elsewhere.
 	rootSize = "size=8m,mode=755"
 	oldRoot  = ".old"
+	ownHosts = "/run/hosts"
 	lockable = syscall.MS_RDONLY | syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC | syscall.MS_NOATIME |
 		syscall.MS_NODIRATIME | syscall.MS_RELATIME
 )
@@ -69,6 +71,9 @@ func Enter(p *policy.Policy, watchdog string) error {
 		}
 	}
 	if err := ownFolders(p); err != nil {
+		return err
+	}
+	if err := step("hosts", bindHosts(p)); err != nil {
 		return err
 	}
 	return pivot(p.Root)
@@ -226,6 +231,45 @@ func ownFolders(p *policy.Policy) error {
 		}
 	}
 	return nil
+}
+
+const maxHostsBytes = 64 << 10
+
+// bindHosts covers the hosts file, or adds one, so that the function finds its own name: hosts of the image or machine that it
+// would have seen come after. An image whose /etc is a link gets none.
+func bindHosts(p *policy.Policy) error {
+	target := filepath.Join(p.Root, Hosts)
+	if folder, err := os.Lstat(filepath.Dir(target)); err != nil || !folder.IsDir() {
+		return nil
+	}
+	text := []byte("127.0.0.1\tlocalhost " + p.Hostname + "\n::1\tlocalhost ip6-localhost ip6-loopback " + p.Hostname + "\n")
+	info, err := os.Lstat(target)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if err := touch(target); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return nil
+	default:
+		file, err := os.Open(target)
+		if err != nil {
+			return err
+		}
+		rest, err := io.ReadAll(io.LimitReader(file, maxHostsBytes))
+		file.Close()
+		if err != nil {
+			return err
+		}
+		text = append(text, rest...)
+	}
+	made := filepath.Join(p.Root, ownHosts)
+	if err := os.WriteFile(made, text, 0o644); err != nil {
+		return err
+	}
+	return bind(made, target, readOnly|syscall.MS_NOEXEC)
 }
 
 // pivot makes a folder the root, detaches the old one and makes the new one read-only.

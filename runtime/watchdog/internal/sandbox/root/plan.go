@@ -19,6 +19,7 @@ const (
 	Secrets  = "/var/openfaas/secrets"
 	Tmp      = "/tmp"
 	Shm      = "/dev/shm"
+	Hosts    = "/etc/hosts"
 )
 
 // own are the folders of the root that are never the image's.
@@ -68,6 +69,10 @@ func Plan(p *policy.Policy) ([]Entry, error) {
 		made.openParents(Secrets)
 		hidden[Secrets] = true
 	}
+	if !hasPlace(p.Rootfs) {
+		made.openParents(Hosts)
+		hidden[Hosts] = true
+	}
 	for _, folder := range own {
 		hidden[folder] = true
 		if folder != "/sys" {
@@ -85,7 +90,21 @@ func Plan(p *policy.Policy) ([]Entry, error) {
 	if p.Secrets != "" {
 		made.folder(Secrets)
 	}
+	if made.open[path.Dir(Hosts)] {
+		made.folder(path.Dir(Hosts))
+	}
 	return made.entries, nil
+}
+
+// hasPlace reports whether the hosts file can cover that of the image, or the image's /etc leads elsewhere and gets none.
+// Otherwise /etc must be a folder of our own, to which the file is added.
+func hasPlace(rootfs string) bool {
+	folder, err := os.Lstat(filepath.Join(rootfs, path.Dir(Hosts)))
+	if err != nil || !folder.IsDir() {
+		return err == nil
+	}
+	file, err := os.Lstat(filepath.Join(rootfs, Hosts))
+	return err == nil && file.Mode().IsRegular()
 }
 
 // imageWins reports whether the image's own entry is kept where the machine's is to be shown.

@@ -55,7 +55,7 @@ func planned(t *testing.T, p *policy.Policy) map[string]Entry {
 }
 
 func TestImageWithBase(t *testing.T) {
-	rootfs := image(t, t.TempDir(), []string{"bin/sh", "home/app/handler.py", "etc/passwd", "proc/x", "dev/sda", "run/x", "sys/", "tmp/x"},
+	rootfs := image(t, t.TempDir(), []string{"bin/sh", "home/app/handler.py", "etc/hosts", "proc/x", "dev/sda", "run/x", "sys/", "tmp/x"},
 		map[string]string{"lib": "usr/lib"})
 	found := planned(t, &policy.Policy{Rootfs: rootfs})
 	for target, desired := range map[string]Entry{
@@ -70,6 +70,30 @@ func TestImageWithBase(t *testing.T) {
 	}
 	if _, visible := found["/sys"]; visible {
 		t.Error("/sys is visible")
+	}
+}
+
+// The hosts file has a place: over the image's, or in an /etc of our own. No link of the image is followed.
+func TestHostsFile(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		files   []string
+		links   map[string]string
+		desired Kind
+	}{
+		{"over the image's", []string{"etc/hosts", "etc/passwd"}, nil, Bind},
+		{"added", []string{"etc/passwd"}, nil, Folder},
+		{"no /etc", []string{"home/app/x"}, nil, Folder},
+		{"a link", []string{"etc/passwd"}, map[string]string{"etc/hosts": "/etc/shadow"}, Folder},
+		{"/etc is a link", nil, map[string]string{"etc": "/usr"}, Link},
+	} {
+		found := planned(t, &policy.Policy{Rootfs: image(t, t.TempDir(), c.files, c.links)})
+		if entry, present := found["/etc"]; !present || entry.Kind != c.desired {
+			t.Errorf("%s: /etc is %+v", c.name, entry)
+		}
+		if entry, present := found[Hosts]; present {
+			t.Errorf("%s: the hosts file is %+v", c.name, entry)
+		}
 	}
 }
 

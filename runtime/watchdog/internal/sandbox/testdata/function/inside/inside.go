@@ -117,7 +117,7 @@ func names(arguments []string) {
 	text, err := os.ReadFile("/etc/hosts")
 	fmt.Println(string(text), err)
 	say("write hosts", os.WriteFile("/etc/hosts", nil, 0o644))
-	say("hosts source", func() error { _, err := os.Stat("/.hosts"); return err }())
+	say("write run", os.WriteFile("/run/hosts", nil, 0o644))
 }
 
 // calls makes system calls that a function must not make. The argument is the pid of a process outside.
