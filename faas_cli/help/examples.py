@@ -49,7 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "echo -n test | faas invoke hello",
         "faas invoke resize --query width=100 --content-type image/png < in.png > out.png",
         "faas invoke hello --method GET --path users/7 -H 'Accept: application/json' < /dev/null",
-        "faas invoke hello --async -H 'X-Callback-Url: http://127.0.0.1:9000' < in.json",
+        "faas invoke hello --async -H 'X-Callback-Url: https://hooks.example.com/done' < in.json",
     ),
     "list": ("faas list", "faas list -v --sort invocations", "faas list -n dev --output json"),
     "local-run": ("faas local-run resize --port 3000", "faas local-run --watch", "faas local-run --debug"),

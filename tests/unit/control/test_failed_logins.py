@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import secrets
+from urllib.parse import urlencode
 
 import pytest
 from starlette.responses import PlainTextResponse
 
 from faas_runtime.core.addresses import trusted_by
-from faas_runtime.gateway.auth.accounts import Account
+from faas_runtime.gateway.auth.accounts import Account, Accounts, digest
 from faas_runtime.gateway.auth.control_auth import BasicAuth
 from faas_runtime.gateway.auth.failures import (
     MAX_ACCOUNT_FAILURES,
@@ -18,6 +20,7 @@ from faas_runtime.gateway.auth.failures import (
     FailureCounter,
     client_host,
 )
+from faas_runtime.gateway.auth.function_auth import BASIC, BLOCKED, CallGuard
 from faas_runtime.gateway.auth.hosts import KnownHostsOnly
 
 PROXIES = trusted_by(["127.0.0.0/8", "::1/128", "10.0.0.0/8"])
@@ -42,13 +45,13 @@ def test_the_client_is_the_first_that_no_trusted_proxy_vouches_for(header, host)
     assert client_host(header, PROXIES) == host
 
 
-async def ask(app, headers, path="/system/functions"):
+async def ask(app, headers, path="/system/functions", method="GET", body=b""):
     sent = []
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": raw}
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": raw}
 
     async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message):
         sent.append(message)
@@ -57,9 +60,17 @@ async def ask(app, headers, path="/system/functions"):
     return sent[0]["status"]
 
 
+def basic(user, password):
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
 def login(auth, address, password, user="admin"):
-    given = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return asyncio.run(ask(auth, {"Authorization": f"Basic {given}", "X-Forwarded-For": address}))
+    return asyncio.run(ask(auth, {"Authorization": basic(user, password), "X-Forwarded-For": address}))
+
+
+def log_in(auth, user, password):
+    form = urlencode({"user": user, "password": password}).encode()
+    return asyncio.run(ask(auth, {"X-Forwarded-For": "127.0.0.1"}, "/ui/login", "POST", form))
 
 
 @pytest.fixture
@@ -84,6 +95,56 @@ def test_nobody_guesses_an_account_for_ever(auth):
     assert login(auth, "192.0.2.99", "right") == 429
     assert login(auth, "203.0.113.50", "right") == 200
     assert login(auth, "192.0.2.99", "right", "ops") == 200
+
+
+@pytest.mark.parametrize("login_page", [False, True], ids=["header", "login page"])
+def test_guesses_do_not_lock_out_a_generated_password(login_page):
+    """From the guesser's own address, at the first login: only a password that can be guessed has to wait."""
+    generated, weak = secrets.token_urlsafe(24), "correct-horse"
+    auth = BasicAuth(
+        PlainTextResponse("in"), (Account("admin", generated), Account("ops", weak)), clock=lambda: 1.0, trusts=PROXIES
+    )
+
+    def enter(user, password):
+        return log_in(auth, user, password) if login_page else login(auth, "127.0.0.1", password, user)
+
+    for number in range(MAX_FAILURES + MAX_ACCOUNT_FAILURES):
+        login(auth, f"192.0.2.{number // 10}", "guess")
+        login(auth, "127.0.0.1", "guess")
+    assert enter("admin", generated) == (303 if login_page else 200)
+    assert enter("ops", weak) == 429
+    assert enter("admin", generated[:-1]) == 429
+    assert enter("admin", secrets.token_urlsafe(24)) == 429
+
+
+def test_guesses_do_not_lock_out_a_long_password_of_the_users_file():
+    """Once it was right; a short one has to wait, or the guesser would find it in spite of the block."""
+    long = secrets.token_urlsafe(24)
+
+    class Users:
+        def has(self, user):
+            return user in ("ada", "bob")
+
+        def remembers(self, pair):
+            return pair in (digest(f"ada:{long}".encode()), digest(b"bob:short"))
+
+    guard = CallGuard(Accounts([Account("admin", "x")], Users()), clock=lambda: 1.0)
+    for _ in range(MAX_FAILURES):
+        guard.failures.count("h")
+    assert guard.admit(BASIC, basic("ada", long), "", "h") is None
+    assert guard.admit(BASIC, basic("ada", long), "cross-site", "h") is BLOCKED
+    assert guard.admit(BASIC, basic("bob", "short"), "", "h") is BLOCKED
+
+
+@pytest.mark.parametrize(("token", "refusal"), [(secrets.token_hex(16), None), ("a" * 40, BLOCKED), ("short", BLOCKED)])
+def test_guesses_do_not_lock_out_a_generated_token(token, refusal):
+    guard = CallGuard(Accounts([]), clock=lambda: 1.0)
+    rule = f"sha256:{digest(token.encode()).hex()}"
+    assert guard.admit(rule, f"Bearer {token}", "", "h") is None
+    for _ in range(MAX_FAILURES):
+        assert guard.admit(rule, "Bearer wrong", "", "h").status == 401
+    assert guard.admit(rule, f"Bearer {token}", "", "h") is refusal
+    assert guard.admit(rule, f"Basic {token}", "", "h") is BLOCKED
 
 
 def test_a_flood_of_guesses_does_not_queue_for_ever():

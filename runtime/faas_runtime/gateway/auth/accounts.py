@@ -16,6 +16,9 @@ from faas_runtime.gateway.state import PASSWORD_FILE, USER, StateDir, read_crede
 
 USER_FILE = "basic-auth-user"
 """Beside `PASSWORD_FILE`, as orchestrators mount secrets."""
+GENERATED_LENGTH = 32
+"""Characters from which on a secret counts as generated; the gateway's own password has so many."""
+_MIN_DISTINCT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,13 @@ class Accounts:
         if sum(hmac.compare_digest(given, accepted) for accepted in self._accepted):
             return True
         return self._users is not None and self._users.remembers(given)
+
+    def is_certain(self, pair: bytes) -> bool:
+        """Whether `USER:PASSWORD` is known to be right, and no number of guesses finds it: a block need not hold it up.
+
+        Only then: were a short password accepted in spite of a block, the block would not slow down who guesses it.
+        """
+        return is_generated(pair.decode("utf-8", errors="replace").partition(":")[2]) and self.is_known(pair)
 
     def needs_hash(self, pair: bytes) -> bool:
         """Whether the password must be hashed to decide, because the file has this user."""
@@ -83,6 +93,11 @@ def basic_pair(authorization: str) -> bytes | None:
 def account_name(pair: bytes) -> str:
     """The user of a `USER:PASSWORD`, as failures are counted."""
     return pair.decode("utf-8", errors="replace").partition(":")[0][:100]
+
+
+def is_generated(secret: str) -> bool:
+    """Whether a secret is as long and varied as generated ones, so that guessing is hopeless."""
+    return len(secret) >= GENERATED_LENGTH and len(set(secret)) >= _MIN_DISTINCT and not any(map(str.isspace, secret))
 
 
 def digest(secret: bytes) -> bytes:

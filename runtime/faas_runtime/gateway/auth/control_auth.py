@@ -106,6 +106,8 @@ class BasicAuth:
 
     def _is_refused_unseen(self, given: bytes, address: str) -> bool:
         """Whether too many guesses were wrong, or too many passwords are being checked."""
+        if self._accounts.is_certain(given):
+            return False
         if self._failures.is_blocked(address, account_name(given)):
             return True
         return self._failures.is_busy(address) and not self._accounts.is_known(given)

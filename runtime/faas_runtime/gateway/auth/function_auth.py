@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from faas_runtime.core.settings import GatewaySettings
-from faas_runtime.gateway.auth.accounts import Accounts, account_name, account_of, basic_pair, digest
+from faas_runtime.gateway.auth.accounts import Accounts, account_name, account_of, basic_pair, digest, is_generated
 from faas_runtime.gateway.auth.failures import FAILURE_WINDOW, FailureCounter
 from faas_runtime.gateway.auth.users import UserFile
 from faas_runtime.gateway.state import USERS_FILE, StateDir
@@ -89,17 +89,21 @@ class CallGuard:
             return None
         if not authorization:
             return unauthorized(rule)
-        if self.failures.is_blocked(host, "" if rule == BASIC else rule):
-            return BLOCKED
         if rule == BASIC:
             return self._check_account(authorization, site, host)
-        match = _TOKEN.fullmatch(rule)
         scheme, _, token = authorization.partition(" ")
-        if match is not None and scheme.lower() == "bearer":
-            given = digest(token.strip().encode("latin-1", "replace"))
-            if hmac.compare_digest(given, bytes.fromhex(match[1])):
-                self.failures.succeeded(host, rule)
-                return None
+        token, match = token.strip(), _TOKEN.fullmatch(rule)
+        is_right = (
+            match is not None
+            and scheme.lower() == "bearer"
+            and hmac.compare_digest(digest(token.encode("latin-1", "replace")), bytes.fromhex(match[1]))
+        )
+        # Who sends wrong tokens must not lock out those with the right one, unless it can be guessed.
+        if not (is_right and is_generated(token)) and self.failures.is_blocked(host, rule):
+            return BLOCKED
+        if is_right:
+            self.failures.succeeded(host, rule)
+            return None
         return self._failed(rule, host, rule)
 
     def is_account(self, authorization: str) -> bool:
@@ -116,7 +120,13 @@ class CallGuard:
 
     def _check_account(self, authorization: str, site: str, host: str) -> Refusal | Admission | None:
         pair = basic_pair(authorization)
-        if pair is None or site not in _SAME_SITE:
+        same_site = site in _SAME_SITE
+        if pair is not None and same_site and self._accounts.is_certain(pair):
+            self.failures.succeeded(host, account_name(pair))
+            return None
+        if self.failures.is_blocked(host):
+            return BLOCKED
+        if pair is None or not same_site:
             # A browser sends a password it has saved along with any page's form.
             return self._failed(BASIC, host)
         account = account_name(pair)
