@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from faas_runtime.providers.process.groups import Groups, Limits
+from faas_runtime.providers.process.groups import Group, Groups, Limits
 
 V1 = "1 0 0:1 / {root}/memory rw - cgroup cgroup rw,memory\n2 0 0:2 / {root}/pids rw - cgroup cgroup rw,pids\n"
 V2 = "1 0 0:1 / {root} rw - cgroup2 cgroup rw\n"
@@ -44,6 +44,21 @@ def test_folders_that_are_no_groups_limit_nothing(tmp_path):
     """As in a container, where the folder of groups may be an ordinary one."""
     (tmp_path / "memory").mkdir()
     assert groups(tmp_path, PLAIN, "3:memory:/\n").enforced == ()
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "text"),
+    [
+        (1, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"),
+        (2, "memory.events", "low 0\nhigh 0\nmax 55\noom 4\noom_kill 3\noom_group_kill 0\n"),
+    ],
+)
+def test_kills_for_memory_are_counted_by_the_kernel(tmp_path, version, name, text):
+    group = Group("fn-1", version, {"memory": str(tmp_path)})
+    assert group.memory_kills() == 0
+    (tmp_path / name).write_text(text)
+    assert group.memory_kills() == 3
+    assert Group("fn-1", version, {"cpu": str(tmp_path)}).memory_kills() == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make control groups without delegation")

@@ -59,6 +59,11 @@ def look(gateway, body=b""):
     return json.loads(answer.text)
 
 
+def log_lines(gateway, name):
+    lines = gateway.ask("GET", f"/system/logs?name={name}&follow=0").text.splitlines()
+    return [json.loads(line)["text"] for line in lines]
+
+
 @pytest.mark.parametrize("wish", ["none", "standard"])
 def test_a_function_gets_no_descriptor_of_the_gateway(gateway, wish):
     """Not its listening socket, its logs or its database: only pipes of its own."""
@@ -82,8 +87,7 @@ def test_a_function_sees_files_and_users_of_its_own(gateway, offer):
     assert look(gateway)["secrets"]["key"] == "two"
     status = gateway.status("look")["isolation"]
     assert (status["wish"], status["level"], status["guarded"]) == ("standard", "namespaces", offer.has("guard"))
-    first = json.loads(gateway.ask("GET", "/system/logs?name=look&follow=0").text.splitlines()[0])
-    assert first["text"].startswith("isolation: namespaces; network host")
+    assert log_lines(gateway, "look")[0].startswith("isolation: namespaces; network host")
     gateway.delete("look")
 
 
@@ -101,6 +105,8 @@ def test_a_function_that_takes_more_memory_than_its_limit_is_ended(gateway):
     gateway.add_image("hungry", {"hungry.py": code}, {"fprocess": f"{sys.executable} hungry.py"})
     gateway.deploy("hungry", "hungry", limits={"memory": "64Mi"})
     assert gateway.call("hungry").status >= 500
+    reasons = "killed: more memory than its limit of 64 MiB", "takes more than its limit of 64 MiB and is killed"
+    wait_for(lambda: any(reason in line for line in log_lines(gateway, "hungry") for reason in reasons))
     gateway.delete("hungry")
 
 

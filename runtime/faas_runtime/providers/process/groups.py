@@ -42,6 +42,14 @@ class Group:
     version: int
     folders: Mapping[str, str]
 
+    def memory_kills(self) -> int:
+        """How many processes the kernel has killed because the group had reached its memory limit."""
+        if MEMORY not in self.folders:
+            return 0
+        events = "memory.events" if self.version == 2 else "memory.oom_control"
+        rows = (line.split() for line in _text(Path(self.folders[MEMORY]) / events).splitlines())
+        return next((int(row[1]) for row in rows if len(row) == 2 and row[0] == "oom_kill"), 0)
+
     def remove(self) -> None:
         """End what is left in the groups, and remove them. Blocking."""
         for folder in {Path(path) for path in self.folders.values()}:

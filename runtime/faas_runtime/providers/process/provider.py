@@ -35,7 +35,7 @@ from faas_runtime.providers.process.function import ProcessFunction, RunningVers
 from faas_runtime.providers.process.isolation import MachineOffer
 from faas_runtime.providers.process.places import Places
 from faas_runtime.providers.process.processes import Machine, delete_unused_images, end_orphans
-from faas_runtime.providers.process.spec import Preparer
+from faas_runtime.providers.process.spec import Preparer, ReplicaSpec
 from faas_runtime.providers.process.supervisor import ReplicaSet, stop_slots
 from faas_runtime.providers.process.usage import ProcessUsageMeter
 
@@ -253,9 +253,7 @@ class ProcessProvider(LocalStores):
         """Check everything that can be checked, then start the replicas. Raises Invalid."""
         spec = await self._preparer.spec(deployment)
         deployed = Deployed(deployment=deployment, digest=spec.digest, replicas=replicas, created_at=now_rfc3339())
-        version = function.prepare(deployed, spec)
-        if spec.isolation.level != NONE:
-            function.log.add("gateway", spec.isolation.line())
+        version = _prepared(function, deployed, spec)
         missing = not_enforced(deployment, PROCESS, spec.isolation.enforced_settings)
         if missing:
             function.log.add("gateway", f"not enforced for processes of this machine: {', '.join(missing)}")
@@ -281,7 +279,7 @@ class ProcessProvider(LocalStores):
         function = self._functions[deployed.key] = self._new_function(deployed.key)
         try:
             spec = await self._preparer.spec_of(deployed.deployment, deployed.digest)
-            version = function.prepare(deployed, spec)
+            version = _prepared(function, deployed, spec)
         except RuntimeFault as fault:
             log.error("%s cannot be started again: %s", deployed.key, fault)
             version = RunningVersion(deployed, None, str(fault))
@@ -305,6 +303,13 @@ class ProcessProvider(LocalStores):
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("stopping replicas failed", exc_info=task.exception())
+
+
+def _prepared(function: ProcessFunction, deployed: Deployed, spec: ReplicaSpec) -> RunningVersion:
+    """A version that can be started; how it is isolated is logged, as the machine may offer less than before."""
+    if spec.isolation.level != NONE:
+        function.log.add("gateway", spec.isolation.line())
+    return function.prepare(deployed, spec)
 
 
 def _replicas_after_update(deployment: FunctionDeployment, old: Deployed) -> int:

@@ -43,6 +43,7 @@ class Replica:
         self._machine = machine
         self._mark: ProcessMark | None = None
         self._group: Group | None = None
+        self._memory_kills = 0
         self._socket: socket.socket | None = None
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -53,6 +54,12 @@ class Replica:
     def pid(self) -> int:
         """The watchdog's process number, 0 before the start."""
         return self._process.pid if self._process else 0
+
+    @property
+    def killed(self) -> str:
+        """The reason why the kernel killed processes of this replica; empty if it did not."""
+        limit = self.spec.isolation.limits.memory / (1 << 20)
+        return f"killed: more memory than its limit of {limit:g} MiB" if self._memory_kills else ""
 
     async def launch(self) -> None:
         """Start the process. Raises StartFailed when this machine cannot run it at all."""
@@ -110,6 +117,7 @@ class Replica:
         if self._reader is not None:
             # A descendant may hold the pipe open; the watchdog's own output has been read by then.
             await asyncio.wait([self._reader], timeout=0.5)
+        self._log_memory_kills()
         return code
 
     async def stop(self, grace: float) -> None:
@@ -156,7 +164,7 @@ class Replica:
     def _start_failure(self) -> str:
         assert self._process is not None
         code = self._process.returncode or 0
-        how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+        how = self.killed or (f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}")
         lines = self._log.last(self.instance, _LAST_LINES)
         output = ":\n" + "\n".join(lines) if lines else " and printed nothing"
         return f"`{self.spec.key.name}` ended before it was ready ({how}){output}"
@@ -203,9 +211,17 @@ class Replica:
             lines = splitter.feed(data)
             if lines:
                 self._log.add_all(self.instance, lines)
+                self._log_memory_kills()
             if self._log.is_flooded:
                 await asyncio.sleep(FLOOD_PAUSE)
         self._log.add_all(self.instance, splitter.rest())
+
+    def _log_memory_kills(self) -> None:
+        """Log why processes were killed by the kernel; their exit code 137 does not tell."""
+        kills = self._group.memory_kills() if self._group is not None else 0
+        if kills > self._memory_kills:
+            self._memory_kills = kills
+            self._log.add(self.instance, self.killed)
 
     def _stop_listening(self) -> None:
         if self._socket is not None:

@@ -69,7 +69,8 @@ class Slot:
             began = time.monotonic()
             self._set_ready(True)
             code = await replica.ended()
-            log.warning("replica %s ended with code %s, starting another", replica.instance, code)
+            why = replica.killed or f"code {code}"
+            log.warning("replica %s ended (%s), starting another", replica.instance, why)
         except StartFailed as fault:
             self._failed(fault)
         except Exception as error:
