@@ -195,10 +195,25 @@ def _lock_owner(state_dir: Path) -> int | None:
 def _wait_until_gone(state_dir: Path, pid: int, limit: float) -> bool:
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
-        if _lock_owner(state_dir) != pid:
+        # The lock is released before the process has ended.
+        if _lock_owner(state_dir) != pid and not _is_running(pid):
             return True
         time.sleep(_POLL_INTERVAL)
     return False
+
+
+def _is_running(pid: int) -> bool:
+    """Whether a process has not ended. A zombie has: nobody has read its exit code yet."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's process that has got the number by now
+        return False
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:1] != ["Z"]
+    except OSError:  # ended just now; or no /proc on this system
+        return not Path("/proc/self").exists()
 
 
 def _announced(state_dir: Path) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from faas_cli.gateway.local import process
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -117,6 +119,20 @@ def test_a_gateway_is_started_found_and_stopped(faas, tmp_path, watchdog_binary)
     assert faas("gateway", "stop").stdout == "Gateway stopped.\n"
     assert faas("gateway", "status").returncode == 1
     assert faas("gateway", "stop").stdout == "No gateway is running.\n"
+
+
+def test_stopping_returns_once_the_process_has_ended(tmp_path):
+    """The lock alone is released earlier. A zombie counts as ended: its parent may never ask for it."""
+    code = (
+        "import fcntl, os, signal, sys, time; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX);"
+        "print(os.getpid(), file=file, flush=True); signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM});"
+        "print('locked', flush=True); signal.sigwait({signal.SIGTERM}); file.close(); time.sleep(0.5)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "gateway.lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"locked\n"
+        assert process.stop(tmp_path)
+        assert holder.poll() == 0
 
 
 def test_a_port_in_use_is_one_line_and_a_hint(faas, watchdog_binary):
