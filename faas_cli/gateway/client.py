@@ -155,9 +155,15 @@ class GatewayClient(GatewayTransport):
         return self._decode(self._call("GET", "/system/info"), GatewayInfo)
 
     def images(self) -> dict[str, str] | None:
-        """The digests of the images in the gateway's own store by name; None for a gateway without such a store."""
-        answer = self._call("GET", "/system/images", allowed=(403, 404, 405, 501))
-        return self._decode(answer, dict[str, str]) if answer.status == 200 else None
+        """The digests of the images in the gateway's own store by name; None for a gateway without such a store.
+
+        A gateway of another project may answer a path that it does not know in any way.
+        """
+        answer = self._call("GET", "/system/images", allowed=(400, 403, 404, 405, 500, 501, 502, 503))
+        try:
+            return self._decode(answer, dict[str, str]) if answer.status == 200 else None
+        except GatewayError:
+            return None
 
     def has_blob(self, digest: str) -> bool:
         """Whether the gateway's store has a blob of an image."""
