@@ -71,7 +71,12 @@ func (c *clientConn) send(up *upstream.Conn, request []byte, deadline time.Time)
 	up.LimitWrites(deadline, len(request) > proxy.MaxSmallBody)
 	_ = up.SetReadDeadline(first)
 	if _, err := up.Conn.Write(request); err != nil {
-		return err
+		// As in the round trip of package proxy: the process may have responded before it has read everything. The pool
+		// does not hand out the closed connection again.
+		if _, none := up.Reader.Peek(1); none != nil {
+			return err
+		}
+		return nil
 	}
 	_, err := up.Reader.Peek(1)
 	if watched && errors.Is(err, os.ErrDeadlineExceeded) {

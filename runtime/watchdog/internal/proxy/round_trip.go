@@ -121,7 +121,13 @@ func (t *roundTrip) send(deadline time.Time) (*http.Response, error) {
 		_, _ = t.conn.Writer.Write(t.body)
 	}
 	if err := t.conn.Writer.Flush(); err != nil {
-		return nil, err
+		// A process that refuses a request (431, 413) may respond and close the connection before it has read all of it.
+		response, none := t.readHead(false)
+		if none != nil {
+			return nil, err
+		}
+		response.Close = true
+		return response, nil
 	}
 	if t.expects {
 		if response, err := t.awaitContinue(deadline); response != nil || err != nil {

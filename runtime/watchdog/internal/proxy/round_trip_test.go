@@ -72,6 +72,44 @@ func FuzzAnswers(f *testing.F) {
 	})
 }
 
+// A process that responds and closes before it has read the whole head: its response is passed on, not a 500.
+func TestResponseBeforeTheEndOfTheHead(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			// The rest is unread, so closing resets the connection.
+			_, _ = connection.Read(make([]byte, 1024))
+			_, _ = connection.Write([]byte("HTTP/1.1 431 Too Large\r\nContent-Length: 3\r\n\r\nbig"))
+			connection.Close()
+		}
+	}()
+	up, err := upstream.New(&url.URL{Scheme: "http", Host: listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		recorder := httptest.NewRecorder()
+		request := httptest.NewRequest("POST", "/", http.NoBody)
+		// More than the buffers of both sockets hold, so that writing fails.
+		request.Header.Set("X-Big", strings.Repeat("x", 16<<20))
+		trip := &roundTrip{pool: up, writer: recorder, request: request}
+		if err := trip.run(context.Background(), time.Now().Add(10*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if recorder.Code != 431 || recorder.Body.String() != "big" {
+			t.Fatalf("%d %q", recorder.Code, recorder.Body.String())
+		}
+	}
+}
+
 func TestHeadOfARequest(t *testing.T) {
 	r := httptest.NewRequest("POST", "/a%2Fb?q", strings.NewReader("body"))
 	r.Header = http.Header{"X-Multi": {"one", "two"}, "Connection": {"X-Mine, close"}, "X-Mine": {"1"}, "Keep-Alive": {"5"}, "Te": {"trailers"}}
