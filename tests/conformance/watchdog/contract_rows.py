@@ -47,6 +47,7 @@ TEXT = """
 1.4 relative | or from the working folder | contract::test_relative_command_is_found_from_the_working_folder
 1.4 environment | children inherit everything | contract::test_case[children-inherit-settings]
 1.4 groups | no group is made or killed | differs: a timeout kills the process only
+1.4 groups-ended | nor when the process has ended | differs: a process that fails or, in `http`, ends
 1.4 orphans | are not reaped (ours reaps) | memory::test_orphans_are_reaped_as_the_first_process
 1.4 limits | the function has our soft ones | limits::test_function_has_the_soft_limits_we_were_started_with
 1.4 descriptors | a call without one left is a 503 | limits::test_call_without_a_descriptor_left_is_a_503
@@ -176,7 +177,7 @@ TEXT = """
 5.3 no-host | absent then | fork::test_host_is_absent_when_the_client_names_none
 5.3 spoofing | Query can pose | differs: `Query` and other headers override
 5.3 spoofing-length | ContentLength cannot | contract::test_case[length-header-cannot-be-posed]
-5.3 too-large | above 128 KiB: 500 | server::test_header_too_large_for_a_process
+5.3 too-large | above 128 KiB: 500 | differs: a header above 128 KiB is a 500
 5.4 document | names sorted, values kept, escapes | fork::test_marshal_request
 5.4 no-body | raw is empty | fork::test_marshal_request_without_a_body
 5.4 environment | still by cgi_headers | contract::test_case[marshal-keeps-environment]

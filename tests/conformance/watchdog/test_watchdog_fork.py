@@ -310,6 +310,22 @@ def test_background_process_that_holds_the_output_delays_the_answer(start, scrip
     assert start(script("(sleep 0.3; echo late) & echo done")).call().text == "done\nlate\n"
 
 
+@pytest.mark.parametrize("mode", ["", "streaming", "serializing"])
+@pytest.mark.parametrize("child", ["sleep 60", "trap '' TERM; sleep 60", "sleep 60 >/dev/null 2>&1"])
+def test_child_of_a_process_that_fails_is_ended(start, script, tmp_path, mode, child):
+    """A child may hold the output and ignore SIGTERM."""
+    watchdog = start(script(f"({child}) & echo $! > {tmp_path}/pid; exit 3"), mode=mode)
+
+    assert watchdog.call().status == 500
+    eventually("the child is ended", lambda: not alive(read_pid(tmp_path / "pid")))
+
+
+def test_child_that_has_left_the_group_does_not_delay_a_failure(start, script):
+    watchdog = start(script(f"setsid sleep {DEADLINE + 5} & sleep 0.1; exit 3"))
+
+    assert watchdog.call().status == 500
+
+
 def test_background_process_with_streams_of_its_own_does_not(start, script, tmp_path):
     watchdog = start(script(f"sleep 60 >/dev/null 2>&1 & echo $! > {tmp_path}/pid; echo done"))
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
 from tests.conformance.watchdog.watchdog_driver import (
     FUNCTION,
+    Watchdog,
     alive,
     eventually,
     free_port,
     read_all,
+    read_pid,
     read_until,
     seen,
+    settings_of_function,
 )
 
 CLOSE = "Host: fn.example:1234\r\nConnection: close\r\n\r\n"
@@ -430,3 +434,27 @@ def test_calls_above_the_limit_are_refused(function):
         connection.sendall(b"GET /silence HTTP/1.1\r\nHost: h\r\n\r\n")
         eventually("the call runs", lambda: watchdog.get("/_/ready").status == 429)
         assert watchdog.get("/").status == 429
+
+
+@pytest.mark.parametrize("name", ["child", "stubborn"])
+def test_child_of_a_process_that_ends_does_not_keep_the_watchdog(function, tmp_path, name):
+    """The child holds the connection of the call and the streams of the log; the stubborn one ignores SIGTERM."""
+    watchdog = function()
+
+    answer = watchdog.get(f"/leave-child?{tmp_path / name}")
+
+    assert answer.status == 500
+    assert watchdog.exit_code() == 3
+    assert not alive(read_pid(tmp_path / name))
+
+
+def test_child_with_a_session_of_its_own_does_not_keep_the_first_process(binary, tmp_path):
+    """In a container or an isolated function the watchdog is PID 1, and inherits what has left the group."""
+    own = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*own, "true"], capture_output=True).returncode != 0:
+        pytest.skip("this machine does not let us make a PID namespace")
+    with closing(Watchdog([*own, binary], tmp_path, settings_of_function())) as watchdog:
+        watchdog.wait_until_up()
+
+        assert watchdog.get(f"/leave-child?{tmp_path / 'session'}").status == 500
+        assert watchdog.exit_code() == 3

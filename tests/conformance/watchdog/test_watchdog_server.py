@@ -49,11 +49,15 @@ def test_header_too_large(cat):
     assert cat.get("/", X_Big="x" * ((1 << 20) + 5000)).status == 431
 
 
-def test_header_too_large_for_a_process(cat):
-    answer = cat.get("/", X_Big="x" * 1_000_000)
+@pytest.mark.parametrize("mode", ["", "streaming", "serializing"])
+def test_header_too_large_for_a_process(start, mode):
+    watchdog = start("cat", mode=mode)
 
-    assert answer.status == 500
-    assert answer.text.endswith("argument list too long\n")
+    answer = watchdog.get("/", X_Big="x" * 900_000)
+
+    assert answer.status == 431
+    assert answer.text.strip().startswith("the headers of the request are too large: ")
+    assert " - 431: the headers" in watchdog.log
 
 
 def test_connection_is_kept(cat):

@@ -222,6 +222,20 @@ def leave(call: Call) -> None:
     os._exit(int(call.target.partition("?")[2]))
 
 
+def leave_child(call: Call) -> None:
+    """Leave a child that holds the connection and streams, and exit with code 3. The query names a file for its pid."""
+    path = Path(call.target.partition("?")[2])
+    if os.fork() == 0:
+        if path.name == "stubborn":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if path.name == "session":
+            os.setsid()
+        path.write_text(f"{os.getpid()}\n")
+        time.sleep(60)
+    wait_for(str(path))
+    os._exit(3)
+
+
 def own_pid(call: Call) -> None:
     call.answer(str(os.getpid()).encode())
 
@@ -321,7 +335,8 @@ PATHS = {
     "/continue": continues, "/duration": duration,
     "/redirect": redirect, "/html": html, "/until-close": untyped_close, "/garbage": garbage,
     "/endless-header": endless_header, "/hang-up": hang_up, "/cut": cut, "/cut-chunked": cut_chunked,
-    "/stall": stall, "/last": last_of_connection, "/leave": leave, "/pid": own_pid, "/empty": empty,
+    "/stall": stall, "/last": last_of_connection, "/leave": leave, "/leave-child": leave_child,
+    "/pid": own_pid, "/empty": empty,
     "/unchanged": unchanged, "/head": head_only, "/chunked": chunked, "/slow": byte_by_byte,
     "/close": close_announced, "/too-much": too_much, "/two-lengths": two_lengths, "/long": long_header,
     "/odd": odd_names, "/private": connection_headers, "/gated": gated, "/encoded": encoded,

@@ -34,17 +34,23 @@ func (e ClientError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e ClientError) Unwrap() error { return e.Err }
 
+// ErrHeadersTooLarge is the error of a request that the operating system cannot hand to a process as its environment.
+var ErrHeadersTooLarge = errors.New("the headers of the request are too large: the function gets each as a variable of its " +
+	"environment, which holds at most 128 KiB")
+
 // Errors of a machine that has no descriptor, process or memory left for the moment.
 var temporary = []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM}
 
-// FailureStatus returns the status for a call that failed: 504 after a timeout, 400 for a ClientError, 503 when the
-// machine is out of resources, else 500.
+// FailureStatus returns the status for a call that failed: 504 after a timeout, 400 for a ClientError, 431 for
+// ErrHeadersTooLarge, 503 when the machine is out of resources, else 500.
 func FailureStatus(err error) int {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return http.StatusGatewayTimeout
 	case errors.As(err, new(ClientError)):
 		return http.StatusBadRequest
+	case errors.Is(err, ErrHeadersTooLarge):
+		return http.StatusRequestHeaderFieldsTooLarge
 	case slices.ContainsFunc(temporary, func(each error) bool { return errors.Is(err, each) }):
 		return http.StatusServiceUnavailable
 	}

@@ -2,9 +2,11 @@ package modes
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"fwatchdog/internal/calls"
@@ -37,8 +39,9 @@ const (
 )
 
 const (
-	outputTimeout = 100 * time.Millisecond // for the output of a killed process to end
-	bodyTimeout   = 5 * time.Second        // for the rest of a body that the process has not read
+	failureInterval = 100 * time.Millisecond // between two looks whether the process of a call has failed
+	outputTimeout   = 100 * time.Millisecond // for the output of a killed process to end
+	bodyTimeout     = 5 * time.Second        // for the rest of a body that the process has not read
 )
 
 func (c *call) run() {
@@ -92,6 +95,9 @@ func (c *call) start(document bool) error {
 	}
 	var err error
 	c.worker, err = c.startWorker(env, document || c.request.ContentLength != 0)
+	if c.config.CGIHeaders && errors.Is(err, syscall.E2BIG) {
+		return calls.ErrHeadersTooLarge
+	}
 	return err
 }
 
@@ -174,7 +180,8 @@ func (r bodyReader) Read(p []byte) (int, error) {
 // writerOnly hides the ReadFrom of a file, which allocates a buffer.
 type writerOnly struct{ io.Writer }
 
-// watch kills the process at its timeout or when the client disconnects. The returned function ends the watch.
+// watch kills the process at its timeout or when the client disconnects, and ends what a failed process has left, which may
+// hold its output open. The returned function ends the watch.
 func (c *call) watch() func() {
 	var expired <-chan time.Time
 	var timer *time.Timer
@@ -185,17 +192,28 @@ func (c *call) watch() func() {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		select {
-		case <-expired:
-			c.kill(reasonTimeout)
-		case <-c.request.Context().Done():
-			c.Kill()
-			if c.fed != nil {
-				// An incomplete body ends the context too, and is the reason then.
-				<-c.fed
+		failures := time.NewTicker(failureInterval)
+		defer failures.Stop()
+		for waiting := true; waiting; {
+			select {
+			case <-failures.C:
+				if c.EndAfterFailure() {
+					c.limitOutput()
+					failures.Stop()
+				}
+				continue
+			case <-expired:
+				c.kill(reasonTimeout)
+			case <-c.request.Context().Done():
+				c.Kill()
+				if c.fed != nil {
+					// An incomplete body ends the context too, and is the reason then.
+					<-c.fed
+				}
+				c.kill(reasonDisconnected)
+			case <-done:
 			}
-			c.kill(reasonDisconnected)
-		case <-done:
+			waiting = false
 		}
 	}()
 	return func() {
@@ -211,9 +229,11 @@ func (c *call) watch() func() {
 func (c *call) kill(reason string) {
 	c.killed.CompareAndSwap(nil, reason)
 	c.Kill()
-	// A process that has left the group may hold the pipe open forever.
-	_ = c.Output.SetReadDeadline(time.Now().Add(outputTimeout))
+	c.limitOutput()
 }
+
+// limitOutput ends the output soon: a process that has left the group may hold the pipe open forever.
+func (c *call) limitOutput() { _ = c.Output.SetReadDeadline(time.Now().Add(outputTimeout)) }
 
 // reason returns why the process was killed, or an empty text.
 func (c *call) reason() string {

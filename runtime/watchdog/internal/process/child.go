@@ -82,7 +82,8 @@ func (c *Child) logOutput(p *Process) <-chan struct{} {
 }
 
 func (c *Child) watchExit(started *Process, logged <-chan struct{}, exited chan<- struct{}, codes chan<- int) {
-	code := exitCode(started.Wait())
+	// A descendant would keep the port and the connections of the calls in flight.
+	code := exitCode(started.WaitAll())
 	// The last lines of the log often contain the reason; a descendant may keep the output open forever.
 	select {
 	case <-logged:

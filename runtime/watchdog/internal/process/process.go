@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Exit codes of the watchdog itself; any other is that of the long-lived process.
@@ -94,12 +95,75 @@ func (p *Process) signal(signal syscall.Signal) {
 }
 
 // Alive reports whether the process has not ended.
-func (p *Process) Alive() bool { return !hasEnded(p.cmd.Process.Pid) }
+func (p *Process) Alive() bool {
+	ended, _ := hasEnded(p.cmd.Process.Pid)
+	return !ended
+}
 
-// Wait waits for the process to end. It returns nil for exit code 0, else an error in the words of the contract
-// (`exit status 3`).
+// EndAfterFailure ends the group of a process that has failed, and reports whether it has. A process that runs or has
+// succeeded keeps its group: it may have started work for later.
+func (p *Process) EndAfterFailure() bool {
+	_, failed := p.state()
+	if failed {
+		p.endRest(false)
+	}
+	return failed
+}
+
+// state is hasEnded of a process that has not been reaped.
+func (p *Process) state() (ended, failed bool) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.reaped {
+		return true, false
+	}
+	return hasEnded(p.cmd.Process.Pid)
+}
+
+const (
+	restTimeout  = 500 * time.Millisecond // from SIGTERM to SIGKILL, for what an ended process has left
+	restInterval = 5 * time.Millisecond   // between two looks for it
+)
+
+// endRest ends what an ended process has left in its group: SIGTERM, then SIGKILL. With orphans, it also ends what has left
+// the group, where this process inherits it. The process must not be reaped: it keeps the number of the group.
+func (p *Process) endRest(orphans bool) {
+	end := func(signal syscall.Signal) bool {
+		for deadline, first := time.Now().Add(restTimeout), true; time.Now().Before(deadline); time.Sleep(restInterval) {
+			pids := left(p.cmd.Process.Pid, orphans)
+			if len(pids) == 0 {
+				return true
+			}
+			// A process may be started while the others end: SIGKILL is repeated.
+			if first || signal == syscall.SIGKILL {
+				p.signal(signal)
+				if orphans {
+					for _, pid := range pids {
+						_ = syscall.Kill(pid, signal)
+					}
+				}
+			}
+			first = false
+		}
+		return false
+	}
+	if !end(syscall.SIGTERM) {
+		end(syscall.SIGKILL)
+	}
+}
+
+// WaitAll is Wait for a process whose descendants end with it, however it ends.
+func (p *Process) WaitAll() error {
+	awaitExit(p.cmd.Process.Pid)
+	p.endRest(true)
+	return p.Wait()
+}
+
+// Wait waits for the process to end, and ends its group if it failed. It returns nil for exit code 0, else an error in the
+// words of the contract (`exit status 3`).
 func (p *Process) Wait() error {
 	awaitExit(p.cmd.Process.Pid)
+	p.EndAfterFailure()
 	p.mutex.Lock()
 	p.reaped = true
 	p.mutex.Unlock()

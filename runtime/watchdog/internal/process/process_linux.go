@@ -22,18 +22,24 @@ const (
 // awaitExit returns when a child has ended. It does not reap the child, so that its pid is not reused.
 func awaitExit(pid int) { waitID(pid, exited|noReap) }
 
-// hasEnded reports, without waiting, whether a child has ended.
-func hasEnded(pid int) bool { return waitID(pid, exited|noReap|noHang) != 0 }
+// hasEnded reports, without waiting, whether a child has ended, and whether it failed: by its exit code or a signal.
+func hasEnded(pid int) (ended, failed bool) {
+	info := waitID(pid, exited|noReap|noHang)
+	ended = info[0] != 0 // si_signo: SIGCHLD, or 0 when the child has not ended
+	return ended, ended && (info[2] != byExit || info[6] != 0)
+}
 
-// waitID returns si_signo of the child: SIGCHLD, or 0 when the child has not ended.
-func waitID(pid, options int) int32 {
-	// siginfo_t has 128 bytes and begins with si_signo.
-	var info [32]int32
+// byExit is the si_code of a child that has called exit (CLD_EXITED).
+const byExit = 1
+
+// waitID returns the siginfo_t of a child, of 128 bytes: si_signo is its first number, si_code its third and si_status its
+// seventh.
+func waitID(pid, options int) (info [32]int32) {
 	for {
 		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, idPID, uintptr(pid),
 			uintptr(unsafe.Pointer(&info)), uintptr(options), 0, 0)
 		if errno != syscall.EINTR {
-			return info[0]
+			return info
 		}
 	}
 }
@@ -67,6 +73,25 @@ func ReapOrphans() {
 
 // zombies returns the pids of the ended children of PID 1 that have not been reaped.
 func zombies() []int {
+	return find(func(s stat) bool { return s.state == "Z" && s.parent == 1 })
+}
+
+// left returns the pids that live in a group. With orphans, those that PID 1 has inherited are among them.
+func left(group int, orphans bool) []int {
+	orphans = orphans && os.Getpid() == 1
+	return find(func(s stat) bool {
+		return s.state != "Z" && s.state != "X" && (s.group == group || orphans && s.parent == 1)
+	})
+}
+
+// stat is what /proc says about a process.
+type stat struct {
+	state         string
+	parent, group int
+}
+
+// find returns the pids of the processes that match.
+func find(match func(stat) bool) []int {
 	var found []int
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
@@ -74,10 +99,15 @@ func zombies() []int {
 		if err != nil {
 			continue
 		}
-		// The name, in parentheses, may contain anything; state and parent follow it.
+		// The name, in parentheses, may contain anything; state, parent and group follow it.
 		end := strings.LastIndexByte(string(content), ')')
 		fields := strings.Fields(string(content[end+1:]))
-		if len(fields) > 1 && fields[0] == "Z" && fields[1] == "1" {
+		if len(fields) < 3 {
+			continue
+		}
+		parent, _ := strconv.Atoi(fields[1])
+		group, _ := strconv.Atoi(fields[2])
+		if match(stat{fields[0], parent, group}) {
 			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
 				found = append(found, pid)
 			}

@@ -8,7 +8,10 @@ import "syscall"
 func awaitExit(int) {}
 
 // hasEnded reports false: only Linux can report the end of a child without reaping it.
-func hasEnded(int) bool { return false }
+func hasEnded(int) (ended, failed bool) { return false, false }
+
+// left returns nothing: only Linux keeps the number of an ended child's group.
+func left(int, bool) []int { return nil }
 
 // attributes make a child the leader of its own group.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
