@@ -120,6 +120,16 @@ def test_what_a_function_started_ends_with_it(gateway, wish):
     wait_for(lambda: not alive(orphan), 15)
 
 
+def test_how_a_function_is_isolated_is_logged_at_each_start_of_the_gateway(gateway, offer):
+    gateway.deploy("look", "look")
+    gateway.stop()
+    gateway.start()
+    look(gateway)
+    lines = [line for line in log_lines(gateway, "look") if line.startswith(f"isolation: {offer.level}; ")]
+    gateway.delete("look")
+    assert len(lines) == 2
+
+
 def test_nothing_outlives_a_killed_launcher(gateway):
     """Its death is the end of the replica, and another is started."""
     gateway.deploy("look", "look")

@@ -35,6 +35,7 @@ def test_a_wrong_annotation_names_itself():
     [
         (CallResult(200), False),
         (CallResult(404), False),
+        (CallResult(431), False),
         (CallResult(500), True),
         (CallResult(0), True),
         (CallResult(501), False),
