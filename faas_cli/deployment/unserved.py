@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from faas_cli.errors import FaasError, GatewayError
-from faas_runtime.core.api import SCHEDULE_TOPIC
+from faas_runtime.core.api import SCHEDULE_TOPIC, SECRETS_PATH
 from faas_runtime.core.enforcement import DOCKER, PROCESS, READ_ONLY_ROOT, SWARM, not_enforced
 from faas_runtime.core.isolation import ISOLATION_ANNOTATION, NAMESPACES, NONE
 from faas_runtime.core.quantities import MIN_MEMORY_BYTES, memory_bytes
@@ -59,9 +59,16 @@ def _enforced(deployment: FunctionDeployment, provider: ProviderInfo | None) -> 
     machine = provider.isolation if provider is not None else UNSET
     if machine is UNSET or not machine:
         return []
+    return [*machine.limits, *([READ_ONLY_ROOT] if _has_own_root(deployment, provider) else [])]
+
+
+def _has_own_root(deployment: FunctionDeployment, provider: ProviderInfo | None) -> bool:
+    """Whether a process engine gives this function a root file system of its own."""
+    machine = provider.isolation if provider is not None else UNSET
+    if machine is UNSET or not machine:
+        return False
     wish = (deployment.annotations or {}).get(ISOLATION_ANNOTATION) or machine.wish
-    inside = machine.level == NAMESPACES and wish != NONE
-    return [*machine.limits, *([READ_ONLY_ROOT] if inside else [])]
+    return machine.level == NAMESPACES and wish != NONE
 
 
 def _reasons(deployment: FunctionDeployment, engine: str, provider: ProviderInfo | None = None) -> list[str]:
@@ -71,6 +78,11 @@ def _reasons(deployment: FunctionDeployment, engine: str, provider: ProviderInfo
     found = [f"`{setting}` is not enforced by {_ENGINES[engine]}" for setting in settings]
     if engine != PROCESS:
         found += _raised(deployment)
+    elif deployment.secrets and not _has_own_root(deployment, provider):
+        found.append(
+            f"`secrets` are not in {SECRETS_PATH} without a root file system of its own, "
+            "but in the folder that the variable `secret_mount_path` names"
+        )
     annotations = deployment.annotations or {}
     topics = [name for text in annotations.get("topic", "").split(",") if (name := text.strip())]
     for topic in topics:

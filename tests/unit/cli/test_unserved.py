@@ -6,7 +6,14 @@ import pytest
 
 from faas_cli.deployment.unserved import unserved
 from faas_cli.errors import FaasError, GatewayError
-from faas_runtime.core.api import FunctionDeployment, FunctionResources, GatewayInfo, ProviderInfo, VersionInfo
+from faas_runtime.core.api import (
+    FunctionDeployment,
+    FunctionResources,
+    GatewayInfo,
+    MachineIsolation,
+    ProviderInfo,
+    VersionInfo,
+)
 
 VERSION = VersionInfo(release="1", sha="1")
 
@@ -83,3 +90,21 @@ def test_strict_refuses():
 
 def test_the_gateway_is_not_asked_without_need():
     assert unserved(SimpleNamespace(info=silent), [FunctionDeployment(service="a", image="a")], strict=True) == []
+
+
+@pytest.mark.parametrize(
+    ("level", "wish", "annotations", "expected"),
+    [
+        ("namespaces", "standard", {}, []),
+        ("landlock", "standard", {}, ["secrets"]),
+        ("namespaces", "none", {}, ["secrets"]),
+        ("namespaces", "standard", {"com.faas.isolation": "none"}, ["secrets"]),
+    ],
+)
+def test_secrets_without_an_own_root(level, wish, annotations, expected):
+    """They are elsewhere than where OpenFaaS has them, which a handler may rely on."""
+    machine = MachineIsolation(wish=wish, level=level)
+    provider = ProviderInfo(provider="faas-process", orchestration="processes", version=VERSION, isolation=machine)
+    told = SimpleNamespace(info=lambda: GatewayInfo(provider=provider, version=VERSION))
+    assert keys(told, secrets=["key"], annotations=annotations) == expected
+    assert keys(told, annotations=annotations) == []
