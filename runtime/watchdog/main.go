@@ -30,6 +30,7 @@ func main() {
 	policyFD := flags.Int("isolate", -1, "")
 	showIsolation := flags.Bool("isolation-probe", false, "")
 	try := flags.Bool(sandbox.TryFlag[1:], false, "")
+	private := flags.Bool(sandbox.PrivateFlag[1:], false, "")
 	inside := flags.Bool(sandbox.InsideFlag[1:], false, "")
 	switch err := flags.Parse(os.Args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
@@ -52,6 +53,11 @@ func main() {
 	case *inside:
 		os.Exit(sandbox.Inside())
 	default:
+		if *private {
+			if code := sandbox.CloseMemory(); code != 0 {
+				os.Exit(code)
+			}
+		}
 		serve(flags.Args())
 	}
 }

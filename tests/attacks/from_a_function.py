@@ -41,6 +41,7 @@ ATTACKS = (
     Attack("see the processes of the machine", "command lines, and whom to attack", VIEW),
     Attack("read the environment of the gateway", "credentials in variables", FILES),
     Attack("open the memory of the gateway", "every password and secret in it", FILES),
+    Attack("open the memory of the own watchdog", "the calls of other callers, and connections in its name", VIEW),
     Attack("copy the memory of the gateway", "every password and secret in it", CALLS),
     Attack("trace a process", "control of another process", CALLS),
     Attack("end the gateway", "nothing is served", FILES),

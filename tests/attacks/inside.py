@@ -237,6 +237,15 @@ def open_the_memory_of_the_gateway():
 
 
 @attack
+def open_the_memory_of_the_own_watchdog():
+    pid = os.getppid()
+    while b"fwatchdog" not in open(f"/proc/{pid}/cmdline", "rb").read():
+        status = open(f"/proc/{pid}/status", encoding="ascii").read()
+        pid = int(status.partition("PPid:")[2].split()[0])
+    return write(f"/proc/{pid}/mem", os.O_RDWR)
+
+
+@attack
 def copy_the_memory_of_the_gateway():
     local = ctypes.create_string_buffer(16)
     with open(f"/proc/{gateway()}/maps") as maps:

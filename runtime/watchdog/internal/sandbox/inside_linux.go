@@ -65,6 +65,14 @@ func Inside() int {
 	return refuse("exec", syscall.Exec(watchdog, b.Arguments, os.Environ()))
 }
 
+// CloseMemory closes the memory of the watchdog to the function. It returns 0, or an exit code if it fails.
+func CloseMemory() int {
+	if err := kernel.CloseMemory(); err != nil {
+		return refuse("memory", err)
+	}
+	return 0
+}
+
 // receive reads the brief. The launcher has checked its policy.
 func receive(control io.Reader) (*brief, error) {
 	var length [4]byte

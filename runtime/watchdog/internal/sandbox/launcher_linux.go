@@ -61,7 +61,11 @@ func Launch(policyFD int) int {
 	if err := limits.Join(p.Groups(), os.Getpid()); err != nil {
 		return refuse("cgroup", err)
 	}
-	r, err := start(&brief{p, []string{"fwatchdog"}}, os.Stdin, os.Stderr)
+	arguments := []string{"fwatchdog"}
+	if p.Level == policy.Namespaces {
+		arguments = append(arguments, PrivateFlag)
+	}
+	r, err := start(&brief{p, arguments}, os.Stdin, os.Stderr)
 	if err != nil {
 		return refuse("start", err)
 	}

@@ -12,6 +12,10 @@ import (
 // InsideFlag is the argument of the stage inside.
 const InsideFlag = "-isolation-inside"
 
+// PrivateFlag is the argument of a watchdog whose memory the function must not see. It is given where the launcher can read
+// that memory all the same, which the guard does: the launcher has made the namespaces, and so has all rights in them.
+const PrivateFlag = "-isolation-private"
+
 // ExitFailed is the exit code when a replica cannot be isolated as its policy says. It is never started with less.
 const ExitFailed = 125
 

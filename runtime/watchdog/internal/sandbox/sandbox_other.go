@@ -24,3 +24,6 @@ func Probe() *Report {
 
 // Try reports that only Linux on amd64 and arm64 has a launcher.
 func Try() int { return refuse("start", errSystem) }
+
+// CloseMemory reports that only Linux on amd64 and arm64 has a launcher.
+func CloseMemory() int { return refuse("start", errSystem) }

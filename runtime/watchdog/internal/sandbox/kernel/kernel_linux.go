@@ -22,6 +22,7 @@ const (
 const (
 	prSetPdeathsig       = 1
 	prCapbsetDrop        = 24
+	prSetDumpable        = 4
 	prSetSecurebits      = 28
 	prSetChildSubreaper  = 36
 	prSetNoNewPrivs      = 38
@@ -55,6 +56,10 @@ func BecomeSubreaper() error { return prctl(prSetChildSubreaper, 1, 0) }
 
 // DieWithParent asks for a signal when the parent ends. The kernel forgets it when the user number changes.
 func DieWithParent(signal syscall.Signal) error { return prctl(prSetPdeathsig, uintptr(signal), 0) }
+
+// CloseMemory keeps the memory of this process, and its files in /proc, from processes of the same user that have no
+// capabilities. What it executes is open again.
+func CloseMemory() error { return prctl(prSetDumpable, 0, 0) }
 
 // NoNewPrivileges keeps the thread, and what it executes, from gaining privileges by setuid files.
 func NoNewPrivileges() error { return prctl(prSetNoNewPrivs, 1, 0) }
