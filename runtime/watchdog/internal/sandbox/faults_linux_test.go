@@ -48,7 +48,7 @@ func TestFaults(t *testing.T) {
 		{"chdir", syscall.SYS_CHDIR, syscall.EPERM, guarded, "pivot_root: "},
 		{"unlinkat", syscall.SYS_UNLINKAT, syscall.EPERM, guarded, "pivot_root: "},
 		{"mkdirat", syscall.SYS_MKDIRAT, syscall.EPERM, guarded, "bind: "},
-		{"symlinkat", syscall.SYS_SYMLINKAT, syscall.EPERM, func(p *policy.Policy) { p.Show = nil }, "dev: "},
+		{"symlinkat", syscall.SYS_SYMLINKAT, syscall.EPERM, func(p *policy.Policy) { p.Show = nil }, "bind: "},
 		{"old mount_setattr", 442, syscall.ENOSYS, guarded, started},
 		{"mount_setattr", 442, syscall.EPERM, guarded, "bind: "},
 		{"sethostname", syscall.SYS_SETHOSTNAME, syscall.EPERM, guarded, "hostname: "},

@@ -264,10 +264,10 @@ func TestFiles(t *testing.T) {
 	t.Run("namespaces", func(t *testing.T) {
 		needs(t, policy.Namespaces)
 		s := prepare(t, policy.Namespaces, nil)
-		output := s.run(t, "files", "/etc/shadow", s.folder, "/home/app", "/var/openfaas/secrets", "/usr", "/tmp", "/dev/shm", "/", "/proc/sys/kernel/hostname")
+		output := s.run(t, "files", "/etc/shadow", s.folder, "/home/app", "/var/openfaas/secrets", "/usr", "/tmp", "/var/tmp", "/dev/shm", "/", "/proc/sys/kernel/hostname")
 		expect(t, output, []string{
 			"see /etc/shadow no such file", "see " + s.folder + " no such file", "read /home/app done", "read /var/openfaas/secrets done",
-			"write /tmp done", "write /dev/shm done",
+			"write /tmp done", "write /var/tmp done", "write /dev/shm done",
 		}, []string{"write /home/app done", "write /var/openfaas/secrets done", "write /usr done", "write / done", "write /proc/sys/kernel/hostname done"})
 	})
 	t.Run("shown below /tmp", func(t *testing.T) {

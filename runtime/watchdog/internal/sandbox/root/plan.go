@@ -19,6 +19,7 @@ const (
 	Secrets  = "/var/openfaas/secrets"
 	Tmp      = "/tmp"
 	Shm      = "/dev/shm"
+	VarTmp   = "/var/tmp"
 	Hosts    = "/etc/hosts"
 )
 
@@ -73,6 +74,12 @@ func Plan(p *policy.Policy) ([]Entry, error) {
 		made.openParents(Hosts)
 		hidden[Hosts] = true
 	}
+	varInfo, err := os.Lstat(filepath.Join(p.Rootfs, path.Dir(VarTmp)))
+	linksTmp := err != nil || varInfo.IsDir() || made.open[path.Dir(VarTmp)] // else the image's /var leads elsewhere
+	if linksTmp {
+		made.openParents(VarTmp)
+		hidden[VarTmp] = true
+	}
 	for _, folder := range own {
 		hidden[folder] = true
 		if folder != "/sys" {
@@ -89,6 +96,9 @@ func Plan(p *policy.Policy) ([]Entry, error) {
 	}
 	if p.Secrets != "" {
 		made.folder(Secrets)
+	}
+	if _, shown := made.at[VarTmp]; linksTmp && !shown {
+		made.add(Entry{Kind: Link, Target: VarTmp, Source: Tmp})
 	}
 	if made.open[path.Dir(Hosts)] {
 		made.folder(path.Dir(Hosts))

@@ -97,6 +97,28 @@ func TestHostsFile(t *testing.T) {
 	}
 }
 
+// /var/tmp is /tmp, whatever the image has there.
+func TestVarTmp(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		files   []string
+		links   map[string]string
+		show    []string
+		desired Entry
+	}{
+		{"no /var", []string{"home/app/x"}, nil, nil, Entry{Link, VarTmp, Tmp, false}},
+		{"a folder", []string{"var/tmp/x"}, nil, nil, Entry{Link, VarTmp, Tmp, false}},
+		{"a link", []string{"var/lib/x"}, map[string]string{"var/tmp": "/root"}, nil, Entry{Link, VarTmp, Tmp, false}},
+		{"/var is a link", nil, map[string]string{"var": "/usr"}, nil, Entry{}},
+		{"shown", []string{"home/app/x"}, nil, []string{VarTmp}, Entry{Bind, VarTmp, VarTmp, false}},
+	} {
+		found := planned(t, &policy.Policy{Rootfs: image(t, t.TempDir(), c.files, c.links), Show: c.show})
+		if found[VarTmp] != c.desired {
+			t.Errorf("%s: %+v", c.name, found[VarTmp])
+		}
+	}
+}
+
 // The machine's folders replace the image's, but for /etc and /var, where the image wins file by file.
 func TestMachineIsShown(t *testing.T) {
 	machine := image(t, t.TempDir(), []string{"usr/bin/python3", "prefix/lib/x"}, map[string]string{"bin": "usr/bin", "resolv.conf": "usr/bin/python3", "lost": "/nowhere/at/all"})
