@@ -45,6 +45,7 @@ def test_status_shows_what_was_deployed(gateway):
         "replicas": 1,
         "availableReplicas": 1,
         **given,
+        "labels": {"canary": "true", "faas_function": "echo"},
     }
 
 

@@ -11,14 +11,19 @@ ROUNDS = int(os.environ.get("FAAS_KILL_ROUNDS", "8"))
 
 
 def processes_of(state):
-    """Processes that were started below this state directory."""
+    """The processes of `server` on the gateway of this state directory."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if f"TMPDIR={state}".encode() in (entry / "environ").read_bytes():
+                if f"STATE={state}\0".encode() in (entry / "environ").read_bytes():
                     found.append(int(entry.name))
     return found
+
+
+def variables(gateway, version):
+    """An environment that tells the version, and marks its processes."""
+    return {"GREETING": version, "STATE": str(gateway.state)}
 
 
 def change(gateway, number):
@@ -27,9 +32,9 @@ def change(gateway, number):
         if number % 3 == 0:
             gateway.delete("server")
         elif number % 3 == 1:
-            gateway.deploy("server", "server", envVars={"GREETING": f"v{number}"})
+            gateway.deploy("server", "server", envVars=variables(gateway, f"v{number}"))
         else:
-            gateway.update("server", "server", envVars={"GREETING": f"v{number}"})
+            gateway.update("server", "server", envVars=variables(gateway, f"v{number}"))
 
 
 def test_a_change_that_is_cut_off_happened_or_did_not(gateway):
@@ -52,7 +57,7 @@ def test_a_change_that_is_cut_off_happened_or_did_not(gateway):
             assert greeting == after[0]["envVars"]["GREETING"]
         # The next change works at the first try, whatever was interrupted.
         assert gateway.delete("server").status == (202 if after else 404)
-        assert gateway.deploy("server", "server", envVars={"GREETING": "v0"}).status == 202
+        assert gateway.deploy("server", "server", envVars=variables(gateway, "v0")).status == 202
         assert len(gateway.ask("GET", "/system/functions").json()) == 1
 
 
@@ -61,7 +66,7 @@ def move_traffic(gateway, number):
     with contextlib.suppress(OSError):
         if number % 3 == 1:
             share = {"com.faas.traffic": "50"}
-            gateway.update("server", "server", envVars={"GREETING": f"v{number}"}, annotations=share)
+            gateway.update("server", "server", envVars=variables(gateway, f"v{number}"), annotations=share)
         elif number % 3 == 2:
             gateway.ask("POST", "/system/function/server/promote")
         else:
@@ -70,7 +75,7 @@ def move_traffic(gateway, number):
 
 def test_a_canary_that_is_cut_off_can_be_ended_or_begun_again(gateway):
     chance = random.Random(11)
-    gateway.deploy("server", "server", envVars={"GREETING": "v0"})
+    gateway.deploy("server", "server", envVars=variables(gateway, "v0"))
     for number in range(1, ROUNDS + 1):
         worker = threading.Thread(target=move_traffic, args=(gateway, number))
         worker.start()
@@ -89,7 +94,7 @@ def test_a_canary_that_is_cut_off_can_be_ended_or_begun_again(gateway):
 
 
 def test_nothing_runs_after_the_gateway_has_stopped(gateway, wait_for):
-    gateway.deploy("server", "server", labels={"com.openfaas.scale.min": "2"})
+    gateway.deploy("server", "server", envVars=variables(gateway, "v0"), labels={"com.openfaas.scale.min": "2"})
     gateway.wait_available("server", 2)
     assert len(processes_of(gateway.state)) >= 4
 

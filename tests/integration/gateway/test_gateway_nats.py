@@ -27,7 +27,7 @@ def gateways(tmp_path, nats, watchdog_binary):
     for who in ("one", "two"):
         state = tmp_path / who
         state.mkdir()
-        gateway = Gateway(state, "--nats", nats.url)
+        gateway = Gateway(state, "--nats", nats.url, "--isolation", "none")  # it writes where the test reads
         gateway.add_image("note", {"note.py": NOTE}, {"fprocess": f"{sys.executable} note.py"})
         found.append(gateway.start())
     yield found

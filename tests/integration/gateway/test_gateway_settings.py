@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -110,7 +111,7 @@ def test_a_wrong_file_stops_the_start(faas, state):
         "source": "flag",
         "origin": "--port",
     }
-    assert "idle_timeout                 1m " in faas("gateway", "config").stdout
+    assert re.search(r"^idle_timeout +1m ", faas("gateway", "config").stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", ["start", "run"])

@@ -1,5 +1,9 @@
 """The fixtures of the Docker engine's tests, on Podman."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import docker
 import pytest
 
@@ -10,10 +14,13 @@ __all__ = ["image"]
 
 
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory, missing):
+def podman(missing):
     """The address of a Podman."""
-    with service(tmp_path_factory.mktemp("podman"), missing) as address:
+    # Podman takes no path of more than 50 characters for what runs.
+    folder = Path(tempfile.mkdtemp(prefix="podman-", dir="/tmp"))
+    with service(folder, missing) as address:
         yield address
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

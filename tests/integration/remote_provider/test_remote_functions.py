@@ -158,7 +158,10 @@ def test_calls_are_queued_at_the_gateway(gateway, wait_for):
 def test_each_tells_who_it_is(gateway, provider):
     theirs = provider.ask("GET", "/system/info").json()
 
-    assert (theirs["orchestration"], sorted(theirs)) == ("processes", ["orchestration", "provider", "version"])
+    assert (theirs["orchestration"], sorted(theirs)) == (
+        "processes",
+        ["isolation", "orchestration", "provider", "version"],
+    )
     assert gateway.ask("GET", "/system/info").json()["provider"] == theirs
 
 

@@ -1,5 +1,7 @@
 """YAML that nests without end is an ordinary error in every file we read, with every PyYAML."""
 
+import gc
+
 import pytest
 
 from faas_cli.errors import FaasError
@@ -8,6 +10,15 @@ from faas_cli.stack.sealing import make_keys, unseal
 from faas_cli.templates.find import read_template
 
 DEEP = {"open": "[" * 2000, "closed": "[" * 2000 + "]" * 2000, "items": "- " * 2000 + "a", "maps": "{a: " * 2000}
+
+
+@pytest.fixture(autouse=True)
+def no_collection():
+    """At the deepest point there is no stack left for finalizers of what other tests have left behind."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
