@@ -136,7 +136,10 @@ def test_guesses_do_not_lock_out_a_long_password_of_the_users_file():
     assert guard.admit(BASIC, basic("bob", "short"), "", "h") is BLOCKED
 
 
-@pytest.mark.parametrize(("token", "refusal"), [(secrets.token_hex(16), None), ("a" * 40, BLOCKED), ("short", BLOCKED)])
+@pytest.mark.parametrize(
+    ("token", "refusal"),
+    [("2ad465e373dca655e3196b3108d06787", None), ("a" * 40, BLOCKED), ("short", BLOCKED)],
+)
 def test_guesses_do_not_lock_out_a_generated_token(token, refusal):
     guard = CallGuard(Accounts([]), clock=lambda: 1.0)
     rule = f"sha256:{digest(token.encode()).hex()}"
