@@ -198,11 +198,13 @@ def test_what_the_table_claims_holds(level, user, results, offer):
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_the_attacks_work_where_nothing_stops_them(user, results):
+def test_the_attacks_work_where_nothing_stops_them(user, results, offer):
     """An attack that fails without isolation shows nothing."""
     found = results(NONE, user)
     # A kernel may lack a call altogether.
     lacking = {name for name, (_, said) in found.items() if "Errno 38" in said}
+    if offer.level != NAMESPACES:
+        lacking.add("make namespaces")  # the machine refuses them to everybody
     failed = {
         each.name: found[each.name][1]
         for each in ATTACKS
