@@ -2,12 +2,14 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import zipfile
 
 import pytest
 
 from faas_cli.templates.find import find_template
+from faas_runtime.core.paths import search_path
 from tests.integration.build.test_oci import Project as LocalProject
 
 pytestmark = pytest.mark.integration
@@ -106,6 +108,7 @@ def test_without_an_engine(tmp_path, tool, monkeypatch, lang):
         assert result.error is None, f"{result.error.detail}\n{result.error.message}"
         root = project.store.unpack(result.outcome.digest, tmp_path / "roots")
         command = shlex.split(find_template(lang).fprocess)
+        command[0] = shutil.which(command[0], path=search_path()) or command[0]  # Node may come from PyPI
         done = subprocess.run(command, cwd=root / "home/app", input=b"", capture_output=True, check=True)
         assert done.stdout.decode().strip() == answer.replace("one", text)
 
