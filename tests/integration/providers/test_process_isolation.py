@@ -134,8 +134,12 @@ def test_how_a_function_is_isolated_is_logged_at_each_start_of_the_gateway(gatew
     assert len(lines) == 2
 
 
-def test_nothing_outlives_a_killed_launcher(gateway):
+def test_nothing_outlives_a_killed_launcher(gateway, offer):
     """Its death is the end of the replica, and another is started."""
+    if offer.level != NAMESPACES:
+        pytest.skip(
+            f"this machine offers {offer.level} only: what left its session ends with the next search for left-overs"
+        )
     gateway.deploy("look", "look")
     look(gateway, b"stay")
     (orphan,) = gateway.processes("86399")
