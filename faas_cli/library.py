@@ -19,6 +19,7 @@ from faas_cli.deployment.deploy import deploy_one
 from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.deployment.secrets import check_name
 from faas_cli.deployment.unserved import unserved
+from faas_cli.deployment.upload import ImageUploads
 from faas_cli.errors import FaasError, GatewayError, UsageError
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.gateway.credentials import Credentials, gateway_of, load_credentials, normalised
@@ -107,8 +108,9 @@ class Gateway:
         deployments = [deployment_of(function, options, project) for function in chosen]
         for text in unserved(self._client, deployments, strict=options.strict):
             warnings.warn(text, stacklevel=2)
+        uploads = ImageUploads(self._client)
         for deployment in deployments:
-            deploy_one(self._client, deployment, options)
+            deploy_one(self._client, deployment, options, uploads)
         return [self._client.url_of(each.service, each.namespace) for each in deployments]
 
     def functions(self, namespace: str = "") -> list[FunctionStatus]:
@@ -228,8 +230,7 @@ class Gateway:
             raise UsageError(f"the value of secret `{name}` is empty")
         text, encoded = raw.decode("utf-8", "replace"), base64.b64encode(raw).decode()
         secret = Secret(name=name, namespace=namespace, value=text, raw_value=encoded)
-        if self._client.create_secret(secret) == 409:
-            self._client.update_secret(secret)
+        self._client.set_secret(secret)
 
     def remove_secret(self, name: str, namespace: str = "") -> None:
         """Remove a secret."""

@@ -9,7 +9,6 @@ import base64
 import codecs
 import re
 import time
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -19,12 +18,14 @@ from faas_cli.console import Console
 from faas_cli.deployment.deploy import deploy_one
 from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.deployment.unserved import unserved
+from faas_cli.deployment.upload import ImageUploads
 from faas_cli.errors import FaasError, UsageError
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.gateway.invocation import Call, read_start, request
 from faas_cli.images.builders.choose import choose_builder
 from faas_cli.images.model import BuildOptions, BuildReporter
 from faas_cli.images.plan import build_functions
+from faas_cli.output.log_lines import since_time
 from faas_cli.stack.model import Function, Stack
 from faas_cli.stack.select import StackOptions, open_stack, select, stack_with
 from faas_cli.templates.find import available
@@ -60,10 +61,9 @@ class AgentTools:
         if lines < 1:
             raise UsageError(f"`lines` must be at least 1: {lines}")
         try:
-            moment = datetime.now(UTC) - timedelta(seconds=go_duration(since))
+            start = since_time(go_duration(since), "")
         except ValueError as err:
             raise UsageError(f"`since`: {err}") from None
-        start = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         query = {"since": start, "tail": str(lines), "follow": "false", "namespace": namespace}
         found = [f"{message.timestamp} {message.text.rstrip()}" for message in self._client.logs(name, query)]
         return listed(found, max_bytes, last=True)
@@ -128,12 +128,13 @@ class AgentTools:
         chosen = select(stack, function, "")
         options = BuildOptions(quiet=True, builder=builder)
         maker = choose_builder(options, stack, Console(quiet=True), self._client.gateway)
+        uploads = ImageUploads(self._client)
         found = []
         for each, result in zip(chosen, build_functions(stack, chosen, options, BuildReporter(), maker), strict=True):
             try:
                 if result.error is not None:
                     raise result.error
-                found.append(self._deploy(each, result.image))
+                found.append(self._deploy(each, result.image, uploads))
             except FaasError as err:
                 room = max(0, max_bytes // len(chosen) - _HEAD_BYTES)
                 texts = {"error": in_tool_words(err.message), "detail": shortened(err.detail, room)}
@@ -159,10 +160,10 @@ class AgentTools:
             return self._stack.open()
         return stack_with(function)
 
-    def _deploy(self, function: Function, image: str) -> dict[str, Any]:
+    def _deploy(self, function: Function, image: str, uploads: ImageUploads) -> dict[str, Any]:
         deployment = deployment_of(function, DeployOptions())
         found = unserved(self._client, [deployment])
-        deploy_one(self._client, deployment)
+        deploy_one(self._client, deployment, uploads=uploads)
         url = self._client.url_of(deployment.service, deployment.namespace)
         return {"function": function.name, "image": image, "url": url} | ({"warnings": found} if found else {})
 

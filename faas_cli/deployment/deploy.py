@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from faas_cli.deployment.request import DeployOptions, deployment_of
 from faas_cli.deployment.unserved import unserved
-from faas_cli.deployment.upload import upload_image
+from faas_cli.deployment.upload import ImageUploads
 from faas_cli.errors import GatewayError
 from faas_cli.stack.model import Function
 from faas_runtime.core.container_rights import loosened
@@ -29,19 +29,26 @@ def deploy_all(client: GatewayClient, functions: Sequence[Function], options: De
     deployments = [deployment_of(function, options) for function in functions]
     warn_unserved(client, deployments, options, console)
 
+    uploads = ImageUploads(client)
+
     def one(deployment: FunctionDeployment) -> None:
         console.progress(f"Deploying: {deployment.service}.")
-        report_deployed(client, deployment, deploy_one(client, deployment, options), console)
+        report_deployed(client, deployment, deploy_one(client, deployment, options, uploads), console)
 
     return each_on_gateway(deployments, lambda deployment: deployment.service, one, "deployed", console)
 
 
-def deploy_one(client: GatewayClient, deployment: FunctionDeployment, options: DeployOptions = DeployOptions()) -> int:  # noqa: B008 - frozen
+def deploy_one(
+    client: GatewayClient,
+    deployment: FunctionDeployment,
+    options: DeployOptions = DeployOptions(),  # noqa: B008 - frozen
+    uploads: ImageUploads | None = None,
+) -> int:
     """Deploy one function; return the HTTP status. Its image is uploaded where the gateway has no other way to it.
 
     Raises FaasError.
     """
-    upload_image(client, deployment.image)
+    (uploads or ImageUploads(client)).upload(deployment.image)
     if options.replace:
         try:
             client.delete(deployment.service, deployment.namespace)

@@ -84,9 +84,7 @@ def _apply_one(client: GatewayClient, path: Path, namespace: str, console: Conso
         return True
     secret = read_secret(path.name, namespace, None, path, console, trim=trim)
     try:
-        status = client.create_secret(secret)
-        if status == 409:
-            status = client.update_secret(secret)
+        status = client.set_secret(secret)
     except GatewayError as err:
         console.error(err.message, err.hint)
         return False

@@ -224,6 +224,11 @@ class GatewayClient(GatewayTransport):
         """Replace a secret's value; returns the HTTP status."""
         return self._secret("PUT", secret)
 
+    def set_secret(self, secret: Secret) -> int:
+        """Create a secret, or replace its value; returns the HTTP status."""
+        status = self.create_secret(secret)
+        return self.update_secret(secret) if status == 409 else status
+
     def delete_secret(self, name: str, namespace: str = "") -> None:
         """Remove a secret."""
         self._secret("DELETE", Secret(name=name, namespace=namespace))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from faas_cli.deployment.deploy import deploy_one
+from faas_cli.deployment.upload import ImageUploads
 from faas_cli.errors import FaasError
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.gateway.credentials import Credentials
@@ -52,6 +53,17 @@ def test_a_deployment_brings_its_image(gateway, user):
     before = {path: path.stat().st_mtime_ns for path in gateway.store.root.rglob("*") if path.is_file()}
     deploy_one(client, FunctionDeployment(service="again", image="mine:1"))
     assert {path: path.stat().st_mtime_ns for path in gateway.store.root.rglob("*") if path.is_file()} == before
+
+
+def test_several_functions_ask_for_the_images_once(gateway, user, monkeypatch):
+    """What is uploaded for one is known for the next."""
+    client, asked = client_of(gateway), []
+    monkeypatch.setattr(client, "images", lambda: asked.append(1) or GatewayClient.images(client))
+    uploads = ImageUploads(client)
+    for name in ("one", "two"):
+        deploy_one(client, FunctionDeployment(service=name, image="mine:1"), uploads=uploads)
+    assert asked == [1]
+    assert gateway.call("two", b"hello").body == b"hello"
 
 
 def test_what_is_not_what_it_says(gateway, user):
