@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from faas_cli.errors import FaasError, GatewayError
 from faas_runtime.core.api import SCHEDULE_TOPIC, SECRETS_PATH
@@ -16,7 +16,7 @@ from faas_runtime.core.quantities import MIN_MEMORY_BYTES, memory_bytes
 
 if TYPE_CHECKING:
     from faas_cli.gateway.client import GatewayClient
-    from faas_runtime.core.api import FunctionDeployment, ProviderInfo
+    from faas_runtime.core.api import FunctionDeployment, MachineIsolation, ProviderInfo
 
 _ENGINES = {PROCESS: "the process engine", DOCKER: "the Docker engine", SWARM: "the Swarm engine"}
 
@@ -39,7 +39,9 @@ def unserved(client: GatewayClient, deployments: Sequence[FunctionDeployment], *
         # The deployment itself reports a gateway that does not answer.
         return []
     engine = _own_engine(provider)
-    found = [f"`{each.service}`: {reason}" for each in deployments for reason in _reasons(each, engine, provider)]
+    found = [
+        f"`{each.service}`: {reason}" for each in deployments for reason in _reasons(each, engine, provider.isolation)
+    ]
     if found and strict:
         raise FaasError(
             "\n".join(found), hint="nothing is deployed; remove these settings, or deploy without `--strict`"
@@ -54,31 +56,29 @@ def _own_engine(provider: ProviderInfo) -> str:
     return provider.provider if provider.provider in _ENGINES and not original else ""
 
 
-def _enforced(deployment: FunctionDeployment, provider: ProviderInfo | None) -> list[str]:
+def _enforced(deployment: FunctionDeployment, machine: MachineIsolation | UnsetType) -> list[str]:
     """What a process engine enforces on its machine for this deployment."""
-    machine = provider.isolation if provider is not None else UNSET
-    if machine is UNSET or not machine:
+    if not machine:
         return []
-    return [*machine.limits, *([READ_ONLY_ROOT] if _has_own_root(deployment, provider) else [])]
+    return [*machine.limits, *([READ_ONLY_ROOT] if _has_own_root(deployment, machine) else [])]
 
 
-def _has_own_root(deployment: FunctionDeployment, provider: ProviderInfo | None) -> bool:
+def _has_own_root(deployment: FunctionDeployment, machine: MachineIsolation | UnsetType) -> bool:
     """Whether a process engine gives this function a root file system of its own."""
-    machine = provider.isolation if provider is not None else UNSET
-    if machine is UNSET or not machine:
+    if not machine:
         return False
     wish = (deployment.annotations or {}).get(ISOLATION_ANNOTATION) or machine.wish
     return machine.level == NAMESPACES and wish != NONE
 
 
-def _reasons(deployment: FunctionDeployment, engine: str, provider: ProviderInfo | None = None) -> list[str]:
+def _reasons(deployment: FunctionDeployment, engine: str, machine: MachineIsolation | UnsetType = UNSET) -> list[str]:
     if not engine:
         return []
-    settings = not_enforced(deployment, engine, _enforced(deployment, provider))
+    settings = not_enforced(deployment, engine, _enforced(deployment, machine))
     found = [f"`{setting}` is not enforced by {_ENGINES[engine]}" for setting in settings]
     if engine != PROCESS:
         found += _raised(deployment)
-    elif deployment.secrets and not _has_own_root(deployment, provider):
+    elif deployment.secrets and not _has_own_root(deployment, machine):
         found.append(
             f"`secrets` are not in {SECRETS_PATH} without a root file system of its own, "
             "but in the folder that the variable `secret_mount_path` names"

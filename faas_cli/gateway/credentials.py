@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from faas_cli.errors import FaasError
 from faas_cli.gateway import keychain
-from faas_runtime.core.files import write_file
+from faas_runtime.core.files import locked, write_file
 
 if TYPE_CHECKING:
     from faas_cli.console import Console
@@ -107,8 +106,7 @@ def _renewed(gateway: str) -> Login:
     from faas_cli.gateway.oidc_token import Refused, renew
 
     path = config_path()
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path.with_name(f"{path.name}.lock")):
         login = _login(_entry_of(gateway) or {})
         if login is None:
             raise FaasError(f"the login for {gateway} was removed meanwhile", hint="faas auth")

@@ -53,10 +53,10 @@ def authenticates_in_body(methods: list[str] | None) -> bool:
     return methods is not None and _BASIC not in methods and _POST in methods
 
 
-def request_login(endpoint: TokenEndpoint, fields: Mapping[str, str], name: str = "access_token") -> Login:
-    """Exchange a grant for a token, which has this `name` in the answer. Raises FaasError, Refused."""
+def request_login(endpoint: TokenEndpoint, fields: Mapping[str, str]) -> Login:
+    """Exchange a grant for a token. Raises FaasError, Refused."""
     content = _authenticated(endpoint, fields)
-    token = required(content, name)
+    token = required(content, "access_token")
     lifetime = content.get("expires_in")
     expires = time.time() + lifetime if isinstance(lifetime, (int, float)) and lifetime > 0 else _expiry_of(token)
     refresh = content.get("refresh_token") or ""
