@@ -69,11 +69,11 @@ def top_names(context: Path) -> dict[str, bool]:
     Raises PatternError.
     """
     ignore = _ignore(context)
-    names = {
-        name.partition("/")[0]: "/" in name
-        for name, _ in everything_below(context)
-        if not name.startswith(f"{SUPPORT_FOLDER}/") and not ignore.excludes(name.rstrip("/"))
-    }
+    names: dict[str, bool] = {}
+    for name, _ in everything_below(context):
+        top, below, _ = name.partition("/")
+        if top not in names and (top, below) != (SUPPORT_FOLDER, "/") and not ignore.excludes(name.rstrip("/")):
+            names[top] = bool(below)
     return dict(sorted(names.items()))
 
 

@@ -128,8 +128,9 @@ class Builder(Protocol):
     def check(self, function: Function, template: Template | None, arguments: Mapping[str, str]) -> object:
         """Raise BuildError for a function that it cannot build for its gateway, before anything is built.
 
-        `template` is None for `lang: dockerfile`; `arguments` are the build arguments.
+        `template` is None for `lang: dockerfile`; `arguments` are the build arguments. An engine builds every function.
         """
+        return None
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError; `detail` holds the failing tool's output."""

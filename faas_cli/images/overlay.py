@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from faas_cli.errors import BuildError
+from faas_cli.images.tree import read_record
 from faas_runtime.core.files import write_file
 
 _KINDS = {
@@ -60,7 +61,7 @@ class Overlay:
     def write(self) -> None:
         """Make the context's folder hold this and nothing else. Raises OSError."""
         record = self._context.with_name(f".{self._context.name}.json")
-        known = _read_record(record)
+        known = read_record(record)
         if self._context.is_symlink():
             self._context.unlink()
         self._context.mkdir(parents=True, exist_ok=True)
@@ -189,11 +190,3 @@ def _identity(status: os.stat_result) -> list[int]:
 
 def _place(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
-
-
-def _read_record(path: Path) -> dict[str, list[int]]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -11,6 +11,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from faas_runtime.core.files import write_file
 
@@ -68,7 +69,7 @@ def digests_below(folder: Path) -> dict[str, str]:
     Files that did not change since they were read for an earlier build are not read again.
     """
     record = folder.with_name(f".{folder.name}.digests")
-    known, kept, found = _read_record(record), {}, {}
+    known, kept, found = read_record(record), {}, {}
     settled = (time.time() - _SETTLED_SECONDS) * 1e9
     for name, status in files_below(folder):
         if name.endswith("/"):
@@ -86,7 +87,8 @@ def digests_below(folder: Path) -> dict[str, str]:
     return found
 
 
-def _read_record(path: Path) -> dict[str, list[int | str]]:
+def read_record(path: Path) -> dict[str, Any]:
+    """What an earlier run wrote to a file of JSON; empty when it is not there or damaged."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError):

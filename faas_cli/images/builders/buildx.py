@@ -18,10 +18,8 @@ from faas_cli.images.builders.engine import image_id, ping
 from faas_cli.images.context_files import complete, dockerfile_text
 from faas_cli.images.dockerfile.parse import Dockerfile, parse
 from faas_cli.images.dockerfile.render import PACKAGES, platforms
-from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
+from faas_cli.images.model import Builder, BuildJob, BuildOutcome, BuildReporter
 from faas_cli.interrupt import on_interrupt
-from faas_cli.stack.model import Function
-from faas_cli.templates.model import Template
 from faas_runtime.core.engine_address import EngineAddress
 from faas_runtime.core.files import write_file
 
@@ -122,7 +120,7 @@ def _read(cache: Path | None) -> dict[str, Any]:
     return content if isinstance(content, dict) and "command" in content else {}
 
 
-class BuildxBuilder:
+class BuildxBuilder(Builder):
     """Builds with BuildKit; the images go to the engine, as with the classic builder."""
 
     name = "buildx"
@@ -131,9 +129,6 @@ class BuildxBuilder:
         self._engine = engine
         self._command = command
         self._running: set[subprocess.Popen[str]] = set()
-
-    def check(self, function: Function, template: Template | None, arguments: Mapping[str, str]) -> None:
-        """An engine builds every function."""
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError naming the failing step and its line; `detail` holds all output."""

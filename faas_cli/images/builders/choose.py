@@ -128,7 +128,7 @@ def _buildx(engine: EngineAddress) -> Builder:
     return BuildxBuilder(engine, find_command(default_state_dir() / "build" / "docker-command.json"))
 
 
-class EngineBuilder:
+class EngineBuilder(Builder):
     """Builds with an engine: with the classic builder, or with BuildKit where a job needs it."""
 
     name = "docker"
@@ -140,9 +140,6 @@ class EngineBuilder:
         self._classic = DockerBuilder(engine)
         self._lock = threading.Lock()
         self._buildkit: Builder | None = None
-
-    def check(self, function: Function, template: Template | None, arguments: Mapping[str, str]) -> None:
-        """An engine builds every function."""
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError, or FaasError when BuildKit is needed and not available."""

@@ -15,14 +15,12 @@ from faas_cli.images.builders.engine import START_HINT, connect, image_id
 from faas_cli.images.context_files import complete
 from faas_cli.images.dockerfile.parse import Dockerfile, parse
 from faas_cli.images.dockerignore import PatternError, sent_files
-from faas_cli.images.model import BuildJob, BuildOutcome, BuildReporter
+from faas_cli.images.model import Builder, BuildJob, BuildOutcome, BuildReporter
 from faas_cli.images.tree import DOCKERFILE_NAME
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from faas_cli.stack.model import Function
-    from faas_cli.templates.model import Template
     from faas_runtime.core.engine_address import EngineAddress
 
 _Event = Mapping[str, Any] | Exception | None
@@ -34,7 +32,7 @@ _TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "ftp_proxy")
 
 
-class DockerBuilder:
+class DockerBuilder(Builder):
     """Builds with the engine's classic builder; the images go to the engine."""
 
     name = "docker"
@@ -43,9 +41,6 @@ class DockerBuilder:
         self._engine = engine
         self._local = threading.local()
         self._running: set[SimpleQueue[_Event]] = set()
-
-    def check(self, function: Function, template: Template | None, arguments: Mapping[str, str]) -> None:
-        """An engine builds every function."""
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build one image. Raises BuildError naming the failing step and its line; `detail` holds all output."""

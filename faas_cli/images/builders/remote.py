@@ -20,10 +20,8 @@ import urllib3
 
 from faas_cli.errors import BuildError, FaasError, UsageError
 from faas_cli.images.context_files import complete
-from faas_cli.images.model import BuildJob, BuildOptions, BuildOutcome, BuildReporter
+from faas_cli.images.model import Builder, BuildJob, BuildOptions, BuildOutcome, BuildReporter
 from faas_cli.proxies import pool_for
-from faas_cli.stack.model import Function
-from faas_cli.templates.model import Template
 
 CONFIG, SECRETS = "com.openfaas.docker.config", "com.openfaas.secrets"
 SIGNATURE = "X-Build-Signature"
@@ -33,7 +31,7 @@ _MAX_MEMORY_BYTES = 8 * 1024 * 1024
 _MAX_KEY_BYTES = 64 * 1024
 
 
-class RemoteBuilder:
+class RemoteBuilder(Builder):
     """The builder named by `--remote-builder`. It pushes every image it builds, so it can publish, too."""
 
     name = "remote"
@@ -45,9 +43,6 @@ class RemoteBuilder:
         self._pool = pool_for(self._base)
         self._running: set[urllib3.BaseHTTPResponse] = set()
         _check(options)
-
-    def check(self, function: Function, template: Template | None, arguments: Mapping[str, str]) -> None:
-        """A remote builder has an engine, which builds every function."""
 
     def build(self, job: BuildJob, report: BuildReporter) -> BuildOutcome:
         """Build and push one image. Raises BuildError with the builder's message."""
