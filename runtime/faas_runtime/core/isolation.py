@@ -8,9 +8,8 @@ from collections.abc import Mapping
 import msgspec
 
 from faas_runtime.core.paths import watchdog_binary
+from faas_runtime.core.settings import ISOLATIONS
 
-WISHES = ("standard", "strict", "none")
-"""Values of `isolation`: all that the machine offers, everything or nothing at all, and no isolation."""
 NETWORKS = ("host", "internet", "none")
 """Values of `network`: everything but what the gateway keeps to itself, public addresses, and nothing."""
 NAMESPACES, LANDLOCK, SECCOMP, NONE = "namespaces", "landlock", "seccomp", "none"
@@ -39,7 +38,6 @@ class Offer(msgspec.Struct, frozen=True):
     """What this machine offers, found by trying each part."""
 
     level: str = NONE
-    landlock_abi: int = 0
     parts: dict[str, bool] = {}
     missing: list[Missing] = []
 
@@ -62,15 +60,18 @@ def probe_machine() -> Offer:
 
 def check_wishes(annotations: Mapping[str, str]) -> None:
     """Raises ValueError, naming the key, for a wish about isolation that means nothing."""
-    for key, values in ((ISOLATION_ANNOTATION, WISHES), (NETWORK_ANNOTATION, NETWORKS)):
+    for key, values in ((ISOLATION_ANNOTATION, ISOLATIONS), (NETWORK_ANNOTATION, NETWORKS)):
         value = annotations.get(key, "")
         if value and value not in values:
             raise ValueError(f"`{_name(key)}: {value}` must be {', '.join(values[:-1])} or {values[-1]}")
     rules = egress_rules(annotations.get(EGRESS_ANNOTATION, ""))
-    network = annotations.get(NETWORK_ANNOTATION, "")
-    strict = annotations.get(ISOLATION_ANNOTATION, "") == "strict"
-    if rules and (network or ("internet" if strict else "host")) != "internet":
+    if rules and network_of(annotations, annotations.get(ISOLATION_ANNOTATION, "")) != "internet":
         raise ValueError("`egress` needs `network: internet`: the other networks reach everything, or nothing")
+
+
+def network_of(annotations: Mapping[str, str], wish: str) -> str:
+    """The network of a function with this wish: the one that it asks for, else its isolation's."""
+    return annotations.get(NETWORK_ANNOTATION) or ("internet" if wish == "strict" else "host")
 
 
 def egress_rules(text: str) -> list[str]:

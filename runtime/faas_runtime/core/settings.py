@@ -23,6 +23,8 @@ DEFAULT_STORE = "https://raw.githubusercontent.com/openfaas/store/master/functio
 """The public function store."""
 ENGINES = ("process", "docker", "swarm")
 """What can run functions on this machine."""
+ISOLATIONS = ("standard", "strict", "none")
+"""All that the machine offers, everything or nothing at all, and no isolation."""
 MAX_WORKERS = 64
 _NO_LIMIT = float("inf")
 _UNITS = (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10))
@@ -341,7 +343,7 @@ class GatewaySettings(ProxyOptions):
     engine: str = _setting(FUNCTIONS, _choice(*ENGINES), "process", "What runs the functions.")
     isolation: str = _setting(
         FUNCTIONS,
-        _choice("standard", "strict", "none"),
+        _choice(*ISOLATIONS),
         "standard",
         "Isolation of functions that run as processes, where they ask for none of their own.",
     )

@@ -13,10 +13,9 @@ from faas_runtime.providers.process.isolation import FIRST_USER, LAST_USER, Mach
 from faas_runtime.providers.process.places import ReplicaPlace
 
 PARTS = dict.fromkeys(("namespaces", "network_namespace", "landlock", "seccomp", "guard", "own_user"), True)
-FULL = Offer("namespaces", 7, PARTS)
+FULL = Offer("namespaces", PARTS)
 CONTAINER = Offer(
     "landlock",
-    7,
     {"landlock": True, "seccomp": True},
     [Missing("namespaces", "clone: operation not permitted", "allow user namespaces")],
 )

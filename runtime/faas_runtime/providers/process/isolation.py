@@ -18,11 +18,11 @@ from faas_runtime.core.isolation import (
     EGRESS_ANNOTATION,
     ISOLATION_ANNOTATION,
     NAMESPACES,
-    NETWORK_ANNOTATION,
     NONE,
     Offer,
     check_wishes,
     egress_rules,
+    network_of,
 )
 from faas_runtime.providers.common.limits import cpu_of, memory_of
 from faas_runtime.providers.process.groups import CPU, MEMORY, NO_LIMITS, PROCESSES, Group, Limits
@@ -74,10 +74,13 @@ class Isolation:
     allow: tuple[str, ...] = ()
     limits: Limits = NO_LIMITS
     enforced: tuple[str, ...] = ()
-    watched: bool = False
-    """Whether memory is measured now and then, as no group limits it."""
     own_user: bool = False
     missing: tuple[str, ...] = ()
+
+    @property
+    def watched(self) -> bool:
+        """Whether memory is measured now and then, as no group limits it."""
+        return bool(self.limits.memory) and MEMORY not in self.enforced and self.level != NONE
 
     @property
     def inside(self) -> bool:
@@ -137,7 +140,7 @@ def choose(deployment: FunctionDeployment, machine: MachineOffer) -> Isolation:
         raise Invalid(str(err)) from None
     name, offer = deployment.service, machine.offer
     wish = annotations.get(ISOLATION_ANNOTATION) or machine.wish
-    network = annotations.get(NETWORK_ANNOTATION) or ("internet" if wish == "strict" else "host")
+    network = network_of(annotations, wish)
     limits = _limits(deployment)
     if wish == NONE:
         _refuse_network(name, network, "`isolation: none` protects nothing")
@@ -165,7 +168,6 @@ def choose(deployment: FunctionDeployment, machine: MachineOffer) -> Isolation:
         else (),
         limits=limits if PROCESSES in enforced else Limits(limits.memory, limits.cpu),
         enforced=tuple(enforced),
-        watched=bool(limits.memory) and MEMORY not in enforced and offer.level != NONE,
         own_user=inside and os.geteuid() == 0 and offer.has("own_user"),
         missing=_missing(offer),
     )
