@@ -6,7 +6,6 @@ The blobs come first, each checked against its digest; then the manifest names t
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -115,7 +114,6 @@ def _name_image(store: ImageStore, name: str, body: bytes) -> str:
             raise TypeError
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise Invalid("the body is not the manifest of an image") from None
-    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
-    store.put_blob(media_type, body)
+    digest = store.put_blob(media_type, body).digest
     store.tag(digest, name)
     return digest

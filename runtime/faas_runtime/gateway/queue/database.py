@@ -81,9 +81,9 @@ class Database:
         try:
             return self._opened()
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) and release_reserve():
+            if _primary_code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) and release_reserve():
                 return self._opened()
-            if getattr(error, "sqlite_errorcode", 0) not in _DAMAGED:
+            if _primary_code(error) not in _DAMAGED:
                 raise
             aside = quarantine(self._path, *(Path(f"{self._path}{ending}") for ending in ("-wal", "-shm")))
             self.warning = f"`{self._path}` was damaged ({error}) and is kept as `{aside.name}`; its calls are lost"
@@ -157,12 +157,17 @@ class Database:
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL and release_reserve():
+            if _primary_code(error) == sqlite3.SQLITE_FULL and release_reserve():
                 self._commit(connection, batch)
                 return
             outcomes = [(future, None, error) for _, future in batch]
         assert self._loop is not None
         self._loop.call_soon_threadsafe(_resolve, outcomes)
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for an error that Python's module raised itself."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _attempt(

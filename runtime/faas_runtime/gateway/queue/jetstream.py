@@ -20,7 +20,7 @@ import msgspec
 from faas_runtime.core.distribution import install_command
 from faas_runtime.core.errors import Invalid, Unavailable
 from faas_runtime.gateway.queue.jetstream_records import CallRecord, RecordStore
-from faas_runtime.gateway.queue.model import CallResult, Claim, Clock, NewCall, Record, State, SystemClock, Usage
+from faas_runtime.gateway.queue.model import CallResult, Claim, Clock, NewCall, Record, State, SystemClock
 from faas_runtime.providers.base import FunctionKey
 
 _STREAM = "FAAS_CALLS"
@@ -212,16 +212,14 @@ class JetStreamQueue:
 
     async def drop(self, key: FunctionKey, reason: str) -> int:
         """Cancel the calls of a function that wait; return how many."""
+        info = await self._stream.stream_info(_STREAM, subjects_filter=_subject(key))
+        if not info.state.subjects:
+            return 0  # none waits: no need to read the records of all functions
         count = 0
         for kept in await self._records.all():
             if kept.state is State.QUEUED and kept.call.key == key and await self.cancel(kept.call.call_id):
                 count += 1
         return count
-
-    async def usage(self) -> Usage:
-        """How much the stream holds; its limits are the server's."""
-        state = (await self._stream.stream_info(_STREAM)).state
-        return Usage(state.messages, state.bytes)
 
     async def _publish(self, call: NewCall) -> int:
         from nats.errors import Error
