@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import docker
@@ -108,3 +108,8 @@ def container_memory(text: str, field: str) -> int:
 
 def _text(line: bytes) -> str:
     return line.decode("utf-8", "replace").rstrip("\r")
+
+
+def environment_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """The environment in the configuration of an image or a container."""
+    return dict(entry.partition("=")[::2] for entry in config.get("Env") or [])

@@ -24,6 +24,7 @@ from faas_runtime.providers.common.docker_api import (
     LOG_OPTIONS,
     STREAM_ENDED,
     Stream,
+    environment_of,
     find_engine,
     first_line,
     open_client,
@@ -120,8 +121,7 @@ class DockerEngine:
         except ImageNotFound:
             raise Invalid(f"image `{reference}` is neither in the engine nor in its registry") from None
         config = found.attrs.get("Config") or {}
-        pairs = (entry.partition("=") for entry in config.get("Env") or [])
-        return Image(found.id, {name: value for name, _, value in pairs}, config.get("Labels") or {})
+        return Image(found.id, environment_of(config), config.get("Labels") or {})
 
     def _find_or_pull(self, reference: str, auth: Mapping[str, Any] | None) -> Any:
         # A pinned reference names an image by its id, which no registry knows.

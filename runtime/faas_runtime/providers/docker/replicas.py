@@ -72,7 +72,14 @@ class Replicas:
         StartFailed has the last lines of one that ended; Invalid the reason why the engine refuses it.
         """
         await self.write_secrets(function)
-        results = await asyncio.gather(*(self._start_one(function) for _ in range(count)), return_exceptions=True)
+        network = network_of(self._network, function.key.namespace)
+        try:
+            image: Image = await self._threads.call(self._engine.image, function.deployed.digest)
+            await self._threads.call(self._engine.ensure_network, network, function.key.namespace)
+        except RuntimeFault as fault:
+            return [], fault
+        starting = (self._start_one(function, image, network) for _ in range(count))
+        results = await asyncio.gather(*starting, return_exceptions=True)
         started = [result for result in results if isinstance(result, Container)]
         faults = [result for result in results if isinstance(result, BaseException)]
         if unexpected := [fault for fault in faults if not isinstance(fault, RuntimeFault)]:
@@ -128,12 +135,9 @@ class Replicas:
         values = await asyncio.to_thread(self._secrets.values, list(deployment.secrets), deployment.namespace)
         await asyncio.to_thread(self._files.write, function.deployed, for_function(values))
 
-    async def _start_one(self, function: DockerFunction) -> Container:
+    async def _start_one(self, function: DockerFunction, image: Image, network: str) -> Container:
         deployed, key = function.deployed, function.key
         labels = labels_of(key, deployed.version, self._instance)
-        image: Image = await self._threads.call(self._engine.image, deployed.digest)
-        network = network_of(self._network, key.namespace)
-        await self._threads.call(self._engine.ensure_network, network, key.namespace)
         folder = self._files.folder(deployed)
         own = self._engine.own
         secrets = own.host_path(folder) if folder else ""

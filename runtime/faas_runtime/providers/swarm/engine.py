@@ -13,7 +13,14 @@ from docker.errors import NotFound as NoSuchObject
 from docker.types.daemon import CancellableStream
 
 from faas_runtime.core.errors import AlreadyExists, Invalid, Unavailable
-from faas_runtime.providers.common.docker_api import Stream, find_engine, first_line, open_client, text_lines
+from faas_runtime.providers.common.docker_api import (
+    Stream,
+    environment_of,
+    find_engine,
+    first_line,
+    open_client,
+    text_lines,
+)
 from faas_runtime.providers.swarm.objects import (
     Service,
     Snapshot,
@@ -25,7 +32,7 @@ from faas_runtime.providers.swarm.objects import (
     service_of,
     task_of,
 )
-from faas_runtime.providers.swarm.spec import KIND_LABEL, features_of
+from faas_runtime.providers.swarm.spec import KIND_LABEL, has_no_new_privileges
 
 REQUEST_TIMEOUT = 30
 """Request timeout in seconds."""
@@ -38,7 +45,7 @@ class SwarmEngine:
     def __init__(self, network: str) -> None:
         self.description = "swarm"
         self.network = network
-        self.features = frozenset[str]()
+        self.no_new_privileges = False
         self.node = ""
         """The id of the manager's own node."""
         self._client: Any = None
@@ -52,7 +59,7 @@ class SwarmEngine:
             raise Unavailable(f"the engine at {address} is not in a Swarm: `docker swarm init`, or `docker swarm join`")
         if not swarm.get("ControlAvailable"):
             raise Unavailable(f"the engine at {address} is a worker of its Swarm: run the gateway on a manager")
-        self.features = features_of(str(client.api.api_version))
+        self.no_new_privileges = has_no_new_privileges(str(client.api.api_version))
         self._client, self.node = client, str(swarm.get("NodeID", ""))
         self.description = f"swarm {info.get('ServerVersion', '')}".strip()
         self._ensure_network()
@@ -118,7 +125,7 @@ class SwarmEngine:
                 attrs = self._client.api.inspect_container(container)
             except NoSuchObject:
                 return None
-        return dict(entry.partition("=")[::2] for entry in (attrs.get("Config") or {}).get("Env") or [])
+        return environment_of(attrs.get("Config") or {})
 
     def create(self, spec: Mapping[str, Any]) -> str:
         """Make a service, returns its id. Raises Invalid, AlreadyExists."""

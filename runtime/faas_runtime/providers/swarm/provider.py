@@ -231,7 +231,7 @@ class SwarmProvider:
         labels = await self._threads.call(self._engine.image_labels, deployment.image)
         return service_spec(
             deployment, references, self._engine.network, replicas, published=not self._watcher.inside,
-            image_labels=labels, features=self._engine.features,
+            image_labels=labels, no_new_privileges=self._engine.no_new_privileges,
         )  # fmt: skip
 
     async def _change(self, key: FunctionKey, change: Callable[[Service], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets as random_secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -43,7 +43,6 @@ NAMESPACE_LABEL = "io.faas.namespace"
 DEPLOYMENT_LABEL = "io.faas.deployment"
 VERSION_LABEL = "io.faas.version"
 
-NO_NEW_PRIVILEGES = "no-new-privileges"
 DRAIN_WINDOW = "3s"
 """How long a watchdog still accepts calls after SIGTERM: until every gateway has updated its routes."""
 _DRAIN_MARGIN = 10.0
@@ -74,11 +73,11 @@ def service_spec(
     *,
     published: bool,
     image_labels: Mapping[str, str] | None = None,
-    features: Collection[str] = (),
+    no_new_privileges: bool = False,
 ) -> dict[str, Any]:
     """Arguments of the engine's create and update calls. Raises Invalid for settings that no Swarm can fulfil.
 
-    `image_labels` are those of the image, if known; `features` what the engine can do, see `features_of`.
+    `image_labels` are those of the image, if known; `no_new_privileges` says that the engine has it.
     `published` gives every task a port of its own on its node, for gateways outside the network.
     """
     check_deployment(deployment)
@@ -97,7 +96,7 @@ def service_spec(
         stop_grace_period=int(drain_timeout(deployment, _DRAIN_MARGIN) * _SECOND),
         init=False,
     )
-    if NO_NEW_PRIVILEGES in features and not rights.new_privileges:
+    if no_new_privileges and not rights.new_privileges:
         container["Privileges"] = {"NoNewPrivileges": True}
     template = TaskTemplate(
         container,
@@ -162,10 +161,9 @@ def _constraints(deployment: FunctionDeployment) -> list[str]:
     return found
 
 
-def features_of(api_version: str) -> frozenset[str]:
-    """What an engine of this API version can do for services beyond the oldest supported one."""
-    numbers = tuple(int(part) for part in api_version.split(".") if part.isdigit())
-    return frozenset({NO_NEW_PRIVILEGES} if numbers >= (1, 46) else ())
+def has_no_new_privileges(api_version: str) -> bool:
+    """Whether an engine of this API version can keep the tasks of services from gaining rights."""
+    return tuple(int(part) for part in api_version.split(".") if part.isdigit()) >= (1, 46)
 
 
 def _resources(deployment: FunctionDeployment, rights: ContainerRights) -> Resources:
