@@ -24,10 +24,13 @@ func init() {
 		return
 	}
 	own, err := os.MkdirTemp("", "fwatchdog-")
-	if err != nil || coverage.WriteMetaDir(own) != nil {
+	if err != nil {
 		return
 	}
 	defer os.RemoveAll(own)
+	if coverage.WriteMetaDir(own) != nil {
+		return
+	}
 	found, _ := filepath.Glob(own + "/covmeta.*")
 	name := strings.Replace(filepath.Base(found[0]), "covmeta", "covcounters", 1)
 	file, err := os.Create(filepath.Join(folder, fmt.Sprintf("%s.%d.%d", name, os.Getpid(), time.Now().UnixNano())))

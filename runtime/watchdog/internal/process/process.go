@@ -156,7 +156,7 @@ func (p *Process) endRest(orphans bool) {
 func (p *Process) WaitAll() error {
 	awaitExit(p.cmd.Process.Pid)
 	p.endRest(true)
-	return p.Wait()
+	return p.reap()
 }
 
 // Wait waits for the process to end, and ends its group if it failed. It returns nil for exit code 0, else an error in the
@@ -164,6 +164,11 @@ func (p *Process) WaitAll() error {
 func (p *Process) Wait() error {
 	awaitExit(p.cmd.Process.Pid)
 	p.EndAfterFailure()
+	return p.reap()
+}
+
+// reap reads the exit code of a process that has ended, which frees its number.
+func (p *Process) reap() error {
 	p.mutex.Lock()
 	p.reaped = true
 	p.mutex.Unlock()

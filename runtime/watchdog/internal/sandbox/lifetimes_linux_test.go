@@ -19,11 +19,11 @@ import (
 	"fwatchdog/internal/sandbox/policy"
 )
 
-// living returns the processes with a command line that holds some words.
-func living(words string) []int {
+// holding returns the processes that have some words in a file of /proc.
+func holding(file, words string) []int {
 	var found []int
-	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, path := range lines {
+	paths, _ := filepath.Glob("/proc/[0-9]*/" + file)
+	for _, path := range paths {
 		text, _ := os.ReadFile(path)
 		if strings.Contains(strings.ReplaceAll(string(text), "\x00", " "), words) {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
@@ -58,10 +58,10 @@ func TestOrphansEnd(t *testing.T) {
 	for _, level := range []policy.Level{policy.Namespaces, policy.Landlock, policy.None} {
 		t.Run(string(level), func(t *testing.T) {
 			needs(t, level)
-			before := living("sleep 61")
+			before := holding("cmdline", "sleep 61")
 			output := prepare(t, level, nil).run(t, "orphan", "end")
 			expect(t, output, []string{"started"}, nil)
-			if after := living("sleep 61"); len(after) > len(before) {
+			if after := holding("cmdline", "sleep 61"); len(after) > len(before) {
 				t.Errorf("%d orphans are left", len(after)-len(before))
 			}
 		})
@@ -79,19 +79,6 @@ func TestOrphansEnd(t *testing.T) {
 		_ = s.Process.Kill()
 		ended(t, tree)
 	})
-}
-
-// marked returns the processes whose environment has a mark.
-func marked(mark string) []int {
-	var found []int
-	files, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, path := range files {
-		if text, _ := os.ReadFile(path); strings.Contains(string(text), mark) {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			found = append(found, pid)
-		}
-	}
-	return found
 }
 
 // At whatever moment a launcher is killed, nothing of its replica is left: also while the stage inside gives up its rights,
@@ -112,7 +99,7 @@ func TestLauncherIsKilledAtAnyMoment(t *testing.T) {
 			_ = s.Process.Kill()
 			_ = s.Wait()
 		}
-		ended(t, marked(mark))
+		ended(t, holding("environ", mark))
 	})
 }
 

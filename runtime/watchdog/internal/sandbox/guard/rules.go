@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -44,12 +45,7 @@ func prefixes(texts ...string) []netip.Prefix {
 }
 
 func within(ip netip.Addr, ranges []netip.Prefix) bool {
-	for _, each := range ranges {
-		if each.Contains(ip) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(ranges, func(each netip.Prefix) bool { return each.Contains(ip) })
 }
 
 // isPublic reports whether an address is one of the internet.
@@ -115,12 +111,7 @@ func (r *rules) isSelf(ip netip.Addr) bool {
 			}
 		}
 	}
-	for _, each := range r.machine {
-		if each == ip {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.machine, ip)
 }
 
 // bind notes that the function has bound a port of its own address.

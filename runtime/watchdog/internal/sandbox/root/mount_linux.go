@@ -76,7 +76,7 @@ func Enter(p *policy.Policy, watchdog string) error {
 	if err := step("hosts", bindHosts(p)); err != nil {
 		return err
 	}
-	return pivot(p.Root)
+	return step("pivot_root", pivot(p.Root))
 }
 
 // place makes one entry below a folder.
@@ -276,19 +276,19 @@ func bindHosts(p *policy.Policy) error {
 func pivot(base string) error {
 	old := filepath.Join(base, oldRoot)
 	if err := os.Mkdir(old, 0o700); err != nil {
-		return step("pivot_root", err)
+		return err
 	}
 	if err := syscall.PivotRoot(base, old); err != nil {
-		return step("pivot_root", err)
+		return err
 	}
 	if err := os.Chdir("/"); err != nil {
-		return step("pivot_root", err)
+		return err
 	}
 	if err := syscall.Unmount("/"+oldRoot, syscall.MNT_DETACH); err != nil {
-		return step("pivot_root", err)
+		return err
 	}
 	if err := os.Remove("/" + oldRoot); err != nil {
-		return step("pivot_root", err)
+		return err
 	}
-	return step("pivot_root", remount("/", readOnly))
+	return remount("/", readOnly)
 }

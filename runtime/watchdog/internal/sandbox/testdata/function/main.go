@@ -85,12 +85,18 @@ func fail(fault string) {
 // countLater opens a file for the coverage counters of this process while it can, and returns what writes them.
 func countLater() func() {
 	folder := os.Getenv("GOCOVERDIR")
+	if folder == "" {
+		return func() {}
+	}
 	own, err := os.MkdirTemp("", "function-")
-	if folder == "" || err != nil || coverage.WriteMetaDir(own) != nil {
+	if err != nil {
+		return func() {}
+	}
+	defer os.RemoveAll(own)
+	if coverage.WriteMetaDir(own) != nil {
 		return func() {}
 	}
 	found, _ := filepath.Glob(own + "/covmeta.*")
-	os.RemoveAll(own)
 	name := strings.Replace(filepath.Base(found[0]), "covmeta", "covcounters", 1)
 	file, err := os.Create(filepath.Join(folder, fmt.Sprintf("%s.%d.%d", name, os.Getpid(), time.Now().UnixNano())))
 	if err != nil {
