@@ -1,6 +1,5 @@
 """What tests of every kind share."""
 
-import fcntl
 import os
 import shutil
 import signal
@@ -62,8 +61,9 @@ def once(tmp_path_factory):
 
     def get(name, make):
         folder, done = root / name, root / f"{name}.done"
-        with (root / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        from faas_runtime.core.files import locked
+
+        with locked(root / f"{name}.lock"):
             if not done.exists():
                 shutil.rmtree(folder, ignore_errors=True)
                 make(folder)

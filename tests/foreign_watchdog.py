@@ -2,11 +2,12 @@
 
 import contextlib
 import os
-import re
 import subprocess
 import uuid
 
 import docker
+
+from tests.gateways import update_under_load
 
 FUNCTION = "foreign"
 # What of-watchdog does in mode http: healthy and ready at once; 500 while its function refuses connections.
@@ -88,20 +89,7 @@ def check_no_call_is_early(gateway, tag, wrk, **deployment):
     """The first call, calls during rolling updates, and the call that wakes it: each is answered by the function."""
     assert gateway.deploy(FUNCTION, tag, **deployment).status in (200, 202)
     assert gateway.call(FUNCTION, b"x").body == b"from the function"
-    url = f"{gateway.url}/function/{FUNCTION}"
-    command = [wrk, "-t1", "-c4", "-d10s", "--timeout", "30s", url]
-    load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    updates = 0
-    while load.poll() is None:
-        changed = {**deployment, "envVars": {**deployment.get("envVars", {}), "VERSION": str(updates)}}
-        answer = gateway.update(FUNCTION, tag, **changed)
-        assert answer.status in (200, 202), answer
-        updates += 1
-    report = load.stdout.read()
-    assert updates >= 2, report
-    assert int(re.search(r"(\d+) requests in", report)[1]) > 20, report
-    assert "Socket errors" not in report, report
-    assert "Non-2xx" not in report, report
+    update_under_load(gateway, FUNCTION, tag, wrk, updates=2, calls=20, **deployment)
     for _ in range(2):
         gateway.scale(FUNCTION, 0)
         gateway.wait_available(FUNCTION, 0)

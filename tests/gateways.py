@@ -6,8 +6,11 @@ import http.client
 import io
 import json
 import os
+import random
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -219,6 +222,32 @@ def _ancestors(pid):
         pid = int(stat[1]) if stat else 0
         found.append(pid)
     return found
+
+
+def free_port():
+    """A port of 127.0.0.1 that the kernel gives to nobody else meanwhile, as it may with those of its own range."""
+    for port in random.sample(range(61001, 65000), 100):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
+def update_under_load(gateway, name, image, wrk, *, updates, calls, **deployment):
+    """Update a function while wrk calls it for 10 s: at least so many updates and calls, and no call fails."""
+    command = [wrk, "-t1", "-c4", "-d10s", "--timeout", "30s", f"{gateway.url}/function/{name}"]
+    load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    made = 0
+    while load.poll() is None:
+        variables = {**deployment.get("envVars", {}), "VERSION": str(made)}
+        answer = gateway.update(name, image, **{**deployment, "envVars": variables})
+        assert answer.status in (200, 202), answer
+        made += 1
+    said = load.stdout.read()
+    assert made >= updates, said
+    assert int(re.search(r"(\d+) requests in", said)[1]) > calls, said
+    assert "Socket errors" not in said, said
+    assert "Non-2xx" not in said, said
 
 
 def build_watchdog():

@@ -6,11 +6,9 @@ from unittest.mock import patch
 
 import msgspec
 
-from faas_runtime.core.isolation import LANDLOCK, NAMESPACES, NONE, SECCOMP, Missing, probe_machine
+from faas_runtime.core.isolation import NAMESPACES, Missing, probe_machine
 from faas_runtime.gateway.__main__ import main
 from faas_runtime.providers.process import provider
-
-LEVELS = [NAMESPACES, LANDLOCK, SECCOMP, NONE]
 
 
 def limited(offer, level):

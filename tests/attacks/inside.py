@@ -148,7 +148,7 @@ def ask_whether_a_file_exists():
 
 @attack
 def put_a_link_among_the_own_secrets():
-    path = f"{KNOWN['own_secrets'] or os.environ.get('secret_mount_path')}/link"
+    path = f"{os.environ.get('secret_mount_path')}/link"
     os.symlink("/etc/passwd", path)
     os.unlink(path)
     return path
@@ -379,10 +379,7 @@ def read_the_metrics_of_the_gateway():
 
 @attack
 def read_the_metrics_by_a_mapped_address():
-    with socket.socket(socket.AF_INET6) as sock:
-        sock.settimeout(1)
-        sock.connect(("::ffff:127.0.0.1", KNOWN["metrics"]))
-    return "connected"
+    return reached(socket.AF_INET6, ("::ffff:127.0.0.1", KNOWN["metrics"]))
 
 
 @attack
@@ -526,13 +523,4 @@ def attempt(function):
 
 if __name__ == "__main__":
     KNOWN.update(json.load(sys.stdin))
-    if KNOWN.get("orphan"):
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                for descriptor in (0, 1, 2):
-                    os.close(descriptor)
-                os.execvp("sleep", ["sleep", KNOWN["orphan"]])
-            os._exit(0)
-        time.sleep(0.2)
     print(json.dumps({name: attempt(function) for name, function in ATTACKS.items()}))

@@ -3,11 +3,9 @@
 An attack must be stopped wherever its table claims so, and must succeed without isolation, else the test shows nothing.
 """
 
-import contextlib
 import ctypes
 import json
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -20,7 +18,7 @@ import pytest
 from faas_runtime.core.isolation import LANDLOCK, NAMESPACES, NONE, SECCOMP, probe_machine
 from tests.attacks.attack import ALWAYS
 from tests.attacks.from_a_function import ATTACKS
-from tests.gateways import ROOT, SERVER, Gateway, build_watchdog, wait_for
+from tests.gateways import ROOT, SERVER, Gateway, build_watchdog, free_port, wait_for
 
 USER = 12345
 """An ordinary user that the machine does not know."""
@@ -145,7 +143,7 @@ class World:
             "code": str(ROOT / "runtime/faas_runtime/__init__.py"), "gateway": self.gateway.process.pid,
             "victim": victim, "victim_port": int(variables["PORT"]), "victim_socket": str(socket_of_victim),
             "metrics": self.metrics, "port": int(self.gateway.url.rpartition(":")[2]), "shm_key": self.shm_key,
-            "abstract": self.folder.name, "own_secrets": "",
+            "abstract": self.folder.name,
         }  # fmt: skip
 
     def attacked(self):
@@ -153,15 +151,6 @@ class World:
         answer = self.gateway.call("attacker", json.dumps(self.known()).encode())
         assert answer.status == 200, answer
         return json.loads(answer.text.splitlines()[-1])
-
-
-def free_port():
-    """A port of 127.0.0.1 that the kernel gives to nobody else meanwhile, as it may with those of its own range."""
-    for port in random.sample(range(61001, 65000), 100):
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -10,7 +9,7 @@ import urllib.request
 import pytest
 
 from tests.attacks import from_a_client, from_a_web_page, from_an_image, outside
-from tests.gateways import ECHO, Gateway, build_watchdog, wait_for
+from tests.gateways import ECHO, Gateway, build_watchdog, free_port, wait_for
 
 SHOW = "import os; print(os.environ.get('Http_Authorization'))"
 TABLES = (from_a_client, from_a_web_page, from_an_image)
@@ -71,11 +70,6 @@ class World:
     def close(self):
         for each in (self.gateway, self.open):
             each.kill()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .recorder import Recorder, serve
+from .recorder import Recorder, recording
 
 
 @pytest.fixture(scope="session")
@@ -22,11 +22,8 @@ def cli(request):
 @pytest.fixture(scope="module")
 def same_answer():
     """A server that answers everything with `other`."""
-    recorder = Recorder()
-    server = serve(recorder)
-    yield recorder
-    server.shutdown()
-    server.server_close()
+    with recording() as recorder:
+        yield recorder
 
 
 @pytest.fixture
@@ -75,16 +72,13 @@ class Client:
 @pytest.fixture
 def client(cli, tmp_path):
     """The command line in an empty folder, with a gateway that writes down what it is asked."""
-    recorder = Recorder()
-    server = serve(recorder)
     (tmp_path / "home").mkdir()
     (tmp_path / "project").mkdir()
-    env = {**os.environ, "HOME": str(tmp_path / "home"), "NO_COLOR": "1", "OPENFAAS_URL": recorder.url}
-    for name in ("OPENFAAS_CONFIG", "OPENFAAS_NS", "CI", "FAAS_DEBUG"):
-        env.pop(name, None)
-    yield Client(cli, tmp_path / "project", recorder, env)
-    server.shutdown()
-    server.server_close()
+    with recording() as recorder:
+        env = {**os.environ, "HOME": str(tmp_path / "home"), "NO_COLOR": "1", "OPENFAAS_URL": recorder.url}
+        for name in ("OPENFAAS_CONFIG", "OPENFAAS_NS", "CI", "FAAS_DEBUG"):
+            env.pop(name, None)
+        yield Client(cli, tmp_path / "project", recorder, env)
 
 
 class SilentGateway:

@@ -1,11 +1,15 @@
 """A gateway stand-in that records requests and returns configured responses."""
 
+import contextlib
 import http.server
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+PROCESS_INFO = {"provider": {"provider": "faas-process", "version": {}, "orchestration": "process"}, "version": {}}
+"""What a gateway of this project with the process engine tells at `/system/info`."""
 
 
 @dataclass
@@ -88,11 +92,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): ...
 
 
-def serve(recorder: Recorder) -> http.server.ThreadingHTTPServer:
-    """Start answering for a recorder on a free port."""
+@contextlib.contextmanager
+def recording(answers: Mapping[str, Any] | None = None) -> Iterator[Recorder]:
+    """A recorder with these answers, which serves on a free port until the end of the block."""
+    recorder = Recorder({**(answers or {})})
     server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.recorder = recorder
     recorder.url = f"http://127.0.0.1:{server.server_port}"
     # The poll interval is how long `shutdown` takes.
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    return server
+    try:
+        yield recorder
+    finally:
+        server.shutdown()
+        server.server_close()

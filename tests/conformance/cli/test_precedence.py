@@ -1,10 +1,11 @@
 """Where a gateway and a namespace come from: the flag, else the stack file, else the environment, else the default."""
 
+import contextlib
 import itertools
 
 import pytest
 
-from .recorder import Recorder, serve
+from .recorder import recording
 
 SOURCES = ("flag", "file", "environment")
 GIVEN = [chosen for size in range(1, 4) for chosen in itertools.combinations(SOURCES, size)]
@@ -13,12 +14,8 @@ GIVEN = [chosen for size in range(1, 4) for chosen in itertools.combinations(SOU
 @pytest.fixture(scope="module")
 def gateways():
     """A gateway for each source of an address."""
-    found = {name: Recorder() for name in SOURCES}
-    servers = [serve(recorder) for recorder in found.values()]
-    yield found
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(recording()) for name in SOURCES}
 
 
 def stack(gateway="", namespace=""):

@@ -9,7 +9,7 @@ from mcp import Client
 from faas_cli.agents.server import make_server
 from faas_cli.agents.tools import AgentTools
 from faas_cli.gateway.client import GatewayClient
-from tests.conformance.cli.recorder import Recorder, serve
+from tests.conformance.cli.recorder import recording
 
 STACK = "provider:\n  name: openfaas\nfunctions:\n  {name}:\n    lang: go\n    handler: ./{name}\n    image: {name}:1\n"
 
@@ -17,11 +17,8 @@ STACK = "provider:\n  name: openfaas\nfunctions:\n  {name}:\n    lang: go\n    h
 @pytest.fixture
 def gateway():
     """Answers as configured."""
-    recorder = Recorder()
-    server = serve(recorder)
-    yield recorder
-    server.shutdown()
-    server.server_close()
+    with recording() as recorder:
+        yield recorder
 
 
 @pytest.fixture

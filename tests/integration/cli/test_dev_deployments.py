@@ -9,28 +9,23 @@ from faas_cli.devloop.dev import DevLoop
 from faas_cli.gateway.client import GatewayClient
 from faas_cli.images.model import BuildOptions
 from faas_cli.stack.model import Function, Provider, Stack
-from tests.conformance.cli.recorder import Recorder, serve
-
-INFO = {"provider": {"provider": "faas-process", "version": {}, "orchestration": "process"}, "version": {}}
+from tests.conformance.cli.recorder import PROCESS_INFO, recording
 
 
 def test_a_setting_without_effect_is_warned_of_once(tmp_path):
     """Not at every change; the namespace and the other options of the command hold."""
-    recorder = Recorder({"GET /system/info": (200, INFO)})
-    server = serve(recorder)
     function = Function(name="fn", image="fn:1", skip_build=True, annotations={"topic": "orders"})
     stack = Stack(provider=Provider(name="openfaas"), functions={"fn": function})
     errors = io.StringIO()
     no_builder: Any = None
-    loop = DevLoop(
-        lambda: (stack, [function]), GatewayClient(recorder.url, None), no_builder, BuildOptions(),
-        DeployOptions(namespace="dev", update=False), Console(err=errors), tmp_path,
-    )  # fmt: skip
-    loop._following.add("fn")  # its log would be read until the end of all tests
-    loop.update([function])
-    loop.update([function])
-    server.shutdown()
-    server.server_close()
+    with recording({"GET /system/info": (200, PROCESS_INFO)}) as recorder:
+        loop = DevLoop(
+            lambda: (stack, [function]), GatewayClient(recorder.url, None), no_builder, BuildOptions(),
+            DeployOptions(namespace="dev", update=False), Console(err=errors), tmp_path,
+        )  # fmt: skip
+        loop._following.add("fn")  # its log would be read until the end of all tests
+        loop.update([function])
+        loop.update([function])
     assert errors.getvalue().count("annotation `topic: orders` has no effect") == 1
     assert recorder.lines.count("POST /system/functions") == 2
     assert f"{recorder.url}/function/fn.dev" in errors.getvalue()

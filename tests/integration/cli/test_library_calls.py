@@ -7,7 +7,7 @@ import pytest
 
 from faas_cli import BuildOptions, DeployOptions, FaasError, Function, Gateway, GatewayError, Stack, build, deploy
 from faas_cli.stack.model import Provider
-from tests.conformance.cli.recorder import Recorder, serve
+from tests.conformance.cli.recorder import PROCESS_INFO, recording
 
 LINE = b'{"name":"fn","namespace":"n","instance":"i","timestamp":"2026-01-01T00:00:00Z","text":"a"}'
 STATUS = {"name": "fn", "image": "i", "createdAt": "2026-01-01T00:00:00Z"}
@@ -17,11 +17,8 @@ NOWHERE = "http://127.0.0.1:1"
 @pytest.fixture
 def server():
     """Answers as configured."""
-    recorder = Recorder()
-    running = serve(recorder)
-    yield recorder
-    running.shutdown()
-    running.server_close()
+    with recording() as recorder:
+        yield recorder
 
 
 @pytest.fixture
@@ -122,10 +119,7 @@ def test_waiting(gateway, server):
 
 def test_deploying_returns_addresses(gateway, server):
     """Of the chosen functions; a setting without effect is a warning, or refused."""
-    server.answers["GET /system/info"] = (
-        200,
-        {"provider": {"provider": "faas-process", "version": {}, "orchestration": "process"}, "version": {}},
-    )
+    server.answers["GET /system/info"] = (200, PROCESS_INFO)
     assert gateway.deploy(stack(), options=DeployOptions(namespace="dev")) == [
         f"{server.url}/function/one.dev", f"{server.url}/function/two.dev",
     ]  # fmt: skip

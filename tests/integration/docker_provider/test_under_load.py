@@ -1,9 +1,7 @@
 """Updates of a function and restarts of the gateway under load, on both engines."""
 
 import http.client
-import re
 import socket
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -12,11 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.gateways import Gateway, build_watchdog, wait_for
+from tests.gateways import Gateway, build_watchdog, update_under_load, wait_for
 
 pytestmark = pytest.mark.integration
 
-LOAD_SECONDS = 10
 FUNCTION = "load"
 
 
@@ -64,26 +61,7 @@ def instance_of(state):
 
 def test_no_call_fails_while_versions_change(gateway, tool):
     """wrk counts no failed response and no broken connection."""
-    command = [
-        tool("wrk"),
-        "-t1",
-        "-c4",
-        f"-d{LOAD_SECONDS}s",
-        "--timeout",
-        "30s",
-        f"{gateway.url}/function/{FUNCTION}",
-    ]
-    load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    updates = 0
-    while load.poll() is None:
-        answer = gateway.update(FUNCTION, gateway.image, envVars={"VERSION": str(updates)})
-        assert answer.status in (200, 202), answer
-        updates += 1
-    said = load.stdout.read()
-    assert updates >= 3, said
-    assert int(re.search(r"(\d+) requests in", said)[1]) > 100, said
-    assert "Socket errors" not in said, said
-    assert "Non-2xx" not in said, said
+    update_under_load(gateway, FUNCTION, gateway.image, tool("wrk"), updates=3, calls=100)
     assert gateway.call(FUNCTION, b"x").status == 200
 
 
